@@ -1,0 +1,23 @@
+//! The index: every inode of the image, as composefs-dump(5) text sorted by path bytes.
+//!
+//! Per line: `PATH SIZE MODE NLINK UID GID RDEV MTIME PAYLOAD CONTENT DIGEST [XATTR...]`. The text is kept as it is
+//! (one buffer, plus one offset for each line), entries are views into it, so that an image of many files needs little memory.
+//!
+//! Guarantees of an [`Index`] that was parsed: paths are absolute in the dump's notation, canonical (no `.`, `..`, empty
+//! component, NUL), strictly ascending by bytes; the first is `/`, a directory; every parent is there and is a directory (so no
+//! path leads through a symlink); hard links point to an earlier entry that is not a link nor a directory (of an inode's names the first in path order carries its metadata); regular files have a digest.
+
+mod entry;
+mod read;
+mod write;
+
+pub use entry::{Entry, EntryBuf, Kind, Mtime};
+pub use read::{Index, IndexError, MAX_ENTRIES, MAX_TEXT_SIZE};
+pub use write::IndexWriter;
+
+/// Where the index lies in the image, without the leading slash.
+pub const INDEX_PATH: &str = "usr/lib/sysimage/tiu/index.zst";
+/// Where the client keeps the signed manifest, without the leading slash.
+pub const CMS_PATH: &str = "usr/lib/sysimage/tiu/bundle.cms";
+/// The directory of both. It is in the index; what lies in it is the client's and is not.
+pub const STATE_DIR: &str = "usr/lib/sysimage/tiu";

@@ -1,0 +1,31 @@
+//! The bundle format: layout, manifest, signature, hash tree and index.
+//!
+//! A bundle is one file that RAUC calls a `verity` bundle:
+//!
+//! ```text
+//! 0                 squashfs image, zero-padded to 4096 bytes
+//! D                 dm-verity hash tree (no superblock, top level first)
+//! D + verity-size   CMS SignedData (DER) with the manifest inside
+//! end - 8           length of the CMS, 64 bit, big endian
+//! ```
+//!
+//! Everything here works on bytes and readers: no root, no mounts, no `unsafe`.
+#![forbid(unsafe_code)]
+
+pub mod bundle;
+#[cfg(feature = "console")]
+pub mod console;
+pub mod content_digest;
+pub mod hash_tree;
+pub mod hint;
+pub mod index;
+pub mod manifest;
+pub mod progress;
+pub mod read_at;
+pub mod signature;
+pub mod trust;
+
+pub use hint::Hint;
+
+/// Block size of images, hash trees and content digests, in bytes.
+pub const BLOCK_SIZE: usize = 4096;

@@ -1,0 +1,56 @@
+//! Positioned reads from a file or anything that behaves like one.
+
+use std::io;
+
+/// Reads at any offset without a cursor, from many threads.
+pub trait ReadAt: Send + Sync {
+    /// Length in bytes, as it was when the source was opened.
+    fn size(&self) -> u64;
+    /// Fills `buf` from `offset` or fails with `UnexpectedEof`.
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()>;
+}
+
+/// A file that is opened once; its size is taken at that moment.
+#[derive(Debug)]
+pub struct FileSource {
+    file: std::fs::File,
+    size: u64,
+}
+
+impl FileSource {
+    /// Takes over `file`.
+    pub fn new(file: std::fs::File) -> io::Result<Self> {
+        let size = file.metadata()?.len();
+        Ok(FileSource { file, size })
+    }
+    /// The descriptor, for a loop device.
+    pub fn file(&self) -> &std::fs::File {
+        &self.file
+    }
+}
+
+impl ReadAt for FileSource {
+    fn size(&self) -> u64 {
+        self.size
+    }
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        std::os::unix::fs::FileExt::read_exact_at(&self.file, buf, offset)
+    }
+}
+
+impl ReadAt for Vec<u8> {
+    fn size(&self) -> u64 {
+        self.len() as u64
+    }
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        let range =
+            usize::try_from(offset).ok().and_then(|start| self.get(start..start.checked_add(buf.len())?));
+        match range {
+            Some(bytes) => {
+                buf.copy_from_slice(bytes);
+                Ok(())
+            }
+            None => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+}

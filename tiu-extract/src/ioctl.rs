@@ -1,0 +1,2 @@
+//! The ioctls that no crate offers safely. The only module with `unsafe`.
+#![allow(unsafe_code)]

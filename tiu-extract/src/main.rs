@@ -1,0 +1,4 @@
+//! The `tiu-extract` program.
+fn main() -> std::process::ExitCode {
+    std::process::ExitCode::from(2)
+}

@@ -1,0 +1,1 @@
+//! See the program's manual.
