@@ -1,0 +1,236 @@
+#!/usr/bin/env bash
+# Benchmark: tiu beside its peers, on two real root trees and one loopback btrfs, in one run.
+#
+#   sudo tests/bench/run.sh [--runs N] [--json FILE] [JOB...]     JOB: same update empty pack (default: all)
+#
+# Jobs, each into a fresh snapshot (or an empty subvolume), each tool with its inputs in the same cache state (the page cache is
+# dropped, then the image and the base tree are read once; what a tool stored for itself is read too):
+#   same    version 1 over a snapshot of version 1
+#   update  version 2 over a snapshot of version 1
+#   empty   version 1 into an empty subvolume
+#   pack    root tree -> image (mksquashfs, gensquashfs, tiu-create)
+# Columns: seconds (median), peak memory of the largest process, bytes by which the filesystem grew.
+# tiu hashes everything that it reuses and reads back everything that it wrote; the others do neither.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd "$here/../.." && pwd)
+cache=${TIU_CACHE:-${XDG_CACHE_HOME:-/var/cache}/tiu}
+runs=3
+json=
+jobs=()
+while [ $# -gt 0 ]; do
+    case $1 in
+        --runs) runs=$2; shift 2 ;;
+        --json) json=$2; shift 2 ;;
+        -h | --help) sed -n '2,15s/^# \{0,1\}//p' "$0"; exit 0 ;;
+        same | update | empty | pack) jobs+=("$1"); shift ;;
+        *) echo "bench: unknown argument $1 (see --help)" >&2; exit 2 ;;
+    esac
+done
+[ ${#jobs[@]} -gt 0 ] || jobs=(same update empty pack)
+[ "$(id -u)" = 0 ] || { echo "bench: run as root (it mounts a loopback btrfs)" >&2; exit 1; }
+for tool in rsync unsquashfs mksquashfs gensquashfs casync ostree mkfs.btrfs btrfs jq /usr/bin/time; do
+    command -v "$tool" >/dev/null || { echo "bench: $tool is missing; run tests/run.sh once, it installs what the tests need" >&2; exit 1; }
+done
+
+bin=${TIU_BIN:-${CARGO_TARGET_DIR:-$top/target}/release}
+if [ -z "${TIU_BIN:-}" ]; then
+    (cd "$top" && cargo build --release --quiet -p tiu-create -p tiu-extract)
+fi
+for v in 1 2; do
+    [ -d "$cache/trees/v$v" ] || { echo "bench: no root tree in $cache/trees/v$v; run examples/quickstart.sh once, it makes them" >&2; exit 1; }
+done
+
+work=$cache/bench
+mkdir -p "$work"
+mnt=$(mktemp -d /tmp/tiu-bench.XXXXXX)
+disk=$work/disk.img
+cleanup() {
+    set +e
+    for m in "$mnt"/img1 "$mnt"/img2 "$mnt"/fs; do mountpoint -q "$m" && umount "$m"; done
+    rmdir "$mnt"/* "$mnt"
+    rm -f "$disk"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+
+say() { printf '%s\n' "$*" >&2; }
+
+# --- inputs, kept from run to run -------------------------------------------------------------------------------------------
+keys=$work/keys
+[ -e "$keys/signer.key.pem" ] || { rm -rf "$keys"; "$bin/tiu-create" keygen "$keys" >&2; }
+for v in 1 2; do
+    if [ ! -e "$work/v$v.tiu" ] || [ "$bin/tiu-create" -nt "$work/v$v.tiu" ] || [ "$cache/trees/v$v" -nt "$work/v$v.tiu" ]; then
+        say "packing version $v"
+        rm -rf "$work/v$v.caidx" "$work/ostree-remote" "$work/casync-store"
+        "$bin/tiu-create" pack --recipe "$here/bench.yaml" --cert "$keys/signer.cert.pem" --key "$keys/signer.key.pem" \
+            --progress none "$cache/trees/v$v" "$work/v$v.tiu" >&2
+    fi
+done
+mkdir "$mnt"/fs "$mnt"/img1 "$mnt"/img2
+for v in 1 2; do mount -o loop,ro "$work/v$v.tiu" "$mnt/img$v"; done
+if [ ! -e "$work/v2.caidx" ]; then
+    say "making the casync store"
+    for v in 1 2; do casync make --store="$work/casync-store" "$work/v$v.caidx" "$mnt/img$v" >/dev/null; done
+fi
+if [ ! -e "$work/ostree-remote/refs/heads/v2" ]; then
+    say "making the ostree repository"
+    rm -rf "$work/ostree-remote"
+    ostree init --repo="$work/ostree-remote" --mode=archive
+    for v in 1 2; do ostree commit --repo="$work/ostree-remote" -b "v$v" --tree=dir="$mnt/img$v" >/dev/null; done
+fi
+
+# --- measuring ---------------------------------------------------------------------------------------------------------------
+# A new filesystem for every measurement, so that no tool meets what another left.
+fresh_fs() {
+    mountpoint -q "$mnt/fs" && umount "$mnt/fs"
+    rm -f "$disk"
+    truncate -s 6G "$disk"
+    mkfs.btrfs -q "$disk"
+    mount -o loop "$disk" "$mnt/fs"
+}
+used() { btrfs filesystem usage -b "$mnt/fs" | awk '/^ *Used:/ {print $2; exit}'; }
+warm() {
+    sync
+    echo 3 >/proc/sys/vm/drop_caches
+    cat "$work"/v1.tiu "$work"/v2.tiu >/dev/null
+    for d in "$@"; do tar -C "$d" -cf - . | cat >/dev/null; done
+}
+
+results=()
+row() { # job tool seconds... : memory growth
+    results+=("$1|$2|$3|$4|$5")
+}
+median() { printf '%s\n' "$@" | sort -n | awk '{a[NR]=$1} END {print a[int((NR+1)/2)]}'; }
+
+# measure JOB TOOL BASE(v1|none) COMMAND...   ({} in the command: the target directory)
+measure() {
+    local job=$1 tool=$2 base=$3
+    shift 3
+    local secs=() mems=() grows=() i before after out
+    for ((i = 0; i < runs; i++)); do
+        fresh_fs
+        prepare_"$base" "$tool"
+        warm "${warm_dirs[@]}"
+        sync
+        before=$(used)
+        out=$(mktemp)
+        if ! /usr/bin/time -q -o "$out" -f '%e %M' env T="$mnt/fs/target" "$@" >"$work/last.log" 2>&1; then
+            say "bench: $tool failed in $job:"; tail -20 "$work/last.log" >&2; exit 1
+        fi
+        sync
+        btrfs filesystem sync "$mnt/fs"
+        after=$(used)
+        read -r s m <"$out"
+        rm -f "$out"
+        secs+=("$s"); mems+=("$m"); grows+=($((after - before)))
+    done
+    row "$job" "$tool" "$(median "${secs[@]}")" "$(median "${mems[@]}")" "$(median "${grows[@]}")"
+    say "$(printf '%-7s %-22s %6s s  %6s MiB  %s' "$job" "$tool" "$(median "${secs[@]}")" "$(($(median "${mems[@]}") / 1024))" "$(median "${grows[@]}")")"
+}
+
+fill_v1() { rsync -aHAX --numeric-ids "$mnt/img1/" "$mnt/fs/v1/"; }
+prepare_v1() {
+    warm_dirs=("$mnt/fs/v1")
+    case $1 in
+        ostree*)
+            ostree init --repo="$mnt/fs/repo" --mode=bare
+            ostree pull-local --repo="$mnt/fs/repo" "$work/ostree-remote" v1 >/dev/null
+            ostree checkout --repo="$mnt/fs/repo" -H v1 "$mnt/fs/v1"
+            cat "$work"/ostree-remote/objects/*/* >/dev/null
+            ;;
+        casync*)
+            btrfs -q subvolume create "$mnt/fs/v1"
+            fill_v1
+            btrfs -q subvolume create "$mnt/fs/target"
+            cat "$work"/casync-store/*/* >/dev/null
+            ;;
+        tiu*)
+            # What tiu itself leaves on a host: the tree of version 1 from its own hand.
+            btrfs -q subvolume create "$mnt/fs/v1"
+            "$bin/tiu-extract" extract --progress none --keyring "$keys/ca.cert.pem" "$work/v1.tiu" "$mnt/fs/v1" >/dev/null
+            btrfs -q subvolume snapshot "$mnt/fs/v1" "$mnt/fs/target" >/dev/null
+            ;;
+        *)
+            btrfs -q subvolume create "$mnt/fs/v1"
+            fill_v1
+            btrfs -q subvolume snapshot "$mnt/fs/v1" "$mnt/fs/target" >/dev/null
+            ;;
+    esac
+}
+prepare_none() {
+    warm_dirs=()
+    case $1 in
+        ostree*) ostree init --repo="$mnt/fs/repo" --mode=bare ;;
+        *) btrfs -q subvolume create "$mnt/fs/target" ;;
+    esac
+}
+
+tiu() { echo "$bin/tiu-extract extract --progress none --keyring $keys/ca.cert.pem $work/v$1.tiu $mnt/fs/target"; }
+peers() { # JOB VERSION BASE
+    local job=$1 v=$2 base=$3
+    # shellcheck disable=SC2046  # the words of the command
+    measure "$job" tiu "$base" $(tiu "$v")
+    measure "$job" "rsync by mtime" "$base" rsync -aHAX --numeric-ids --delete "$mnt/img$v/" "$mnt/fs/target/"
+    [ "$base" = none ] || measure "$job" "rsync by checksum" "$base" rsync -aHAX --numeric-ids --delete --checksum "$mnt/img$v/" "$mnt/fs/target/"
+    [ "$base" != none ] || measure "$job" unsquashfs "$base" unsquashfs -q -n -f -d "$mnt/fs/target" "$work/v$v.tiu"
+    if [ "$base" = none ]; then
+        measure "$job" casync "$base" casync extract --store="$work/casync-store" "$work/v$v.caidx" "$mnt/fs/target"
+    else
+        measure "$job" "casync with seed" "$base" casync extract --store="$work/casync-store" --seed="$mnt/fs/v1" "$work/v$v.caidx" "$mnt/fs/target"
+    fi
+    measure "$job" "ostree pull + checkout" "$base" sh -c "ostree pull-local --repo=$mnt/fs/repo $work/ostree-remote v$v && ostree checkout --repo=$mnt/fs/repo -H v$v $mnt/fs/target"
+}
+
+pack_one() { # TOOL COMMAND...
+    local tool=$1 secs=() mems=() i out s m
+    shift
+    for ((i = 0; i < runs; i++)); do
+        rm -f "$work/packed"
+        warm "$cache/trees/v1"
+        out=$(mktemp)
+        # The cgroup-free way to the memory of a group of processes: the sum of the parent's and the largest child's peak.
+        /usr/bin/time -q -o "$out" -f '%e %M' "$@" >"$work/last.log" 2>&1 || { tail -20 "$work/last.log" >&2; exit 1; }
+        read -r s m <"$out"
+        rm -f "$out"
+        secs+=("$s"); mems+=("$m")
+    done
+    row pack "$tool" "$(median "${secs[@]}")" "$(median "${mems[@]}")" "$(stat -c %s "$work/packed")"
+    say "$(printf '%-7s %-22s %6s s  %6s MiB  image %s' pack "$tool" "$(median "${secs[@]}")" "$(($(median "${mems[@]}") / 1024))" "$(stat -c %s "$work/packed")")"
+}
+
+for job in "${jobs[@]}"; do
+    case $job in
+        same) peers same 1 v1 ;;
+        update) peers update 2 v1 ;;
+        empty) peers empty 1 none ;;
+        pack)
+            pack_one "tiu-create pack" "$bin/tiu-create" pack --recipe "$here/bench.yaml" --cert "$keys/signer.cert.pem" \
+                --key "$keys/signer.key.pem" --progress none "$cache/trees/v1" "$work/packed"
+            pack_one "mksquashfs -comp zstd" mksquashfs "$cache/trees/v1" "$work/packed" -comp zstd -Xcompression-level 15 -b 128K -noappend -quiet -no-progress
+            pack_one "gensquashfs -c zstd" gensquashfs -D "$cache/trees/v1" -c zstd -X level=15 -b 131072 -q -f "$work/packed"
+            rm -f "$work/packed"
+            ;;
+    esac
+done
+
+# --- the table ---------------------------------------------------------------------------------------------------------------
+printf '\n%-8s %-24s %9s %8s %10s %14s\n' job tool seconds 'x rsync' 'peak MiB' 'grew by bytes'
+for r in "${results[@]}"; do
+    IFS='|' read -r job tool s m g <<<"$r"
+    ref=
+    for q in "${results[@]}"; do
+        IFS='|' read -r qj qt qs _ _ <<<"$q"
+        [ "$qj" = "$job" ] && case $qt in "rsync by mtime" | "mksquashfs -comp zstd") ref=$qs ;; esac
+    done
+    printf '%-8s %-24s %9s %8s %10s %14s\n' "$job" "$tool" "$s" "$(awk -v a="$s" -v b="${ref:-0}" 'BEGIN {if (b > 0) printf "%.2f", a / b; else print "-"}')" "$((m / 1024))" "$g"
+done
+printf 'pack: "x rsync" is relative to mksquashfs, "grew by" is the size of the image\n'
+if [ -n "$json" ]; then
+    for r in "${results[@]}"; do
+        IFS='|' read -r job tool s m g <<<"$r"
+        jq -n --arg job "$job" --arg tool "$tool" --argjson s "$s" --argjson m "$m" --argjson g "$g" \
+            '{version: 1, job: $job, tool: $tool, seconds: $s, peak_kib: $m, bytes: $g}'
+    done | jq -s . >"$json"
+fi
