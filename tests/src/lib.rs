@@ -1,1 +1,8 @@
-//! Fixtures of the whole-program tests.
+//! Fixtures of the whole-program tests: programs to run, small systems, keys, and bundles with exactly one thing wrong.
+//!
+//! Fixtures may `unwrap`: a fixture that cannot be made fails the test that asked for it.
+#![forbid(unsafe_code)]
+
+pub mod bundles;
+pub mod program;
+pub mod tree;

@@ -1,0 +1,78 @@
+//! Runs the project's programs as a user would, and looks at what came out.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Where cargo put the programs: beside the `deps` folder of the running test.
+pub fn path(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("path of the running test");
+    let dir = test
+        .ancestors()
+        .find(|dir| dir.ends_with("deps"))
+        .and_then(Path::parent)
+        .expect("a cargo target folder");
+    let program = dir.join(name);
+    assert!(program.exists(), "{} is missing: run `cargo build --workspace` first", program.display());
+    program
+}
+
+/// What a program did.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+/// Runs one of the project's programs.
+pub fn run<S: AsRef<std::ffi::OsStr>>(name: &str, arguments: impl IntoIterator<Item = S>) -> Outcome {
+    outcome(Command::new(path(name)).args(arguments))
+}
+
+/// Runs `command` to its end.
+pub fn outcome(command: &mut Command) -> Outcome {
+    let output = command.output().unwrap_or_else(|e| panic!("{command:?} does not start: {e}"));
+    Outcome {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+impl Outcome {
+    /// It ended with 0.
+    #[track_caller]
+    pub fn succeeded(self) -> Self {
+        assert_eq!(self.code, Some(0), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// It ended with 1 and one error that says each of `needles`, and with a hint; it did not panic.
+    #[track_caller]
+    pub fn refused(self, needles: &[&str]) -> Self {
+        assert_eq!(self.code, Some(1), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        assert!(!self.stderr.contains("panicked"), "panic:\n{}", self.stderr);
+        assert!(self.stderr.contains("error: "), "no error is shown:\n{}", self.stderr);
+        for needle in needles {
+            assert!(self.stderr.contains(needle), "the error does not say {needle:?}:\n{}", self.stderr);
+        }
+        assert!(self.stderr.contains("hint: "), "no hint:\n{}", self.stderr);
+        self
+    }
+}
+
+/// Runs a system program that a test needs; its absence is a failure that says what to install.
+#[track_caller]
+pub fn tool(program: &str, package: &str, arguments: &[&std::ffi::OsStr]) -> Outcome {
+    match Command::new(program).args(arguments).output() {
+        Ok(output) => Outcome {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        },
+        Err(e) => panic!("{program} does not start ({e}): install the package {package}"),
+    }
+}
