@@ -22,6 +22,7 @@ pub mod index;
 pub mod manifest;
 pub mod progress;
 pub mod read_at;
+mod sha256;
 pub mod signature;
 pub mod trust;
 
