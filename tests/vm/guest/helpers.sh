@@ -9,6 +9,9 @@ DATA=/scratch/data
 # shellcheck disable=SC2034
 KEYRING=/scratch/data/keys/ca.cert.pem
 
+# shellcheck source=/dev/null
+. /usr/share/tiu-vm/tree.sh
+
 # A headline in the log.
 step() { echo "== $*"; }
 
@@ -64,4 +67,46 @@ nothing_held() {
         sleep 0.1
     done
     die "left behind after $1: $(held)"
+}
+
+# extract WAY BUNDLE DIR [ARGUMENT...]: what most cases run.
+extract() {
+    local way=$1 bundle=$2 dir=$3
+    shift 3
+    tiu-extract extract --progress none --keyring "$KEYRING" --verity "$way" "$@" "$bundle" "$dir"
+}
+
+# good_tree DIR NAME: DIR is the system of NAME.tiu as it was packed, compared without any program of tiu.
+good_tree() {
+    tree_facts "$1/usr/share/fixture" | diff "$DATA/$2.facts" - || die "the tree in $1 differs from the one packed into $2.tiu"
+}
+
+# no_wrong_content DIR NAME: what an extraction that failed has left in DIR is missing or right, and never a name with other content.
+no_wrong_content() {
+    local wrong
+    [ -d "$1/usr/share/fixture" ] || return 0
+    wrong=$(tree_facts "$1/usr/share/fixture" | sed -n '/^\\\?[0-9a-f]\{64\}  /p' | grep -v '/\.tiu' | sort | comm -23 - <(sort "$DATA/$2.facts"))
+    [ -z "$wrong" ] || die "wrong content was left in $1: $wrong"
+}
+
+# layout BUNDLE: sets IMAGE_SIZE, TREE_SIZE, CMS_SIZE and LEVELS (offset of each hash level, lowest level first) of a good bundle,
+# from its trailer and the text of its manifest alone.
+layout() {
+    local size blocks offset counts=()
+    size=$(stat -c %s "$1")
+    CMS_SIZE=$((16#$(tail -c 8 "$1" | od -An -v -tx1 | tr -d ' \n')))
+    TREE_SIZE=$(tail -c $((CMS_SIZE + 8)) "$1" | grep -a '^verity-size=' | tr -cd 0-9)
+    IMAGE_SIZE=$((size - 8 - CMS_SIZE - TREE_SIZE))
+    blocks=$((IMAGE_SIZE / 4096))
+    while ((blocks > 1)); do
+        blocks=$(((blocks + 127) / 128))
+        counts+=("$blocks")
+    done
+    # The highest level comes first in the file.
+    LEVELS=() offset=$((IMAGE_SIZE + TREE_SIZE))
+    for blocks in "${counts[@]}"; do
+        offset=$((offset - blocks * 4096))
+        LEVELS+=("$offset")
+    done
+    equal "start of the highest hash level" "$offset" "$IMAGE_SIZE"
 }

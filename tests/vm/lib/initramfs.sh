@@ -5,7 +5,7 @@
 
 # Commands that the guest's init, the helpers and the cases use.
 INITRAMFS_PROGRAMS=(
-    awk basename bash cat chmod chown cmp cp cut date dd diff dirname du env false find grep head id kill ln ls mkdir mkfifo mknod mktemp
+    awk basename bash cat chmod chown cmp comm cp cut date dd diff dirname du env false find grep head id kill ln ls mkdir mkfifo mknod mktemp
     mv nproc od printf ps readlink realpath rm rmdir sed seq setsid sha256sum sleep sort stat stty sync tail tee timeout touch tr true truncate
     uname uniq wc xargs
     blockdev findmnt flock losetup mount mountpoint nsenter umount unshare
@@ -60,7 +60,7 @@ initramfs_make() (
     initramfs_modules "$root"
     here=${BASH_SOURCE[0]%/*}/..
     install -m 755 "$here/guest/init" "$root/init"
-    install -m 644 "$here/guest/helpers.sh" "$root/usr/share/tiu-vm/"
+    install -m 644 "$here/guest/helpers.sh" "$here/lib/tree.sh" "$root/usr/share/tiu-vm/"
     cp -r "$here/cases" "$root/usr/share/tiu-vm/"
     (cd "$root" && find . -print0 | cpio --null --create --format=newc --owner=+0:+0 --quiet) >"$out"
 )
