@@ -2,6 +2,7 @@
 
 use crate::content_digest::Digest;
 use std::borrow::Cow;
+use std::fmt;
 
 /// What an inode is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,6 +25,45 @@ pub enum Kind {
     HardLink,
 }
 
+impl Kind {
+    /// The file type bits of `st_mode`; none for a hard link, which has those of its inode.
+    pub fn type_bits(self) -> u32 {
+        match self {
+            Kind::File => 0o100_000,
+            Kind::Dir => 0o040_000,
+            Kind::Symlink => 0o120_000,
+            Kind::CharDev => 0o020_000,
+            Kind::BlockDev => 0o060_000,
+            Kind::Fifo => 0o010_000,
+            Kind::Socket => 0o140_000,
+            Kind::HardLink => 0,
+        }
+    }
+
+    /// The kind that `st_mode` says, when it says one and holds no bits beyond type and permissions.
+    pub fn from_mode(mode: u32) -> Option<Kind> {
+        use Kind::*;
+        [File, Dir, Symlink, CharDev, BlockDev, Fifo, Socket]
+            .into_iter()
+            .find(|kind| mode & !0o7777 == kind.type_bits())
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::File => "regular file",
+            Kind::Dir => "directory",
+            Kind::Symlink => "symbolic link",
+            Kind::CharDev => "character device",
+            Kind::BlockDev => "block device",
+            Kind::Fifo => "named pipe",
+            Kind::Socket => "socket",
+            Kind::HardLink => "hard link",
+        })
+    }
+}
+
 /// Modification time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mtime {
@@ -42,7 +82,7 @@ pub struct Entry<'a> {
     pub kind: Kind,
     /// Permission bits (`07777`). For hard links, this and all below but `target` are as of the inode it names.
     pub mode: u32,
-    /// Number of names.
+    /// Number of names; of directories any number (they are not counted alike by all filesystems).
     pub nlink: u32,
     /// Owner's number in the image.
     pub uid: u32,
@@ -52,7 +92,7 @@ pub struct Entry<'a> {
     pub rdev: u64,
     /// Modification time.
     pub mtime: Mtime,
-    /// Bytes, for regular files; target's length for symlinks; 0 otherwise.
+    /// Bytes, for regular files; target's length for symlinks; 0 otherwise. (For hard links, again, as of the inode.)
     pub size: u64,
     /// Symlink: its target. Hard link: path of the inode, relative to the root without a leading slash.
     pub target: Option<Cow<'a, [u8]>>,
@@ -60,6 +100,27 @@ pub struct Entry<'a> {
     pub digest: Option<Digest>,
     /// Extended attributes, sorted by name.
     pub xattrs: Vec<(Cow<'a, [u8]>, Cow<'a, [u8]>)>,
+}
+
+impl Entry<'_> {
+    /// The same entry with bytes of its own.
+    pub fn into_owned(self) -> EntryBuf {
+        let own = |bytes: Cow<[u8]>| Cow::Owned(bytes.into_owned());
+        EntryBuf {
+            path: own(self.path),
+            kind: self.kind,
+            mode: self.mode,
+            nlink: self.nlink,
+            uid: self.uid,
+            gid: self.gid,
+            rdev: self.rdev,
+            mtime: self.mtime,
+            size: self.size,
+            target: self.target.map(own),
+            digest: self.digest,
+            xattrs: self.xattrs.into_iter().map(|(name, value)| (own(name), own(value))).collect(),
+        }
+    }
 }
 
 /// An entry that owns its bytes.

@@ -3,17 +3,27 @@
 //! Per line: `PATH SIZE MODE NLINK UID GID RDEV MTIME PAYLOAD CONTENT DIGEST [XATTR...]`. The text is kept as it is
 //! (one buffer, plus one offset for each line), entries are views into it, so that an image of many files needs little memory.
 //!
-//! Guarantees of an [`Index`] that was parsed: paths are absolute in the dump's notation, canonical (no `.`, `..`, empty
-//! component, NUL), strictly ascending by bytes; the first is `/`, a directory; every parent is there and is a directory (so no
-//! path leads through a symlink); hard links point to an earlier entry that is not a link nor a directory (of an inode's names the first in path order carries its metadata); regular files have a digest.
+//! Guarantees of an [`Index`] that was parsed:
+//! - paths are absolute in the dump's notation, canonical (no `.`, `..`, empty component, NUL), strictly ascending by bytes;
+//! - the first is `/`, a directory; every parent is there and is a directory (so no path leads through a symlink);
+//! - hard links point to an earlier entry that is neither link nor directory (of an inode's names the first in path order
+//!   carries its metadata), repeat its metadata, and are as many as its number of links says;
+//! - regular files have a digest; every value has the only spelling that this format allows for it.
 
 mod entry;
+mod error;
+mod escape;
+mod line;
 mod read;
 mod write;
+mod zst;
 
 pub use entry::{Entry, EntryBuf, Kind, Mtime};
-pub use read::{Index, IndexError, MAX_ENTRIES, MAX_TEXT_SIZE};
+pub use error::{IndexError, LineError};
+pub use line::{MAX_NAME, MAX_PATH, MAX_TARGET, MAX_XATTR_LIST, MAX_XATTR_NAME, MAX_XATTR_VALUE};
+pub use read::{Index, MAX_ENTRIES, MAX_LINE_SIZE, MAX_TEXT_SIZE, text_limit};
 pub use write::IndexWriter;
+pub use zst::write_zst;
 
 /// Where the index lies in the image, without the leading slash.
 pub const INDEX_PATH: &str = "usr/lib/sysimage/tiu/index.zst";

@@ -1,68 +1,256 @@
-//! Reading an index: strict, bounded, one pass.
+//! Reading an index: strict, bounded, one pass, in time linear in its size.
 
-use super::Entry;
-use crate::content_digest::Digest;
-use crate::hint::Hint;
-use std::io::Read;
+use super::error::{LineError, shown};
+use super::escape::Unescaped;
+use super::line::Fields;
+use super::{Entry, IndexError, Kind};
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::collections::HashMap;
 
-/// Longest text that is read, in bytes (the sizes in a signed manifest bound it further).
+/// Longest text that is read, in bytes; see [`text_limit`].
 pub const MAX_TEXT_SIZE: u64 = 1 << 30;
 /// Most entries that are read.
 pub const MAX_ENTRIES: u64 = 4_000_000;
+/// Longest line in bytes: a path and a link's target with every byte escaped, and three of the longest extended attributes.
+pub const MAX_LINE_SIZE: usize = 1 << 20;
 
-/// Why an index was not accepted.
-#[derive(Debug, thiserror::Error)]
-pub enum IndexError {
-    /// Placeholder until the reader is written.
-    #[error("line {line} of the index: {message}")]
-    Invalid {
-        /// Line number from 1.
-        line: u64,
-        /// Why.
-        message: String,
-    },
-}
-
-impl Hint for IndexError {
-    fn hint(&self) -> Option<String> {
-        None
-    }
+/// Longest text of an index of `entries` entries, in bytes: 4096 for each (a usual line has 250), and one longest line.
+pub fn text_limit(entries: u64) -> u64 {
+    entries.saturating_mul(4096).saturating_add(MAX_LINE_SIZE as u64).min(MAX_TEXT_SIZE)
 }
 
 /// A checked index.
-pub struct Index {}
+#[derive(Clone)]
+pub struct Index {
+    text: Vec<u8>,
+    /// Offset of each line.
+    lines: Vec<u32>,
+    content_size: u64,
+}
 
 impl Index {
-    /// Checks `text`, which is kept.
-    pub fn parse(_text: Vec<u8>) -> Result<Self, IndexError> {
-        todo!()
-    }
-    /// Decompresses (bounded by `max_entries` and by [`MAX_TEXT_SIZE`]), compares the SHA-256 of the text with `expected`, checks it.
-    pub fn read_zst(_reader: impl Read, _expected: &Digest, _entries: u64) -> Result<Self, IndexError> {
-        todo!()
+    /// Checks `text`, which is kept. Memory beside it: four bytes for each entry, and a few for each inode of many names.
+    pub fn parse(text: Vec<u8>) -> Result<Self, IndexError> {
+        if text.len() as u64 > MAX_TEXT_SIZE {
+            return Err(IndexError::TooLarge { limit: MAX_TEXT_SIZE });
+        }
+        if text.is_empty() {
+            return Err(IndexError::Empty);
+        }
+        let mut checker = Checker::new();
+        let mut start = 0;
+        for line in text.split_inclusive(|c| *c == b'\n') {
+            let number = checker.index.lines.len() as u64 + 1;
+            if number > MAX_ENTRIES {
+                return Err(IndexError::TooManyEntries { found: number, limit: MAX_ENTRIES });
+            }
+            if line.len() > MAX_LINE_SIZE {
+                return Err(IndexError::LineTooLong { line: number, limit: MAX_LINE_SIZE });
+            }
+            let Some(line) = line.strip_suffix(b"\n") else {
+                return Err(IndexError::CutText { line: number });
+            };
+            checker.line(&text, start, line)?;
+            start += line.len() + 1;
+        }
+        checker.finish(text)
     }
     /// Number of entries, hard links and the root included.
     pub fn len(&self) -> usize {
-        todo!()
+        self.lines.len()
     }
     /// An index has at least its root.
     pub fn is_empty(&self) -> bool {
         false
     }
     /// Entry `i` in path order.
-    pub fn entry(&self, _i: usize) -> Entry<'_> {
-        todo!()
+    ///
+    /// # Panics
+    /// When `i` is not less than [`len`](Self::len).
+    pub fn entry(&self, i: usize) -> Entry<'_> {
+        let checked = Fields::split(line(&self.text, &self.lines, i)).and_then(|fields| fields.entry());
+        checked.unwrap_or_else(|e| unreachable!("line {} was checked before: {e}", i + 1))
     }
     /// All entries in path order (parents before their children).
     pub fn iter(&self) -> impl Iterator<Item = Entry<'_>> + '_ {
         (0..self.len()).map(|i| self.entry(i))
     }
     /// Number of the entry at `path` (relative, without leading slash), by binary search.
-    pub fn find(&self, _path: &[u8]) -> Option<usize> {
-        todo!()
+    pub fn find(&self, path: &[u8]) -> Option<usize> {
+        find(&self.text, &self.lines, path)
     }
     /// The text, as it was signed.
     pub fn text(&self) -> &[u8] {
-        todo!()
+        &self.text
+    }
+    /// Sum of the sizes of regular files in bytes, each inode counted once: `size` of the manifest.
+    pub fn content_size(&self) -> u64 {
+        self.content_size
+    }
+}
+
+impl std::fmt::Debug for Index {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Index of {} entries", self.len())
+    }
+}
+
+/// Line `i` without its newline; empty when there is none.
+fn line<'a>(text: &'a [u8], lines: &[u32], i: usize) -> &'a [u8] {
+    let start = lines[i] as usize;
+    let end = lines.get(i + 1).map_or(text.len(), |next| *next as usize);
+    text.get(start..end).and_then(|line| line.strip_suffix(b"\n")).unwrap_or_default()
+}
+
+/// Binary search for a relative path among lines that were checked.
+fn find(text: &[u8], lines: &[u32], path: &[u8]) -> Option<usize> {
+    let by_path = |start: &u32| {
+        let line = text.get(*start as usize..).unwrap_or_default();
+        let end = line.iter().position(|c| *c == b' ').unwrap_or(line.len());
+        compare_paths(line.get(1..end).unwrap_or_default(), path)
+    };
+    lines.binary_search_by(by_path).ok()
+}
+
+/// Order of an escaped path and one that is not.
+fn compare_paths(escaped: &[u8], path: &[u8]) -> Ordering {
+    match escaped.contains(&b'\\') {
+        false => escaped.cmp(path),
+        true => Unescaped(escaped).cmp(path.iter().copied()),
+    }
+}
+
+/// A path that is a prefix (by bytes) of the current one; one of them is its parent.
+struct Prefix {
+    len: usize,
+    kind: Kind,
+}
+
+/// Checks lines in order. Memory is constant but for the offsets and the inodes of many names.
+struct Checker {
+    index: Index,
+    previous: Vec<u8>,
+    /// All earlier paths that are a prefix of the previous path, itself included, by length. In sorted order whatever is a
+    /// prefix of a path is still in here when that path comes, so the parent is found without a map of all directories.
+    prefixes: Vec<Prefix>,
+    /// Inodes whose number of links is not one: line, number of links, names so far.
+    linked: HashMap<usize, (u32, u32)>,
+}
+
+impl Checker {
+    fn new() -> Self {
+        let index = Index { text: Vec::new(), lines: Vec::new(), content_size: 0 };
+        Checker { index, previous: Vec::new(), prefixes: Vec::new(), linked: HashMap::new() }
+    }
+
+    fn line(&mut self, text: &[u8], start: usize, line: &[u8]) -> Result<(), IndexError> {
+        let number = self.index.lines.len();
+        let wrong = |problem| IndexError::Line {
+            line: number as u64 + 1,
+            path: shown(line.split(|c| *c == b' ').next().unwrap_or_default()),
+            problem,
+        };
+        let fields = Fields::split(line).map_err(wrong)?;
+        if number == 0 && fields.path != b"/" {
+            return Err(IndexError::NoRoot { found: shown(fields.path) });
+        }
+        let entry = fields.entry().map_err(wrong)?;
+        let kind = fields.inode_kind().map_err(wrong)?;
+        if number == 0 && entry.kind != Kind::Dir {
+            return Err(wrong(LineError::RootNotDir(entry.kind)));
+        }
+        if number > 0 {
+            self.order_and_parent(&entry).map_err(wrong)?;
+        }
+        match &entry.target {
+            Some(target) if fields.is_link => self.link(text, &fields, target, &entry).map_err(wrong)?,
+            _ if kind != Kind::Dir && entry.nlink != 1 => {
+                self.linked.insert(number, (entry.nlink, 1));
+            }
+            _ => {}
+        }
+        if entry.kind == Kind::File {
+            self.index.content_size = self.index.content_size.saturating_add(entry.size);
+        }
+        self.prefixes.push(Prefix { len: entry.path.len(), kind });
+        self.previous.clear();
+        self.previous.extend_from_slice(&entry.path);
+        // MAX_TEXT_SIZE is below 2^32.
+        self.index.lines.push(start as u32);
+        Ok(())
+    }
+
+    fn order_and_parent(&mut self, entry: &Entry) -> Result<(), LineError> {
+        let path: &[u8] = &entry.path;
+        let common = self.previous.iter().zip(path).take_while(|(a, b)| a == b).count();
+        match self.previous.as_slice().cmp(path) {
+            Ordering::Less => {}
+            Ordering::Equal => return Err(LineError::Twice),
+            Ordering::Greater => return Err(LineError::NotSorted { previous: shown(&self.previous) }),
+        }
+        while self.prefixes.last().is_some_and(|prefix| prefix.len > common) {
+            self.prefixes.pop();
+        }
+        let parent_len = path.iter().rposition(|c| *c == b'/').unwrap_or(0);
+        let parent = || shown(path.get(..parent_len).unwrap_or_default());
+        let found = self.prefixes.binary_search_by_key(&parent_len, |prefix| prefix.len);
+        match found.ok().and_then(|at| self.prefixes.get(at)).map(|prefix| prefix.kind) {
+            Some(Kind::Dir) => Ok(()),
+            Some(Kind::Symlink) => Err(LineError::ThroughSymlink { parent: parent() }),
+            Some(kind) => Err(LineError::ParentNotDir { parent: parent(), kind }),
+            None => Err(LineError::ParentMissing { parent: parent() }),
+        }
+    }
+
+    fn link(
+        &mut self,
+        text: &[u8],
+        link: &Fields,
+        target: &Cow<[u8]>,
+        entry: &Entry,
+    ) -> Result<(), LineError> {
+        let name = || shown(target);
+        if **target >= *entry.path {
+            return Err(LineError::LinkTargetLater(name()));
+        }
+        let lines = &self.index.lines;
+        let at = find(text, lines, target).ok_or_else(|| LineError::LinkTargetMissing(name()))?;
+        let end = lines.get(at + 1).map_or(text.len(), |next| *next as usize);
+        let start = lines.get(at).map_or(end, |start| *start as usize);
+        let found = text.get(start..end).unwrap_or_default();
+        let found = found.split(|c| *c == b'\n').next().unwrap_or_default();
+        let inode = Fields::split(found)?;
+        if inode.is_link {
+            return Err(LineError::LinkTargetLink(name()));
+        }
+        if inode.inode_kind()? == Kind::Dir {
+            return Err(LineError::LinkTargetDir(name()));
+        }
+        if !inode.same_inode(link) {
+            return Err(LineError::LinkDiffers(name()));
+        }
+        match self.linked.get_mut(&at) {
+            Some((nlink, names)) if *names < *nlink => *names += 1,
+            Some((nlink, names)) => return Err(LineError::LinkCount { names: *names + 1, nlink: *nlink }),
+            None => return Err(LineError::LinkCount { names: 2, nlink: 1 }),
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, text: Vec<u8>) -> Result<Index, IndexError> {
+        let first_wrong =
+            self.linked.iter().filter(|(_, (nlink, names))| nlink != names).min_by_key(|(i, _)| **i);
+        if let Some((i, (nlink, names))) = first_wrong {
+            let path = line(&text, &self.index.lines, *i).split(|c| *c == b' ').next().unwrap_or_default();
+            return Err(IndexError::Line {
+                line: *i as u64 + 1,
+                path: shown(path),
+                problem: LineError::LinkCount { names: *names, nlink: *nlink },
+            });
+        }
+        self.index.lines.shrink_to_fit();
+        self.index.text = text;
+        Ok(self.index)
     }
 }

@@ -1,0 +1,278 @@
+//! Why an index was not accepted.
+
+use super::Kind;
+use crate::content_digest::Digest;
+use crate::hint::Hint;
+use std::io;
+
+/// Why an index was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// Reading the compressed index failed.
+    #[error("reading the index failed: {0}")]
+    Io(#[source] io::Error),
+    /// Not a zstd stream, a damaged one, or one that needs too much memory.
+    #[error("the index cannot be decompressed: {0}")]
+    Zstd(String),
+    /// The zstd stream ends too early.
+    #[error("the compressed index is cut: it ends in the middle, after {text_size} bytes of text")]
+    CutStream {
+        /// Bytes of text so far.
+        text_size: u64,
+    },
+    /// Something follows the zstd stream.
+    #[error("something follows the end of the compressed index")]
+    TrailingBytes,
+    /// Nothing at all.
+    #[error("the index is empty: it lacks even the line of the root directory")]
+    Empty,
+    /// The last line has no newline.
+    #[error("the index is cut: its last line, {line}, does not end in a newline")]
+    CutText {
+        /// Line number from 1.
+        line: u64,
+    },
+    /// More text than is read.
+    #[error("the index is too large: more than {limit} bytes of text")]
+    TooLarge {
+        /// Largest size in bytes: see [`text_limit`](super::text_limit).
+        limit: u64,
+    },
+    /// More lines than the manifest says, or than are read at all.
+    #[error("the index has too many entries: found {found} or more, expected at most {limit}")]
+    TooManyEntries {
+        /// Number where reading stopped.
+        found: u64,
+        /// Most that are read.
+        limit: u64,
+    },
+    /// A line longer than [`MAX_LINE_SIZE`](super::MAX_LINE_SIZE).
+    #[error("line {line} of the index is too long: more than {limit} bytes")]
+    LineTooLong {
+        /// Line number from 1.
+        line: u64,
+        /// Longest line in bytes.
+        limit: usize,
+    },
+    /// The text is not the one that was signed.
+    #[error("the index is not the one that was signed: its SHA-256 is {found}, the manifest says {expected}")]
+    DigestMismatch {
+        /// Of the text that was read.
+        found: Digest,
+        /// From the manifest.
+        expected: Digest,
+    },
+    /// Not as many entries as the manifest says.
+    #[error("the index has {found} entries, the manifest says {expected}")]
+    EntryCount {
+        /// Lines.
+        found: u64,
+        /// From the manifest.
+        expected: u64,
+    },
+    /// The first line is not that of the root directory.
+    #[error("the first line of the index is {found:?}, expected the root directory, `/`")]
+    NoRoot {
+        /// Its path, lossily as text.
+        found: String,
+    },
+    /// A line is wrong.
+    #[error("line {line} of the index ({path}): {problem}")]
+    Line {
+        /// Line number from 1.
+        line: u64,
+        /// The path field as it is in the text, cut after 200 characters.
+        path: String,
+        /// What is wrong.
+        problem: LineError,
+    },
+}
+
+impl Hint for IndexError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            IndexError::Io(_) => return None,
+            IndexError::Zstd(_) | IndexError::CutStream { .. } | IndexError::DigestMismatch { .. } => {
+                "fetch the bundle again; if it stays so, the bundle was packed wrongly: pack it again with `tiu-create pack`"
+            }
+            IndexError::TooLarge { .. }
+            | IndexError::TooManyEntries { .. }
+            | IndexError::LineTooLong { .. } => {
+                "leave files out of the image (see the limits in docs/bundle-format.md), then pack it again"
+            }
+            _ => {
+                "the bundle was packed wrongly; pack it again with `tiu-create pack` and report this message if it stays"
+            }
+        };
+        Some(hint.into())
+    }
+}
+
+/// What is wrong with a line. All texts are as they are in the index, or lossily decoded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LineError {
+    /// Fewer than eleven fields.
+    #[error("it has no {0} field")]
+    MissingField(&'static str),
+    /// Not a decimal number in its shortest form, or too large.
+    #[error("{field} is {found:?}, expected a decimal number without leading zeros, at most {max}")]
+    BadNumber {
+        /// Name of the field.
+        field: &'static str,
+        /// Its text.
+        found: String,
+        /// Largest value.
+        max: u64,
+    },
+    /// Not an octal number with a file type.
+    #[error("mode is {0:?}, expected an octal number without leading zeros")]
+    BadMode(String),
+    /// An unknown file type.
+    #[error("mode {0:o} holds no known file type")]
+    BadKind(u32),
+    /// Not `seconds.nanoseconds`.
+    #[error("time is {0:?}, expected SECONDS.NANOSECONDS, each in its shortest form")]
+    BadTime(String),
+    /// A backslash sequence that does not exist, a character that needs one, or one that does not.
+    #[error("{field} is {found:?}: not escaped as composefs-dump(5) says, in the shortest form")]
+    BadEscape {
+        /// Name of the field.
+        field: &'static str,
+        /// Its text.
+        found: String,
+    },
+    /// Not 64 lower-case hex digits.
+    #[error("digest is {0:?}, expected 64 lower-case hex digits")]
+    BadDigest(String),
+    /// A regular file that is not empty has no digest.
+    #[error("a regular file of {size} bytes needs a digest")]
+    DigestMissing {
+        /// Its size.
+        size: u64,
+    },
+    /// The payload of a regular file is not made of its digest.
+    #[error("payload is {found:?}, expected {expected:?}, which follows from the digest")]
+    BadPayload {
+        /// Text of the field.
+        found: String,
+        /// What follows from the digest.
+        expected: String,
+    },
+    /// A field has a value that this kind of entry cannot have.
+    #[error("{field} is {found:?}, expected {expected:?} for a {kind}")]
+    Unexpected {
+        /// Name of the field.
+        field: &'static str,
+        /// Its text.
+        found: String,
+        /// What it must be.
+        expected: String,
+        /// What the entry is.
+        kind: Kind,
+    },
+    /// The path does not start with a slash.
+    #[error("the path does not start with `/`")]
+    NotAbsolute,
+    /// `//` or a slash at the end.
+    #[error("the path has an empty component")]
+    EmptyComponent,
+    /// A component `.`.
+    #[error("the path has a component `.`")]
+    DotComponent,
+    /// A component `..`.
+    #[error("the path has a component `..`")]
+    DotDotComponent,
+    /// A NUL byte where Linux allows none.
+    #[error("{0} holds a NUL byte")]
+    Nul(&'static str),
+    /// Longer than Linux can open.
+    #[error("{field} is too long: {found} bytes, at most {max}")]
+    TooLong {
+        /// Name of the field.
+        field: &'static str,
+        /// Length in bytes, unescaped.
+        found: usize,
+        /// Longest allowed.
+        max: usize,
+    },
+    /// Paths do not ascend.
+    #[error("not sorted: it comes after {previous:?}")]
+    NotSorted {
+        /// Path of the line before.
+        previous: String,
+    },
+    /// The same path as the line before.
+    #[error("the same path is there twice")]
+    Twice,
+    /// The root is not a directory.
+    #[error("the root is a {0}, expected a directory")]
+    RootNotDir(Kind),
+    /// The parent directory is not in the index.
+    #[error("its parent directory, {parent:?}, is missing")]
+    ParentMissing {
+        /// Path of the parent.
+        parent: String,
+    },
+    /// The parent is not a directory.
+    #[error("its parent, {parent:?}, is a {kind}, expected a directory")]
+    ParentNotDir {
+        /// Path of the parent.
+        parent: String,
+        /// What it is.
+        kind: Kind,
+    },
+    /// The parent is a symbolic link.
+    #[error("the path leads through the symbolic link {parent:?}")]
+    ThroughSymlink {
+        /// Path of the link.
+        parent: String,
+    },
+    /// A symbolic link to nothing.
+    #[error("the symbolic link has no target")]
+    NoTarget,
+    /// A hard link to a path that is not there.
+    #[error("it is a hard link to {0:?}, which is missing")]
+    LinkTargetMissing(String),
+    /// A hard link to a path that sorts after it, or to itself.
+    #[error("it is a hard link to {0:?}, which does not come before it")]
+    LinkTargetLater(String),
+    /// A hard link to a directory.
+    #[error("it is a hard link to {0:?}, which is a directory")]
+    LinkTargetDir(String),
+    /// A hard link to a hard link.
+    #[error("it is a hard link to {0:?}, which is a hard link itself")]
+    LinkTargetLink(String),
+    /// Metadata of a hard link and of its inode are not the same.
+    #[error("it is a hard link to {0:?}, but its metadata is not the same")]
+    LinkDiffers(String),
+    /// Number of links and number of names are not the same.
+    #[error("the inode has {names} names, its number of links is {nlink}")]
+    LinkCount {
+        /// Names in the index.
+        names: u32,
+        /// What the field says.
+        nlink: u32,
+    },
+    /// An extended attribute without `=`.
+    #[error("extended attribute {0:?} has no `=`")]
+    XattrNoEquals(String),
+    /// An extended attribute without a name.
+    #[error("an extended attribute has no name")]
+    XattrNoName,
+    /// Names of extended attributes do not ascend.
+    #[error("extended attributes are not sorted: {name:?} comes after {previous:?}")]
+    XattrNotSorted {
+        /// The later name.
+        name: String,
+        /// The one before it.
+        previous: String,
+    },
+    /// An extended attribute is there twice.
+    #[error("extended attribute {0:?} is there twice")]
+    XattrTwice(String),
+}
+
+/// At most 200 characters of `bytes`, for an error message.
+pub(super) fn shown(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).chars().take(200).collect()
+}

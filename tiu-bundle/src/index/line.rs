@@ -1,0 +1,384 @@
+//! One line of the index and one entry: each from the other.
+
+use super::error::{LineError, shown};
+use super::escape::{Field, escape, unescape};
+use super::{Entry, Kind, Mtime};
+use crate::content_digest::{Digest, digest_bytes};
+use crate::sha256::from_hex;
+use std::borrow::Cow;
+use std::io::Write;
+use std::sync::LazyLock;
+
+/// Longest path in bytes, with its leading slash (Linux' PATH_MAX).
+pub const MAX_PATH: usize = 4096;
+/// Longest path component in bytes (NAME_MAX).
+pub const MAX_NAME: usize = 255;
+/// Longest target of a symbolic link in bytes (PATH_MAX without the NUL).
+pub const MAX_TARGET: usize = 4095;
+/// Longest name of an extended attribute in bytes (XATTR_NAME_MAX).
+pub const MAX_XATTR_NAME: usize = 255;
+/// Longest value of an extended attribute in bytes (XATTR_SIZE_MAX).
+pub const MAX_XATTR_VALUE: usize = 65536;
+/// Longest list of names of extended attributes in bytes, each with a NUL (XATTR_LIST_MAX).
+pub const MAX_XATTR_LIST: usize = 65536;
+
+/// Digest of an empty file, which the format does not spell out.
+pub(super) static EMPTY_FILE: LazyLock<Digest> = LazyLock::new(|| digest_bytes(b""));
+
+/// The eleven fixed fields and the extended attributes, as they are in the text.
+pub(super) struct Fields<'a> {
+    pub path: &'a [u8],
+    size: &'a [u8],
+    /// Without `@`.
+    mode: &'a [u8],
+    /// Whether the mode starts with `@`.
+    pub is_link: bool,
+    nlink: &'a [u8],
+    uid: &'a [u8],
+    gid: &'a [u8],
+    rdev: &'a [u8],
+    mtime: &'a [u8],
+    payload: &'a [u8],
+    content: &'a [u8],
+    digest: &'a [u8],
+    /// Everything after the digest; empty or starting with a space.
+    xattrs: &'a [u8],
+}
+
+impl<'a> Fields<'a> {
+    /// Splits `line`, which has no newline.
+    pub fn split(line: &'a [u8]) -> Result<Self, LineError> {
+        let mut rest = Some(line);
+        let mut field = |name| {
+            let text = rest.ok_or(LineError::MissingField(name))?;
+            let (field, tail) = match text.iter().position(|c| *c == b' ') {
+                Some(at) => (text.get(..at), text.get(at + 1..)),
+                None => (Some(text), None),
+            };
+            rest = tail;
+            field.ok_or(LineError::MissingField(name))
+        };
+        let path = field("path")?;
+        let size = field("size")?;
+        let mode = field("mode")?;
+        let link_mode = mode.strip_prefix(b"@");
+        Ok(Fields {
+            path,
+            size,
+            mode: link_mode.unwrap_or(mode),
+            is_link: link_mode.is_some(),
+            nlink: field("nlink")?,
+            uid: field("uid")?,
+            gid: field("gid")?,
+            rdev: field("rdev")?,
+            mtime: field("mtime")?,
+            payload: field("payload")?,
+            content: field("content")?,
+            digest: field("digest")?,
+            xattrs: rest.map_or(&[], |tail| line.get(line.len() - tail.len() - 1..).unwrap_or(&[])),
+        })
+    }
+
+    /// Whether the inode is the same but for its name. Every value has one spelling, so the text decides.
+    pub fn same_inode(&self, link: &Fields) -> bool {
+        let parts = |f: &Fields<'a>| {
+            [f.size, f.mode, f.nlink, f.uid, f.gid, f.rdev, f.mtime, f.content, f.digest, f.xattrs]
+        };
+        let parts_of_link = [
+            link.size,
+            link.mode,
+            link.nlink,
+            link.uid,
+            link.gid,
+            link.rdev,
+            link.mtime,
+            link.content,
+            link.digest,
+            link.xattrs,
+        ];
+        parts(self) == parts_of_link
+    }
+
+    /// What the inode is; for hard links that is what the link leads to.
+    pub fn inode_kind(&self) -> Result<Kind, LineError> {
+        Ok(split_mode(self.mode)?.0)
+    }
+
+    /// The target of a hard link, relative to the root.
+    pub fn link_target(&self) -> Result<Cow<'a, [u8]>, LineError> {
+        path(self.payload, "hard link's target")
+    }
+
+    /// All values, each checked on its own.
+    pub fn entry(&self) -> Result<Entry<'a>, LineError> {
+        let (kind, mode) = split_mode(self.mode)?;
+        let size = number(self.size, "size", i64::MAX as u64)?;
+        let mut entry = Entry {
+            path: path(self.path, "path")?,
+            kind,
+            mode,
+            nlink: number(self.nlink, "number of links", u32::MAX.into())? as u32,
+            uid: number(self.uid, "owner", u32::MAX.into())? as u32,
+            gid: number(self.gid, "group", u32::MAX.into())? as u32,
+            rdev: number(self.rdev, "device number", u64::MAX)?,
+            mtime: time(self.mtime)?,
+            size,
+            target: None,
+            digest: None,
+            xattrs: xattrs(self.xattrs)?,
+        };
+        let must_be = |field, found: &[u8], expected: &str| match found == expected.as_bytes() {
+            true => Ok(()),
+            false => {
+                Err(LineError::Unexpected { field, found: shown(found), expected: expected.to_owned(), kind })
+            }
+        };
+        must_be("content", self.content, "-")?;
+        if !matches!(kind, Kind::CharDev | Kind::BlockDev) {
+            must_be("device number", self.rdev, "0")?;
+        }
+        match kind {
+            Kind::File if size == 0 => {
+                must_be("digest", self.digest, "-")?;
+                entry.digest = Some(*EMPTY_FILE);
+            }
+            Kind::File => entry.digest = Some(digest(self.digest, size)?),
+            _ => must_be("digest", self.digest, "-")?,
+        }
+        let payload = match (kind, self.is_link) {
+            (_, true) => {
+                entry.target = Some(self.link_target()?);
+                entry.kind = Kind::HardLink;
+                None
+            }
+            (Kind::Symlink, _) => {
+                entry.target = Some(symlink_target(self.payload)?);
+                None
+            }
+            (Kind::File, _) if size > 0 => entry.digest.map(payload_of),
+            _ => Some("-".to_owned()),
+        };
+        if let Some(expected) = payload
+            && expected.as_bytes() != self.payload
+        {
+            return Err(LineError::BadPayload { found: shown(self.payload), expected });
+        }
+        match (kind, &entry.target) {
+            // The target of a hard link to a symbolic link is not known here; its size is compared with the inode's.
+            (Kind::Symlink, _) if self.is_link => {}
+            (Kind::Symlink, Some(target)) => must_be("size", self.size, &target.len().to_string())?,
+            (Kind::File, _) => {}
+            _ => must_be("size", self.size, "0")?,
+        }
+        Ok(entry)
+    }
+}
+
+/// Where a composefs object store keeps a file of this digest.
+fn payload_of(digest: Digest) -> String {
+    let hex = digest.to_string();
+    let (head, tail) = hex.split_at(2);
+    format!("{head}/{tail}")
+}
+
+fn number(text: &[u8], field: &'static str, max: u64) -> Result<u64, LineError> {
+    shortest_decimal(text).filter(|n| *n <= max).ok_or_else(|| LineError::BadNumber {
+        field,
+        found: shown(text),
+        max,
+    })
+}
+
+/// Digits only, no sign, no leading zero.
+fn shortest_decimal(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || (text.len() > 1 && text.first() == Some(&b'0')) {
+        return None;
+    }
+    text.iter().try_fold(0u64, |n, c| {
+        let digit = c.is_ascii_digit().then(|| u64::from(c - b'0'))?;
+        n.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+/// Kind and permission bits.
+fn split_mode(text: &[u8]) -> Result<(Kind, u32), LineError> {
+    let octal = |text: &[u8]| {
+        if text.is_empty() || text.len() > 6 || text.first() == Some(&b'0') {
+            return None;
+        }
+        text.iter().try_fold(0u32, |n, c| matches!(c, b'0'..=b'7').then(|| n * 8 + u32::from(c - b'0')))
+    };
+    let mode = octal(text).ok_or_else(|| LineError::BadMode(shown(text)))?;
+    let kind = Kind::from_mode(mode).ok_or(LineError::BadKind(mode))?;
+    Ok((kind, mode & 0o7777))
+}
+
+fn time(text: &[u8]) -> Result<Mtime, LineError> {
+    let parse = || {
+        let dot = text.iter().position(|c| *c == b'.')?;
+        let (sec, nsec) = (text.get(..dot)?, text.get(dot + 1..)?);
+        let sec = match sec.strip_prefix(b"-") {
+            Some(sec) => match shortest_decimal(sec)? {
+                0 => return None,
+                sec => 0i64.checked_sub_unsigned(sec)?,
+            },
+            None => i64::try_from(shortest_decimal(sec)?).ok()?,
+        };
+        let nsec = shortest_decimal(nsec).filter(|n| *n <= 999_999_999)? as u32;
+        Some(Mtime { sec, nsec })
+    };
+    parse().ok_or_else(|| LineError::BadTime(shown(text)))
+}
+
+/// Unescapes and checks a path; gives it without its leading slash.
+fn path<'a>(text: &'a [u8], field: &'static str) -> Result<Cow<'a, [u8]>, LineError> {
+    let bad_escape = || LineError::BadEscape { field, found: shown(text) };
+    if text.first() != Some(&b'/') {
+        return Err(LineError::NotAbsolute);
+    }
+    let path = match unescape(text, Field::Fixed).ok_or_else(bad_escape)? {
+        Cow::Borrowed(path) => Cow::Borrowed(path.get(1..).unwrap_or(&[])),
+        Cow::Owned(mut path) => {
+            path.remove(0);
+            Cow::Owned(path)
+        }
+    };
+    if path.len() >= MAX_PATH {
+        return Err(LineError::TooLong { field, found: path.len() + 1, max: MAX_PATH });
+    }
+    if path.is_empty() {
+        return Ok(path);
+    }
+    for component in path.split(|c| *c == b'/') {
+        match component {
+            b"" => return Err(LineError::EmptyComponent),
+            b"." => return Err(LineError::DotComponent),
+            b".." => return Err(LineError::DotDotComponent),
+            name if name.len() > MAX_NAME => {
+                return Err(LineError::TooLong { field: "path component", found: name.len(), max: MAX_NAME });
+            }
+            name if name.contains(&0) => return Err(LineError::Nul(field)),
+            _ => {}
+        }
+    }
+    Ok(path)
+}
+
+fn symlink_target(text: &[u8]) -> Result<Cow<'_, [u8]>, LineError> {
+    if text == b"-" || text.is_empty() {
+        return Err(LineError::NoTarget);
+    }
+    let target = unescape(text, Field::Fixed)
+        .ok_or_else(|| LineError::BadEscape { field: "symbolic link's target", found: shown(text) })?;
+    if target.len() > MAX_TARGET {
+        return Err(LineError::TooLong {
+            field: "symbolic link's target",
+            found: target.len(),
+            max: MAX_TARGET,
+        });
+    }
+    match target.contains(&0) {
+        true => Err(LineError::Nul("symbolic link's target")),
+        false => Ok(target),
+    }
+}
+
+fn digest(text: &[u8], size: u64) -> Result<Digest, LineError> {
+    match (text, from_hex(text)) {
+        (_, Some(digest)) => Ok(Digest(digest)),
+        (b"-", _) => Err(LineError::DigestMissing { size }),
+        _ => Err(LineError::BadDigest(shown(text))),
+    }
+}
+
+type Xattrs<'a> = Vec<(Cow<'a, [u8]>, Cow<'a, [u8]>)>;
+
+/// `text` is empty or ` NAME=VALUE` once or more.
+fn xattrs(text: &[u8]) -> Result<Xattrs<'_>, LineError> {
+    let mut xattrs: Xattrs = Vec::new();
+    let mut list_size = 0;
+    for xattr in text.split(|c| *c == b' ').skip(1) {
+        let equals =
+            xattr.iter().position(|c| *c == b'=').ok_or_else(|| LineError::XattrNoEquals(shown(xattr)))?;
+        let (name, value) = (xattr.get(..equals).unwrap_or(&[]), xattr.get(equals + 1..).unwrap_or(&[]));
+        let bad_escape = |field| LineError::BadEscape { field, found: shown(xattr) };
+        let name = unescape(name, Field::Xattr).ok_or_else(|| bad_escape("extended attribute's name"))?;
+        let value = unescape(value, Field::Xattr).ok_or_else(|| bad_escape("extended attribute's value"))?;
+        let at_most = |field, found, max| match found > max {
+            true => Err(LineError::TooLong { field, found, max }),
+            false => Ok(()),
+        };
+        at_most("extended attribute's name", name.len(), MAX_XATTR_NAME)?;
+        at_most("extended attribute's value", value.len(), MAX_XATTR_VALUE)?;
+        list_size += name.len() + 1;
+        at_most("list of extended attributes", list_size, MAX_XATTR_LIST)?;
+        if name.is_empty() {
+            return Err(LineError::XattrNoName);
+        }
+        if name.contains(&0) {
+            return Err(LineError::Nul("extended attribute's name"));
+        }
+        if let Some((previous, _)) = xattrs.last() {
+            match previous.cmp(&name) {
+                std::cmp::Ordering::Less => {}
+                std::cmp::Ordering::Equal => return Err(LineError::XattrTwice(shown(&name))),
+                std::cmp::Ordering::Greater => {
+                    return Err(LineError::XattrNotSorted { name: shown(&name), previous: shown(previous) });
+                }
+            }
+        }
+        xattrs.push((name, value));
+    }
+    Ok(xattrs)
+}
+
+/// Appends the line of `entry`, with its newline. `inode` is what a hard link leads to, the entry itself otherwise.
+pub(super) fn write_line(out: &mut Vec<u8>, entry: &Entry, inode: &Entry, nlink: u32) {
+    let slash = |out: &mut Vec<u8>, path: &[u8]| {
+        out.push(b'/');
+        // A lone `-` is only special as a whole field, which it never is after the slash.
+        match path {
+            b"-" => out.push(b'-'),
+            path => escape(out, path, Field::Fixed),
+        }
+    };
+    let is_link = entry.kind == Kind::HardLink;
+    let size = match (inode.kind, &inode.target) {
+        (Kind::File, _) => inode.size,
+        (Kind::Symlink, Some(target)) => target.len() as u64,
+        _ => 0,
+    };
+    slash(out, &entry.path);
+    let rdev = if matches!(inode.kind, Kind::CharDev | Kind::BlockDev) { inode.rdev } else { 0 };
+    // Writing to a Vec cannot fail.
+    let _ = write!(
+        out,
+        " {size} {}{:o} {nlink} {} {} {rdev} {}.{} ",
+        if is_link { "@" } else { "" },
+        inode.kind.type_bits() | (inode.mode & 0o7777),
+        inode.uid,
+        inode.gid,
+        inode.mtime.sec,
+        inode.mtime.nsec
+    );
+    let digest = inode.digest.filter(|_| inode.kind == Kind::File && size > 0);
+    match (&entry.target, digest) {
+        (Some(target), _) if is_link => slash(out, target),
+        (Some(target), _) => escape(out, target, Field::Fixed),
+        (None, Some(digest)) => out.extend_from_slice(payload_of(digest).as_bytes()),
+        (None, None) => out.push(b'-'),
+    }
+    let _ = match digest {
+        Some(digest) => write!(out, " - {digest}"),
+        None => write!(out, " - -"),
+    };
+    let mut xattrs: Vec<_> = inode.xattrs.iter().collect();
+    xattrs.sort();
+    for (name, value) in xattrs {
+        out.push(b' ');
+        escape(out, name, Field::Xattr);
+        out.push(b'=');
+        escape(out, value, Field::Xattr);
+    }
+    out.push(b'\n');
+}
