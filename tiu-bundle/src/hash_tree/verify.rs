@@ -1,0 +1,265 @@
+//! Reading an image with every block checked.
+
+use super::{BLOCK, HASH_SIZE, HASHES, Salt, level_blocks};
+use crate::BLOCK_SIZE;
+use crate::content_digest::Digest;
+use crate::hint::Hint;
+use crate::progress::{Cancel, Progress, Unit};
+use crate::read_at::ReadAt;
+use crate::sha256::sha256_salted;
+use rayon::prelude::*;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Most hash blocks that are kept: 16 MiB, all of an image of 2 GiB.
+const CACHE_BLOCKS: u64 = 4096;
+/// Most blocks that are read at once into memory of our own.
+const CHUNK_BLOCKS: u64 = 256;
+
+/// A data or hash block is not what was signed.
+#[derive(Debug, thiserror::Error)]
+pub enum VerityError {
+    /// Hash mismatch of a block. `level` 0 is the image itself, 1 the lowest hash level.
+    #[error("block {block} of {} is damaged: its hash is {found}, the hash tree says {expected}", level_name(*.level))]
+    Mismatch {
+        /// 0: image, 1..: hash levels from the bottom.
+        level: u32,
+        /// Block number within the level.
+        block: u64,
+        /// Hash of what was read.
+        found: Digest,
+        /// Hash that the level above holds.
+        expected: Digest,
+    },
+    /// Reading failed.
+    #[error("reading the bundle failed at byte {offset}: {source}")]
+    Io {
+        /// Byte offset in the bundle.
+        offset: u64,
+        /// Cause.
+        source: io::Error,
+    },
+    /// There is no hash tree for an image of this size.
+    #[error("the image is {size} bytes long, expected a multiple of 4096 that is not 0")]
+    Size {
+        /// Found.
+        size: u64,
+    },
+    /// Cancelled.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+fn level_name(level: u32) -> String {
+    match level {
+        0 => "the image".into(),
+        n => format!("hash level {n}"),
+    }
+}
+
+impl Hint for VerityError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            VerityError::Mismatch { .. } | VerityError::Size { .. } => {
+                Some("the file is damaged or was changed after it was signed: fetch the bundle again".into())
+            }
+            VerityError::Io { source, .. } if source.kind() == io::ErrorKind::UnexpectedEof => {
+                Some("the file became shorter while it was read: fetch the bundle again".into())
+            }
+            VerityError::Io { .. } => Some("check the disk or network that the bundle is read from".into()),
+            VerityError::Cancelled => None,
+        }
+    }
+}
+
+impl From<VerityError> for io::Error {
+    fn from(error: VerityError) -> Self {
+        let kind = match &error {
+            VerityError::Io { source, .. } => source.kind(),
+            // Not `Interrupted`, which readers answer by trying again.
+            VerityError::Cancelled => io::ErrorKind::Other,
+            _ => io::ErrorKind::InvalidData,
+        };
+        io::Error::new(kind, error)
+    }
+}
+
+type Block = [u8; BLOCK_SIZE];
+
+/// A hash block that was verified, and its number in the tree, counted from the lowest level's first.
+struct CachedBlock {
+    number: u64,
+    block: Block,
+}
+
+/// Where a level of the tree lies.
+struct Level {
+    /// Byte offset in the source.
+    offset: u64,
+    /// Number of its first block among all hash blocks.
+    first: u64,
+}
+
+/// An image of which every block is checked against the hash tree when it is read.
+///
+/// Hash blocks are verified once and kept (32 bytes for each 4096 of the image at the lowest level are read on demand,
+/// with a cache of at most 16 MiB). `read_exact_at` fails with an `io::Error` of kind `InvalidData` that wraps a [`VerityError`].
+/// A read of whole blocks goes straight to the caller's buffer in one read of the source; other reads are widened to whole
+/// blocks, and read in pieces of 1 MiB. After an error the buffer may hold bytes that were not verified.
+pub struct VerifiedImage {
+    source: Arc<dyn ReadAt>,
+    size: u64,
+    salt: Salt,
+    root: Digest,
+    /// From the lowest up.
+    levels: Vec<Level>,
+    /// A hash block lives in the slot of its number modulo the number of slots. A lock is held for no longer than it takes
+    /// to copy a pointer, once for 128 data blocks.
+    cache: Vec<Mutex<Option<Arc<CachedBlock>>>>,
+}
+
+impl VerifiedImage {
+    /// `source` holds the image at 0 and its tree at `image_size`.
+    pub fn new(source: Arc<dyn ReadAt>, image_size: u64, salt: Salt, root: Digest) -> Self {
+        let blocks = level_blocks(image_size);
+        let mut levels = Vec::new();
+        let mut first = 0u64;
+        // The lowest level lies at the end.
+        let mut offset = image_size.saturating_add(blocks.iter().sum::<u64>() * BLOCK);
+        for count in blocks {
+            offset = offset.saturating_sub(count * BLOCK);
+            levels.push(Level { offset, first });
+            first += count;
+        }
+        let cache = (0..first.min(CACHE_BLOCKS)).map(|_| Mutex::new(None)).collect();
+        VerifiedImage { source, size: image_size, salt, root, levels, cache }
+    }
+
+    /// Checks every block of image and tree, in parallel, with constant memory: 512 KiB for each thread and the cache.
+    pub fn verify_all(&self, progress: &dyn Progress, cancel: &Cancel) -> Result<(), VerityError> {
+        self.check_size()?;
+        progress.begin("Verifying the image", self.size, Unit::Bytes);
+        let blocks = self.size / BLOCK;
+        let step = HASHES as u64;
+        let result = (0..blocks.div_ceil(step)).into_par_iter().try_for_each_init(Vec::new, |buffer, i| {
+            if cancel.is_cancelled() {
+                return Err(VerityError::Cancelled);
+            }
+            let first = i * step;
+            let count = step.min(blocks - first);
+            buffer.resize(count as usize * BLOCK_SIZE, 0);
+            self.read_blocks(first, buffer)?;
+            progress.advance(count * BLOCK);
+            Ok(())
+        });
+        progress.end();
+        result
+    }
+
+    fn check_size(&self) -> Result<(), VerityError> {
+        match self.size > 0 && self.size.is_multiple_of(BLOCK) {
+            true => Ok(()),
+            false => Err(VerityError::Size { size: self.size }),
+        }
+    }
+
+    /// Reads the blocks from number `first` on that fill `buffer`, and checks each.
+    fn read_blocks(&self, first: u64, buffer: &mut [u8]) -> Result<(), VerityError> {
+        let offset = first * BLOCK;
+        self.source.read_exact_at(buffer, offset).map_err(|source| VerityError::Io { offset, source })?;
+        let mut hashes: Option<Arc<CachedBlock>> = None;
+        for (number, block) in (first..).zip(buffer.as_chunks::<BLOCK_SIZE>().0) {
+            if hashes.is_none() || number % HASHES as u64 == 0 {
+                hashes = self.hash_block_above(0, number)?;
+            }
+            self.check(0, number, block, hashes.as_deref())?;
+        }
+        Ok(())
+    }
+
+    /// Compares `block` with its hash in the hash block above it, or with the root hash where there is none.
+    fn check(
+        &self,
+        level: usize,
+        number: u64,
+        block: &Block,
+        above: Option<&CachedBlock>,
+    ) -> Result<(), VerityError> {
+        let slot = (number % HASHES as u64) as usize;
+        let expected = match above {
+            None => self.root,
+            // `slot` is always in range.
+            Some(above) => {
+                Digest(above.block.as_chunks::<HASH_SIZE>().0.get(slot).copied().unwrap_or_default())
+            }
+        };
+        let found = sha256_salted(&self.salt, block);
+        match found == expected {
+            true => Ok(()),
+            false => Err(VerityError::Mismatch { level: level as u32, block: number, found, expected }),
+        }
+    }
+
+    /// The verified hash block that holds the hash of block `number` of `level` (0: the image); `None` at the top.
+    fn hash_block_above(&self, level: usize, number: u64) -> Result<Option<Arc<CachedBlock>>, VerityError> {
+        let Some(above) = self.levels.get(level) else { return Ok(None) };
+        let parent = number / HASHES as u64;
+        let tree_number = above.first + parent;
+        let slot = self.cache.get((tree_number % CACHE_BLOCKS) as usize);
+        if let Some(slot) = slot {
+            let cached = slot.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(cached) = cached.as_ref().filter(|cached| cached.number == tree_number) {
+                return Ok(Some(cached.clone()));
+            }
+        }
+        let offset = above.offset + parent * BLOCK;
+        let mut block = [0; BLOCK_SIZE];
+        self.source.read_exact_at(&mut block, offset).map_err(|source| VerityError::Io { offset, source })?;
+        let over = self.hash_block_above(level + 1, parent)?;
+        self.check(level + 1, parent, &block, over.as_deref())?;
+        let verified = Arc::new(CachedBlock { number: tree_number, block });
+        if let Some(slot) = slot {
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(verified.clone());
+        }
+        Ok(Some(verified))
+    }
+
+    /// Reads a range that does not start or end at a block: whole blocks first, the part of them that was asked for then.
+    fn read_unaligned(&self, mut buf: &mut [u8], mut offset: u64) -> Result<(), VerityError> {
+        let mut blocks = Vec::new();
+        while !buf.is_empty() {
+            let first = offset / BLOCK;
+            let skip = (offset % BLOCK) as usize;
+            let wanted = ((skip + buf.len()).div_ceil(BLOCK_SIZE) as u64).min(CHUNK_BLOCKS);
+            blocks.resize(wanted as usize * BLOCK_SIZE, 0);
+            self.read_blocks(first, &mut blocks)?;
+            let available = blocks.get(skip..).unwrap_or_default();
+            let len = available.len().min(buf.len());
+            let (head, rest) = std::mem::take(&mut buf).split_at_mut(len);
+            head.copy_from_slice(available.get(..len).unwrap_or_default());
+            buf = rest;
+            offset += len as u64;
+        }
+        Ok(())
+    }
+}
+
+impl ReadAt for VerifiedImage {
+    fn size(&self) -> u64 {
+        self.size
+    }
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        if offset.checked_add(buf.len() as u64).is_none_or(|end| end > self.size) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if buf.is_empty() {
+            return Ok(());
+        }
+        self.check_size()?;
+        match offset % BLOCK == 0 && buf.len() % BLOCK_SIZE == 0 {
+            true => self.read_blocks(offset / BLOCK, buf)?,
+            false => self.read_unaligned(buf, offset)?,
+        }
+        Ok(())
+    }
+}
