@@ -1,0 +1,170 @@
+//! Why a manifest was not accepted.
+
+use super::FORMAT;
+use crate::hint::Hint;
+
+/// Why a manifest was not accepted. Lines are counted from 1; keys are named `[group] key`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    /// Not text.
+    #[error("the manifest is not UTF-8 text, from byte {offset} on")]
+    NotText {
+        /// Where the text ends.
+        offset: usize,
+    },
+    /// Neither a group, nor a key with a value, nor a comment.
+    #[error(
+        "line {line} of the manifest is {text:?}, expected `[group]`, `key=value` without spaces around, or `# comment`"
+    )]
+    BadLine {
+        /// Line number.
+        line: usize,
+        /// The line, cut after 200 characters.
+        text: String,
+    },
+    /// A key before the first group.
+    #[error("line {line} of the manifest, {text:?}, stands before the first [group]")]
+    NoGroup {
+        /// Line number.
+        line: usize,
+        /// The line, cut after 200 characters.
+        text: String,
+    },
+    /// A group that is there twice.
+    #[error("line {line} of the manifest: the group [{group}] is there twice")]
+    GroupTwice {
+        /// Line number.
+        line: usize,
+        /// Name of the group.
+        group: String,
+    },
+    /// A key that is there twice.
+    #[error("line {line} of the manifest: {key} is there twice")]
+    KeyTwice {
+        /// Line number.
+        line: usize,
+        /// The key.
+        key: String,
+    },
+    /// A group that we do not know.
+    #[error(
+        "line {line} of the manifest: the group [{group}] is unknown; there are [update], [bundle], [meta.tiu] and [meta.*]"
+    )]
+    UnknownGroup {
+        /// Line number.
+        line: usize,
+        /// Name of the group.
+        group: String,
+    },
+    /// A key that we do not know.
+    #[error("line {line} of the manifest: {key} is unknown")]
+    UnknownKey {
+        /// Line number.
+        line: usize,
+        /// The key.
+        key: String,
+    },
+    /// A group that must be there.
+    #[error("the manifest has no group [{0}]")]
+    MissingGroup(&'static str),
+    /// A key that must be there.
+    #[error("the manifest has no {0}")]
+    MissingKey(&'static str),
+    /// A backslash that is not one of GLib's escapes.
+    #[error(
+        "line {line} of the manifest: the value {value:?} has a backslash that is none of \\s \\n \\t \\r \\\\"
+    )]
+    BadEscape {
+        /// Line number.
+        line: usize,
+        /// The value, cut after 200 characters.
+        value: String,
+    },
+    /// A format that we do not know yet.
+    #[error("the bundle has format {found}, this version of tiu reads formats up to {FORMAT}")]
+    FutureFormat {
+        /// Its format.
+        found: u32,
+    },
+    /// A RAUC bundle of another format.
+    #[error("[bundle] format is {0:?}, expected \"verity\"")]
+    NotVerity(String),
+    /// A value without a character.
+    #[error("{0} is empty")]
+    Empty(&'static str),
+    /// A value that is too long.
+    #[error("{key} is {found} bytes long, at most {max}")]
+    TooLong {
+        /// The key.
+        key: &'static str,
+        /// Length in bytes.
+        found: usize,
+        /// Most bytes.
+        max: usize,
+    },
+    /// A character that the value cannot have.
+    #[error("{key} has the character {found:?}, expected {allowed}")]
+    BadCharacter {
+        /// The key.
+        key: &'static str,
+        /// The first bad character.
+        found: char,
+        /// What may be in the value.
+        allowed: &'static str,
+    },
+    /// A name that means a directory.
+    #[error("{key} is {found:?}, which is no name of a file")]
+    BadName {
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        found: String,
+    },
+    /// Not a number, or out of range.
+    #[error("{key} is {found:?}, expected a decimal number from {min} to {max}")]
+    BadNumber {
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        found: String,
+        /// Least.
+        min: u64,
+        /// Most.
+        max: u64,
+    },
+    /// Not 64 lower-case hex digits.
+    #[error("{key} is {found:?} ({} characters), expected 64 lower-case hex digits", found.chars().count())]
+    BadHex {
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        found: String,
+    },
+    /// No hash tree has this size.
+    #[error("[bundle] verity-size is {0}, expected a multiple of 4096 that is not 0")]
+    BadVeritySize(u64),
+    /// Not a time in UTC.
+    #[error("{key} is {found:?}, expected a time in UTC like 2026-01-31T12:00:00Z (RFC 3339)")]
+    BadTime {
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        found: String,
+    },
+}
+
+impl Hint for ManifestError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            ManifestError::FutureFormat { .. } => "update tiu on this host first",
+            ManifestError::MissingGroup("meta.tiu") | ManifestError::NotVerity(_) => {
+                "this is a RAUC bundle that was not made for tiu: make one with `tiu-create pack`"
+            }
+            ManifestError::UnknownGroup { .. } => {
+                "tiu has no hooks, handlers or slots: make the bundle with `tiu-create pack`"
+            }
+            _ => "correct the recipe, or pack the bundle again with `tiu-create pack`",
+        };
+        Some(hint.into())
+    }
+}
