@@ -4,6 +4,10 @@
 //! public function is safe: it borrows its descriptors, checks what the kernel gives back, and cannot be called with a wrong argument.
 #![allow(unsafe_code)]
 
+mod default_subvolume;
+
+pub use default_subvolume::{default_subvolume, set_default_subvolume};
+
 use rustix::io::Errno;
 use rustix::ioctl::{Direction, Ioctl, IoctlOutput, NoArg, Opcode, Setter, Updater, ioctl, opcode};
 use std::ffi::c_void;
