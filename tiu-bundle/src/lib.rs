@@ -16,10 +16,12 @@ pub mod bundle;
 #[cfg(feature = "console")]
 pub mod console;
 pub mod content_digest;
+mod der;
 pub mod hash_tree;
 pub mod hint;
 pub mod index;
 pub mod manifest;
+mod names;
 pub mod progress;
 pub mod read_at;
 mod sha256;

@@ -8,6 +8,10 @@ pub trait ReadAt: Send + Sync {
     fn size(&self) -> u64;
     /// Fills `buf` from `offset` or fails with `UnexpectedEof`.
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()>;
+    /// Length in bytes now; another one than [`size`](Self::size) when the source was changed since it was opened.
+    fn current_size(&self) -> io::Result<u64> {
+        Ok(self.size())
+    }
 }
 
 /// A file that is opened once; its size is taken at that moment.
@@ -35,6 +39,9 @@ impl ReadAt for FileSource {
     }
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
         std::os::unix::fs::FileExt::read_exact_at(&self.file, buf, offset)
+    }
+    fn current_size(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
     }
 }
 

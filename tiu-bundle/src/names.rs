@@ -1,0 +1,61 @@
+//! How certificates' names and times are shown.
+
+use openssl::asn1::{Asn1Time, Asn1TimeRef};
+use openssl::x509::{X509NameRef, X509Ref};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// A name like RFC 4514 writes it: `CN=signer, O=Example`, the most specific part first.
+///
+/// Whoever made the certificate chose the text, so characters that could play tricks on a terminal are replaced.
+pub(crate) fn distinguished_name(name: &X509NameRef) -> String {
+    let mut parts: Vec<String> = name
+        .entries()
+        .map(|entry| {
+            let key = entry.object().nid().short_name().unwrap_or("OID");
+            let value = entry.data().to_string().unwrap_or_else(|_| "?".to_owned());
+            let shown: String = value
+                .chars()
+                .take(200)
+                .flat_map(|c| match c {
+                    ',' | '+' | '"' | '\\' | '<' | '>' | ';' | '=' => vec!['\\', c],
+                    c if c.is_control() => vec!['?'],
+                    c => vec![c],
+                })
+                .collect();
+            format!("{key}={shown}")
+        })
+        .collect();
+    parts.reverse();
+    match parts.is_empty() {
+        true => "(no name)".to_owned(),
+        false => parts.join(", "),
+    }
+}
+
+/// Name of the certificate's owner.
+pub(crate) fn subject(certificate: &X509Ref) -> String {
+    distinguished_name(certificate.subject_name())
+}
+
+/// Name of the certificate's issuer.
+pub(crate) fn issuer(certificate: &X509Ref) -> String {
+    distinguished_name(certificate.issuer_name())
+}
+
+/// Seconds since 1970.
+fn asn1_unix_time(time: &Asn1TimeRef) -> Option<i64> {
+    let difference = Asn1Time::from_unix(0).ok()?.diff(time).ok()?;
+    Some(i64::from(difference.days) * 86_400 + i64::from(difference.secs))
+}
+
+/// RFC 3339 in UTC, or `?` for what is no time.
+pub(crate) fn asn1_rfc3339(time: &Asn1TimeRef) -> String {
+    asn1_unix_time(time).map_or_else(|| "?".to_owned(), rfc3339)
+}
+
+/// RFC 3339 in UTC of seconds since 1970.
+pub(crate) fn rfc3339(unix: i64) -> String {
+    let time = OffsetDateTime::from_unix_timestamp(unix).ok().and_then(|time| time.format(&Rfc3339).ok());
+    time.unwrap_or_else(|| format!("@{unix}"))
+}

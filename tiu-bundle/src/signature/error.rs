@@ -1,0 +1,305 @@
+//! Why a signature was not made or not accepted.
+
+use super::MAX_CMS_SIZE;
+use crate::hint::Hint;
+use crate::trust::TrustError;
+
+/// Why a signature was not made or not accepted. Certificates are named by their subject; times are RFC 3339.
+#[derive(Debug, thiserror::Error)]
+pub enum SignatureError {
+    /// Too much data for a signed manifest.
+    #[error("the signature is {found} bytes long, expected 1 to {MAX_CMS_SIZE}")]
+    Size {
+        /// Length in bytes.
+        found: u64,
+    },
+    /// Not a CMS structure in DER.
+    #[error("the signature is not a CMS in DER: expected {expected} at byte {offset}")]
+    NotCms {
+        /// Offset in the CMS.
+        offset: usize,
+        /// What should be there.
+        expected: &'static str,
+    },
+    /// Something follows the CMS.
+    #[error("{count} bytes follow the end of the signature")]
+    TrailingBytes {
+        /// How many.
+        count: usize,
+    },
+    /// Another kind of CMS, for example encrypted data.
+    #[error("the CMS holds the content type {found}, expected signed data (1.2.840.113549.1.7.2)")]
+    NotSignedData {
+        /// Object identifier.
+        found: String,
+    },
+    /// What was signed has another type than plain data.
+    #[error("the signed content has the type {found}, expected data (1.2.840.113549.1.7.1)")]
+    ContentType {
+        /// Object identifier.
+        found: String,
+    },
+    /// The manifest is not inside.
+    #[error("the signature is detached: the manifest is not inside")]
+    Detached,
+    /// Not exactly one signer.
+    #[error("the signature has {found} signers, expected exactly one")]
+    SignerCount {
+        /// How many.
+        found: usize,
+    },
+    /// The signature covers the bare content, or the content type is missing in its attributes.
+    #[error("the signature has no signed attributes")]
+    NoSignedAttributes,
+    /// The signing time is there twice, or is no time.
+    #[error("the signing time in the signed attributes is not a single valid time")]
+    BadSigningTime,
+    /// Checking at the signing time was asked for, but there is none.
+    #[error("the signature has no signing time, but certificates are to be checked at that time")]
+    NoSigningTime,
+    /// A digest that can be forged.
+    #[error("the signature uses {found}, expected SHA-256 or stronger")]
+    WeakDigest {
+        /// Name or object identifier.
+        found: String,
+    },
+    /// No certificate enclosed.
+    #[error("the signature encloses no certificate")]
+    NoCertificate,
+    /// A certificate enclosed that cannot be read.
+    #[error("certificate {number} in the signature cannot be read")]
+    BadCertificate {
+        /// Counted from 1.
+        number: usize,
+    },
+    /// The signer's certificate is not among those enclosed.
+    #[error("the signature encloses {enclosed} certificates, but not the signer's")]
+    NoSignerCertificate {
+        /// How many are enclosed.
+        enclosed: usize,
+    },
+    /// The signature was not made over this manifest with the key of this certificate.
+    #[error("the signature of {subject} does not match the manifest: one of them was changed")]
+    BadSignature {
+        /// Who is said to have signed.
+        subject: String,
+    },
+    /// The certificate's issuer is unknown.
+    #[error(
+        "the certificate of {subject} was issued by {issuer}, which is neither in the keyring nor enclosed in the bundle"
+    )]
+    UnknownIssuer {
+        /// Whose issuer is missing.
+        subject: String,
+        /// The issuer.
+        issuer: String,
+        /// Whether this is the signer itself, and so an intermediate certificate may be missing.
+        signer: bool,
+    },
+    /// The chain ends in a root that is not trusted.
+    #[error("the chain of certificates ends in {root}, which is not in the keyring")]
+    UntrustedRoot {
+        /// The self-signed certificate at its end.
+        root: String,
+    },
+    /// Expired.
+    #[error("the certificate of {subject} expired at {not_after} (checked at {at})")]
+    Expired {
+        /// Whose.
+        subject: String,
+        /// End of its validity.
+        not_after: String,
+        /// The moment of the check.
+        at: String,
+    },
+    /// Not yet valid.
+    #[error("the certificate of {subject} is valid from {not_before} on (checked at {at})")]
+    NotYetValid {
+        /// Whose.
+        subject: String,
+        /// Start of its validity.
+        not_before: String,
+        /// The moment of the check.
+        at: String,
+    },
+    /// Revoked.
+    #[error("the certificate of {subject} was revoked by {issuer}")]
+    Revoked {
+        /// Whose.
+        subject: String,
+        /// Its issuer.
+        issuer: String,
+    },
+    /// Revocation lists are configured, but this issuer's is missing.
+    #[error("there is no revocation list of {issuer}, which issued the certificate of {subject}")]
+    NoCrl {
+        /// Whose certificate cannot be checked.
+        subject: String,
+        /// Whose list is missing.
+        issuer: String,
+    },
+    /// A revocation list is out of date.
+    #[error("the revocation list of {issuer} is out of date (checked at {at})")]
+    CrlExpired {
+        /// Whose list.
+        issuer: String,
+        /// The moment of the check.
+        at: String,
+    },
+    /// A revocation list from the future.
+    #[error("the revocation list of {issuer} is not yet valid (checked at {at})")]
+    CrlNotYetValid {
+        /// Whose list.
+        issuer: String,
+        /// The moment of the check.
+        at: String,
+    },
+    /// A revocation list that its issuer did not sign, or that has extensions we do not know.
+    #[error("the revocation list of {issuer} cannot be used: {reason}")]
+    BadCrl {
+        /// Whose list.
+        issuer: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// Extended key usages do not fit.
+    #[error("the certificate of {subject} is made for {found}, expected {expected}")]
+    WrongPurpose {
+        /// Whose.
+        subject: String,
+        /// Its extended key usages.
+        found: String,
+        /// What the configuration asks for.
+        expected: &'static str,
+    },
+    /// The key must not sign data.
+    #[error(
+        "the certificate of {subject} does not allow its key to sign data (key usage without digitalSignature)"
+    )]
+    KeyUsage {
+        /// Whose.
+        subject: String,
+    },
+    /// An issuer that is no certification authority, or not one for chains as long as this.
+    #[error("the certificate of {subject} must not issue other certificates like this: {reason}")]
+    NotAnIssuer {
+        /// Whose.
+        subject: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// A key that is too short.
+    #[error("the key of {subject} is too weak: expected at least RSA with 2048 bits or a curve of 224 bits")]
+    WeakKey {
+        /// Whose.
+        subject: String,
+    },
+    /// A certificate signed with a digest that can be forged.
+    #[error("the certificate of {subject} is signed with a weak digest, expected SHA-256 or stronger")]
+    WeakCertificate {
+        /// Whose.
+        subject: String,
+    },
+    /// A certificate that its issuer did not sign.
+    #[error("the certificate of {subject} was not signed by {issuer}")]
+    ForgedCertificate {
+        /// Whose.
+        subject: String,
+        /// Who is said to have issued it.
+        issuer: String,
+    },
+    /// Something rare about the chain.
+    #[error("the certificate of {subject} cannot be verified: {reason} (OpenSSL's code {code})")]
+    Chain {
+        /// Whose.
+        subject: String,
+        /// In OpenSSL's words.
+        reason: String,
+        /// `X509_V_ERR_...` of openssl/x509_vfy.h.
+        code: i32,
+    },
+    /// The keyring cannot be used any more.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// Signing: the key is not the certificate's.
+    #[error("the private key does not belong to the certificate of {subject}")]
+    KeyMismatch {
+        /// Whose certificate.
+        subject: String,
+    },
+    /// Signing failed.
+    #[error("signing failed: {reason}")]
+    Signing {
+        /// In OpenSSL's words.
+        reason: String,
+    },
+    /// OpenSSL has no memory, or the like.
+    #[error("checking the signature failed: {reason}")]
+    Internal {
+        /// In OpenSSL's words.
+        reason: String,
+    },
+}
+
+impl Hint for SignatureError {
+    fn hint(&self) -> Option<String> {
+        use SignatureError::*;
+        let hint = match self {
+            Size { .. }
+            | NotCms { .. }
+            | TrailingBytes { .. }
+            | NotSignedData { .. }
+            | ContentType { .. } => {
+                "the file is damaged or no bundle: fetch it again, or sign it again with `tiu-create sign`"
+            }
+            Detached => {
+                "sign with the content inside (`openssl cms -sign -nodetach -binary`), or with `tiu-create sign`"
+            }
+            SignerCount { .. } => {
+                "sign again with one key; an earlier signature is to be replaced, not added to"
+            }
+            NoSignedAttributes | BadSigningTime => "sign without `-noattr`, or with `tiu-create sign`",
+            NoSigningTime => "sign with a signing time, or let certificates be checked at the current time",
+            WeakDigest { .. } => "sign again with SHA-256 (`openssl cms -sign -md sha256`)",
+            NoCertificate | BadCertificate { .. } | NoSignerCertificate { .. } => {
+                "sign without `-nocerts`: the signer's certificate must be enclosed"
+            }
+            BadSignature { .. } => {
+                "the bundle was changed after it was signed: fetch it again, and do not use it if this stays"
+            }
+            UnknownIssuer { signer: true, .. } => {
+                "if the issuer is a root that you trust, add it to the keyring; if it is an intermediate, sign again with `--intermediate`"
+            }
+            UnknownIssuer { .. } | UntrustedRoot { .. } => {
+                "add the certificate of this authority to the keyring if you trust it; otherwise do not use the bundle"
+            }
+            Expired { .. } => "sign the bundle again with a valid certificate; check this host's clock",
+            NotYetValid { .. } | CrlNotYetValid { .. } => "check this host's clock",
+            Revoked { .. } => {
+                "do not use this bundle: its signer is no longer trusted; ask for one with another signature"
+            }
+            NoCrl { .. } => {
+                "add the revocation list of this issuer: when any is configured, every issuer needs one"
+            }
+            CrlExpired { .. } => "fetch a current revocation list; check this host's clock",
+            BadCrl { .. } => "fetch the revocation list again from its issuer",
+            WrongPurpose { .. } | KeyUsage { .. } => {
+                "sign with a certificate for code signing, or set the purpose that is asked for in the configuration"
+            }
+            NotAnIssuer { .. }
+            | WeakKey { .. }
+            | WeakCertificate { .. }
+            | ForgedCertificate { .. }
+            | Chain { .. } => {
+                "sign with another certificate; `openssl verify -verbose` shows more about the chain"
+            }
+            KeyMismatch { .. } => "give the private key and the certificate of the same key pair",
+            Signing { .. } => {
+                "check the key and the certificate with `openssl pkey -check` and `openssl x509 -text`"
+            }
+            Trust(error) => return error.hint(),
+            Internal { .. } => return None,
+        };
+        Some(hint.into())
+    }
+}

@@ -1,0 +1,170 @@
+//! The signature: CMS SignedData (RFC 5652) in DER with the manifest inside, signed attributes, exactly one signer.
+//!
+//! Three steps, each before the next: the structure is taken apart (strictly, by us), the signature is compared with the
+//! content and the enclosed certificate (OpenSSL), the certificate is compared with whom we trust (`trust`).
+
+mod cms;
+mod error;
+
+pub use error::SignatureError;
+
+use crate::names::{asn1_rfc3339, issuer, rfc3339, subject};
+use crate::trust::Trust;
+use cms::{SignedData, SignerId};
+use openssl::cms::{CMSOptions, CmsContentInfo};
+use openssl::error::ErrorStack;
+use openssl::hash::MessageDigest;
+use openssl::pkey::{PKey, Private};
+use openssl::stack::Stack;
+use openssl::x509::{X509, X509Ref};
+
+/// Longest CMS that is read, in bytes.
+pub const MAX_CMS_SIZE: u64 = 64 * 1024;
+
+/// Who signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signer {
+    /// Subject of the signing certificate, RFC 4514 like (`CN=..., O=...`).
+    pub subject: String,
+    /// Issuer of it.
+    pub issuer: String,
+    /// SHA-256 of the certificate's DER, lower-case hex.
+    pub fingerprint: String,
+    /// End of its validity, RFC 3339.
+    pub not_after: String,
+    /// Signing time from the signed attributes, RFC 3339.
+    pub signing_time: Option<String>,
+    /// Subjects from the signer to the trust anchor.
+    pub chain: Vec<String>,
+}
+
+/// A manifest of which the signature was verified.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    /// Content: the manifest's bytes.
+    pub content: Vec<u8>,
+    /// Who signed it.
+    pub signer: Signer,
+}
+
+/// Signs `content`: encapsulated, SHA-256, signed attributes with the current time as signing time, the signer's certificate
+/// and `intermediates` enclosed.
+pub fn sign(
+    content: &[u8],
+    certificate: &X509,
+    key: &PKey<Private>,
+    intermediates: &[X509],
+) -> Result<Vec<u8>, SignatureError> {
+    let signing = |e: ErrorStack| SignatureError::Signing { reason: reason(&e) };
+    if !certificate.public_key().map_err(signing)?.public_eq(key) {
+        return Err(SignatureError::KeyMismatch { subject: subject(certificate) });
+    }
+    let mut enclosed = Stack::new().map_err(signing)?;
+    for intermediate in intermediates {
+        enclosed.push(intermediate.clone()).map_err(signing)?;
+    }
+    // Without `BINARY` line ends would become CR LF.
+    let options = CMSOptions::BINARY | CMSOptions::NOSMIMECAP;
+    let cms = CmsContentInfo::sign(Some(certificate), Some(key), Some(&enclosed), Some(content), options)
+        .and_then(|cms| cms.to_der())
+        .map_err(signing)?;
+    verify_untrusted(&cms)?;
+    Ok(cms)
+}
+
+/// Checks `cms` against `trust` and gives back what was signed.
+pub fn verify(cms: &[u8], trust: &Trust) -> Result<Signed, SignatureError> {
+    let checked = check(cms)?;
+    let chain = trust.verify_chain(&checked.certificate, &checked.enclosed, checked.signing_time)?;
+    Ok(checked.signed(chain))
+}
+
+/// Everything that [`verify`] checks but whom to trust: that `cms` is well made, and signed by whom it says.
+///
+/// For showing who signed where no keyring is given, and for taking in a CMS that was made elsewhere. The chain in the result
+/// is the signer alone.
+pub fn verify_untrusted(cms: &[u8]) -> Result<Signed, SignatureError> {
+    let checked = check(cms)?;
+    let chain = vec![subject(&checked.certificate)];
+    Ok(checked.signed(chain))
+}
+
+/// What `cms` holds without any check of who signed it (for showing and for signing again). The structure is checked.
+pub fn content_unverified(cms: &[u8]) -> Result<Vec<u8>, SignatureError> {
+    Ok(parse(cms)?.content.to_vec())
+}
+
+/// A CMS whose signature matches its content and its enclosed certificate.
+struct Checked {
+    content: Vec<u8>,
+    certificate: X509,
+    enclosed: Vec<X509>,
+    signing_time: Option<i64>,
+}
+
+impl Checked {
+    fn signed(self, chain: Vec<String>) -> Signed {
+        let certificate: &X509Ref = &self.certificate;
+        let digest = certificate.digest(MessageDigest::sha256());
+        let fingerprint = digest.map(|d| d.iter().map(|b| format!("{b:02x}")).collect()).unwrap_or_default();
+        let signer = Signer {
+            subject: subject(certificate),
+            issuer: issuer(certificate),
+            fingerprint,
+            not_after: asn1_rfc3339(certificate.not_after()),
+            signing_time: self.signing_time.map(rfc3339),
+            chain,
+        };
+        Signed { content: self.content, signer }
+    }
+}
+
+fn parse(cms: &[u8]) -> Result<SignedData<'_>, SignatureError> {
+    match cms.len() as u64 {
+        1..=MAX_CMS_SIZE => cms::parse(cms),
+        found => Err(SignatureError::Size { found }),
+    }
+}
+
+fn check(cms: &[u8]) -> Result<Checked, SignatureError> {
+    let parsed = parse(cms)?;
+    let internal = |e: ErrorStack| SignatureError::Internal { reason: reason(&e) };
+    let mut certificate = None;
+    let mut enclosed = Vec::new();
+    for (number, der) in (1..).zip(&parsed.certificates) {
+        let bad = |_| SignatureError::BadCertificate { number };
+        let x509 = X509::from_der(der).map_err(bad)?;
+        let (issuer, serial) =
+            cms::issuer_and_serial(der).map_err(|_| SignatureError::BadCertificate { number })?;
+        let is_signer = match parsed.signer {
+            SignerId::IssuerAndSerial(i, s) => i == issuer && s == serial,
+            SignerId::KeyId(id) => x509.subject_key_id().is_some_and(|found| found.as_slice() == id),
+        };
+        if is_signer && certificate.is_none() {
+            certificate = Some(x509.clone());
+        }
+        enclosed.push(x509);
+    }
+    let certificate =
+        certificate.ok_or(SignatureError::NoSignerCertificate { enclosed: parsed.certificates.len() })?;
+
+    // Only this certificate may be the signer's: it is the one that is shown and whose chain is verified.
+    let mut signers = Stack::new().map_err(internal)?;
+    signers.push(certificate.clone()).map_err(internal)?;
+    let options = CMSOptions::BINARY | CMSOptions::NOINTERN | CMSOptions::NO_SIGNER_CERT_VERIFY;
+    let mut content = Vec::new();
+    CmsContentInfo::from_der(cms)
+        .and_then(|mut cms| cms.verify(Some(&signers), None, None, Some(&mut content), options))
+        .map_err(|_| SignatureError::BadSignature { subject: subject(&certificate) })?;
+    // Two readers of one structure must have seen the same.
+    if content != parsed.content {
+        return Err(SignatureError::BadSignature { subject: subject(&certificate) });
+    }
+    Ok(Checked { content, certificate, enclosed, signing_time: parsed.signing_time })
+}
+
+/// The last reason that OpenSSL gives, which is the most telling one.
+pub(crate) fn reason(errors: &ErrorStack) -> String {
+    let last = errors.errors().last();
+    last.and_then(|e| e.reason()).unwrap_or("OpenSSL gives no reason").to_owned()
+}

@@ -1,0 +1,136 @@
+//! From the signer's certificate to one that we trust, with every reason why not in words of our own.
+
+use super::{Trust, TrustError, ValidAt, usage};
+use crate::names::{asn1_rfc3339, issuer, rfc3339, subject};
+use crate::signature::{SignatureError, reason};
+use openssl::error::ErrorStack;
+use openssl::stack::Stack;
+use openssl::x509::store::{X509Lookup, X509Store, X509StoreBuilder};
+use openssl::x509::verify::{X509VerifyFlags, X509VerifyParam};
+use openssl::x509::{X509, X509Ref, X509StoreContext};
+
+/// OpenSSL's level for keys of at least 112 bits of security: RSA 2048, curves of 224 bits, no SHA-1 in certificates.
+const SECURITY_LEVEL: i32 = 2;
+
+/// What OpenSSL found, before anything is made of it.
+struct Failure {
+    /// `X509_V_ERR_...` of openssl/x509_vfy.h, a stable interface.
+    code: i32,
+    words: &'static str,
+    /// The certificate it is about.
+    certificate: X509,
+    /// 0: the signer's.
+    depth: u32,
+}
+
+impl Trust {
+    /// Verifies the chain of `certificate` with the help of `enclosed`; gives the subjects from the signer to the anchor.
+    pub(crate) fn verify_chain(
+        &self,
+        certificate: &X509Ref,
+        enclosed: &[X509],
+        signing_time: Option<i64>,
+    ) -> Result<Vec<String>, SignatureError> {
+        let at = match self.valid_at {
+            ValidAt::Now => time::OffsetDateTime::now_utc().unix_timestamp(),
+            ValidAt::SigningTime => signing_time.ok_or(SignatureError::NoSigningTime)?,
+            ValidAt::Unix(at) => at,
+        };
+        let store = self.store(at)?;
+        let mut helpers = Stack::new().map_err(internal)?;
+        for helper in enclosed {
+            helpers.push(helper.clone()).map_err(internal)?;
+        }
+        let mut context = X509StoreContext::new().map_err(internal)?;
+        let outcome = context.init(&store, certificate, &helpers, |context| {
+            if context.verify_cert()? {
+                let chain = context.chain().map(|chain| chain.iter().map(ToOwned::to_owned).collect());
+                return Ok(Ok(chain.unwrap_or_default()));
+            }
+            Ok(Err(Failure {
+                code: context.error().as_raw(),
+                words: context.error().error_string(),
+                certificate: context.current_cert().unwrap_or(certificate).to_owned(),
+                depth: context.error_depth(),
+            }))
+        });
+        let chain: Vec<X509> = match outcome.map_err(internal)? {
+            Ok(chain) => chain,
+            Err(failure) => return Err(self.explain(&failure, at)),
+        };
+        // The last one is the anchor: what it may be used for is the host's decision.
+        let issuers = chain.iter().skip(1).take(chain.len().saturating_sub(2)).map(|issuer| &**issuer);
+        usage::check(certificate, issuers, self.purpose)?;
+        Ok(chain.iter().map(|certificate| subject(certificate)).collect())
+    }
+
+    fn store(&self, at: i64) -> Result<X509Store, SignatureError> {
+        let mut store = X509StoreBuilder::new().map_err(internal)?;
+        for anchor in &self.anchors {
+            store.add_cert(anchor.clone()).map_err(internal)?;
+        }
+        let mut parameters = X509VerifyParam::new().map_err(internal)?;
+        parameters.set_time(at);
+        parameters.set_auth_level(SECURITY_LEVEL);
+        if !self.crls.is_empty() {
+            let lookup = store.add_lookup(X509Lookup::file()).map_err(internal)?;
+            for crl in &self.crls {
+                let unreadable = |_| TrustError::NotACertificate { path: crl.path.clone() };
+                lookup.load_crl_file(&crl.path, crl.file_type()).map_err(unreadable)?;
+            }
+            parameters
+                .set_flags(X509VerifyFlags::CRL_CHECK | X509VerifyFlags::CRL_CHECK_ALL)
+                .map_err(internal)?;
+        }
+        store.set_param(&parameters).map_err(internal)?;
+        Ok(store.build())
+    }
+
+    fn explain(&self, failure: &Failure, at: i64) -> SignatureError {
+        use SignatureError as E;
+        let certificate = &failure.certificate;
+        let (subject, issuer, at) = (subject(certificate), issuer(certificate), rfc3339(at));
+        match failure.code {
+            // UNABLE_TO_GET_ISSUER_CERT, UNABLE_TO_GET_ISSUER_CERT_LOCALLY, UNABLE_TO_VERIFY_LEAF_SIGNATURE
+            2 | 20 | 21 => E::UnknownIssuer { subject, issuer, signer: failure.depth == 0 },
+            // DEPTH_ZERO_SELF_SIGNED_CERT, SELF_SIGNED_CERT_IN_CHAIN
+            18 | 19 => E::UntrustedRoot { root: subject },
+            // CERT_SIGNATURE_FAILURE, UNABLE_TO_DECRYPT_CERT_SIGNATURE
+            4 | 7 => E::ForgedCertificate { subject, issuer },
+            // CERT_NOT_YET_VALID
+            9 => E::NotYetValid { subject, not_before: asn1_rfc3339(certificate.not_before()), at },
+            // CERT_HAS_EXPIRED
+            10 => E::Expired { subject, not_after: asn1_rfc3339(certificate.not_after()), at },
+            // CERT_REVOKED
+            23 => E::Revoked { subject, issuer },
+            // UNABLE_TO_GET_CRL, UNABLE_TO_GET_CRL_ISSUER
+            3 | 33 => E::NoCrl { subject, issuer },
+            // CRL_HAS_EXPIRED
+            12 => E::CrlExpired { issuer, at },
+            // CRL_NOT_YET_VALID
+            11 => E::CrlNotYetValid { issuer, at },
+            // UNABLE_TO_DECRYPT_CRL_SIGNATURE, CRL_SIGNATURE_FAILURE
+            5 | 8 => E::BadCrl { issuer, reason: "it was not signed by this issuer" },
+            // ERROR_IN_CRL_LAST_UPDATE_FIELD, ERROR_IN_CRL_NEXT_UPDATE_FIELD
+            15 | 16 => E::BadCrl { issuer, reason: "its dates cannot be read" },
+            // KEYUSAGE_NO_CRL_SIGN
+            35 => E::BadCrl { issuer, reason: "this issuer's key must not sign revocation lists" },
+            // UNHANDLED_CRITICAL_CRL_EXTENSION, DIFFERENT_CRL_SCOPE
+            36 | 44 => E::BadCrl { issuer, reason: "it has critical extensions that are not supported" },
+            // INVALID_CA, KEYUSAGE_NO_CERTSIGN, and EXPLICIT/INVALID_NON_CA in strict modes
+            24 | 37 => E::NotAnIssuer { subject, reason: "it is no certification authority" },
+            32 => E::NotAnIssuer { subject, reason: "its key usage has no keyCertSign" },
+            // PATH_LENGTH_EXCEEDED
+            25 => E::NotAnIssuer { subject, reason: "the chain below it is too long" },
+            // EE_KEY_TOO_SMALL, CA_KEY_TOO_SMALL
+            66 | 67 => E::WeakKey { subject },
+            // CA_MD_TOO_WEAK
+            68 => E::WeakCertificate { subject },
+            code => E::Chain { subject, reason: failure.words.to_owned(), code },
+        }
+    }
+}
+
+fn internal(errors: ErrorStack) -> SignatureError {
+    SignatureError::Internal { reason: reason(&errors) }
+}
