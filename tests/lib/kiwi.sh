@@ -34,6 +34,10 @@ kiwi_trees() {
     local cache=$1 top=$2 log=$3 key version
     KIWI_MADE=''
     key=$(kiwi_tree_key "$top") || return 1
+    mkdir -p "$cache" || return 1
+    # One at a time: the next one finds what this one made. The lock ends with this function's last process.
+    local lock
+    exec {lock}>"$cache/trees.lock" && flock "$lock" || return 1
     for version in 1 2; do
         if [ -d "$cache/trees/v$version" ] && [ "$(cat "$cache/trees/v$version.key" 2>/dev/null)" = "$key" ]; then
             continue
@@ -43,14 +47,16 @@ kiwi_trees() {
         echo "$key" >"$cache/trees/v$version.key"
         KIWI_MADE+="${KIWI_MADE:+ }$version"
     done
+    exec {lock}>&-
 }
 
 # What the trees are made of: a change to the description, to KIWI, or to how it is called makes new ones.
 kiwi_tree_key() {
     (
-        set -e
-        cd "$1"
-        sources=(kiwi/debian kiwi/requirements.txt tests/lib/kiwi.sh)
+        cd "$1" || exit 1
+        sources=(kiwi/debian/{config.xml,config.sh,root} kiwi/requirements.txt)
+        # Raised when kiwi_tree calls KIWI in another way.
+        echo "call 1"
         find "${sources[@]}" -type f -printf '%m %p\n' | LC_ALL=C sort
         find "${sources[@]}" -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
     ) | sha256sum | cut -c 1-64
@@ -101,6 +107,11 @@ kiwi_repositories() {
         option=--add-repo
         # Sorted: the release archive first, and the same order on every machine.
     done < <(apt-get indextargets --format '$(RELEASE)|$(COMPONENT)|$(REPO_URI)' 'Created-By: Packages' | LC_ALL=C sort -u)
+    if [ -z "$main" ] && [ -z "${KIWI_UPDATED:-}" ]; then
+        # A machine that was just made has no package lists yet.
+        apt-get update --quiet=2 >&2 && KIWI_UPDATED=1 && kiwi_repositories "$version"
+        return
+    fi
     if [ -z "$main" ]; then
         echo "apt knows no archive of $codename: check /etc/apt/sources.list and /etc/apt/sources.list.d, then run apt-get update" >&2
         return 1

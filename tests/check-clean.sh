@@ -1,0 +1,76 @@
+#!/bin/bash
+# Is anything left behind? Mounts, loop devices, device-mapper devices, processes and temporary folders, before and after.
+#
+#   tests/check-clean.sh before FILE    writes down what there is
+#   tests/check-clean.sh after FILE     fails with a list of what is there now and was not then
+#   tests/check-clean.sh self-test      proves that a forgotten mount, loop device, folder and process would be found
+set -euo pipefail
+
+# One line per thing. Processes: our programs and virtual machines, from wherever they run, and what belongs to a host in a file.
+list() {
+    findmnt --noheadings --raw --output TARGET,SOURCE,FSTYPE | sed 's/^/mount /'
+    losetup --noheadings --raw --output NAME,BACK-FILE | sed 's/^/loop device /'
+    # A kernel without device-mapper has no such folder.
+    find /sys/block -maxdepth 1 -name 'dm-*' -printf '%f\n' | while read -r dm; do
+        echo "device-mapper device $(cat "/sys/block/$dm/dm/name")"
+    done
+    find /proc -mindepth 1 -maxdepth 1 -name '[0-9]*' -printf '%f\n' | while read -r pid; do
+        # A process may end while it is looked at.
+        name=$(cat "/proc/$pid/comm" 2>/dev/null) || continue
+        case $name in
+            tiu | tiu-* | qemu-system-* | snapperd | dracut) echo "process $pid $name" ;;
+        esac
+    done
+    find /tmp /var/tmp -mindepth 1 -maxdepth 1 -name '*tiu*' -printf 'folder or file %p\n'
+    # tests/run.sh gives its tests a folder of their own.
+    case ${TMPDIR:-} in */tiu-tests.*) find "$TMPDIR" -mindepth 1 -maxdepth 1 -printf 'folder or file %p\n' ;; esac
+}
+
+after() {
+    local left
+    left=$(list | LC_ALL=C sort -u | LC_ALL=C comm -13 "$1" -)
+    [ -n "$left" ] || return 0
+    echo "left behind:" >&2
+    printf '%s\n' "$left" | sed 's/^/  /' >&2
+    return 1
+}
+
+self_test() {
+    local state dir image found=0 pid
+    state=$(mktemp)
+    list | LC_ALL=C sort -u >"$state"
+    dir=$(mktemp -d "${TMPDIR:-/tmp}/tiu-clean.XXXXXX")
+    image=$dir/image
+    truncate -s 1M "$image"
+    mkdir "$dir/mnt"
+    mount -t tmpfs tiu-clean "$dir/mnt"
+    losetup --find "$image"
+    # Bash's exec -a does not change the name that the kernel keeps; a copy under another name does.
+    cp "$(command -v sleep)" "$dir/tiu-sleep"
+    "$dir/tiu-sleep" 60 &
+    pid=$!
+    sleep 0.2
+    local said thing
+    said=$(after "$state" 2>&1) || true
+    for thing in "mount $dir/mnt" "loop device .* $image" "process $pid tiu-sleep" "folder or file $dir"; do
+        if grep -q "^  $thing" <<<"$said"; then found=$((found + 1)); else echo "not found: $thing" >&2; fi
+    done
+    kill "$pid"
+    wait "$pid" 2>/dev/null || true
+    umount "$dir/mnt"
+    losetup --noheadings --output NAME --associated "$image" | xargs losetup --detach
+    rm -rf "$dir"
+    after "$state"
+    rm -f "$state"
+    [ "$found" = 4 ]
+}
+
+case ${1:-} in
+    before) list | LC_ALL=C sort -u >"$2" ;;
+    after) after "$2" ;;
+    self-test) self_test ;;
+    *)
+        sed -n '2,/^set/s/^# \{0,1\}//p' "$0"
+        exit 2
+        ;;
+esac

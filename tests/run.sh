@@ -1,0 +1,138 @@
+#!/bin/bash
+# All tests, with all set-up that they need, on a fresh Debian 12 with a Rust toolchain.
+#
+#   sudo tests/run.sh [--long] [--list] [TEST...]
+#     --long   also the benchmark, and more cases of each property test
+#     --list   the names of the tests
+#
+# Each test says what it did and how long it took; the last line counts those that passed and failed. None is skipped: what cannot
+# run has failed. What takes long to make (root trees, kernels, KIWI) is kept in TIU_CACHE (default: ${XDG_CACHE_HOME:-/var/cache}/tiu).
+set -euo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+for part in console setup; do
+    # shellcheck source=/dev/null
+    . "$top/tests/lib/$part.sh"
+done
+cd "$top"
+
+all=(shell format clippy documentation rust clean-check kiwi vm quickstart)
+names=()
+long=''
+while [ $# -gt 0 ]; do
+    case $1 in
+        --long) long=1 ;;
+        --list)
+            printf '%s\n' "${all[@]}" benchmark
+            exit
+            ;;
+        -h | --help)
+            sed -n '2,/^set/s/^# \{0,1\}//p' "$0"
+            exit
+            ;;
+        -*)
+            echo "tests/run.sh: unknown option $1 (see --help)" >&2
+            exit 2
+            ;;
+        *) names+=("$1") ;;
+    esac
+    shift
+done
+if [ ${#names[@]} = 0 ]; then
+    names=("${all[@]}")
+    [ -z "$long" ] || names+=(benchmark)
+fi
+for name in "${names[@]}"; do
+    case " ${all[*]} benchmark " in
+        *" $name "*) ;;
+        *)
+            echo "tests/run.sh: no test '$name' (see --list)" >&2
+            exit 2
+            ;;
+    esac
+done
+setup_root tests/run.sh
+
+cache=${TIU_CACHE:-${XDG_CACHE_HOME:-/var/cache}/tiu}
+# A folder for temporary files of these tests alone: whatever is in it afterwards was forgotten.
+temporary=$(mktemp -d "${TMPDIR:-/tmp}/tiu-tests.XXXXXX")
+state=$(mktemp)
+trap 'rm -rf "$state" "$temporary"' EXIT
+export TMPDIR=$temporary
+trap 'exit 130' INT
+trap 'exit 143' TERM
+began=$EPOCHREALTIME
+
+# --- the tests ---------------------------------------------------------------------------------------------------------------
+test_shell() {
+    local scripts
+    mapfile -t scripts < <(git ls-files -z | xargs -0 grep -lE '^#!(/bin/|/usr/bin/env )(ba)?sh|^# shellcheck shell=' --)
+    shellcheck "${scripts[@]}"
+    echo "${#scripts[@]} scripts"
+}
+
+test_format() { cargo fmt --all --check; }
+
+test_clippy() { cargo clippy --workspace --all-targets --locked --quiet -- -D warnings; }
+
+test_documentation() { RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked --quiet; }
+
+test_rust() {
+    [ -z "$long" ] || export PROPTEST_CASES=4096
+    if cargo nextest --version >/dev/null 2>&1; then
+        cargo nextest run --workspace --all-targets --locked --no-fail-fast
+        # nextest runs no examples in documentation.
+        cargo test --workspace --doc --locked
+    else
+        cargo test --workspace --all-targets --locked --no-fail-fast
+        cargo test --workspace --doc --locked
+    fi
+}
+
+test_clean-check() { tests/check-clean.sh self-test; }
+
+test_kiwi() { tests/kiwi.sh; }
+
+test_vm() { tests/vm/run.sh; }
+
+test_quickstart() { examples/quickstart.sh --boot; }
+
+test_benchmark() { tests/bench/run.sh; }
+
+# --- running them ------------------------------------------------------------------------------------------------------------
+printf 'Set-up\n'
+setup_packages "$top"
+say "installed now: ${SETUP_INSTALLED:-nothing, all is there}"
+setup_rust "$top" "$cache"
+say "$(cargo --version), $(nproc) processors, cache $cache"
+git config --global --get-all safe.directory 2>/dev/null | grep -qxF "$top" || export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0=$top
+
+passed=() failed=()
+for name in "${names[@]}"; do
+    printf '\n=== %s\n' "$name"
+    started=$EPOCHREALTIME
+    tests/check-clean.sh before "$state"
+    # Not in a condition: bash would go on after a command that failed.
+    set +e
+    (
+        trap - EXIT
+        set -e
+        "test_$name" </dev/null
+    )
+    code=$?
+    set -e
+    [ "$code" != 0 ] || tests/check-clean.sh after "$state" || code=clean
+    if [ "$code" = 0 ]; then
+        passed+=("$name")
+        printf '=== %s passed (%s s)\n' "$name" "$(seconds_since "$started")"
+    else
+        failed+=("$name")
+        [ "$code" = clean ] || tests/check-clean.sh after "$state" || true
+        printf '=== %s FAILED (%s) (%s s)\n' "$name" "$code" "$(seconds_since "$started")"
+    fi
+done
+
+printf '\n%s s\n' "$(seconds_since "$began")"
+[ ${#failed[@]} = 0 ] || printf 'failed: %s\n' "${failed[*]}"
+printf '%s passed, %s failed\n' "${#passed[@]}" "${#failed[@]}"
+[ ${#failed[@]} = 0 ]
