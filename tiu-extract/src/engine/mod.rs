@@ -1,32 +1,46 @@
 //! Brings a directory to exactly the tree of an index: scan, plan, execute, check.
 //!
 //! ```text
-//! scan     walk the target once, in parallel: metadata, and content digests of regular files
-//! plan     a pure function of index, scan and rules: what to keep, reflink, write, fix, delete
+//! scan     walk the target once, in parallel: metadata, and content digests of regular files where they decide something
+//! plan     a pure function of index, scan and rules: what to keep, reflink, write, fix, remove
 //! execute  carry the plan out, in parallel
 //! check    compare the target with the index again; what was written is read back
 //! ```
+//!
+//! Memory: about 120 bytes for each name in the target and 400 KiB for each core, beside the index itself.
+//!
+//! `/proc` must be mounted: extended attributes are reached through it.
 
-use crate::image::{Image, ImageError};
-use std::collections::HashMap;
-use std::os::fd::BorrowedFd;
-use std::path::PathBuf;
-use tiu_bundle::Hint;
+mod beneath;
+mod check;
+mod error;
+mod execute;
+mod hash;
+mod join;
+mod metadata;
+mod plan;
+mod pool;
+mod rules;
+mod tree;
+mod walk;
+mod xattr;
+
+pub use beneath::TEMPORARY_PREFIX;
+pub use check::{Difference, ReadBack, check};
+pub use error::EngineError;
+pub use execute::execute;
+pub use plan::Plan;
+pub use rules::{Reflink, Rules};
+
+use crate::image::Image;
+use error::shown;
+use join::Joined;
+use rules::Lookup;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
 use tiu_bundle::index::Index;
-use tiu_bundle::progress::{Cancel, Progress};
-
-/// What the engine must know beside the index.
-pub struct Rules {
-    /// Paths (relative, no leading slash) that belong to the host, with all below them: never read, changed or deleted.
-    /// Where the index has a directory for one that is missing in the target, the empty directory is made.
-    pub host_paths: Vec<Vec<u8>>,
-    /// Paths whose target side stays as it is, alone and not what is below (files of `/etc` that the admin changed or added).
-    pub keep: Vec<Vec<u8>>,
-    /// Numbers of owners: image's uid to host's uid. Absent: same number.
-    pub uids: HashMap<u32, u32>,
-    /// Image's gid to host's gid.
-    pub gids: HashMap<u32, u32>,
-}
+use tiu_bundle::progress::{Cancel, Progress, Unit};
+use tree::Tree;
 
 /// Everything a run needs.
 pub struct Job<'a> {
@@ -46,37 +60,12 @@ pub struct Job<'a> {
     pub cancel: &'a Cancel,
 }
 
-/// Why a run failed.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    /// Placeholder until the engine is written.
-    #[error("{}: {message}", path.display())]
-    Invalid {
-        /// Path in the target.
-        path: PathBuf,
-        /// Why.
-        message: String,
-    },
-    /// See [`ImageError`].
-    #[error(transparent)]
-    Image(#[from] ImageError),
-    /// Cancelled.
-    #[error("cancelled")]
-    Cancelled,
-}
-
-impl Hint for EngineError {
-    fn hint(&self) -> Option<String> {
-        None
-    }
-}
-
 /// What a plan will do, and what a run did: counts and bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Summary {
     /// Entries that were already right.
     pub unchanged: u64,
-    /// Files whose content was reflinked from elsewhere in the target or a seed.
+    /// Files whose content was shared wholly with a file of the target or of a seed.
     pub reflinked: u64,
     /// Files written (wholly or in part).
     pub written: u64,
@@ -92,63 +81,84 @@ pub struct Summary {
     pub made: u64,
 }
 
-/// A plan: pure data.
-pub struct Plan {}
-
-impl Plan {
-    /// What will be done.
-    pub fn summary(&self) -> Summary {
-        todo!()
+/// Scans the target and plans. Nothing is changed, access times included where the caller owns the files or is root.
+pub fn plan(job: &Job) -> Result<Plan, EngineError> {
+    let Job { index, target, progress, cancel, .. } = *job;
+    let rules = Lookup::new(job.rules);
+    let (mut tree, joined) = scan(index, target, &rules, progress, cancel)?;
+    let files = plan::compare::to_hash(index, &tree, &joined);
+    hash::run("Comparing", target, &mut tree, files, progress, cancel)?;
+    let mut comparison =
+        plan::compare::compare(index, &tree, joined, &rules).map_err(|conflict| EngineError::Conflict {
+            path: shown(&tree.path(conflict.directory)),
+            expected: conflict.expected,
+            held: shown(&tree.path(conflict.held)),
+        })?;
+    let files = plan::sources::to_hash(&tree, &plan::sources::sizes_wanted(index, &comparison));
+    hash::run("Looking for content", target, &mut tree, files, progress, cancel)?;
+    let mut seeds = Vec::new();
+    for path in job.seeds {
+        let sizes = plan::sources::sizes_missing(index, &comparison, &tree);
+        seeds.push(match sizes.is_empty() {
+            true => Tree::empty(),
+            false => {
+                let root = open_seed(path)?;
+                let mut seed = scan_seed(root.as_fd(), &rules, progress, cancel)?;
+                let files = plan::sources::to_hash(&seed, &sizes);
+                hash::run("Reading the seed", root.as_fd(), &mut seed, files, progress, cancel)?;
+                seed
+            }
+        });
     }
-    /// Bytes that the plan needs on the target's filesystem, metadata included, rounded up.
-    pub fn space_needed(&self) -> u64 {
-        todo!()
-    }
-    /// Prints one line for each step, for `--dry-run`.
-    pub fn describe(&self, _out: &mut dyn std::io::Write) -> std::io::Result<()> {
-        todo!()
-    }
+    plan::sources::choose(index, &mut comparison, &tree, &seeds);
+    Ok(Plan {
+        steps: comparison.steps,
+        places: comparison.places,
+        tree,
+        seeds,
+        can_reflink: can_reflink(target)?,
+    })
 }
 
-/// Scans the target and plans.
-pub fn plan(_job: &Job) -> Result<Plan, EngineError> {
-    todo!()
+/// Walks the target and lays the index over it.
+fn scan(
+    index: &Index,
+    target: BorrowedFd,
+    rules: &Lookup,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<(Tree, Joined), EngineError> {
+    progress.begin("Looking", 0, Unit::Items);
+    let tree = walk::Walk { root: target, index: Some(index), rules, progress, cancel }.run();
+    progress.end();
+    let tree = tree?;
+    let joined = Joined::new(index, &tree, rules);
+    Ok((tree, joined))
 }
 
-/// Carries out `plan`. An error or a crash leaves the target part-way between its old state and the index; running again completes it.
-pub fn execute(_job: &Job, _plan: &Plan) -> Result<Summary, EngineError> {
-    todo!()
+fn scan_seed(
+    root: BorrowedFd,
+    rules: &Lookup,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<Tree, EngineError> {
+    progress.begin("Looking at the seed", 0, Unit::Items);
+    let tree = walk::Walk { root, index: None, rules, progress, cancel }.run();
+    progress.end();
+    tree
 }
 
-/// One way in which a target differs from an index.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Difference {
-    /// Path, lossily as text.
-    pub path: String,
-    /// `missing`, `extra`, `type`, `content`, `mode`, `owner`, `xattrs`, `target`, `rdev`, `mtime`, `hardlink`.
-    pub what: &'static str,
-    /// Found.
-    pub found: String,
-    /// Expected.
-    pub expected: String,
+fn open_seed(path: &Path) -> Result<OwnedFd, EngineError> {
+    use rustix::fs::{Mode, OFlags};
+    rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|e| EngineError::Io { operation: "open the seed", path: path.to_owned(), source: e.into() })
 }
 
-/// Which content a [`check`] reads.
-pub enum ReadBack<'a> {
-    /// Every regular file.
-    All,
-    /// What this plan wrote; metadata of everything.
-    WrittenBy(&'a Plan),
-}
-
-/// Compares a directory with `index`.
-pub fn check(
-    _index: &Index,
-    _target: BorrowedFd,
-    _rules: &Rules,
-    _what: ReadBack,
-    _progress: &dyn Progress,
-    _cancel: &Cancel,
-) -> Result<Vec<Difference>, EngineError> {
-    todo!()
+/// Whether the filesystem is one that can share blocks. Only an estimate (xfs can be made without): what counts is what happens.
+fn can_reflink(target: BorrowedFd) -> Result<bool, EngineError> {
+    /// `BTRFS_SUPER_MAGIC`, `XFS_SUPER_MAGIC` of `linux/magic.h`, and `BCACHEFS_STATFS_MAGIC`.
+    const MAGIC: [u32; 3] = [0x9123_683e, 0x5846_5342, 0xca45_1a4e];
+    let fs =
+        rustix::fs::fstatfs(target).map_err(|e| EngineError::io("read the filesystem's state of", b"", e))?;
+    Ok(MAGIC.contains(&(fs.f_type as u32)))
 }

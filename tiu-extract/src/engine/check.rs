@@ -1,0 +1,187 @@
+//! Compares a tree with an index: metadata of every inode, and content as asked.
+//!
+//! Content is read through the page cache. That proves what the kernel has under each name; that a disk wrote it and gives it back is
+//! proved only where the pages are no longer in memory.
+
+use super::hash;
+use super::join::{Joined, Place, inode_of};
+use super::metadata;
+use super::plan::Shown;
+use super::plan::compare::to_hash;
+use super::rules::{Lookup, Wanted};
+use super::tree::{NONE, Owned, Tree};
+use super::{EngineError, Plan, Rules};
+use std::collections::HashSet;
+use std::os::fd::BorrowedFd;
+use tiu_bundle::index::{Entry, Index, Kind};
+use tiu_bundle::progress::{Cancel, Progress};
+
+/// One way in which a target differs from an index.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub struct Difference {
+    /// Path; what is not printable text is escaped as in the index (`\n`, `\xNN`).
+    pub path: String,
+    /// `missing`, `extra`, `type`, `content`, `mode`, `owner`, `xattrs`, `target`, `rdev`, `mtime`, `hardlink`.
+    pub what: &'static str,
+    /// Found.
+    pub found: String,
+    /// Expected.
+    pub expected: String,
+}
+
+/// Which content a [`check`] reads.
+pub enum ReadBack<'a> {
+    /// Every regular file.
+    All,
+    /// What this plan wrote or shared; metadata of everything.
+    WrittenBy(&'a Plan),
+}
+
+/// Compares a directory with `index`. All differences are given, sorted by path.
+pub fn check(
+    index: &Index,
+    target: BorrowedFd,
+    rules: &Rules,
+    what: ReadBack,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<Vec<Difference>, EngineError> {
+    let rules = &Lookup::new(rules);
+    let (mut tree, joined) = super::scan(index, target, rules, progress, cancel)?;
+    let mut files = to_hash(index, &tree, &joined);
+    if let ReadBack::WrittenBy(plan) = what {
+        let written: HashSet<u32> = plan.steps.all_files().map(|file| file.entry).collect();
+        files.retain(|file| written.contains(&tree.node(file.node).entry));
+    }
+    hash::run("Checking", target, &mut tree, files, progress, cancel)?;
+    let mut checker = Checker { index, tree: &tree, joined: &joined, rules, found: Vec::new() };
+    for (i, entry) in (0u32..).zip(index.iter()) {
+        checker.entry(i, &entry);
+    }
+    checker.extra();
+    checker.found.sort();
+    Ok(checker.found)
+}
+
+struct Checker<'a> {
+    index: &'a Index,
+    tree: &'a Tree,
+    joined: &'a Joined,
+    rules: &'a Lookup<'a>,
+    found: Vec<Difference>,
+}
+
+impl Checker<'_> {
+    fn add(&mut self, path: &[u8], what: &'static str, found: impl ToString, expected: impl ToString) {
+        let (found, expected) = (found.to_string(), expected.to_string());
+        self.found.push(Difference { path: Shown(path).to_string(), what, found, expected });
+    }
+
+    fn entry(&mut self, i: u32, entry: &Entry) {
+        let inode = inode_of(self.index, i);
+        let node = match self.joined.place(i) {
+            Place::Outside | Place::Kept(_) => return,
+            Place::Missing | Place::Mount => return self.add(&entry.path, "missing", "nothing", inode.kind),
+            Place::Here(node) | Place::Other(node) => node,
+        };
+        let found = self.tree.node(node);
+        if found.owned == Owned::Placeholder {
+            return self.add(&entry.path, "type", "placeholder of a subvolume", inode.kind);
+        }
+        if found.kind != inode.kind {
+            return self.add(&entry.path, "type", found.kind, inode.kind);
+        }
+        self.content(&inode, node, &entry.path);
+        let mut wanted = self.rules.wanted(entry);
+        if self.joined.is_loose(i) {
+            wanted.mtime = found.mtime;
+        }
+        self.metadata(node, &wanted, &entry.path);
+        if found.kind != Kind::Dir {
+            self.names(i, node, &entry.path);
+        }
+    }
+
+    fn content(&mut self, inode: &Entry, node: u32, path: &[u8]) {
+        let found = self.tree.node(node);
+        match inode.kind {
+            Kind::File if found.value != inode.size => {
+                self.add(path, "content", format!("{} bytes", found.value), format!("{} bytes", inode.size));
+            }
+            Kind::File => {
+                // Not computed: not asked for.
+                if let (Some(digest), Some(expected)) = (self.tree.digest(node), inode.digest)
+                    && digest != expected
+                {
+                    self.add(path, "content", digest, expected);
+                }
+            }
+            Kind::Symlink => {
+                let expected = inode.target.as_deref().unwrap_or_default();
+                if self.tree.target(node) != expected {
+                    self.add(path, "target", Shown(self.tree.target(node)), Shown(expected));
+                }
+            }
+            Kind::CharDev | Kind::BlockDev if found.value != inode.rdev => {
+                self.add(path, "rdev", device(found.value), device(inode.rdev));
+            }
+            _ => {}
+        }
+    }
+
+    fn metadata(&mut self, node: u32, wanted: &Wanted, path: &[u8]) {
+        let found = self.tree.node(node);
+        let wrong = metadata::differences(self.tree, node, wanted);
+        if wrong.mode {
+            let expected = wanted.mode.unwrap_or_default();
+            self.add(path, "mode", format!("{:04o}", found.mode), format!("{expected:04o}"));
+        }
+        if wrong.owner {
+            let (uid, gid) = wanted.owner.unwrap_or_default();
+            self.add(path, "owner", format!("{}:{}", found.uid, found.gid), format!("{uid}:{gid}"));
+        }
+        if wrong.mtime {
+            let time = |m: tiu_bundle::index::Mtime| format!("{}.{:09}", m.sec, m.nsec);
+            self.add(path, "mtime", time(found.mtime), time(wanted.mtime));
+        }
+        if wrong.xattrs {
+            let none = super::xattr::Xattrs::default();
+            let found = self.tree.xattrs(node).unwrap_or(&none);
+            self.add(path, "xattrs", found.shown(&wanted.xattrs), wanted.xattrs.shown(found));
+        }
+    }
+
+    /// Whether the inode has exactly the names that it should have.
+    fn names(&mut self, i: u32, node: u32, path: &[u8]) {
+        let group = self.joined.group(&i);
+        let found = self.tree.node(node);
+        let first = group.first().copied().unwrap_or(i);
+        if first != i {
+            if let Place::Here(other) = self.joined.place(first)
+                && self.tree.node(other).ino != found.ino
+            {
+                let expected = Shown(&self.index.entry(first as usize).path).to_string();
+                self.add(path, "hardlink", "an inode of its own", format!("the inode of {expected}"));
+            }
+        } else if found.nlink as usize != group.len() {
+            let names = |n: usize| format!("{n} name{}", if n == 1 { "" } else { "s" });
+            self.add(path, "hardlink", names(found.nlink as usize), names(group.len()));
+        }
+    }
+
+    fn extra(&mut self) {
+        let holding = self.joined.holding(self.tree);
+        for (i, node) in (0u32..).zip(&self.tree.nodes) {
+            if node.entry == NONE
+                && matches!(node.owned, Owned::Ours | Owned::Placeholder)
+                && holding.get(i as usize) == Some(&NONE)
+            {
+                self.add(&self.tree.path(i), "extra", node.kind, "nothing");
+            }
+        }
+    }
+}
+
+fn device(rdev: u64) -> String {
+    format!("{}:{}", rustix::fs::major(rdev), rustix::fs::minor(rdev))
+}

@@ -1,0 +1,272 @@
+//! The content of one file: read from the image, digested on the way, and written without writing what can be shared or left as a hole.
+
+use super::super::EngineError;
+use super::super::error::shown;
+use super::Context;
+use crate::ioctl;
+use rustix::io::Errno;
+use std::io::{ErrorKind, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::Ordering;
+use tiu_bundle::BLOCK_SIZE;
+use tiu_bundle::content_digest::ContentHasher;
+use tiu_bundle::index::Entry;
+
+/// Bytes that are read, digested, compared and written at once: they stay in a core's cache for all of that.
+const SIZE: usize = 256 * 1024;
+/// Zero blocks in a row that become a hole. A shorter hole costs about as much in metadata and in a torn extent as it saves.
+const HOLE: usize = 4;
+
+/// The buffers of a thread.
+#[derive(Default)]
+pub(super) struct Buffers {
+    new: Vec<u8>,
+    old: Vec<u8>,
+}
+
+/// What happened to a file's bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Done {
+    pub written: u64,
+    pub shared: u64,
+}
+
+/// What to do with some blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Run {
+    Write,
+    /// Equal to the old file's at the same offset.
+    Share,
+    /// Zeros.
+    Hole,
+}
+
+/// Cuts `new` into runs of blocks. `old` is what the old file has at the same offset, as far as it goes; its last block is only comparable
+/// when it is whole, or when `tail` says that both files end in the same place.
+pub(super) fn runs(new: &[u8], old: &[u8], tail: bool) -> Vec<(Run, usize)> {
+    let mut runs: Vec<(Run, usize)> = Vec::new();
+    let mut old_blocks = old.chunks(BLOCK_SIZE);
+    for block in new.chunks(BLOCK_SIZE) {
+        let older = old_blocks.next().unwrap_or_default();
+        let run = if block.len() == BLOCK_SIZE && is_zero(block) {
+            Run::Hole
+        } else if block == older && (tail || block.len() == BLOCK_SIZE) {
+            Run::Share
+        } else {
+            Run::Write
+        };
+        match runs.last_mut() {
+            Some((last, len)) if *last == run => *len += block.len(),
+            _ => runs.push((run, block.len())),
+        }
+    }
+    // Short holes: shared where the old file has a zero block, too, written otherwise.
+    let mut offset = 0;
+    let mut joined: Vec<(Run, usize)> = Vec::new();
+    for (run, len) in runs {
+        let short = run == Run::Hole && len < HOLE * BLOCK_SIZE;
+        let run = match short {
+            true if old.get(offset..offset + len).is_some_and(is_zero) => Run::Share,
+            true => Run::Write,
+            false => run,
+        };
+        match joined.last_mut() {
+            Some((last, total)) if *last == run => *total += len,
+            _ => joined.push((run, len)),
+        }
+        offset += len;
+    }
+    joined
+}
+
+fn is_zero(bytes: &[u8]) -> bool {
+    static ZERO: [u8; BLOCK_SIZE] = [0; BLOCK_SIZE];
+    bytes.chunks(BLOCK_SIZE).all(|chunk| ZERO.get(..chunk.len()) == Some(chunk))
+}
+
+/// A file that is being written.
+struct Writer<'a> {
+    context: &'a Context<'a>,
+    path: &'a [u8],
+    file: BorrowedFd<'a>,
+    old: Option<BorrowedFd<'a>>,
+    /// Blocks to share that were not yet: offset, length.
+    pending: (u64, u64),
+    done: Done,
+}
+
+/// Fills the empty `file` with the content of `inode`, sharing blocks with `old` where they are equal.
+pub(super) fn write(
+    context: &Context,
+    buffers: &mut Buffers,
+    file: BorrowedFd,
+    inode: &Entry,
+    path: &[u8],
+    old: Option<(&OwnedFd, u64)>,
+) -> Result<Done, EngineError> {
+    let Buffers { new, old: older } = buffers;
+    new.resize(SIZE, 0);
+    older.resize(SIZE, 0);
+    let size = inode.size;
+    let mut reader = context.job.image.open(&inode.path)?;
+    let mut writer = Writer {
+        context,
+        path,
+        file,
+        old: old.map(|(fd, _)| fd.as_fd()),
+        pending: (0, 0),
+        done: Done::default(),
+    };
+    let tail = old.is_some_and(|(_, old_size)| old_size == size);
+    let mut hasher = ContentHasher::new();
+    let mut offset = 0u64;
+    // Where the last byte is put, by a write or by a shared block.
+    let mut end = 0u64;
+    loop {
+        context.stop_if_cancelled()?;
+        let n =
+            read_full(&mut *reader, new).map_err(|source| EngineError::Read { path: shown(path), source })?;
+        let bytes = new.get(..n).unwrap_or_default();
+        hasher.update(bytes);
+        if n as u64 > size.saturating_sub(offset) {
+            return Err(EngineError::Size {
+                path: shown(path),
+                found: size.saturating_add(1),
+                expected: size,
+            });
+        }
+        let m = match writer.old {
+            Some(fd) if n > 0 => pread_full(fd, older.get_mut(..n).unwrap_or_default(), offset)
+                .map_err(|e| EngineError::io("read the older version of", path, e))?,
+            _ => 0,
+        };
+        if offset == 0 && m > 0 {
+            // The length that it will have: blocks can then be shared in any order.
+            rustix::fs::ftruncate(file, size).map_err(|e| context.failed("set the length of", path, e))?;
+            end = size;
+        }
+        let mut at = 0;
+        for (run, len) in runs(bytes, older.get(..m).unwrap_or_default(), tail) {
+            let data = bytes.get(at..at + len).unwrap_or_default();
+            let here = offset + at as u64;
+            match run {
+                Run::Write => {
+                    writer.write(data, here)?;
+                    end = end.max(here + len as u64);
+                }
+                Run::Share => writer.share(here, len as u64)?,
+                Run::Hole => {}
+            }
+            at += len;
+        }
+        offset += n as u64;
+        context.job.progress.advance(n as u64);
+        context.done.fetch_add(n as u64, Ordering::Relaxed);
+        if n < new.len() {
+            break;
+        }
+    }
+    writer.flush()?;
+    if offset != size {
+        return Err(EngineError::Size { path: shown(path), found: offset, expected: size });
+    }
+    let found = hasher.finalize();
+    if let Some(expected) = inode.digest
+        && found != expected
+    {
+        return Err(EngineError::Digest { path: shown(path), found, expected });
+    }
+    if end < size {
+        rustix::fs::ftruncate(file, size).map_err(|e| context.failed("set the length of", path, e))?;
+    }
+    Ok(writer.done)
+}
+
+impl Writer<'_> {
+    fn write(&mut self, data: &[u8], offset: u64) -> Result<(), EngineError> {
+        let mut rest = data;
+        while !rest.is_empty() {
+            let at = offset + (data.len() - rest.len()) as u64;
+            match rustix::io::pwrite(self.file, rest, at) {
+                Ok(0) => return Err(self.context.failed("write", self.path, Errno::NOSPC)),
+                Ok(n) => rest = rest.get(n..).unwrap_or_default(),
+                Err(Errno::INTR) => {}
+                Err(e) => return Err(self.context.failed("write", self.path, e)),
+            }
+        }
+        self.done.written += data.len() as u64;
+        Ok(())
+    }
+
+    /// Shares a range with the old file, together with those before it that touch it.
+    fn share(&mut self, offset: u64, len: u64) -> Result<(), EngineError> {
+        let (start, pending) = self.pending;
+        if pending > 0 && start + pending == offset {
+            self.pending.1 += len;
+            return Ok(());
+        }
+        self.flush()?;
+        self.pending = (offset, len);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), EngineError> {
+        let (offset, len) = std::mem::take(&mut self.pending);
+        let Some(old) = self.old.filter(|_| len > 0) else { return Ok(()) };
+        match ioctl::clone_range(old, offset, len, self.file, offset) {
+            Ok(()) => {
+                self.done.shared += len;
+                Ok(())
+            }
+            Err(error) => {
+                super::file::reflink_failed(self.context, self.path, error)?;
+                self.copy(old, offset, len)
+            }
+        }
+    }
+
+    /// Writes a range that could not be shared. It was compared before, and the digest of what was compared is checked.
+    fn copy(&mut self, old: BorrowedFd, offset: u64, len: u64) -> Result<(), EngineError> {
+        let mut buf = vec![0; SIZE];
+        let end = offset + len;
+        let mut at = offset;
+        while at < end {
+            let want = usize::try_from(end - at).unwrap_or(SIZE).min(SIZE);
+            let n = pread_full(old, buf.get_mut(..want).unwrap_or_default(), at)
+                .map_err(|e| EngineError::io("read the older version of", self.path, e))?;
+            if n == 0 {
+                break;
+            }
+            self.write(buf.get(..n).unwrap_or_default(), at)?;
+            at += n as u64;
+        }
+        Ok(())
+    }
+}
+
+/// Reads until `buf` is full or the content ends.
+fn read_full(reader: &mut dyn Read, buf: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while let Some(rest) = buf.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match reader.read(rest) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(filled)
+}
+
+fn pread_full(fd: BorrowedFd, buf: &mut [u8], offset: u64) -> Result<usize, Errno> {
+    let mut filled = 0;
+    while let Some(rest) = buf.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match rustix::io::pread(fd, rest, offset + filled as u64) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(Errno::INTR) => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(filled)
+}

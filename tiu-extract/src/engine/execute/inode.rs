@@ -1,0 +1,200 @@
+//! Everything but content: directories, symlinks, devices, further names, removal, metadata.
+
+use super::super::beneath::{self, Parent};
+use super::super::join::{Place, inode_of};
+use super::super::metadata;
+use super::super::plan::{Link, MakeDir};
+use super::super::{EngineError, beneath::ProcPath};
+use super::Worker;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::io::Errno;
+use std::ffi::{CStr, CString};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use tiu_bundle::index::Kind;
+
+/// A name that is removed again unless what it stands for became complete.
+pub(super) struct Temporary {
+    pub directory: Arc<Parent>,
+    pub name: CString,
+    pub done: bool,
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.done {
+            // An error here must not hide the one that led here; the next run removes the file.
+            let _ = rustix::fs::unlinkat(self.directory.fd(), &self.name, AtFlags::empty());
+        }
+    }
+}
+
+impl Temporary {
+    /// Gives it its final name, in place of what is there.
+    pub fn rename(mut self, name: &CStr) -> Result<(), Errno> {
+        let directory = self.directory.fd();
+        rustix::fs::renameat(directory, &self.name, directory, name)?;
+        self.done = true;
+        Ok(())
+    }
+}
+
+impl Worker<'_> {
+    /// Makes a directory; only we can enter it until its metadata is set, which is done last.
+    pub fn make_dir(&mut self, dir: &MakeDir) -> Result<(), EngineError> {
+        let entry = self.context.job.index.entry(dir.entry as usize);
+        let (parent, name) = self.parents.of(&entry.path)?;
+        if let Some((_, is_dir)) = dir.instead_of {
+            let flags = if is_dir { AtFlags::REMOVEDIR } else { AtFlags::empty() };
+            rustix::fs::unlinkat(parent.fd(), &name, flags)
+                .map_err(|e| self.context.failed("remove", &entry.path, e))?;
+        }
+        rustix::fs::mkdirat(parent.fd(), &name, Mode::RWXU)
+            .map_err(|e| self.context.failed("make the directory", &entry.path, e))?;
+        self.sum.made += 1;
+        Ok(())
+    }
+
+    /// Makes a symlink, device, fifo or socket, in place of what is there.
+    pub fn make_special(&mut self, i: u32) -> Result<(), EngineError> {
+        let context = self.context;
+        let entry = context.job.index.entry(i as usize);
+        let inode = inode_of(context.job.index, i);
+        let path: &[u8] = &entry.path;
+        let (parent, name) = self.parents.of(path)?;
+        let temporary = context.names.name(i);
+        let made = match inode.kind {
+            Kind::Symlink => {
+                let target = inode.target.as_deref().unwrap_or_default();
+                rustix::fs::symlinkat(target, parent.fd(), &temporary)
+            }
+            kind => {
+                let kind = match kind {
+                    Kind::CharDev => FileType::CharacterDevice,
+                    Kind::BlockDev => FileType::BlockDevice,
+                    Kind::Socket => FileType::Socket,
+                    _ => FileType::Fifo,
+                };
+                rustix::fs::mknodat(parent.fd(), &temporary, kind, Mode::RUSR | Mode::WUSR, inode.rdev)
+            }
+        };
+        made.map_err(|e| context.failed(verb(inode.kind), path, e))?;
+        let temporary = Temporary { directory: parent, name: temporary, done: false };
+        let fd =
+            open_path(&temporary.directory, &temporary.name).map_err(|e| context.failed("open", path, e))?;
+        let now =
+            beneath::stat(fd.as_fd(), c"").map_err(|e| EngineError::io("read the metadata of", path, e))?;
+        let (attributes, wanted) = (temporary.directory.default_acl, context.rules.wanted(&entry));
+        metadata::apply(fd.as_fd(), &now, attributes, &with_kind(wanted, inode.kind), &context.rules, path)?;
+        temporary.rename(&name).map_err(|e| context.failed("rename into place", path, e))?;
+        self.sum.made += 1;
+        Ok(())
+    }
+
+    /// Gives an inode a further name, in place of what is there.
+    pub fn link(&mut self, link: &Link) -> Result<(), EngineError> {
+        let context = self.context;
+        let entry = context.job.index.entry(link.entry as usize);
+        let from = context.job.index.entry(link.to as usize);
+        let (from_parent, from_name) = self.parents.of(&from.path)?;
+        let (parent, name) = self.parents.of(&entry.path)?;
+        let temporary = context.names.name(link.entry);
+        rustix::fs::linkat(from_parent.fd(), &from_name, parent.fd(), &temporary, AtFlags::empty())
+            .map_err(|e| context.failed("make the hard link", &entry.path, e))?;
+        let temporary = Temporary { directory: parent, name: temporary, done: false };
+        temporary.rename(&name).map_err(|e| context.failed("rename into place", &entry.path, e))?;
+        self.sum.made += 1;
+        Ok(())
+    }
+
+    /// Sets what is wrong with the metadata of an inode that stays.
+    pub fn fix(&mut self, i: u32) -> Result<(), EngineError> {
+        let context = self.context;
+        let entry = context.job.index.entry(i as usize);
+        let path: &[u8] = &entry.path;
+        let fd = beneath::open(context.job.target, path, OFlags::PATH)
+            .map_err(|e| EngineError::io("open", path, e))?;
+        let now =
+            beneath::stat(fd.as_fd(), c"").map_err(|e| EngineError::io("read the metadata of", path, e))?;
+        let kind = inode_of(context.job.index, i).kind;
+        let wanted = with_kind(context.rules.wanted(&entry), kind);
+        metadata::apply(fd.as_fd(), &now, true, &wanted, &context.rules, path)?;
+        self.sum.metadata += 1;
+        Ok(())
+    }
+
+    /// Removes what is not a directory.
+    pub fn remove(&mut self, node: u32) -> Result<(), EngineError> {
+        let path = self.context.plan.tree.path(node);
+        let (parent, name) = self.parents.of(&path)?;
+        self.unlink(&parent, &name, AtFlags::empty(), &path)
+    }
+
+    /// Removes a directory that is empty by now.
+    pub fn remove_dir(&mut self, node: u32) -> Result<(), EngineError> {
+        self.context.stop_if_cancelled()?;
+        let path = self.context.plan.tree.path(node);
+        let (parent, name) = self.parents.of(&path)?;
+        self.unlink(&parent, &name, AtFlags::REMOVEDIR, &path)
+    }
+
+    fn unlink(
+        &mut self,
+        parent: &Parent,
+        name: &CStr,
+        flags: AtFlags,
+        path: &[u8],
+    ) -> Result<(), EngineError> {
+        match rustix::fs::unlinkat(parent.fd(), name, flags) {
+            // Whoever was faster did what we want.
+            Ok(()) | Err(Errno::NOENT) => {
+                self.sum.removed += 1;
+                Ok(())
+            }
+            Err(e) => Err(self.context.failed("remove", path, e)),
+        }
+    }
+
+    /// Sets the metadata of a directory when nothing in it changes any more.
+    pub fn dir_meta(&mut self, i: u32) -> Result<(), EngineError> {
+        let context = self.context;
+        let entry = context.job.index.entry(i as usize);
+        let path: &[u8] = &entry.path;
+        let fd = beneath::open(context.job.target, path, OFlags::PATH | OFlags::DIRECTORY)
+            .map_err(|e| EngineError::io("open the directory", path, e))?;
+        let now =
+            beneath::stat(fd.as_fd(), c"").map_err(|e| EngineError::io("read the metadata of", path, e))?;
+        match context.plan.places.get(i as usize) {
+            // It stays as it is: what was changed in it must not show in its time.
+            Some(Place::Kept(node)) => {
+                let mtime = context.plan.tree.node(*node).mtime;
+                metadata::set_mtime(ProcPath::default().of(fd.as_fd()), &now, mtime)
+                    .map_err(|e| context.failed("set the modification time of", path, e))
+            }
+            _ => metadata::apply(fd.as_fd(), &now, true, &context.rules.wanted(&entry), &context.rules, path),
+        }
+    }
+}
+
+/// Opens a name in a directory, of any kind, without following it.
+pub(super) fn open_path(directory: &Parent, name: &CStr) -> Result<std::os::fd::OwnedFd, Errno> {
+    rustix::fs::openat(directory.fd(), name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+}
+
+/// A hard link's line does not tell that its inode is a symlink, which has no mode.
+fn with_kind(mut wanted: super::super::rules::Wanted, kind: Kind) -> super::super::rules::Wanted {
+    if kind == Kind::Symlink {
+        wanted.mode = None;
+    }
+    wanted
+}
+
+fn verb(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Symlink => "make the symlink",
+        Kind::CharDev => "make the character device",
+        Kind::BlockDev => "make the block device",
+        Kind::Socket => "make the socket",
+        _ => "make the fifo",
+    }
+}

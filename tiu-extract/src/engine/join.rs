@@ -1,0 +1,213 @@
+//! Lays the index over the tree that was found: for every entry, what is at its place, and whether the place is ours.
+
+use super::rules::Lookup;
+use super::tree::{NONE, Node, Owned, Tree};
+use std::collections::HashMap;
+use tiu_bundle::index::{Entry, Index, Kind};
+
+/// What is at an entry's path in the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Not ours: the host's, below what is the host's, or kept.
+    Outside,
+    /// A directory that is the host's with all below, and kept, and not there: the empty directory is made.
+    Mount,
+    /// Nothing.
+    Missing,
+    /// An inode of the same kind.
+    Here(u32),
+    /// An inode of another kind, or a directory that cannot be used.
+    Other(u32),
+    /// A directory that stays as it is; what is below it is ours.
+    Kept(u32),
+}
+
+/// Index and tree, side by side.
+pub(crate) struct Joined {
+    /// By entry.
+    pub places: Vec<Place>,
+    /// By entry: the names of each inode of many names that are ours, in path order; under each of these names.
+    groups: HashMap<u32, Vec<u32>>,
+    /// Directories of which the modification time says nothing, because the host makes and removes things there.
+    loose: Vec<bool>,
+    /// Nodes of each inode that has many names in the target.
+    names: HashMap<u64, Vec<u32>>,
+}
+
+impl Joined {
+    pub fn new(index: &Index, tree: &Tree, rules: &Lookup) -> Self {
+        let mut nodes = vec![NONE; index.len()];
+        let mut names: HashMap<u64, Vec<u32>> = HashMap::new();
+        let mut loose = vec![false; index.len()];
+        for (i, node) in (0u32..).zip(&tree.nodes) {
+            if let Some(slot) = nodes.get_mut(node.entry as usize) {
+                *slot = i;
+            }
+            if node.kind != Kind::Dir && node.nlink > 1 {
+                names.entry(node.ino).or_default().push(i);
+            }
+            let parent = tree.nodes.get(node.parent as usize).map_or(NONE, |parent| parent.entry);
+            let loosened = match node.owned {
+                Owned::Host | Owned::Kept if i > 0 => parent,
+                Owned::Opaque => node.entry,
+                _ => NONE,
+            };
+            if let Some(slot) = loose.get_mut(loosened as usize) {
+                *slot = true;
+            }
+        }
+        let mut joined =
+            Joined { places: Vec::with_capacity(index.len()), groups: HashMap::new(), loose, names };
+        joined.find_places(index, tree, rules, &nodes);
+        joined
+    }
+
+    fn find_places(&mut self, index: &Index, tree: &Tree, rules: &Lookup, nodes: &[u32]) {
+        // Earlier entries whose path is a prefix (by bytes) of the current one, by length of path. Among them is its parent.
+        let mut prefixes: Vec<(usize, u32)> = Vec::new();
+        let mut previous: Vec<u8> = Vec::new();
+        let mut members: HashMap<Vec<u8>, Vec<u32>> = HashMap::new();
+        for (i, entry) in (0u32..).zip(index.iter()) {
+            let path: &[u8] = &entry.path;
+            let common = previous.iter().zip(path).take_while(|(a, b)| a == b).count();
+            while prefixes.last().is_some_and(|(len, _)| *len > common) {
+                prefixes.pop();
+            }
+            let parent_len = path.iter().rposition(|c| *c == b'/').unwrap_or(0);
+            let parent = match i {
+                0 => NONE,
+                _ => prefixes
+                    .binary_search_by_key(&parent_len, |(len, _)| *len)
+                    .map_or(NONE, |at| prefixes.get(at).map_or(NONE, |(_, parent)| *parent)),
+            };
+            let node = nodes.get(i as usize).copied().filter(|node| *node != NONE);
+            let place = self.place_of(&entry, parent, node.map(|n| (n, tree.node(n))), rules);
+            if place == Place::Outside
+                && node.is_none()
+                && let Some(loose) = self.loose.get_mut(parent as usize)
+            {
+                *loose = true;
+            }
+            self.places.push(place);
+            if entry.nlink > 1 && entry.kind != Kind::Dir && place != Place::Outside {
+                let inode = match (&entry.kind, &entry.target) {
+                    (Kind::HardLink, Some(first)) => first.to_vec(),
+                    _ => path.to_vec(),
+                };
+                members.entry(inode).or_default().push(i);
+            }
+            prefixes.push((path.len(), i));
+            previous.clear();
+            previous.extend_from_slice(path);
+        }
+        for group in members.into_values().filter(|group| group.len() > 1) {
+            for name in &group {
+                self.groups.insert(*name, group.clone());
+            }
+        }
+    }
+
+    fn place_of(&self, entry: &Entry, parent: u32, node: Option<(u32, &Node)>, rules: &Lookup) -> Place {
+        let is_dir = entry.kind == Kind::Dir;
+        match self.places.get(parent as usize) {
+            Some(Place::Outside | Place::Mount) => return Place::Outside,
+            Some(Place::Missing | Place::Other(_) | Place::Here(_) | Place::Kept(_)) | None => {}
+        }
+        match node {
+            None if rules.is_host(&entry.path) && is_dir => Place::Mount,
+            None if rules.is_host(&entry.path) || rules.is_kept(&entry.path) => Place::Outside,
+            None => Place::Missing,
+            Some((i, node)) => match node.owned {
+                Owned::Host => Place::Outside,
+                Owned::Kept if is_dir && node.kind == Kind::Dir => Place::Kept(i),
+                Owned::Kept => Place::Outside,
+                Owned::Placeholder => Place::Other(i),
+                Owned::Ours | Owned::Opaque => {
+                    let same = match entry.kind {
+                        Kind::HardLink => node.kind != Kind::Dir,
+                        kind => node.kind == kind,
+                    };
+                    if same { Place::Here(i) } else { Place::Other(i) }
+                }
+            },
+        }
+    }
+
+    /// What is at entry `i`.
+    pub fn place(&self, i: u32) -> Place {
+        self.places.get(i as usize).copied().unwrap_or(Place::Outside)
+    }
+
+    /// All names of ours that entry `i` shares its inode with, itself included, in path order.
+    pub fn group<'a>(&'a self, i: &'a u32) -> &'a [u32] {
+        self.groups.get(i).map_or(std::slice::from_ref(i), Vec::as_slice)
+    }
+
+    /// Whether the modification time of directory `i` says nothing.
+    pub fn is_loose(&self, i: u32) -> bool {
+        self.loose.get(i as usize).copied().unwrap_or(false)
+    }
+
+    /// By node: one that stays, in it or below it; [`NONE`] where all can go.
+    pub fn holding(&self, tree: &Tree) -> Vec<u32> {
+        let mut holding = vec![NONE; tree.nodes.len()];
+        // Children have higher numbers than their directory.
+        for (i, node) in (0..tree.nodes.len() as u32).zip(&tree.nodes).rev() {
+            let below = holding.get(i as usize).copied().unwrap_or(NONE);
+            let held = match node.owned {
+                Owned::Host | Owned::Kept | Owned::Opaque => i,
+                _ if node.entry != NONE && !self.is_obstacle(node) => i,
+                _ => below,
+            };
+            if held != NONE {
+                for slot in [i, node.parent] {
+                    if let Some(slot) = holding.get_mut(slot as usize) {
+                        *slot = held;
+                    }
+                }
+            }
+        }
+        holding
+    }
+
+    /// Whether something of another kind stands at the path of an entry.
+    pub fn is_obstacle(&self, node: &Node) -> bool {
+        matches!(self.places.get(node.entry as usize), Some(Place::Other(_)))
+    }
+
+    /// Whether the inode at `node` can be changed without harm: all names that it has are ours, and will get it, another one, or go.
+    pub fn is_ours_alone(&self, tree: &Tree, node: u32) -> bool {
+        let found = tree.node(node);
+        found.nlink <= 1
+            || self.names.get(&found.ino).is_some_and(|names| {
+                names.len() == found.nlink as usize
+                    && names.iter().all(|name| tree.node(*name).owned == Owned::Ours)
+            })
+    }
+}
+
+/// The entry that carries the kind and the content of entry `i`: itself, or what it is a hard link to.
+pub(crate) fn inode_of(index: &Index, i: u32) -> Entry<'_> {
+    let entry = index.entry(i as usize);
+    match (entry.kind, &entry.target) {
+        (Kind::HardLink, Some(first)) => match index.find(first) {
+            Some(first) => index.entry(first),
+            None => entry,
+        },
+        _ => entry,
+    }
+}
+
+/// Whether content (not metadata) of the inode at `node` is what `entry` (no hard link) says. Of regular files, the digest must be known.
+pub(crate) fn same_content(tree: &Tree, node: u32, entry: &Entry) -> bool {
+    let found = tree.node(node);
+    found.kind == entry.kind
+        && match found.kind {
+            Kind::File => {
+                found.value == entry.size && entry.digest.is_some() && tree.digest(node) == entry.digest
+            }
+            Kind::Symlink => entry.target.as_deref() == Some(tree.target(node)),
+            Kind::CharDev | Kind::BlockDev => found.value == entry.rdev,
+            _ => true,
+        }
+}

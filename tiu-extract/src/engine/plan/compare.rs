@@ -1,0 +1,228 @@
+//! The first half of planning: what is missing, what is wrong, what must go.
+
+use super::{Conflict, Link, MakeDir, Steps};
+use crate::engine::beneath::split;
+use crate::engine::hash;
+use crate::engine::join::{Joined, Place, inode_of, same_content};
+use crate::engine::metadata;
+use crate::engine::rules::Lookup;
+use crate::engine::tree::{NONE, Node, Tree};
+use std::collections::{BTreeSet, HashSet};
+use tiu_bundle::index::{Entry, Index, Kind};
+
+/// A regular file to make, before it is known where its content can come from.
+pub(in crate::engine) struct Draft {
+    pub entry: u32,
+    /// The regular file that is at its place.
+    pub old: Option<u32>,
+    /// A directory is at its place.
+    pub late: bool,
+}
+
+/// What the first half gives to the second.
+pub(in crate::engine) struct Comparison {
+    pub steps: Steps,
+    pub drafts: Vec<Draft>,
+    /// By entry: its path gets another inode.
+    pub replaced: Vec<bool>,
+    pub places: Vec<Place>,
+}
+
+/// Files of which the digest decides: of the same size as the index's at the same path.
+pub(in crate::engine) fn to_hash(index: &Index, tree: &Tree, joined: &Joined) -> Vec<hash::Wanted> {
+    let mut wanted = Vec::new();
+    for (i, place) in joined.places.iter().enumerate() {
+        if let Place::Here(node) = *place
+            && tree.node(node).kind == Kind::File
+        {
+            let entry = index.entry(i);
+            if entry.digest.is_some() && entry.size == tree.node(node).value {
+                wanted.push(hash::Wanted { node, expected: entry.digest });
+            }
+        }
+    }
+    wanted
+}
+
+/// Compares. Digests of the files of [`to_hash`] must be known.
+pub(in crate::engine) fn compare(
+    index: &Index,
+    tree: &Tree,
+    joined: Joined,
+    rules: &Lookup,
+) -> Result<Comparison, Conflict> {
+    let mut compare = Compare {
+        index,
+        tree,
+        rules,
+        joined: &joined,
+        steps: Steps::default(),
+        drafts: Vec::new(),
+        replaced: vec![false; index.len()],
+        dirty: BTreeSet::new(),
+        claimed: HashSet::new(),
+    };
+    for (i, entry) in (0u32..).zip(index.iter()) {
+        match entry.kind {
+            Kind::Dir => compare.directory(i, &entry),
+            _ if joined.place(i) == Place::Outside => {}
+            _ if joined.group(&i).first() == Some(&i) => compare.inode(i, &entry),
+            // Comes with the first name of its inode.
+            _ => {}
+        }
+    }
+    compare.removals()?;
+    let Compare { mut steps, drafts, replaced, dirty, .. } = compare;
+    steps.dir_meta = dirty.into_iter().collect();
+    Ok(Comparison { steps, drafts, replaced, places: joined.places })
+}
+
+struct Compare<'a> {
+    index: &'a Index,
+    tree: &'a Tree,
+    rules: &'a Lookup<'a>,
+    joined: &'a Joined,
+    steps: Steps,
+    drafts: Vec<Draft>,
+    replaced: Vec<bool>,
+    /// Directories that are made or changed, or whose content is.
+    dirty: BTreeSet<u32>,
+    /// Inodes of many names that stay, with other names than they had.
+    claimed: HashSet<u64>,
+}
+
+impl Compare<'_> {
+    fn directory(&mut self, i: u32, entry: &Entry) {
+        match self.joined.place(i) {
+            Place::Outside | Place::Kept(_) => {}
+            Place::Missing | Place::Mount => self.make_dir(i, entry, None),
+            Place::Other(node) => {
+                self.make_dir(i, entry, Some((node, self.tree.node(node).kind == Kind::Dir)));
+            }
+            Place::Here(node) => {
+                let mut wrong = metadata::differences(self.tree, node, &self.rules.wanted(entry));
+                wrong.mtime &= !self.joined.is_loose(i);
+                if wrong.any() {
+                    self.dirty.insert(i);
+                    self.steps.wrong_dirs += 1;
+                } else {
+                    self.steps.unchanged += 1;
+                }
+            }
+        }
+    }
+
+    fn make_dir(&mut self, entry: u32, view: &Entry, instead_of: Option<(u32, bool)>) {
+        self.steps.dirs.push(MakeDir { entry, instead_of });
+        self.dirty.insert(entry);
+        self.replace(entry, view);
+    }
+
+    /// Marks that the path of entry `i` gets another inode, and that its directory changes.
+    fn replace(&mut self, i: u32, entry: &Entry) {
+        if let Some(slot) = self.replaced.get_mut(i as usize) {
+            *slot = true;
+        }
+        if i != 0
+            && let Some(parent) = self.index.find(split(&entry.path).0)
+        {
+            self.dirty.insert(parent as u32);
+        }
+    }
+
+    /// An inode with all its names, of which `first` is the first.
+    fn inode(&mut self, first: u32, entry: &Entry) {
+        let inode = inode_of(self.index, first);
+        let group = self.joined.group(&first);
+        // Of the inodes at its names, the first that has the right content and that nobody else has a claim to.
+        let found = group.iter().find_map(|name| match self.joined.place(*name) {
+            Place::Here(node)
+                if same_content(self.tree, node, &inode)
+                    && self.joined.is_ours_alone(self.tree, node)
+                    && !self.claimed.contains(&self.tree.node(node).ino) =>
+            {
+                Some((*name, node))
+            }
+            _ => None,
+        });
+        let (holder, kept) = match found {
+            Some((holder, node)) => {
+                let found = self.tree.node(node);
+                if found.nlink > 1 {
+                    self.claimed.insert(found.ino);
+                }
+                match metadata::differences(self.tree, node, &self.rules.wanted(entry)).any() {
+                    true => self.steps.fixes.push(holder),
+                    false => self.steps.unchanged += 1,
+                }
+                (holder, Some(found.ino))
+            }
+            None => {
+                self.make(first, entry, inode.kind);
+                (first, None)
+            }
+        };
+        for name in group.iter().copied().filter(|name| *name != holder) {
+            match self.joined.place(name) {
+                Place::Here(node) if kept == Some(self.tree.node(node).ino) => self.steps.unchanged += 1,
+                _ => {
+                    self.steps.links.push(Link { entry: name, to: holder });
+                    self.replace(name, &self.index.entry(name as usize));
+                }
+            }
+        }
+    }
+
+    fn make(&mut self, i: u32, entry: &Entry, kind: Kind) {
+        let old = match self.joined.place(i) {
+            Place::Here(node) | Place::Other(node) => Some((node, self.tree.node(node).kind)),
+            _ => None,
+        };
+        let late = matches!(old, Some((_, Kind::Dir)));
+        match kind {
+            Kind::File => {
+                let old = old.filter(|(_, kind)| *kind == Kind::File).map(|(node, _)| node);
+                self.drafts.push(Draft { entry: i, old, late });
+            }
+            _ if late => self.steps.late_specials.push(i),
+            _ => self.steps.specials.push(i),
+        }
+        self.replace(i, entry);
+    }
+
+    /// Finds what must go, and what cannot.
+    fn removals(&mut self) -> Result<(), Conflict> {
+        let mut remove: Vec<u32> = Vec::new();
+        for ((i, node), held) in (0u32..).zip(&self.tree.nodes).zip(self.joined.holding(self.tree)) {
+            let is_obstacle = self.joined.is_obstacle(node);
+            if is_obstacle && node.kind == Kind::Dir && held != NONE {
+                let expected = inode_of(self.index, node.entry).kind;
+                return Err(Conflict { directory: i, expected, held });
+            }
+            if held == NONE && (!is_obstacle || self.is_late(node)) {
+                remove.push(i);
+            }
+        }
+        let mut paths: Vec<(Vec<u8>, u32)> = remove.into_iter().map(|i| (self.tree.path(i), i)).collect();
+        paths.sort();
+        for (_, i) in paths {
+            let node = self.tree.node(i);
+            match node.kind {
+                Kind::Dir => self.steps.remove_dirs.push(i),
+                _ => self.steps.remove.push(i),
+            }
+            let parent = self.tree.node(node.parent).entry;
+            if matches!(self.joined.place(parent), Place::Here(_) | Place::Kept(_)) {
+                self.dirty.insert(parent);
+            }
+        }
+        self.steps.remove_dirs.reverse();
+        Ok(())
+    }
+
+    /// Whether the node is a directory at the place of something else. (What stands in the place of a directory goes when that is made,
+    /// other things are replaced by a rename.)
+    fn is_late(&self, node: &Node) -> bool {
+        node.kind == Kind::Dir && inode_of(self.index, node.entry).kind != Kind::Dir
+    }
+}

@@ -1,0 +1,102 @@
+//! The plan as text: one line for each step, in the order in which they are carried out.
+
+use super::{Content, File, Plan, Source};
+use crate::engine::join::inode_of;
+use std::fmt;
+use std::io::{self, Write};
+use tiu_bundle::index::Index;
+
+/// A path in which nothing can break a line: as in the index, `\n`, `\\` and `\xNN` stand for what is not printable text.
+pub(in crate::engine) struct Shown<'a>(pub &'a [u8]);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use fmt::Write;
+        if self.0.is_empty() {
+            return f.write_char('.');
+        }
+        for chunk in self.0.utf8_chunks() {
+            for c in chunk.valid().chars() {
+                match c {
+                    '\n' => f.write_str("\\n")?,
+                    '\\' => f.write_str("\\\\")?,
+                    c if c.is_control() => write!(f, "\\x{:02x}", u32::from(c))?,
+                    c => f.write_char(c)?,
+                }
+            }
+            chunk.invalid().iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Plan {
+    /// Prints one line for each step, for `--dry-run`. `index` is the one that was planned with.
+    pub fn describe(&self, index: &Index, out: &mut dyn Write) -> io::Result<()> {
+        let steps = &self.steps;
+        let path = |i: u32| index.entry(i as usize).path.into_owned();
+        let mut line = |verb: &str, path: &[u8], more: &str| writeln!(out, "{verb:<9} {}{more}", Shown(path));
+        for dir in &steps.dirs {
+            line("mkdir", &path(dir.entry), "")?;
+        }
+        for file in steps.early.iter().chain(&steps.files) {
+            let (verb, more) = self.file(index, file);
+            line(verb, &path(file.entry), &more)?;
+        }
+        for entry in &steps.specials {
+            line("make", &path(*entry), &special(index, *entry))?;
+        }
+        for entry in &steps.fixes {
+            line("metadata", &path(*entry), "")?;
+        }
+        for node in steps.remove.iter().chain(&steps.remove_dirs) {
+            line("remove", &self.tree.path(*node), "")?;
+        }
+        for file in steps.late.iter().chain(&steps.copies) {
+            let (verb, more) = self.file(index, file);
+            line(verb, &path(file.entry), &more)?;
+        }
+        for entry in &steps.late_specials {
+            line("make", &path(*entry), &special(index, *entry))?;
+        }
+        for link in &steps.links {
+            line("link", &path(link.entry), &format!(" to {}", Shown(&path(link.to))))?;
+        }
+        for entry in &steps.dir_meta {
+            line("metadata", &path(*entry), "")?;
+        }
+        Ok(())
+    }
+
+    fn file(&self, index: &Index, file: &File) -> (&'static str, String) {
+        match file.content {
+            Content::Write => ("write", format!(" ({} bytes)", file.size)),
+            Content::Patch(source) => {
+                ("write", format!(" ({} bytes, less what equals {})", file.size, self.source(index, source)))
+            }
+            Content::Reflink(source) => {
+                ("reflink", format!(" ({} bytes) from {}", file.size, self.source(index, source)))
+            }
+        }
+    }
+
+    fn source(&self, index: &Index, source: Source) -> String {
+        match source {
+            Source::Target(node) => Shown(&self.tree.path(node)).to_string(),
+            Source::Made(entry) => Shown(&index.entry(entry as usize).path).to_string(),
+            Source::Seed(number, node) => {
+                let path =
+                    self.seeds.get(usize::from(number)).map(|seed| seed.path(node)).unwrap_or_default();
+                format!("{} of seed {}", Shown(&path), number + 1)
+            }
+        }
+    }
+}
+
+fn special(index: &Index, entry: u32) -> String {
+    let inode = inode_of(index, entry);
+    match &inode.target {
+        Some(target) => format!(" ({} to {})", inode.kind, Shown(target)),
+        None => format!(" ({})", inode.kind),
+    }
+}

@@ -1,0 +1,187 @@
+//! The second half of planning: where content that is missing already lies.
+//!
+//! In this order: in the target under any path, in a seed under any path, in another file of the image that is written anyway; then, for
+//! single blocks, in the older file at the same path of the target or of a seed.
+
+use super::compare::{Comparison, Draft};
+use super::{Content, File, INLINE, Source};
+use crate::engine::hash;
+use crate::engine::join::{Place, inode_of};
+use crate::engine::tree::{NONE, Owned, Tree};
+use std::collections::{HashMap, HashSet};
+use tiu_bundle::BLOCK_SIZE;
+use tiu_bundle::content_digest::Digest;
+use tiu_bundle::index::{Index, Kind};
+
+/// Sizes of content that is worth looking for.
+pub(in crate::engine) fn sizes_wanted(index: &Index, comparison: &Comparison) -> HashSet<u64> {
+    let sizes = comparison.drafts.iter().map(|draft| inode_of(index, draft.entry).size);
+    sizes.filter(|size| *size > INLINE).collect()
+}
+
+/// Files of `tree` that may have such content and of which the digest is not known.
+pub(in crate::engine) fn to_hash(tree: &Tree, sizes: &HashSet<u64>) -> Vec<hash::Wanted> {
+    let candidates = (0u32..).zip(&tree.nodes).filter(|(i, node)| {
+        is_readable_file(tree, *i) && sizes.contains(&node.value) && tree.digest(*i).is_none()
+    });
+    candidates.map(|(node, _)| hash::Wanted { node, expected: None }).collect()
+}
+
+fn is_readable_file(tree: &Tree, i: u32) -> bool {
+    let node = tree.node(i);
+    node.kind == Kind::File && matches!(node.owned, Owned::Ours | Owned::Kept)
+}
+
+/// Sizes of content that is neither in the target nor in the seeds that were looked at.
+pub(in crate::engine) fn sizes_missing(index: &Index, comparison: &Comparison, tree: &Tree) -> HashSet<u64> {
+    let known: HashSet<Digest> = (0u32..).zip(&tree.nodes).filter_map(|(i, _)| tree.digest(i)).collect();
+    let missing = comparison.drafts.iter().map(|draft| inode_of(index, draft.entry));
+    missing
+        .filter(|e| e.size > INLINE && e.digest.is_none_or(|d| !known.contains(&d)))
+        .map(|e| e.size)
+        .collect()
+}
+
+/// How long a file of the target keeps its content under its path; the best come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Lasts {
+    /// Stays.
+    Always,
+    /// Goes after all files are made.
+    UntilRemoval,
+    /// Another step replaces it.
+    UntilReplaced,
+}
+
+/// Decides for every draft.
+pub(in crate::engine) fn choose(index: &Index, comparison: &mut Comparison, tree: &Tree, seeds: &[Tree]) {
+    let drafts = std::mem::take(&mut comparison.drafts);
+    let wanted: HashSet<Digest> =
+        drafts.iter().filter_map(|draft| inode_of(index, draft.entry).digest).collect();
+    let in_target = find_in_target(comparison, tree, &wanted);
+    let in_seeds = find_in_seeds(seeds, &wanted);
+    let mut made: HashMap<Digest, u32> = HashMap::new();
+    for draft in drafts {
+        let entry = inode_of(index, draft.entry);
+        let Some(digest) = entry.digest else { continue };
+        let file = |content| File { entry: draft.entry, size: entry.size, content };
+        let steps = &mut comparison.steps;
+        let ordinary = if draft.late { &mut steps.late } else { &mut steps.files };
+        if entry.size <= INLINE {
+            ordinary.push(file(Content::Write));
+            continue;
+        }
+        match in_target.get(&digest) {
+            // A directory's own content may be what takes its place, but by then it is gone.
+            Some((Lasts::Always, node)) => {
+                ordinary.push(file(Content::Reflink(Source::Target(*node))));
+                continue;
+            }
+            Some((Lasts::UntilRemoval, node)) if !draft.late => {
+                ordinary.push(file(Content::Reflink(Source::Target(*node))));
+                continue;
+            }
+            Some((Lasts::UntilReplaced, node)) if !draft.late => {
+                steps.early.push(file(Content::Reflink(Source::Target(*node))));
+                continue;
+            }
+            _ => {}
+        }
+        if let Some((seed, node)) = in_seeds.get(&digest) {
+            ordinary.push(file(Content::Reflink(Source::Seed(*seed, *node))));
+        } else if let Some(first) = made.get(&digest) {
+            steps.copies.push(file(Content::Reflink(Source::Made(*first))));
+        } else {
+            let older = older(&draft, &entry.path, entry.size, tree, seeds);
+            ordinary.push(file(older.map_or(Content::Write, Content::Patch)));
+            made.insert(digest, draft.entry);
+        }
+    }
+}
+
+fn find_in_target(
+    comparison: &Comparison,
+    tree: &Tree,
+    wanted: &HashSet<Digest>,
+) -> HashMap<Digest, (Lasts, u32)> {
+    let mut found: HashMap<Digest, (Lasts, Vec<u8>, u32)> = HashMap::new();
+    for (i, _) in (0u32..).zip(&tree.nodes).filter(|(i, _)| is_readable_file(tree, *i)) {
+        let Some(digest) = tree.digest(i).filter(|digest| wanted.contains(digest)) else { continue };
+        let Some(lasts) = lasts(comparison, tree, i) else { continue };
+        let candidate = (lasts, tree.path(i), i);
+        match found.get(&digest) {
+            Some(best) if *best <= candidate => {}
+            _ => {
+                found.insert(digest, candidate);
+            }
+        }
+    }
+    found.into_iter().map(|(digest, (lasts, _, node))| (digest, (lasts, node))).collect()
+}
+
+fn lasts(comparison: &Comparison, tree: &Tree, i: u32) -> Option<Lasts> {
+    let node = tree.node(i);
+    let replaced = comparison.replaced.get(node.entry as usize).copied().unwrap_or(false);
+    match comparison.places.get(node.entry as usize) {
+        _ if node.owned == Owned::Kept => Some(Lasts::Always),
+        None => Some(Lasts::UntilRemoval),
+        Some(Place::Here(_)) if !replaced => Some(Lasts::Always),
+        Some(Place::Here(_)) => Some(Lasts::UntilReplaced),
+        // Either a directory takes its place, and then it goes at once; or another kind of inode, and then it is not worth the trouble.
+        Some(Place::Other(_)) => None,
+        Some(_) => Some(Lasts::Always),
+    }
+}
+
+fn find_in_seeds(seeds: &[Tree], wanted: &HashSet<Digest>) -> HashMap<Digest, (u16, u32)> {
+    let mut found = HashMap::new();
+    for (number, tree) in (0u16..).zip(seeds) {
+        for (i, _) in (0u32..).zip(&tree.nodes) {
+            if let Some(digest) = tree.digest(i).filter(|digest| wanted.contains(digest)) {
+                found.entry(digest).or_insert((number, i));
+            }
+        }
+    }
+    found
+}
+
+/// The older version of a file, when it may have equal blocks.
+fn older(draft: &Draft, path: &[u8], size: u64, tree: &Tree, seeds: &[Tree]) -> Option<Source> {
+    let has_blocks = |tree: &Tree, node: u32| tree.node(node).value >= BLOCK_SIZE as u64;
+    if size < BLOCK_SIZE as u64 {
+        return None;
+    }
+    if let Some(old) = draft.old {
+        return has_blocks(tree, old).then_some(Source::Target(old));
+    }
+    (0u16..).zip(seeds).find_map(|(number, seed)| {
+        let node =
+            find(seed, path).filter(|node| is_readable_file(seed, *node) && has_blocks(seed, *node))?;
+        Some(Source::Seed(number, node))
+    })
+}
+
+/// The node at `path`.
+fn find(tree: &Tree, path: &[u8]) -> Option<u32> {
+    let mut at = 0;
+    for name in path.split(|c| *c == b'/') {
+        let children = tree.children(at);
+        let (mut low, mut high) = (children.start, children.end);
+        at = NONE;
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match tree.name(middle).cmp(name) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+                std::cmp::Ordering::Equal => {
+                    at = middle;
+                    break;
+                }
+            }
+        }
+        if at == NONE {
+            return None;
+        }
+    }
+    Some(at)
+}

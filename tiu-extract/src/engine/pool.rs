@@ -1,0 +1,64 @@
+//! Runs a list of jobs on all cores, in the order of the list; the first error stops the rest.
+
+use super::error::EngineError;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use tiu_bundle::progress::Cancel;
+
+/// Number of cores that we may use.
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Runs `work` on every job; each thread has a state of its own, made by `state`. Gives back the states.
+///
+/// Jobs start in the order of the list. When several fail, the error of the earliest is given; cancellation is one, too.
+pub(crate) fn run<J: Sync, S: Send>(
+    jobs: &[J],
+    cancel: &Cancel,
+    state: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, &J) -> Result<(), EngineError> + Sync,
+) -> Result<Vec<S>, EngineError> {
+    let next = AtomicUsize::new(0);
+    let stop = AtomicBool::new(false);
+    let failed: Mutex<Option<(usize, EngineError)>> = Mutex::new(None);
+    let states = Mutex::new(Vec::new());
+    let thread = || {
+        let mut mine = state();
+        while !stop.load(Ordering::Relaxed) {
+            let i = next.fetch_add(1, Ordering::Relaxed);
+            let Some(job) = jobs.get(i) else { break };
+            let result = match cancel.is_cancelled() {
+                true => Err(EngineError::Cancelled),
+                false => work(&mut mine, job),
+            };
+            if let Err(error) = result {
+                stop.store(true, Ordering::Relaxed);
+                let mut first = lock(&failed);
+                if first.as_ref().is_none_or(|(other, _)| i < *other) {
+                    *first = Some((i, error));
+                }
+            }
+        }
+        lock(&states).push(mine);
+    };
+    match cores().min(jobs.len()) {
+        0 => {}
+        1 => thread(),
+        threads => std::thread::scope(|scope| {
+            for _ in 1..threads {
+                scope.spawn(thread);
+            }
+            thread();
+        }),
+    }
+    match lock(&failed).take() {
+        Some((_, error)) => Err(error),
+        None => Ok(std::mem::take(&mut *lock(&states))),
+    }
+}
+
+/// A panic in another thread ends the whole run by itself; its data is not looked at.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

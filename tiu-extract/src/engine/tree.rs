@@ -1,0 +1,155 @@
+//! A directory tree as it was found, in little memory: one record an inode name, names in one buffer.
+
+use super::xattr::Xattrs;
+use std::collections::HashMap;
+use std::ops::Range;
+use tiu_bundle::content_digest::Digest;
+use tiu_bundle::index::{Kind, Mtime};
+
+/// No node, no entry.
+pub(crate) const NONE: u32 = u32::MAX;
+
+/// Whose a node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owned {
+    /// Ours to change.
+    Ours,
+    /// The host's with all below: a host path, a mount point, a nested subvolume. Not entered.
+    Host,
+    /// A kept path: stays, but what is below is ours.
+    Kept,
+    /// A directory of which only the content is not ours (the client's state). Not entered.
+    Opaque,
+    /// What a snapshot shows for a nested subvolume of its origin: an empty directory in which nothing can be made.
+    Placeholder,
+}
+
+/// One name in the tree.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub parent: u32,
+    pub name: Range<u32>,
+    /// Symlinks: their target, in the same buffer as the names.
+    pub target: Range<u32>,
+    /// Directories: their entries, sorted by name.
+    pub children: Range<u32>,
+    /// Number of the entry at the same path in the index.
+    pub entry: u32,
+    pub kind: Kind,
+    pub owned: Owned,
+    pub mode: u32,
+    pub nlink: u32,
+    pub uid: u32,
+    pub gid: u32,
+    pub ino: u64,
+    /// Bytes, for regular files; `st_rdev` for devices.
+    pub value: u64,
+    pub mtime: Mtime,
+}
+
+/// A tree as it was found. Node 0 is its root.
+#[derive(Default)]
+pub(crate) struct Tree {
+    pub nodes: Vec<Node>,
+    bytes: Vec<u8>,
+    xattrs: HashMap<u32, Xattrs>,
+    digests: HashMap<u32, Digest>,
+}
+
+/// The entries of one directory, before they get their place in the tree.
+#[derive(Default)]
+pub(crate) struct Listing {
+    pub nodes: Vec<Node>,
+    pub bytes: Vec<u8>,
+    pub xattrs: Vec<(u32, Xattrs)>,
+}
+
+impl Listing {
+    /// Keeps `bytes`; gives back where.
+    pub fn keep(&mut self, bytes: &[u8]) -> Range<u32> {
+        let start = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(bytes);
+        start..self.bytes.len() as u32
+    }
+
+    /// The bytes at `range`.
+    pub fn bytes(&self, range: &Range<u32>) -> &[u8] {
+        self.bytes.get(range.start as usize..range.end as usize).unwrap_or_default()
+    }
+}
+
+impl Tree {
+    /// A tree in which nothing was looked for. It has no root.
+    pub fn empty() -> Self {
+        Tree::default()
+    }
+
+    /// Adds the entries of `directory`; gives back the number of the first one, or `None` when there are too many for 32 bits.
+    pub fn add(&mut self, directory: Option<u32>, listing: Listing) -> Option<u32> {
+        let first = u32::try_from(self.nodes.len()).ok()?;
+        let end = u32::try_from(self.nodes.len().checked_add(listing.nodes.len())?).ok()?;
+        let shift = u32::try_from(self.bytes.len()).ok()?;
+        u32::try_from(self.bytes.len().checked_add(listing.bytes.len())?).ok()?;
+        self.bytes.extend_from_slice(&listing.bytes);
+        self.nodes.extend(listing.nodes.into_iter().map(|mut node| {
+            node.name = node.name.start + shift..node.name.end + shift;
+            node.target = node.target.start + shift..node.target.end + shift;
+            node
+        }));
+        self.xattrs.extend(listing.xattrs.into_iter().map(|(i, xattrs)| (first + i, xattrs)));
+        if let Some(directory) = directory.and_then(|d| self.nodes.get_mut(d as usize)) {
+            directory.children = first..end;
+        }
+        Some(first)
+    }
+
+    /// Node `i`, which must come from this tree.
+    pub fn node(&self, i: u32) -> &Node {
+        &self.nodes[i as usize]
+    }
+
+    /// Its last name; empty for the root.
+    pub fn name(&self, i: u32) -> &[u8] {
+        self.bytes(&self.node(i).name)
+    }
+
+    /// Where a symlink points to.
+    pub fn target(&self, i: u32) -> &[u8] {
+        self.bytes(&self.node(i).target)
+    }
+
+    fn bytes(&self, range: &Range<u32>) -> &[u8] {
+        self.bytes.get(range.start as usize..range.end as usize).unwrap_or_default()
+    }
+
+    /// Its path, relative to the root of the tree, which has the empty one.
+    pub fn path(&self, i: u32) -> Vec<u8> {
+        let mut names = Vec::new();
+        let mut at = i;
+        while at != 0 {
+            names.push(self.name(at));
+            at = self.node(at).parent;
+        }
+        names.reverse();
+        names.join(&b'/')
+    }
+
+    /// Its attributes, if it has any.
+    pub fn xattrs(&self, i: u32) -> Option<&Xattrs> {
+        self.xattrs.get(&i)
+    }
+
+    /// Its content digest, if it was computed.
+    pub fn digest(&self, i: u32) -> Option<Digest> {
+        self.digests.get(&i).copied()
+    }
+
+    pub fn set_digest(&mut self, i: u32, digest: Digest) {
+        self.digests.insert(i, digest);
+    }
+
+    /// Numbers of the nodes below directory `i`.
+    pub fn children(&self, i: u32) -> Range<u32> {
+        self.node(i).children.clone()
+    }
+}

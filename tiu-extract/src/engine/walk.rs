@@ -1,0 +1,261 @@
+//! Walks a tree once, on all cores: metadata of every name, and which entry of the index lies at the same path.
+//!
+//! Directories are the unit of work. They wait on one stack, as paths: a path costs some bytes where a descriptor would count against
+//! the limit of open files, so a tree of any shape can be walked.
+
+use super::beneath::{self, ProcPath};
+use super::error::EngineError;
+use super::pool::{cores, lock};
+use super::rules::Lookup;
+use super::tree::{Listing, NONE, Node, Owned, Tree};
+use super::xattr::{self, Follow};
+use rustix::fs::{FileType, OFlags, Statx};
+use rustix::io::Errno;
+use std::ffi::{CStr, CString};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Condvar, Mutex};
+use tiu_bundle::index::{Index, Kind, Mtime};
+use tiu_bundle::progress::{Cancel, Progress};
+
+/// `BTRFS_SUPER_MAGIC` of `linux/magic.h`.
+const BTRFS: u64 = 0x9123_683e;
+/// `BTRFS_EMPTY_SUBVOL_DIR_OBJECTID` of `linux/btrfs_tree.h`: inode number of what a snapshot shows for a nested subvolume.
+const EMPTY_SUBVOLUME: u64 = 2;
+
+/// What to walk, and what to look for.
+pub(crate) struct Walk<'a> {
+    pub root: BorrowedFd<'a>,
+    /// Entries of this index are looked up; without it (a seed), nothing but kinds and sizes is read.
+    pub index: Option<&'a Index>,
+    pub rules: &'a Lookup<'a>,
+    pub progress: &'a dyn Progress,
+    pub cancel: &'a Cancel,
+}
+
+struct Shared {
+    tree: Tree,
+    /// Directories to read: their nodes and paths.
+    waiting: Vec<(u32, Vec<u8>)>,
+    /// Threads that read one now.
+    busy: usize,
+    failed: Option<EngineError>,
+}
+
+impl Walk<'_> {
+    /// Reads the whole tree.
+    pub fn run(&self) -> Result<Tree, EngineError> {
+        let walker = Walker::new(self)?;
+        let mut tree = Tree::default();
+        let root = walker.root()?;
+        tree.add(None, root);
+        let shared = Mutex::new(Shared { tree, waiting: vec![(0, Vec::new())], busy: 0, failed: None });
+        let changed = Condvar::new();
+        std::thread::scope(|scope| {
+            for _ in 1..cores() {
+                scope.spawn(|| walker.work(&shared, &changed));
+            }
+            walker.work(&shared, &changed);
+        });
+        let shared = shared.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match shared.failed {
+            Some(error) => Err(error),
+            None => Ok(shared.tree),
+        }
+    }
+}
+
+struct Walker<'a> {
+    walk: &'a Walk<'a>,
+    root: Statx,
+    btrfs: bool,
+}
+
+impl<'a> Walker<'a> {
+    fn new(walk: &'a Walk<'a>) -> Result<Self, EngineError> {
+        let root =
+            beneath::stat(walk.root, c"").map_err(|e| EngineError::io("read the metadata of", b"", e))?;
+        let fs = rustix::fs::fstatfs(walk.root)
+            .map_err(|e| EngineError::io("read the filesystem's state of", b"", e))?;
+        Ok(Walker { walk, root, btrfs: fs.f_type as u64 == BTRFS })
+    }
+
+    fn root(&self) -> Result<Listing, EngineError> {
+        let mut listing = Listing::default();
+        let mut node = node(&self.root, 0);
+        if self.walk.index.is_some() {
+            node.entry = 0;
+            // The root of a tree can be an O_PATH descriptor and a mount point, but not a symlink: the "." makes it a directory.
+            let mut path = ProcPath::default();
+            let xattrs = xattr::read(path.within(self.walk.root, c"."), Follow::No, self.walk.rules, b"")?;
+            if !xattrs.0.is_empty() {
+                listing.xattrs.push((0, xattrs));
+            }
+            if self.walk.rules.is_kept(b"") {
+                node.owned = Owned::Kept;
+            }
+        }
+        listing.nodes.push(node);
+        Ok(listing)
+    }
+
+    fn work(&self, shared: &Mutex<Shared>, changed: &Condvar) {
+        let mut state = lock(shared);
+        loop {
+            if state.failed.is_some() {
+                return;
+            }
+            let Some((directory, path)) = state.waiting.pop() else {
+                if state.busy == 0 {
+                    return;
+                }
+                state = changed.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner);
+                continue;
+            };
+            state.busy += 1;
+            drop(state);
+            let result = match self.walk.cancel.is_cancelled() {
+                true => Err(EngineError::Cancelled),
+                false => self.directory(directory, &path),
+            };
+            state = lock(shared);
+            state.busy -= 1;
+            match result {
+                Ok(listing) => self.collect(&mut state, directory, &path, listing),
+                Err(error) => state.failed = Some(error),
+            }
+            changed.notify_all();
+        }
+    }
+
+    fn collect(&self, state: &mut Shared, directory: u32, path: &[u8], listing: Listing) {
+        self.walk.progress.advance(listing.nodes.len() as u64);
+        let enter: Vec<(u32, Vec<u8>)> = (0u32..)
+            .zip(&listing.nodes)
+            .filter(|(_, node)| node.kind == Kind::Dir && matches!(node.owned, Owned::Ours | Owned::Kept))
+            .map(|(i, node)| (i, join(path, listing.bytes(&node.name))))
+            .collect();
+        match state.tree.add(Some(directory), listing) {
+            Some(first) => state.waiting.extend(enter.into_iter().map(|(i, path)| (first + i, path))),
+            None => state.failed = Some(EngineError::TooMany { limit: u64::from(u32::MAX) }),
+        }
+    }
+
+    /// Reads one directory.
+    fn directory(&self, directory: u32, path: &[u8]) -> Result<Listing, EngineError> {
+        let fd = beneath::open_quietly(self.walk.root, path, OFlags::RDONLY | OFlags::DIRECTORY)
+            .map_err(|e| EngineError::io("open the directory", path, e))?;
+        let mut names = read_names(fd.as_fd(), path)?;
+        names.sort();
+        let mut listing = Listing::default();
+        let mut child = path.to_vec();
+        let mut proc_path = ProcPath::default();
+        for name in &names {
+            child.truncate(path.len());
+            if !path.is_empty() {
+                child.push(b'/');
+            }
+            child.extend_from_slice(name.to_bytes());
+            let stat = match beneath::stat(fd.as_fd(), name) {
+                Ok(stat) => stat,
+                // Gone in between.
+                Err(Errno::NOENT) => continue,
+                Err(e) => return Err(EngineError::io("read the metadata of", &child, e)),
+            };
+            let mut node = node(&stat, directory);
+            node.name = listing.keep(name.to_bytes());
+            node.owned = self.owned(&stat, &child, node.kind);
+            if let Some(index) = self.walk.index
+                && node.owned != Owned::Host
+            {
+                node.entry = index.find(&child).map_or(NONE, |i| i as u32);
+                if node.entry != NONE || node.owned == Owned::Kept {
+                    let xattrs =
+                        xattr::read(proc_path.within(fd.as_fd(), name), Follow::No, self.walk.rules, &child)?;
+                    if !xattrs.0.is_empty() {
+                        listing.xattrs.push((listing.nodes.len() as u32, xattrs));
+                    }
+                    if node.kind == Kind::Symlink {
+                        let target = rustix::fs::readlinkat(&fd, name.as_c_str(), Vec::new())
+                            .map_err(|e| EngineError::io("read the symlink", &child, e))?;
+                        node.target = listing.keep(target.to_bytes());
+                    }
+                }
+            }
+            listing.nodes.push(node);
+        }
+        Ok(listing)
+    }
+
+    fn owned(&self, stat: &Statx, path: &[u8], kind: Kind) -> Owned {
+        let rules = self.walk.rules;
+        if beneath::device(stat) != beneath::device(&self.root)
+            || beneath::is_mount_root(stat)
+            || rules.is_host(path)
+        {
+            Owned::Host
+        } else if rules.is_kept(path) {
+            Owned::Kept
+        } else if kind == Kind::Dir && rules.is_opaque(path) {
+            Owned::Opaque
+        } else if kind == Kind::Dir && self.btrfs && stat.stx_ino == EMPTY_SUBVOLUME {
+            Owned::Placeholder
+        } else {
+            Owned::Ours
+        }
+    }
+}
+
+fn join(parent: &[u8], name: &[u8]) -> Vec<u8> {
+    match parent {
+        [] => name.to_vec(),
+        parent => [parent, b"/", name].concat(),
+    }
+}
+
+fn read_names(directory: BorrowedFd, path: &[u8]) -> Result<Vec<CString>, EngineError> {
+    let mut names = Vec::new();
+    let mut buf = [const { MaybeUninit::uninit() }; 16 * 1024];
+    let mut entries = rustix::fs::RawDir::new(directory, &mut buf);
+    while let Some(entry) = entries.next() {
+        let entry = entry.map_err(|e| EngineError::io("read the directory", path, e))?;
+        let name: &CStr = entry.file_name();
+        if name != c"." && name != c".." {
+            names.push(name.to_owned());
+        }
+    }
+    Ok(names)
+}
+
+fn node(stat: &Statx, parent: u32) -> Node {
+    let kind = match FileType::from_raw_mode(u32::from(stat.stx_mode)) {
+        FileType::Directory => Kind::Dir,
+        FileType::Symlink => Kind::Symlink,
+        FileType::CharacterDevice => Kind::CharDev,
+        FileType::BlockDevice => Kind::BlockDev,
+        FileType::Fifo => Kind::Fifo,
+        FileType::Socket => Kind::Socket,
+        _ => Kind::File,
+    };
+    let value = match kind {
+        Kind::File => stat.stx_size,
+        Kind::CharDev | Kind::BlockDev => rustix::fs::makedev(stat.stx_rdev_major, stat.stx_rdev_minor),
+        _ => 0,
+    };
+    Node {
+        parent,
+        name: 0..0,
+        target: 0..0,
+        children: 0..0,
+        entry: NONE,
+        kind,
+        owned: Owned::Ours,
+        mode: u32::from(stat.stx_mode) & 0o7777,
+        nlink: stat.stx_nlink,
+        uid: stat.stx_uid,
+        gid: stat.stx_gid,
+        ino: stat.stx_ino,
+        value,
+        mtime: Mtime { sec: stat.stx_mtime.tv_sec, nsec: stat.stx_mtime.tv_nsec },
+    }
+}

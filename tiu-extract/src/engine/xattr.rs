@@ -1,0 +1,190 @@
+//! Extended attributes: which of them count, and owners inside POSIX ACLs.
+//!
+//! Attributes are read and written through `/proc/self/fd`, because no system call lists those of an inode that is only known by
+//! directory descriptor and name, and because it works for every kind of inode alike.
+//!
+//! What counts: `user.*`, `trusted.*`, `security.*`, and the POSIX ACLs. Not: other `system.*` attributes and filesystem
+//! properties such as `btrfs.compression` (the host's choice), and labels that the host's security modules put on files (SELinux,
+//! Smack, IMA, EVM) where the image has none.
+
+use super::error::EngineError;
+use super::rules::Lookup;
+use rustix::io::Errno;
+use std::ffi::CStr;
+use tiu_bundle::index::Entry;
+
+const ACL_ACCESS: &[u8] = b"system.posix_acl_access";
+const ACL_DEFAULT: &[u8] = b"system.posix_acl_default";
+
+/// Attributes sorted by name; most inodes have none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Xattrs(pub Vec<(Box<[u8]>, Box<[u8]>)>);
+
+impl Xattrs {
+    /// What `entry` must have in the target.
+    pub fn of_entry(entry: &Entry, rules: &Lookup) -> Self {
+        let mut list: Vec<(Box<[u8]>, Box<[u8]>)> = Vec::new();
+        for (name, value) in entry.xattrs.iter().filter(|(name, _)| counts(name, rules)) {
+            let value = match is_acl(name) {
+                true => map_acl(value, rules),
+                false => value.to_vec(),
+            };
+            list.push((Box::from(&name[..]), value.into_boxed_slice()));
+        }
+        list.sort();
+        Xattrs(list)
+    }
+
+    /// Value of the attribute `name`.
+    pub fn get(&self, name: &[u8]) -> Option<&[u8]> {
+        let i = self.0.binary_search_by(|(n, _)| (**n).cmp(name)).ok()?;
+        self.0.get(i).map(|(_, value)| &**value)
+    }
+
+    /// What of it differs from `other`, for a message: `name=value` with the value as text or in hex.
+    pub fn shown(&self, other: &Xattrs) -> String {
+        let differs = |(name, value): &&(Box<[u8]>, Box<[u8]>)| other.get(name) != Some(value);
+        let show = |(name, value): &(Box<[u8]>, Box<[u8]>)| {
+            let text = std::str::from_utf8(value).ok().filter(|text| !text.chars().any(char::is_control));
+            let value = text.map_or_else(
+                || value.iter().fold("0x".to_owned(), |hex, byte| format!("{hex}{byte:02x}")),
+                |text| format!("{text:?}"),
+            );
+            format!("{}={value}", super::plan::Shown(name))
+        };
+        let list: Vec<String> = self.0.iter().filter(differs).map(show).collect();
+        if list.is_empty() { "none".to_owned() } else { list.join(" ") }
+    }
+
+    /// What to do so that `self` becomes `wanted`: names to remove, attributes to set.
+    pub fn difference<'a>(&'a self, wanted: &'a Xattrs) -> Difference<'a> {
+        Difference {
+            remove: self
+                .0
+                .iter()
+                .map(|(n, _)| &**n)
+                .filter(|n| wanted.get(n).is_none() && !is_label(n))
+                .collect(),
+            set: wanted.0.iter().filter(|(n, v)| self.get(n) != Some(v)).map(|(n, v)| (&**n, &**v)).collect(),
+        }
+    }
+}
+
+/// How two sets of attributes differ.
+pub(crate) struct Difference<'a> {
+    pub remove: Vec<&'a [u8]>,
+    pub set: Vec<(&'a [u8], &'a [u8])>,
+}
+
+impl Difference<'_> {
+    pub fn is_empty(&self) -> bool {
+        self.remove.is_empty() && self.set.is_empty()
+    }
+}
+
+/// Whether the last name of a path is followed when it is a symlink, as `/proc/self/fd/N` is one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Follow {
+    Yes,
+    No,
+}
+
+/// Reads what counts of the attributes at `path` (see [`super::beneath::ProcPath`]).
+pub(crate) fn read(path: &CStr, follow: Follow, rules: &Lookup, shown: &[u8]) -> Result<Xattrs, EngineError> {
+    let fail = |e: Errno| EngineError::io("read the extended attributes of", shown, e);
+    let list_names = |buf: &mut [u8]| match follow {
+        Follow::Yes => rustix::fs::listxattr(path, buf),
+        Follow::No => rustix::fs::llistxattr(path, buf),
+    };
+    let mut small = [0u8; 256];
+    let names = match list_names(&mut small) {
+        Ok(0) | Err(Errno::OPNOTSUPP) => return Ok(Xattrs::default()),
+        Ok(n) => small.get(..n).unwrap_or_default().to_vec(),
+        Err(Errno::RANGE) => grow(list_names).map_err(fail)?,
+        Err(e) => return Err(fail(e)),
+    };
+    let mut list: Vec<(Box<[u8]>, Box<[u8]>)> = Vec::new();
+    for name in names.split(|b| *b == 0).filter(|name| !name.is_empty() && counts(name, rules)) {
+        let value = grow(|buf| match follow {
+            Follow::Yes => rustix::fs::getxattr(path, name, buf),
+            Follow::No => rustix::fs::lgetxattr(path, name, buf),
+        });
+        match value {
+            Ok(value) => list.push((Box::from(name), value.into_boxed_slice())),
+            // Removed in between, or not for us to see.
+            Err(Errno::NODATA) => {}
+            Err(e) => return Err(fail(e)),
+        }
+    }
+    list.sort();
+    Ok(Xattrs(list))
+}
+
+/// Largest value or list of names that Linux allows: `XATTR_SIZE_MAX` and `XATTR_LIST_MAX` in `linux/limits.h`.
+const LARGEST: usize = 64 * 1024;
+
+fn grow(mut read: impl FnMut(&mut [u8]) -> Result<usize, Errno>) -> Result<Vec<u8>, Errno> {
+    let mut buf = vec![0u8; 512];
+    loop {
+        match read(&mut buf[..]) {
+            Ok(n) => {
+                buf.truncate(n);
+                return Ok(buf);
+            }
+            Err(Errno::RANGE) if buf.len() < LARGEST => buf.resize(LARGEST, 0),
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+/// Whether new inodes in the directory get an ACL of it.
+pub(crate) fn has_default_acl(directory: rustix::fd::BorrowedFd) -> bool {
+    matches!(rustix::fs::fgetxattr(directory, ACL_DEFAULT, &mut [0u8; 4][..]), Ok(_) | Err(Errno::RANGE))
+}
+
+fn counts(name: &[u8], rules: &Lookup) -> bool {
+    let starts = |prefix: &[u8]| name.starts_with(prefix);
+    starts(b"user.") || is_acl(name) || (rules.owner() && (starts(b"trusted.") || starts(b"security.")))
+}
+
+fn is_acl(name: &[u8]) -> bool {
+    name == ACL_ACCESS || name == ACL_DEFAULT
+}
+
+/// Labels that the host's security modules put on files.
+fn is_label(name: &[u8]) -> bool {
+    name.strip_prefix(b"security.").is_some_and(|label| {
+        label.starts_with(b"SMACK64") || [&b"selinux"[..], b"apparmor", b"ima", b"evm"].contains(&label)
+    })
+}
+
+/// Maps the users and groups named in a POSIX ACL. Format (`linux/posix_acl_xattr.h`): a 32-bit version (2), then entries of
+/// 16-bit tag, 16-bit permissions and 32-bit number, all little endian. Anything else is left as it is; the kernel refuses it.
+fn map_acl(value: &[u8], rules: &Lookup) -> Vec<u8> {
+    const USER: [u8; 2] = 2u16.to_le_bytes();
+    const GROUP: [u8; 2] = 8u16.to_le_bytes();
+    let mut out = value.to_vec();
+    if !value.starts_with(&2u32.to_le_bytes()) {
+        return out;
+    }
+    let (entries, _) = out.get_mut(4..).unwrap_or_default().as_chunks_mut::<8>();
+    let mut mapped = false;
+    for [t0, t1, _, _, id @ ..] in entries.iter_mut() {
+        let old = u32::from_le_bytes(*id);
+        let new = match [*t0, *t1] {
+            USER => rules.uid(old),
+            GROUP => rules.gid(old),
+            _ => old,
+        };
+        mapped |= new != old;
+        *id = new.to_le_bytes();
+    }
+    if mapped {
+        // The kernel wants the entries of one tag in ascending order of their numbers.
+        entries.sort_by_key(|[t0, t1, _, _, id @ ..]| {
+            let tag = u16::from_le_bytes([*t0, *t1]);
+            (tag, if [*t0, *t1] == USER || [*t0, *t1] == GROUP { u32::from_le_bytes(*id) } else { 0 })
+        });
+    }
+    out
+}
