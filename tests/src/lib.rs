@@ -4,5 +4,6 @@
 #![forbid(unsafe_code)]
 
 pub mod bundles;
+pub mod pki;
 pub mod program;
 pub mod tree;

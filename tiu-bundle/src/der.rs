@@ -1,8 +1,6 @@
 //! A reader for the few DER structures that the `openssl` crate gives no access to (ITU-T X.690, the DER subset only:
 //! definite lengths in their shortest form, tags below 31).
 
-use crate::names::rfc3339;
-
 pub(crate) const BIT_STRING: u8 = 0x03;
 pub(crate) const OCTET_STRING: u8 = 0x04;
 pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;
@@ -159,6 +157,7 @@ pub(crate) fn unix_time(time: &Element) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::names::rfc3339;
     use proptest::prelude::*;
 
     #[test]

@@ -50,8 +50,10 @@ pub enum BundleError {
         /// Its first bytes.
         found: [u8; 4],
     },
-    /// The squashfs is longer than the image.
-    #[error("the squashfs says that it is {found} bytes long, the image has {image_size}")]
+    /// The squashfs does not fill the image, or is longer.
+    #[error(
+        "the squashfs says that it is {found} bytes long, which does not fit an image of {image_size} bytes: blocks were lost or added"
+    )]
     SquashfsSize {
         /// From its superblock.
         found: u64,
@@ -145,11 +147,11 @@ impl Bundle {
         self.image().read_exact_at(&mut block, 0).map_err(verity_error)?;
         let size =
             block.get(SQUASHFS_SIZE_AT..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default();
-        match u64::from_le_bytes(size) {
-            found if found > self.layout.image_size => {
-                Err(BundleError::SquashfsSize { found, image_size: self.layout.image_size })
-            }
-            _ => Ok(()),
+        let (found, image_size) = (u64::from_le_bytes(size), self.layout.image_size);
+        let block = crate::BLOCK_SIZE as u64;
+        match found.checked_next_multiple_of(block).map(|size| size.max(2 * block)) {
+            Some(padded) if padded == image_size => Ok(()),
+            _ => Err(BundleError::SquashfsSize { found, image_size }),
         }
     }
 }

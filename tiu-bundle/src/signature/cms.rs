@@ -5,8 +5,7 @@
 
 use super::SignatureError;
 use crate::der::{
-    self, DerError, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, Reader, SEQUENCE, SET, context, dotted,
-    unix_time,
+    DerError, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, Reader, SEQUENCE, SET, context, dotted, unix_time,
 };
 
 const SIGNED_DATA: &str = "1.2.840.113549.1.7.2";
@@ -72,9 +71,6 @@ impl From<DerError> for SignatureError {
 pub(super) fn parse(cms: &[u8]) -> Result<SignedData<'_>, SignatureError> {
     let mut outer = Reader::new(cms);
     let info = outer.take(SEQUENCE, "a CMS ContentInfo")?;
-    if !outer.rest().is_empty() {
-        return Err(SignatureError::TrailingBytes { count: outer.rest().len() });
-    }
     let mut info = info.inside();
     match oid(&mut info, "the content type of the CMS")? {
         found if found == SIGNED_DATA => {}
@@ -85,7 +81,11 @@ pub(super) fn parse(cms: &[u8]) -> Result<SignedData<'_>, SignatureError> {
     let mut data = wrapper.inside();
     let signed = data.take(SEQUENCE, "a SignedData")?;
     data.end("the end of the SignedData")?;
-    signed_data(signed.inside())
+    let signed = signed_data(signed.inside())?;
+    match outer.rest().len() {
+        0 => Ok(signed),
+        count => Err(SignatureError::TrailingBytes { count }),
+    }
 }
 
 fn signed_data(mut data: Reader) -> Result<SignedData, SignatureError> {
@@ -226,7 +226,7 @@ fn algorithm_name(oid: &str) -> String {
 pub(super) fn issuer_and_serial(certificate: &[u8]) -> Result<(&[u8], &[u8]), DerError> {
     let mut outer = Reader::new(certificate).take(SEQUENCE, "a certificate")?.inside();
     let mut body = outer.take(SEQUENCE, "the body of a certificate")?.inside();
-    body.optional(der::context(0), "the version of a certificate")?;
+    body.optional(context(0), "the version of a certificate")?;
     let serial = body.take(INTEGER, "the serial number of a certificate")?.content;
     body.take(SEQUENCE, "the algorithm of a certificate")?;
     let issuer = body.take(SEQUENCE, "the issuer of a certificate")?.whole;

@@ -117,8 +117,8 @@ impl Trust {
             35 => E::BadCrl { issuer, reason: "this issuer's key must not sign revocation lists" },
             // UNHANDLED_CRITICAL_CRL_EXTENSION, DIFFERENT_CRL_SCOPE
             36 | 44 => E::BadCrl { issuer, reason: "it has critical extensions that are not supported" },
-            // INVALID_CA, KEYUSAGE_NO_CERTSIGN, and EXPLICIT/INVALID_NON_CA in strict modes
-            24 | 37 => E::NotAnIssuer { subject, reason: "it is no certification authority" },
+            // INVALID_CA of OpenSSL 3 and of 1.1, KEYUSAGE_NO_CERTSIGN
+            79 | 24 => E::NotAnIssuer { subject, reason: "it is no certification authority" },
             32 => E::NotAnIssuer { subject, reason: "its key usage has no keyCertSign" },
             // PATH_LENGTH_EXCEEDED
             25 => E::NotAnIssuer { subject, reason: "the chain below it is too long" },

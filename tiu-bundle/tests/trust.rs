@@ -1,0 +1,487 @@
+//! Certificates that must not be trusted, each with one thing wrong, and the error that names it; keyrings that cannot be used.
+
+use openssl::hash::MessageDigest;
+use openssl::x509::{X509, X509Crl};
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+use tiu_bundle::Hint;
+use tiu_bundle::signature::{SignatureError, sign, verify};
+use tiu_bundle::trust::{Purpose, Trust, TrustError, ValidAt};
+use tiu_testing::pki::{BEGIN, Certificate, END, Identity, revocation_list};
+
+const CONTENT: &[u8] = b"content";
+/// 2030-01-01T00:00:00Z.
+const MOMENT: i64 = 1_893_456_000;
+const DAY: i64 = 86_400;
+
+/// A root, an intermediate and a signer.
+struct Chain {
+    root: Identity,
+    intermediate: Identity,
+    signer: Identity,
+}
+
+fn chain(signer: &Certificate) -> Chain {
+    let root = Certificate::new("Root").authority().self_signed();
+    let intermediate = Certificate::new("Intermediate").authority().issued_by(&root);
+    Chain { signer: signer.issued_by(&intermediate), root, intermediate }
+}
+
+fn signer() -> Certificate {
+    Certificate::new("Signer")
+}
+
+impl Chain {
+    fn cms(&self) -> Vec<u8> {
+        let Chain { signer, intermediate, .. } = self;
+        sign(CONTENT, &signer.certificate, &signer.key, &[intermediate.certificate.clone()])
+            .expect("a signature")
+    }
+    fn trust(&self) -> Trust {
+        keyring(&[&self.root.certificate])
+    }
+    #[track_caller]
+    fn error(&self) -> SignatureError {
+        error(&self.cms(), &self.trust())
+    }
+}
+
+/// Checked at a fixed moment, so that the tests do not age.
+fn keyring(anchors: &[&X509]) -> Trust {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    for (i, anchor) in anchors.iter().enumerate() {
+        fs::write(dir.path().join(format!("{i}.pem")), anchor.to_pem().expect("PEM")).expect("a file");
+    }
+    let mut trust = Trust::from_paths(&[dir.path()]).expect("a keyring");
+    trust.set_valid_at(ValidAt::Unix(MOMENT));
+    trust
+}
+
+#[track_caller]
+fn error(cms: &[u8], trust: &Trust) -> SignatureError {
+    let error = verify(cms, trust).expect_err("not to be trusted");
+    assert!(error.hint().is_some_and(|hint| hint.len() > 20), "{error}");
+    error
+}
+
+fn named(name: &str) -> String {
+    format!("CN={name}, O=tiu test")
+}
+
+#[test]
+fn good() {
+    let chain = chain(&signer());
+    let signed = verify(&chain.cms(), &chain.trust()).expect("a good chain");
+    assert_eq!(signed.signer.chain, [named("Signer"), named("Intermediate"), named("Root")]);
+    assert_eq!(signed.signer.issuer, named("Intermediate"));
+}
+
+#[test]
+fn unknown_ca() {
+    let root = Certificate::new("Evil Root").authority().self_signed();
+    let direct = signer().issued_by(&root);
+    let other = chain(&signer());
+    // The issuer is nowhere to be seen,
+    let cms = sign(CONTENT, &direct.certificate, &direct.key, &[]).expect("a signature");
+    let found = error(&cms, &other.trust());
+    assert!(
+        matches!(&found, SignatureError::UnknownIssuer { issuer, signer: true, .. } if *issuer == named("Evil Root")),
+        "{found}"
+    );
+    // or enclosed, which is no reason to trust it,
+    let cms = sign(CONTENT, &direct.certificate, &direct.key, &[root.certificate]).expect("a signature");
+    let found = error(&cms, &other.trust());
+    assert!(
+        matches!(&found, SignatureError::UntrustedRoot { root } if *root == named("Evil Root")),
+        "{found}"
+    );
+    // or above an intermediate that is enclosed,
+    let evil = chain(&signer());
+    let found = error(&evil.cms(), &keyring(&[&direct.certificate]));
+    assert!(matches!(&found, SignatureError::UnknownIssuer { signer: false, .. }), "{found}");
+    // or has the same name as one that is trusted, but another key.
+    let found = error(&evil.cms(), &other.trust());
+    assert!(
+        matches!(&found, SignatureError::UnknownIssuer { .. } | SignatureError::ForgedCertificate { .. }),
+        "{found}"
+    );
+}
+
+#[test]
+fn self_signed_and_unknown() {
+    let signer = signer().self_signed();
+    let cms = sign(CONTENT, &signer.certificate, &signer.key, &[]).expect("a signature");
+    let found = error(&cms, &chain(&self::signer()).trust());
+    assert!(matches!(&found, SignatureError::UntrustedRoot { root } if *root == named("Signer")), "{found}");
+}
+
+#[test]
+fn missing_intermediate() {
+    let chain = chain(&signer());
+    let cms = sign(CONTENT, &chain.signer.certificate, &chain.signer.key, &[]).expect("a signature");
+    let found = error(&cms, &chain.trust());
+    assert!(
+        matches!(&found, SignatureError::UnknownIssuer { issuer, signer: true, .. } if *issuer == named("Intermediate")),
+        "{found}"
+    );
+    assert!(found.hint().is_some_and(|hint| hint.contains("--intermediate")));
+    // It may lie in the keyring as well.
+    let trust = keyring(&[&chain.root.certificate, &chain.intermediate.certificate]);
+    verify(&cms, &trust).expect("a good chain");
+}
+
+#[test]
+fn keyring_without_the_root() {
+    let chain = chain(&signer());
+    let found = error(&chain.cms(), &keyring(&[&chain.intermediate.certificate]));
+    assert!(
+        matches!(&found, SignatureError::UnknownIssuer { issuer, .. } if *issuer == named("Root")),
+        "{found}"
+    );
+}
+
+#[test]
+fn expired() {
+    let chain = chain(&signer().valid(BEGIN, MOMENT - 1));
+    match chain.error() {
+        SignatureError::Expired { subject, not_after, at } => {
+            assert_eq!(subject, named("Signer"));
+            assert_eq!(not_after, "2029-12-31T23:59:59Z");
+            assert_eq!(at, "2030-01-01T00:00:00Z");
+        }
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn expired_authority() {
+    let root = Certificate::new("Root").authority().self_signed();
+    let intermediate =
+        Certificate::new("Intermediate").authority().valid(BEGIN, MOMENT - DAY).issued_by(&root);
+    let chain = Chain { signer: signer().issued_by(&intermediate), root, intermediate };
+    let found = chain.error();
+    assert!(
+        matches!(&found, SignatureError::Expired { subject, .. } if *subject == named("Intermediate")),
+        "{found}"
+    );
+}
+
+#[test]
+fn not_yet_valid() {
+    let chain = chain(&signer().valid(MOMENT + DAY, END));
+    match chain.error() {
+        SignatureError::NotYetValid { subject, not_before, .. } => {
+            assert_eq!(subject, named("Signer"));
+            assert_eq!(not_before, "2030-01-02T00:00:00Z");
+        }
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn valid_at_the_signing_time() {
+    let now = time::OffsetDateTime::now_utc().unix_timestamp();
+    let chain = chain(&signer().valid(now - DAY, now + DAY));
+    let mut trust = chain.trust();
+    let cms = chain.cms();
+    assert!(matches!(error(&cms, &trust), SignatureError::Expired { .. }));
+    trust.set_valid_at(ValidAt::SigningTime);
+    verify(&cms, &trust).expect("valid when it was signed");
+    trust.set_valid_at(ValidAt::Now);
+    verify(&cms, &trust).expect("valid now");
+    trust.set_valid_at(ValidAt::Unix(now - 2 * DAY));
+    assert!(matches!(error(&cms, &trust), SignatureError::NotYetValid { .. }));
+}
+
+#[test]
+fn purposes() {
+    let usages: [(&[&str], [bool; 4]); 8] = [
+        (&[], [true, false, true, true]),
+        (&["emailProtection"], [false, false, true, true]),
+        (&["codeSigning"], [true, true, false, true]),
+        (&["codeSigning", "emailProtection"], [true, true, true, true]),
+        (&["serverAuth"], [false, false, false, true]),
+        (&["clientAuth", "1.2.3.4"], [false, false, false, true]),
+        (&["codeSigning", "serverAuth"], [false, false, false, true]),
+        (&["codeSigning", "anyExtendedKeyUsage"], [false, false, false, true]),
+    ];
+    let purposes = [Purpose::CodeSigningOrNone, Purpose::CodeSigning, Purpose::SmimeSign, Purpose::Any];
+    for (usages, expected) in usages {
+        let chain = chain(&signer().usages(usages));
+        for (purpose, expected) in purposes.into_iter().zip(expected) {
+            let mut trust = chain.trust();
+            trust.set_purpose(purpose);
+            match verify(&chain.cms(), &trust) {
+                Ok(_) => assert!(expected, "{usages:?} was accepted with {purpose:?}"),
+                Err(SignatureError::WrongPurpose { subject, found, .. }) => {
+                    assert!(!expected, "{usages:?} was refused with {purpose:?}");
+                    assert_eq!(subject, named("Signer"));
+                    let shown =
+                        if usages.is_empty() { "no extended key usage".into() } else { usages.join(", ") };
+                    assert_eq!(found, shown);
+                }
+                Err(other) => panic!("{usages:?} with {purpose:?}: {other}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn purpose_of_the_intermediate() {
+    let root = Certificate::new("Root").authority().self_signed();
+    let server = Certificate::new("Intermediate").authority().usages(&["serverAuth"]).issued_by(&root);
+    let signer = signer().usages(&["codeSigning"]).issued_by(&server);
+    let found = Chain { root, intermediate: server, signer }.error();
+    assert!(
+        matches!(&found, SignatureError::WrongPurpose { subject, .. } if *subject == named("Intermediate")),
+        "{found}"
+    );
+}
+
+#[test]
+fn key_must_not_sign() {
+    let mut chain = chain(&signer().encipherment_only());
+    let found = chain.error();
+    assert!(matches!(&found, SignatureError::KeyUsage { subject } if *subject == named("Signer")), "{found}");
+    let authority = Certificate::new("Signer").authority().issued_by(&chain.intermediate);
+    chain.signer = authority;
+    assert!(matches!(chain.error(), SignatureError::KeyUsage { .. }));
+}
+
+#[test]
+fn issuer_is_no_authority() {
+    let root = Certificate::new("Root").authority().self_signed();
+    let intermediate = Certificate::new("Intermediate").issued_by(&root);
+    let chain = Chain { signer: signer().issued_by(&intermediate), root, intermediate };
+    let found = chain.error();
+    assert!(
+        matches!(&found, SignatureError::NotAnIssuer { subject, .. } if *subject == named("Intermediate")),
+        "{found}"
+    );
+}
+
+#[test]
+fn chain_too_long_for_its_root() {
+    let root = Certificate::new("Root").authority().path_length(0).self_signed();
+    let intermediate = Certificate::new("Intermediate").authority().issued_by(&root);
+    let chain = Chain { signer: signer().issued_by(&intermediate), root, intermediate };
+    let found = chain.error();
+    assert!(matches!(&found, SignatureError::NotAnIssuer { .. }), "{found}");
+}
+
+#[test]
+fn weak_key() {
+    let chain = chain(&signer().rsa(1024));
+    let found = chain.error();
+    assert!(matches!(&found, SignatureError::WeakKey { subject } if *subject == named("Signer")), "{found}");
+}
+
+#[test]
+fn certificate_signed_with_sha1() {
+    let root = Certificate::new("Root").authority().rsa(2048).self_signed();
+    let intermediate = Certificate::new("Intermediate").authority().rsa(2048).issued_by(&root);
+    let signer = signer().digest(MessageDigest::sha1()).issued_by(&intermediate);
+    let found = Chain { root, intermediate, signer }.error();
+    assert!(
+        matches!(&found, SignatureError::WeakCertificate { subject } if *subject == named("Signer")),
+        "{found}"
+    );
+}
+
+/// The chain's trust with a revocation list of the root and one of the intermediate in one directory.
+fn with_crls(chain: &Chain, root: Option<X509Crl>, intermediate: Option<X509Crl>) -> (TempDir, Trust) {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    // One in PEM and one in DER.
+    if let Some(crl) = root {
+        fs::write(dir.path().join("root.crl"), crl.to_pem().expect("PEM")).expect("a file");
+    }
+    if let Some(crl) = intermediate {
+        fs::write(dir.path().join("intermediate.crl"), crl.to_der().expect("DER")).expect("a file");
+    }
+    let mut trust = chain.trust();
+    trust.add_crls(dir.path()).expect("revocation lists");
+    (dir, trust)
+}
+
+fn crl(issuer: &Identity, revoked: &[&X509]) -> Option<X509Crl> {
+    Some(revocation_list(issuer, revoked, MOMENT - DAY, MOMENT + DAY))
+}
+
+#[test]
+fn nobody_revoked() {
+    let chain = chain(&signer());
+    let (_dir, trust) = with_crls(&chain, crl(&chain.root, &[]), crl(&chain.intermediate, &[]));
+    verify(&chain.cms(), &trust).expect("not revoked");
+}
+
+#[test]
+fn revoked() {
+    let chain = chain(&signer());
+    let lists = (crl(&chain.root, &[]), crl(&chain.intermediate, &[&chain.signer.certificate]));
+    let (_dir, trust) = with_crls(&chain, lists.0, lists.1);
+    match error(&chain.cms(), &trust) {
+        SignatureError::Revoked { subject, issuer } => {
+            assert_eq!((subject, issuer), (named("Signer"), named("Intermediate")));
+        }
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn revoked_intermediate() {
+    let chain = chain(&signer());
+    let lists = (crl(&chain.root, &[&chain.intermediate.certificate]), crl(&chain.intermediate, &[]));
+    let (_dir, trust) = with_crls(&chain, lists.0, lists.1);
+    let found = error(&chain.cms(), &trust);
+    assert!(
+        matches!(&found, SignatureError::Revoked { subject, .. } if *subject == named("Intermediate")),
+        "{found}"
+    );
+}
+
+#[test]
+fn revocation_list_in_the_keyring() {
+    let chain = chain(&signer());
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let pem = [
+        chain.root.certificate.to_pem().expect("PEM"),
+        b"some text\n".to_vec(),
+        crl(&chain.root, &[]).expect("a list").to_pem().expect("PEM"),
+        crl(&chain.intermediate, &[&chain.signer.certificate]).expect("a list").to_pem().expect("PEM"),
+    ];
+    let file = dir.path().join("keyring");
+    fs::write(&file, pem.concat()).expect("a file");
+    let mut trust = Trust::from_paths(&[&file]).expect("a keyring");
+    trust.set_valid_at(ValidAt::Unix(MOMENT));
+    assert!(matches!(error(&chain.cms(), &trust), SignatureError::Revoked { .. }));
+    // A list that disappears while the program runs is no reason to go on without it.
+    fs::remove_file(&file).expect("removed");
+    let found = error(&chain.cms(), &trust);
+    assert!(matches!(&found, SignatureError::Trust(TrustError::NotACertificate { .. })), "{found}");
+}
+
+#[test]
+fn revocation_list_is_missing() {
+    let chain = chain(&signer());
+    let (_dir, trust) = with_crls(&chain, crl(&chain.root, &[]), None);
+    match error(&chain.cms(), &trust) {
+        SignatureError::NoCrl { subject, issuer } => {
+            assert_eq!((subject, issuer), (named("Signer"), named("Intermediate")));
+        }
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn revocation_list_is_out_of_date() {
+    let chain = chain(&signer());
+    let old = revocation_list(&chain.intermediate, &[], BEGIN, MOMENT - DAY);
+    let (_dir, trust) = with_crls(&chain, crl(&chain.root, &[]), Some(old));
+    let found = error(&chain.cms(), &trust);
+    assert!(
+        matches!(&found, SignatureError::CrlExpired { issuer, .. } if *issuer == named("Intermediate")),
+        "{found}"
+    );
+}
+
+#[test]
+fn revocation_list_from_the_future() {
+    let chain = chain(&signer());
+    let future = revocation_list(&chain.intermediate, &[], MOMENT + DAY, END);
+    let (_dir, trust) = with_crls(&chain, crl(&chain.root, &[]), Some(future));
+    let found = error(&chain.cms(), &trust);
+    assert!(matches!(&found, SignatureError::CrlNotYetValid { .. }), "{found}");
+}
+
+#[test]
+fn revocation_list_signed_by_another() {
+    let chain = chain(&signer());
+    let forged = Identity { key: chain.signer.key.clone(), ..chain.intermediate.clone() };
+    let (_dir, trust) = with_crls(&chain, crl(&chain.root, &[]), crl(&forged, &[]));
+    let found = error(&chain.cms(), &trust);
+    assert!(
+        matches!(&found, SignatureError::BadCrl { issuer, .. } if *issuer == named("Intermediate")),
+        "{found}"
+    );
+}
+
+#[test]
+fn empty_keyring() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    fs::write(dir.path().join("README"), "no certificate").expect("a file");
+    let found = Trust::from_paths(&[dir.path()]).expect_err("empty");
+    assert!(matches!(&found, TrustError::Empty { paths } if paths == &[dir.path().to_owned()]), "{found}");
+    assert!(found.hint().is_some());
+    let found = Trust::from_paths(&[] as &[&Path]).expect_err("empty");
+    assert!(matches!(&found, TrustError::Empty { paths } if paths.is_empty()), "{found}");
+}
+
+#[test]
+fn keyring_is_missing() {
+    let found = Trust::from_paths(&["/nonexistent/keyring.pem"]).expect_err("missing");
+    assert!(
+        matches!(&found, TrustError::Io { path, .. } if path == Path::new("/nonexistent/keyring.pem")),
+        "{found}"
+    );
+}
+
+#[test]
+fn keyrings_in_all_forms() {
+    let chain = chain(&signer());
+    let other = Certificate::new("Other").authority().self_signed();
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let root = &chain.root.certificate;
+    fs::write(dir.path().join("a.der"), root.to_der().expect("DER")).expect("a file");
+    let both = [other.certificate.to_pem().expect("PEM"), root.to_pem().expect("PEM")].concat();
+    fs::write(dir.path().join("both"), both).expect("a file");
+    for path in [dir.path().join("a.der"), dir.path().join("both"), dir.path().to_owned()] {
+        let mut trust = Trust::from_paths(&[&path]).expect("a keyring");
+        trust.set_valid_at(ValidAt::Unix(MOMENT));
+        verify(&chain.cms(), &trust).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    }
+}
+
+#[test]
+fn keyrings_that_are_something_else() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = dir.path().join("keyring.pem");
+    let root = Certificate::new("Root").authority().self_signed();
+    let found = |bytes: &[u8]| {
+        fs::write(&file, bytes).expect("a file");
+        let error = Trust::from_paths(&[&file]).expect_err("no keyring");
+        assert!(error.hint().is_some() && error.to_string().contains("keyring.pem"), "{error}");
+        error
+    };
+    assert!(matches!(found(b""), TrustError::NotACertificate { .. }));
+    assert!(matches!(found(&[0x30; 500]), TrustError::NotACertificate { .. }));
+    let mut der = root.certificate.to_der().expect("DER");
+    der.push(0);
+    assert!(matches!(found(&der), TrustError::NotACertificate { .. }), "something after the certificate");
+    let key = root.key.private_key_to_pem_pkcs8().expect("PEM");
+    let pem = root.certificate.to_pem().expect("PEM");
+    let both = [pem.as_slice(), &key].concat();
+    let line = String::from_utf8_lossy(&pem).lines().count() + 1;
+    match found(&both) {
+        TrustError::UnexpectedBlock { label, line: found, .. } => {
+            assert_eq!((label.as_str(), found), ("PRIVATE KEY", line));
+        }
+        other => panic!("{other}"),
+    }
+    let text = String::from_utf8(pem).expect("text");
+    let cut = text.replace("-----END CERTIFICATE-----", "");
+    assert!(matches!(found(cut.as_bytes()), TrustError::BadBlock { line: 1, .. }));
+    let damaged = text.replacen("MII", "MIJ", 1);
+    assert!(matches!(found(damaged.as_bytes()), TrustError::BadBlock { line: 1, .. }));
+}
+
+#[test]
+fn no_revocation_list_where_one_was_promised() {
+    let chain = chain(&signer());
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let found = chain.trust().add_crls(dir.path()).expect_err("no list");
+    assert!(matches!(&found, TrustError::NoCrl { path } if path == dir.path()), "{found}");
+    chain.root.write(dir.path(), "root");
+    fs::remove_file(dir.path().join("root.key.pem")).expect("removed");
+    assert!(matches!(chain.trust().add_crls(dir.path()), Err(TrustError::NoCrl { .. })));
+}
