@@ -5,5 +5,6 @@
 
 pub mod bundles;
 pub mod pki;
+pub mod host;
 pub mod program;
 pub mod tree;

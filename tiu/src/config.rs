@@ -152,7 +152,11 @@ impl Default for Config {
             compatible: None,
             verity: Verity::default(),
             allow_downgrade: false,
-            etc_always_host: ALWAYS_HOST.iter().chain(&["/etc/ssh/ssh_host_*"]).map(|p| relative(p)).collect(),
+            etc_always_host: ALWAYS_HOST
+                .iter()
+                .chain(&["/etc/ssh/ssh_host_*"])
+                .map(|p| relative(p))
+                .collect(),
             etc_always_image: ALWAYS_IMAGE.iter().map(|p| relative(p)).collect(),
             host_paths: Vec::new(),
             initrd: Initrd::default(),
@@ -310,7 +314,8 @@ pub fn matches(pattern: &str, path: &[u8]) -> bool {
     let parts: Vec<&[u8]> = parts.collect();
     let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
     for part in middle {
-        let Some(at) = (0..=rest.len()).find(|at| rest.get(*at..).is_some_and(|r| r.starts_with(part))) else {
+        let Some(at) = (0..=rest.len()).find(|at| rest.get(*at..).is_some_and(|r| r.starts_with(part)))
+        else {
             return false;
         };
         if rest.get(..at).is_some_and(|skipped| skipped.contains(&b'/')) {
@@ -366,14 +371,22 @@ mod tests {
 
     #[test]
     fn a_relative_or_climbing_path_is_refused() {
-        for text in ["keyring: a.pem", "crl: /a/../b", "host-paths: [data]", "initrd-path: ./x", "etc: {always-host: [x]}"] {
+        for text in [
+            "keyring: a.pem",
+            "crl: /a/../b",
+            "host-paths: [data]",
+            "initrd-path: ./x",
+            "etc: {always-host: [x]}",
+        ] {
             assert!(matches!(load(&[(FILES[0], text)]), Err(ConfigError::Value { .. })), "{text}");
         }
     }
 
     #[test]
     fn a_wrong_value_is_refused() {
-        for text in ["valid-at: tomorrow", "purpose: none", "initrd: maybe", "boot: grub3", "- a", "keyring: {a: b}"] {
+        for text in
+            ["valid-at: tomorrow", "purpose: none", "initrd: maybe", "boot: grub3", "- a", "keyring: {a: b}"]
+        {
             assert!(load(&[(FILES[0], text)]).is_err(), "{text}");
         }
     }

@@ -25,7 +25,8 @@ pub fn parse(text: &str) -> Vec<Mount> {
         let mut fields = line.split_whitespace();
         let (source, target, fstype) = (fields.next()?, fields.next()?, fields.next()?);
         let options = fields.next().unwrap_or("defaults").split(',').map(unescape).collect();
-        let mount = Mount { source: unescape(source), target: unescape(target), fstype: unescape(fstype), options };
+        let mount =
+            Mount { source: unescape(source), target: unescape(target), fstype: unescape(fstype), options };
         mount.target.starts_with('/').then_some(mount)
     };
     text.lines().filter_map(line).collect()
@@ -36,7 +37,8 @@ fn unescape(field: &str) -> String {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {
-        let octal = tail.get(..3).filter(|digits| first == b'\\' && digits.iter().all(|d| (b'0'..=b'7').contains(d)));
+        let octal =
+            tail.get(..3).filter(|digits| first == b'\\' && digits.iter().all(|d| (b'0'..=b'7').contains(d)));
         let value = octal.and_then(|d| u8::from_str_radix(std::str::from_utf8(d).ok()?, 8).ok());
         bytes.push(value.unwrap_or(first));
         rest = if value.is_some() { tail.get(3..).unwrap_or_default() } else { tail };
@@ -80,8 +82,14 @@ short line
     fn reads_a_microos_table() {
         let mounts = parse(MICROOS);
         let paths: Vec<_> = mounts.iter().map(Mount::path).collect();
-        let expected: [Option<&[u8]>; 6] =
-            [None, Some(b".snapshots"), Some(b"var"), Some(b"boot/writable"), Some(b"etc"), Some(b"data disk/x/y")];
+        let expected: [Option<&[u8]>; 6] = [
+            None,
+            Some(b".snapshots"),
+            Some(b"var"),
+            Some(b"boot/writable"),
+            Some(b"etc"),
+            Some(b"data disk/x/y"),
+        ];
         assert_eq!(paths, expected.map(|p| p.map(<[u8]>::to_vec)));
         assert_eq!(mounts[2].options, ["subvol=/@/var", "x-initrd.mount"]);
         assert_eq!(mounts[3].options, ["subvol=/@/boot/writable"]);

@@ -91,9 +91,13 @@ impl Hint for RunError {
     fn hint(&self) -> Option<String> {
         match self {
             RunError::Missing { program } => Some(format!("install the package {}", program.package)),
-            RunError::Start { .. } => Some("see whether the program is executable and the system has memory left".into()),
+            RunError::Start { .. } => {
+                Some("see whether the program is executable and the system has memory left".into())
+            }
             RunError::Failed { command, .. } => Some(format!("run it by hand to see more: {command}")),
-            RunError::Timeout { .. } => Some("see what it waits for: a hanging D-Bus service, or a very slow disk".into()),
+            RunError::Timeout { .. } => {
+                Some("see what it waits for: a hanging D-Bus service, or a very slow disk".into())
+            }
             RunError::Cancelled => None,
         }
     }
@@ -149,7 +153,13 @@ pub struct Run<'a> {
 impl<'a> Run<'a> {
     /// `program`, which has ten minutes, and is not stopped by a cancellation.
     pub fn new(program: &'static Program) -> Self {
-        Run { program, arguments: Vec::new(), limit: Duration::from_secs(600), cancel: None, hold_stdin: false }
+        Run {
+            program,
+            arguments: Vec::new(),
+            limit: Duration::from_secs(600),
+            cancel: None,
+            hold_stdin: false,
+        }
     }
 
     /// Adds an argument.
@@ -342,11 +352,7 @@ mod tests {
 
     #[test]
     fn held_standard_input_stays_open() {
-        let output = Run::new(&SH)
-            .args(["-c", "timeout 0.2 cat; echo $?"])
-            .hold_stdin()
-            .output()
-            .unwrap();
+        let output = Run::new(&SH).args(["-c", "timeout 0.2 cat; echo $?"]).hold_stdin().output().unwrap();
         assert_eq!(output.stdout.trim(), "124");
     }
 }
