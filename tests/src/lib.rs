@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bundles;
-pub mod pki;
 pub mod host;
+pub mod pki;
 pub mod program;
 pub mod tree;
