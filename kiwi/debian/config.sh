@@ -41,6 +41,10 @@ systemctl enable tmp.mount systemd-networkd.service systemd-resolved.service sys
 # Jobs that would write where the image is read-only, or do what an update by images does.
 systemctl mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer systemd-firstboot.service
 systemctl disable e2scrub_reap.service e2scrub_all.timer
+# Debian enables what a package brings. Snapshots by the hour and at boot are not wanted where each is a whole image, and a host
+# without a network must not wait for one.
+systemctl disable snapper-boot.timer snapper-timeline.timer podman.service podman-auto-update.service podman-auto-update.timer \
+    systemd-networkd-wait-online.service
 
 # --- what must not be the same on every host ---------------------------------------------------------------------------------
 # Host keys are made once, on the host, in its /etc: a key in an image would be everybody's key. The same goes for the machine's id.

@@ -105,7 +105,7 @@ kiwi_repositories() {
         # source,type,alias,priority,imageinclude,package_gpgcheck,{signing keys},components,distribution
         repositories+=("$option" "${uri%/},apt-deb,$release,,,,,main,$release")
         option=--add-repo
-        # Sorted: the release archive first, and the same order on every machine.
+        # Sorted: the same order on every machine.
     done < <(apt-get indextargets --format '$(RELEASE)|$(COMPONENT)|$(REPO_URI)' 'Created-By: Packages' | LC_ALL=C sort -u)
     if [ -z "$main" ] && [ -z "${KIWI_UPDATED:-}" ]; then
         # A machine that was just made has no package lists yet.

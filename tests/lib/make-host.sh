@@ -23,7 +23,7 @@ trap 'exit 143' TERM
 
 rm -f "$file"
 truncate -s "$size" "$file"
-mkfs.btrfs --quiet --label "$label" "$file" 2>/dev/null
+mkfs.btrfs --quiet --label "$label" "$file" >/dev/null
 mount -o loop,subvolid=5 "$file" "$top"
 uuid=$(findmnt --noheadings --output UUID "$top")
 
@@ -36,6 +36,9 @@ for name in "${subvolumes[@]}"; do subvolume "@/$name"; done
 # As on MicroOS: no copy-on-write below /var.
 chattr +C "$top/@/var"
 chmod 700 "$top/@/root"
+# The first units of a boot expect these before systemd-tmpfiles has run.
+mkdir "$top"/@/var/{cache,lib,log,tmp}
+chmod 1777 "$top/@/var/tmp"
 
 # --- snapshot 1: what an installer leaves in / of a new host -----------------------------------------------------------------
 mkdir "$top/@/.snapshots/1"
