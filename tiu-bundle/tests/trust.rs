@@ -35,7 +35,7 @@ fn signer() -> Certificate {
 impl Chain {
     fn cms(&self) -> Vec<u8> {
         let Chain { signer, intermediate, .. } = self;
-        sign(CONTENT, &signer.certificate, &signer.key, &[intermediate.certificate.clone()])
+        sign(CONTENT, &signer.certificate, &signer.key, std::slice::from_ref(&intermediate.certificate))
             .expect("a signature")
     }
     fn trust(&self) -> Trust {

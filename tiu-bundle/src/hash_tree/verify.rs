@@ -256,7 +256,7 @@ impl ReadAt for VerifiedImage {
             return Ok(());
         }
         self.check_size()?;
-        match offset % BLOCK == 0 && buf.len() % BLOCK_SIZE == 0 {
+        match offset.is_multiple_of(BLOCK) && buf.len().is_multiple_of(BLOCK_SIZE) {
             true => self.read_blocks(offset / BLOCK, buf)?,
             false => self.read_unaligned(buf, offset)?,
         }

@@ -73,6 +73,9 @@ pub struct Mtime {
     pub nsec: u32,
 }
 
+/// Names and values of extended attributes.
+pub type Xattrs<'a> = Vec<(Cow<'a, [u8]>, Cow<'a, [u8]>)>;
+
 /// A view of one line, unescaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry<'a> {
@@ -99,7 +102,7 @@ pub struct Entry<'a> {
     /// Content digest, for regular files.
     pub digest: Option<Digest>,
     /// Extended attributes, sorted by name.
-    pub xattrs: Vec<(Cow<'a, [u8]>, Cow<'a, [u8]>)>,
+    pub xattrs: Xattrs<'a>,
 }
 
 impl Entry<'_> {

@@ -2,7 +2,7 @@
 
 use super::error::{LineError, shown};
 use super::escape::{Field, escape, unescape};
-use super::{Entry, Kind, Mtime};
+use super::{Entry, Kind, Mtime, Xattrs};
 use crate::content_digest::{Digest, digest_bytes};
 use crate::sha256::from_hex;
 use std::borrow::Cow;
@@ -290,8 +290,6 @@ fn digest(text: &[u8], size: u64) -> Result<Digest, LineError> {
         _ => Err(LineError::BadDigest(shown(text))),
     }
 }
-
-type Xattrs<'a> = Vec<(Cow<'a, [u8]>, Cow<'a, [u8]>)>;
 
 /// `text` is empty or ` NAME=VALUE` once or more.
 fn xattrs(text: &[u8]) -> Result<Xattrs<'_>, LineError> {

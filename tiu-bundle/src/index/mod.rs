@@ -18,7 +18,7 @@ mod read;
 mod write;
 mod zst;
 
-pub use entry::{Entry, EntryBuf, Kind, Mtime};
+pub use entry::{Entry, EntryBuf, Kind, Mtime, Xattrs};
 pub use error::{IndexError, LineError};
 pub use line::{MAX_NAME, MAX_PATH, MAX_TARGET, MAX_XATTR_LIST, MAX_XATTR_NAME, MAX_XATTR_VALUE};
 pub use read::{Index, MAX_ENTRIES, MAX_LINE_SIZE, MAX_TEXT_SIZE, text_limit};

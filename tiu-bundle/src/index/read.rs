@@ -4,7 +4,6 @@ use super::error::{LineError, shown};
 use super::escape::Unescaped;
 use super::line::Fields;
 use super::{Entry, IndexError, Kind};
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
@@ -203,15 +202,9 @@ impl Checker {
         }
     }
 
-    fn link(
-        &mut self,
-        text: &[u8],
-        link: &Fields,
-        target: &Cow<[u8]>,
-        entry: &Entry,
-    ) -> Result<(), LineError> {
+    fn link(&mut self, text: &[u8], link: &Fields, target: &[u8], entry: &Entry) -> Result<(), LineError> {
         let name = || shown(target);
-        if **target >= *entry.path {
+        if *target >= *entry.path {
             return Err(LineError::LinkTargetLater(name()));
         }
         let lines = &self.index.lines;
