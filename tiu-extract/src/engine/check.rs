@@ -21,6 +21,9 @@ use tiu_bundle::progress::{Cancel, Progress};
 pub struct Difference {
     /// Path; what is not printable text is escaped as in the index (`\n`, `\xNN`).
     pub path: String,
+    /// Path as it is.
+    #[serde(skip)]
+    pub raw_path: Vec<u8>,
     /// `missing`, `extra`, `type`, `content`, `mode`, `owner`, `xattrs`, `target`, `rdev`, `mtime`, `hardlink`.
     pub what: &'static str,
     /// Found.
@@ -74,7 +77,8 @@ struct Checker<'a> {
 impl Checker<'_> {
     fn add(&mut self, path: &[u8], what: &'static str, found: impl ToString, expected: impl ToString) {
         let (found, expected) = (found.to_string(), expected.to_string());
-        self.found.push(Difference { path: Shown(path).to_string(), what, found, expected });
+        let raw_path = path.to_vec();
+        self.found.push(Difference { path: Shown(path).to_string(), raw_path, what, found, expected });
     }
 
     fn entry(&mut self, i: u32, entry: &Entry) {

@@ -23,6 +23,8 @@ pub struct Rules {
     /// Paths whose target side stays as it is, alone and not what is below (files of `/etc` that the admin changed or added).
     /// One that is missing in the target stays missing, with all below it.
     pub keep: Vec<Vec<u8>>,
+    /// Nested btrfs subvolumes of the target that are part of the tree (`/etc` on some hosts). Others belong to the host.
+    pub subvolumes: Vec<Vec<u8>>,
     /// Numbers of owners: image's uid to host's uid. Absent: same number.
     pub uids: HashMap<u32, u32>,
     /// Image's gid to host's gid.
@@ -39,6 +41,7 @@ impl Default for Rules {
         Rules {
             host_paths: Vec::new(),
             keep: Vec::new(),
+            subvolumes: Vec::new(),
             uids: HashMap::new(),
             gids: HashMap::new(),
             owner: true,
@@ -81,6 +84,11 @@ impl<'a> Lookup<'a> {
     /// Whether `path` stays as it is in the target.
     pub fn is_kept(&self, path: &[u8]) -> bool {
         self.keep.contains(path)
+    }
+
+    /// Nested subvolumes that are part of the tree.
+    pub fn subvolumes(&self) -> impl Iterator<Item = &'a [u8]> {
+        self.rules.subvolumes.iter().map(|p| trim(p))
     }
 
     /// Whether what lies in the directory `path` is the client's.

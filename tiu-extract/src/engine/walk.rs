@@ -68,6 +68,8 @@ impl Walk<'_> {
 struct Walker<'a> {
     walk: &'a Walk<'a>,
     root: Statx,
+    /// Devices of the tree: the root's, and those of nested subvolumes that are part of it.
+    devices: Vec<(u32, u32)>,
     btrfs: bool,
 }
 
@@ -77,7 +79,19 @@ impl<'a> Walker<'a> {
             beneath::stat(walk.root, c"").map_err(|e| EngineError::io("read the metadata of", b"", e))?;
         let fs = rustix::fs::fstatfs(walk.root)
             .map_err(|e| EngineError::io("read the filesystem's state of", b"", e))?;
-        Ok(Walker { walk, root, btrfs: fs.f_type as u64 == BTRFS })
+        let mut devices = vec![beneath::device(&root)];
+        for path in walk.rules.subvolumes() {
+            match beneath::open(walk.root, path, OFlags::PATH | OFlags::DIRECTORY) {
+                Ok(fd) => {
+                    let stat = beneath::stat(fd.as_fd(), c"")
+                        .map_err(|e| EngineError::io("read the metadata of", path, e))?;
+                    devices.push(beneath::device(&stat));
+                }
+                Err(Errno::NOENT | Errno::NOTDIR) => {}
+                Err(e) => return Err(EngineError::io("open the subvolume", path, e)),
+            }
+        }
+        Ok(Walker { walk, root, devices, btrfs: fs.f_type as u64 == BTRFS })
     }
 
     fn root(&self) -> Result<Listing, EngineError> {
@@ -164,6 +178,9 @@ impl<'a> Walker<'a> {
             };
             let mut node = node(&stat, directory);
             node.name = listing.keep(name.to_bytes());
+            // Subvolumes count their inodes on their own: made distinct in the upper bits, which no filesystem reaches.
+            let device = self.devices.iter().position(|device| *device == beneath::device(&stat));
+            node.ino ^= (device.unwrap_or(0) as u64) << 56;
             node.owned = self.owned(&stat, &child, node.kind);
             if let Some(index) = self.walk.index
                 && node.owned != Owned::Host
@@ -189,7 +206,7 @@ impl<'a> Walker<'a> {
 
     fn owned(&self, stat: &Statx, path: &[u8], kind: Kind) -> Owned {
         let rules = self.walk.rules;
-        if beneath::device(stat) != beneath::device(&self.root)
+        if !self.devices.contains(&beneath::device(stat))
             || beneath::is_mount_root(stat)
             || rules.is_host(path)
         {
