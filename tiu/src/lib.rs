@@ -5,15 +5,23 @@
 //! config        tiu.yaml
 //! host          what a host must be; its lock
 //! snapshots     list, make, change, delete, choose what boots next (snapper, libbtrfsutil)
+//! provenance    where a snapshot comes from: its signed manifest and index
+//! record        what was made on the host: initrd, mapped owners
+//! accounts      owners by name
+//! tree          single files of a system's tree
 //! run           the one runner for external programs
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod accounts;
 pub mod config;
 pub mod fstab;
 pub mod host;
 pub mod os_release;
+pub mod provenance;
+pub mod record;
 pub mod run;
 pub mod snapper;
 pub mod snapshots;
+pub mod tree;
 pub mod version;
