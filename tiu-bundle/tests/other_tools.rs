@@ -126,3 +126,30 @@ fn veritysetup_verify() {
         ],
     );
 }
+
+/// The commands of docs/bundle-format.md do what they say. (Mounting needs root and is left out.)
+#[test]
+fn by_hand() {
+    let made = made();
+    let document = include_str!("../../docs/bundle-format.md");
+    let (_, by_hand) = document.split_once("## By hand").expect("the section");
+    let script =
+        by_hand.split("```").nth(1).and_then(|block| block.strip_prefix("sh\n")).expect("the commands");
+    let script: String =
+        script.lines().filter(|line| !line.contains("/mnt")).map(|line| format!("{line}\n")).collect();
+    assert!(script.contains("openssl cms") && script.contains("veritysetup"), "{script}");
+    fs::copy(&made.root, made.dir.path().join("ca.cert.pem")).expect("a copy");
+    let run = |script: &str| {
+        let mut command = std::process::Command::new("bash");
+        tiu_testing::program::outcome(
+            command.args(["-euo", "pipefail", "-c", script]).current_dir(made.dir.path()),
+        )
+    };
+    let output = run(&script).succeeded();
+    assert!(output.stderr.contains("successful"), "{}", output.stderr);
+    // And they find what is wrong.
+    let mut bytes = fs::read(&made.bundle).expect("the bundle");
+    bytes[100_000] ^= 1;
+    fs::write(&made.bundle, bytes).expect("the bundle");
+    assert_ne!(run(&script).code, Some(0), "a flipped bit was not found");
+}
