@@ -3,6 +3,7 @@
 //! Fixtures may `unwrap`: a fixture that cannot be made fails the test that asked for it.
 #![forbid(unsafe_code)]
 
+pub mod btrfs;
 pub mod bundles;
 pub mod host;
 pub mod pki;

@@ -52,6 +52,7 @@ pub(crate) fn apply(
     let mut path = ProcPath::default();
     let path = path.of(fd);
     let fail = |operation: &'static str| move |e: rustix::io::Errno| EngineError::io(operation, shown, e);
+    const UNKNOWN: u32 = u32::MAX;
     let mut mode = u32::from(now.stx_mode) & 0o7777;
     if let Some((uid, gid)) = wanted.owner {
         let uid = (uid != now.stx_uid).then(|| Uid::from_raw(uid));
@@ -59,8 +60,10 @@ pub(crate) fn apply(
         if uid.is_some() || gid.is_some() {
             rustix::fs::chownat(rustix::fs::CWD, path, uid, gid, rustix::fs::AtFlags::empty())
                 .map_err(fail("change the owner of"))?;
-            // The kernel takes these bits away when the owner changes.
-            mode &= 0o1777;
+            // The kernel may have taken set-uid and set-gid bits away.
+            if mode & 0o6000 != 0 {
+                mode = UNKNOWN;
+            }
         }
     }
     if let Some(wanted) = wanted.mode

@@ -182,11 +182,9 @@ impl<'a> Walker<'a> {
             let device = self.devices.iter().position(|device| *device == beneath::device(&stat));
             node.ino ^= (device.unwrap_or(0) as u64) << 56;
             node.owned = self.owned(&stat, &child, node.kind);
-            if let Some(index) = self.walk.index
-                && node.owned != Owned::Host
-            {
+            if let Some(index) = self.walk.index {
                 node.entry = index.find(&child).map_or(NONE, |i| i as u32);
-                if node.entry != NONE || node.owned == Owned::Kept {
+                if node.entry != NONE && node.owned != Owned::Host {
                     let xattrs =
                         xattr::read(proc_path.within(fd.as_fd(), name), Follow::No, self.walk.rules, &child)?;
                     if !xattrs.0.is_empty() {
@@ -206,17 +204,16 @@ impl<'a> Walker<'a> {
 
     fn owned(&self, stat: &Statx, path: &[u8], kind: Kind) -> Owned {
         let rules = self.walk.rules;
-        if !self.devices.contains(&beneath::device(stat))
-            || beneath::is_mount_root(stat)
-            || rules.is_host(path)
-        {
+        if beneath::is_mount_root(stat) || rules.is_host(path) {
+            Owned::Host
+        } else if kind == Kind::Dir && self.btrfs && stat.stx_ino == EMPTY_SUBVOLUME {
+            Owned::Placeholder
+        } else if !self.devices.contains(&beneath::device(stat)) {
             Owned::Host
         } else if rules.is_kept(path) {
             Owned::Kept
         } else if kind == Kind::Dir && rules.is_opaque(path) {
             Owned::Opaque
-        } else if kind == Kind::Dir && self.btrfs && stat.stx_ino == EMPTY_SUBVOLUME {
-            Owned::Placeholder
         } else {
             Owned::Ours
         }

@@ -163,6 +163,9 @@ fn older(draft: &Draft, path: &[u8], size: u64, tree: &Tree, seeds: &[Tree]) -> 
 
 /// The node at `path`.
 fn find(tree: &Tree, path: &[u8]) -> Option<u32> {
+    if tree.nodes.is_empty() {
+        return None;
+    }
     let mut at = 0;
     for name in path.split(|c| *c == b'/') {
         let children = tree.children(at);

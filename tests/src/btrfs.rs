@@ -1,0 +1,84 @@
+//! A btrfs of its own for one test, in a file on a loop device.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A mounted filesystem; unmounted (and its loop device freed, its file removed) when this is dropped, also after a failed assertion.
+pub struct LoopBtrfs {
+    dir: tempfile::TempDir,
+}
+
+impl LoopBtrfs {
+    /// A new btrfs of `size_mib` MiB (at least 114, or 16 and mixed block groups below). Needs root, mkfs.btrfs and loop devices.
+    pub fn new(size_mib: u64) -> Self {
+        Self::with_options(size_mib, "noatime")
+    }
+
+    /// The same, with mount options of its own.
+    pub fn with_options(size_mib: u64, options: &str) -> Self {
+        assert!(rustix::process::geteuid().is_root(), "this test mounts a loopback btrfs: run it as root");
+        let dir = tempfile::Builder::new().prefix("tiu-btrfs-").tempdir().unwrap();
+        let image = dir.path().join("disk.img");
+        File::create(&image).unwrap().set_len(size_mib << 20).unwrap();
+        let mut mkfs = Command::new("mkfs.btrfs");
+        mkfs.arg("-q");
+        if size_mib < 256 {
+            mkfs.arg("--mixed");
+        }
+        command(mkfs.arg(&image), "install btrfs-progs");
+        let fs = LoopBtrfs { dir };
+        std::fs::create_dir(fs.path()).unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "btrfs", "-o", &format!("loop,{options}")]).arg(&image).arg(fs.path());
+        command(&mut mount, "loop devices and btrfs are needed");
+        fs
+    }
+
+    /// Where it is mounted.
+    pub fn path(&self) -> PathBuf {
+        self.dir.path().join("fs")
+    }
+
+    /// A new subvolume.
+    pub fn subvolume(&self, name: &str) -> PathBuf {
+        let path = self.path().join(name);
+        command(Command::new("btrfs").args(["-q", "subvolume", "create"]).arg(&path), "install btrfs-progs");
+        path
+    }
+
+    /// A writable snapshot of the subvolume at `from`.
+    pub fn snapshot(&self, from: &Path, name: &str) -> PathBuf {
+        let path = self.path().join(name);
+        let mut snapshot = Command::new("btrfs");
+        command(snapshot.args(["-q", "subvolume", "snapshot"]).args([from, &path]), "install btrfs-progs");
+        path
+    }
+
+    /// Bytes in use, after everything was written out.
+    pub fn used(&self) -> u64 {
+        command(Command::new("btrfs").args(["filesystem", "sync"]).arg(self.path()), "install btrfs-progs");
+        let mut usage = Command::new("btrfs");
+        let text = command(usage.args(["filesystem", "usage", "-b"]).arg(self.path()), "install btrfs-progs");
+        let line = text.lines().find_map(|line| line.trim().strip_prefix("Used:"));
+        line.and_then(|bytes| bytes.trim().parse().ok()).expect("`btrfs filesystem usage` prints `Used:`")
+    }
+}
+
+impl Drop for LoopBtrfs {
+    fn drop(&mut self) {
+        // Lazily when something in it is still open: the loop device goes with the last user.
+        let path = self.path();
+        let flags = rustix::mount::UnmountFlags::empty();
+        if rustix::mount::unmount(&path, flags).is_err() {
+            let _ = rustix::mount::unmount(&path, rustix::mount::UnmountFlags::DETACH);
+        }
+    }
+}
+
+fn command(command: &mut Command, hint: &str) -> String {
+    let output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}; {hint}"));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {}: {stderr}; {hint}", output.status);
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}

@@ -1,0 +1,217 @@
+//! What belongs to the host: host paths, kept paths, mount points, nested subvolumes, the client's own directory.
+
+use super::model::{MTIME, Model, What};
+use super::run::{Options, apply, apply_with, differences};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tiu_extract::engine::{EngineError, Rules};
+use tiu_testing::btrfs::LoopBtrfs;
+
+fn options(host: &[&str], keep: &[&str]) -> Options {
+    let paths = |list: &[&str]| list.iter().map(|path| path.as_bytes().to_vec()).collect();
+    let rules = Rules { host_paths: paths(host), keep: paths(keep), ..Rules::default() };
+    Options { rules, ..Options::default() }
+}
+
+/// Something mounted, until this is dropped.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    fn new(arguments: &[&str], at: &Path) -> Self {
+        assert!(Command::new("mount").args(arguments).arg(at).status().unwrap().success());
+        Mounted(at.to_owned())
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = rustix::mount::unmount(&self.0, rustix::mount::UnmountFlags::DETACH);
+    }
+}
+
+#[test]
+fn host_paths_are_left_alone_or_made_empty() {
+    let fs = LoopBtrfs::new(256);
+    let dir = fs.subvolume("t");
+    fs::create_dir_all(dir.join("var/log")).unwrap();
+    fs::write(dir.join("var/log/messages"), "host's").unwrap();
+    fs::write(dir.join("machine-id"), "1234").unwrap();
+    let mut model = Model::new();
+    model.file("var/log/messages", "image's");
+    model.file("home/user/file", "image's");
+    model.get("home").mode = 0o711;
+    model.file("machine-id", "");
+    model.file("hostname", "image's");
+    model.file("etc/fstab", "image's");
+    let options = options(&["var", "/home/", "machine-id", "hostname", "srv"], &[]);
+    apply_with(&model, &dir, &options).unwrap();
+    assert_eq!(fs::read(dir.join("var/log/messages")).unwrap(), b"host's");
+    assert_eq!(fs::read(dir.join("machine-id")).unwrap(), b"1234");
+    assert_eq!(fs::read(dir.join("etc/fstab")).unwrap(), b"image's");
+    assert_eq!(fs::read_dir(dir.join("home")).unwrap().count(), 0, "only the empty directory is made");
+    assert_eq!(dir.join("home").metadata().unwrap().mode() & 0o7777, 0o711);
+    assert!(!dir.join("hostname").exists() && !dir.join("srv").exists());
+    fs::create_dir(dir.join("home/new")).unwrap();
+    assert_eq!(apply_with(&model, &dir, &options).unwrap().described, "");
+}
+
+#[test]
+fn nested_subvolumes_and_mount_points_are_left_alone() {
+    let fs = LoopBtrfs::new(256);
+    let dir = fs.subvolume("t");
+    let mut model = Model::new();
+    model.file("usr/bin/sh", "shell");
+    model.dir("etc");
+    model.file("etc/passwd", "image's");
+    model.dir("bind");
+    model.file("resolv.conf", "image's");
+    fs::create_dir_all(dir.join("extra/deep")).unwrap();
+    for path in ["etc", "extra/deep/sub"] {
+        fs.subvolume(&format!("t/{path}"));
+        fs::write(dir.join(path).join("hosts"), "host's").unwrap();
+    }
+    fs::create_dir(dir.join("mnt")).unwrap();
+    fs::create_dir(dir.join("bind")).unwrap();
+    fs::write(dir.join("resolv.conf"), "below the mount").unwrap();
+    fs::write(fs.path().join("other"), "mounted").unwrap();
+    let _tmpfs = Mounted::new(&["-t", "tmpfs", "none"], &dir.join("mnt"));
+    fs::write(dir.join("mnt/file"), "host's").unwrap();
+    // A bind mount of the same subvolume has the same device number.
+    let bind = Mounted::new(&["--bind", dir.join("extra").to_str().unwrap()], &dir.join("bind"));
+    let file = Mounted::new(&["--bind", fs.path().join("other").to_str().unwrap()], &dir.join("resolv.conf"));
+    fs::write(dir.join("goes"), "").unwrap();
+    fs::write(dir.join("extra/goes"), "").unwrap();
+    let outcome = apply(&model, &dir);
+    assert_eq!(outcome.summary.removed, 2);
+    assert_eq!(fs::read(dir.join("etc/hosts")).unwrap(), b"host's");
+    assert!(!dir.join("etc/passwd").exists());
+    assert_eq!(fs::read(dir.join("extra/deep/sub/hosts")).unwrap(), b"host's");
+    assert_eq!(fs::read(dir.join("mnt/file")).unwrap(), b"host's");
+    assert_eq!(fs::read(dir.join("bind/deep/sub/hosts")).unwrap(), b"host's");
+    assert_eq!(fs::read(dir.join("resolv.conf")).unwrap(), b"mounted");
+    assert_eq!(fs::read(dir.join("usr/bin/sh")).unwrap(), b"shell");
+    drop(bind);
+    drop(file);
+    apply(&model, &dir);
+    assert_eq!(fs::read(dir.join("resolv.conf")).unwrap(), b"image's");
+}
+
+#[test]
+fn placeholders_of_subvolumes_in_a_snapshot_become_directories_or_go() {
+    let fs = LoopBtrfs::new(256);
+    let base = fs.subvolume("base");
+    for name in ["etc", "gone", "file"] {
+        fs.subvolume(&format!("base/{name}"));
+        fs::write(base.join(name).join("inside"), "x").unwrap();
+    }
+    let dir = fs.snapshot(&base, "t");
+    assert_eq!(dir.join("etc").metadata().unwrap().ino(), 2);
+    let mut model = Model::new();
+    model.file("etc/passwd", "image's");
+    model.file("file", "image's");
+    let found = differences(&model, &dir, &Rules::default());
+    assert!(found.iter().any(|d| d.path == "etc" && d.found == "placeholder of a subvolume"), "{found:?}");
+    apply(&model, &dir);
+    model.assert_is(&dir);
+}
+
+#[test]
+fn kept_paths_stay_as_they_are_alone() {
+    let fs = LoopBtrfs::new(256);
+    let dir = fs.subvolume("t");
+    fs::create_dir_all(dir.join("etc/conf.d")).unwrap();
+    fs::write(dir.join("etc/changed"), "admin's").unwrap();
+    fs::write(dir.join("etc/added"), "admin's").unwrap();
+    fs::write(dir.join("etc/conf.d/goes"), "image's of old").unwrap();
+    fs::create_dir_all(dir.join("etc/mine/sub")).unwrap();
+    fs::write(dir.join("etc/mine/sub/file"), "admin's").unwrap();
+    fs::write(dir.join("etc/type"), "a file").unwrap();
+    let mut model = Model::new();
+    for name in
+        ["etc/changed", "etc/removed", "etc/plain", "etc/conf.d/comes", "etc/type/inside", "etc/gone.d/x"]
+    {
+        model.file(name, "image's");
+    }
+    model.get("etc").mode = 0o700;
+    let keep = [
+        "etc/changed",
+        "etc/added",
+        "etc/removed",
+        "etc/conf.d",
+        "etc/type",
+        "etc/gone.d",
+        "etc/mine",
+        "etc/mine/sub/file",
+    ];
+    let options = options(&[], &keep);
+    let stat = |name: &str| {
+        let stat = dir.join(name).metadata().unwrap();
+        (stat.ino(), stat.mtime(), stat.mtime_nsec(), stat.mode(), stat.ctime(), stat.ctime_nsec())
+    };
+    let files = ["etc/changed", "etc/added", "etc/mine/sub/file", "etc/type"];
+    let before: Vec<_> = files.iter().map(|name| stat(name)).collect();
+    let conf_d = stat("etc/conf.d");
+    apply_with(&model, &dir, &options).unwrap();
+    assert_eq!(files.iter().map(|name| stat(name)).collect::<Vec<_>>(), before);
+    let after = stat("etc/conf.d");
+    assert_eq!((after.0, after.1, after.2, after.3), (conf_d.0, conf_d.1, conf_d.2, conf_d.3));
+    assert!(!dir.join("etc/removed").exists() && !dir.join("etc/gone.d").exists());
+    assert!(!dir.join("etc/conf.d/goes").exists());
+    assert_eq!(fs::read(dir.join("etc/conf.d/comes")).unwrap(), b"image's");
+    assert_eq!(fs::read(dir.join("etc/plain")).unwrap(), b"image's");
+    assert_eq!(dir.join("etc").metadata().unwrap().mode() & 0o777, 0o700);
+    assert_eq!(apply_with(&model, &dir, &options).unwrap().described, "");
+}
+
+#[test]
+fn a_kept_path_that_shares_its_inode_keeps_it() {
+    let fs = LoopBtrfs::new(256);
+    let dir = fs.subvolume("t");
+    let mut model = Model::new();
+    model.file("a", "x");
+    model.link("b", "a");
+    apply(&model, &dir);
+    let ino = dir.join("b").metadata().unwrap().ino();
+    let mut after = Model::new();
+    after.file("a", "x");
+    after.get("a").uid = 5;
+    let options = options(&[], &["b"]);
+    apply_with(&after, &dir, &options).unwrap();
+    let kept = dir.join("b").metadata().unwrap();
+    assert_eq!((kept.ino(), kept.uid(), kept.nlink()), (ino, 0, 1));
+    assert_eq!(dir.join("a").metadata().unwrap().uid(), 5);
+}
+
+#[test]
+fn a_directory_that_holds_what_is_the_hosts_cannot_become_a_file() {
+    let fs = LoopBtrfs::new(256);
+    let dir = fs.subvolume("t");
+    fs::create_dir_all(dir.join("a/b/c")).unwrap();
+    fs::write(dir.join("a/file"), "").unwrap();
+    let mut model = Model::new();
+    model.add("a", What::Symlink(b"x".to_vec()));
+    let error = apply_with(&model, &dir, &options(&["a/b/c"], &[])).err().unwrap();
+    let EngineError::Conflict { path, expected, held } = &error else { panic!("{error}") };
+    assert_eq!((path.to_str(), held.to_str()), (Some("a"), Some("a/b/c")));
+    assert_eq!(expected.to_string(), "symbolic link");
+    assert!(dir.join("a/file").exists(), "nothing is touched before the plan stands");
+}
+
+#[test]
+fn the_clients_directory_is_never_looked_into() {
+    let fs = LoopBtrfs::new(256);
+    let dir = fs.subvolume("t");
+    let mut model = Model::new();
+    model.dir("usr/lib/sysimage/tiu");
+    apply(&model, &dir);
+    fs::write(dir.join("usr/lib/sysimage/tiu/bundle.cms"), "signature").unwrap();
+    assert_eq!(apply(&model, &dir).described, "", "its time is not ours");
+    model.get("usr/lib/sysimage/tiu").mode = 0o700;
+    apply(&model, &dir);
+    assert_eq!(dir.join("usr/lib/sysimage/tiu").metadata().unwrap().mode() & 0o777, 0o700);
+    apply(&Model::new(), &dir);
+    assert_eq!(fs::read(dir.join("usr/lib/sysimage/tiu/bundle.cms")).unwrap(), b"signature");
+    assert_eq!(MTIME.sec, dir.metadata().unwrap().mtime());
+}

@@ -1,0 +1,77 @@
+//! Runs the engine on a model and a directory.
+
+use super::model::{MemoryImage, Model};
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use tiu_bundle::progress::{Cancel, Silent};
+use tiu_extract::engine::{self, Difference, EngineError, Job, ReadBack, Rules, Summary};
+
+/// What a run needs beside model and directory.
+#[derive(Default)]
+pub struct Options {
+    pub rules: Rules,
+    pub seeds: Vec<PathBuf>,
+    pub cancel: Cancel,
+}
+
+pub struct Outcome {
+    pub summary: Summary,
+    /// What was read from the image.
+    pub read: Vec<String>,
+    pub described: String,
+}
+
+/// Brings `dir` to `model` and asserts that both checks find nothing.
+pub fn apply(model: &Model, dir: &Path) -> Outcome {
+    apply_with(model, dir, &Options::default()).unwrap()
+}
+
+pub fn apply_with(model: &Model, dir: &Path, options: &Options) -> Result<Outcome, EngineError> {
+    apply_image(model, &model.image(), dir, options)
+}
+
+pub fn apply_image(
+    model: &Model,
+    image: &MemoryImage,
+    dir: &Path,
+    options: &Options,
+) -> Result<Outcome, EngineError> {
+    let index = model.index();
+    let target = File::open(dir).unwrap();
+    let job = Job {
+        index: &index,
+        image,
+        target: target.as_fd(),
+        seeds: &options.seeds,
+        rules: &options.rules,
+        progress: &Silent,
+        cancel: &options.cancel,
+    };
+    let plan = engine::plan(&job)?;
+    let mut described = Vec::new();
+    plan.describe(&index, &mut described).unwrap();
+    let planned = plan.summary();
+    let summary = engine::execute(&job, &plan)?;
+    for count in [
+        |s: &Summary| s.unchanged,
+        |s: &Summary| s.removed,
+        |s: &Summary| s.made,
+        |s: &Summary| s.metadata,
+        |s: &Summary| s.written + s.reflinked,
+        |s: &Summary| s.unchanged,
+    ] {
+        assert_eq!(count(&planned), count(&summary), "planned {planned:?}, done {summary:?}");
+    }
+    let check =
+        |what| engine::check(&index, target.as_fd(), &options.rules, what, &Silent, &options.cancel).unwrap();
+    assert_eq!(check(ReadBack::WrittenBy(&plan)), []);
+    assert_eq!(check(ReadBack::All), []);
+    Ok(Outcome { summary, read: image.opened(), described: String::from_utf8(described).unwrap() })
+}
+
+/// What differs from the model.
+pub fn differences(model: &Model, dir: &Path, rules: &Rules) -> Vec<Difference> {
+    let target = File::open(dir).unwrap();
+    engine::check(&model.index(), target.as_fd(), rules, ReadBack::All, &Silent, &Cancel::new()).unwrap()
+}
