@@ -38,6 +38,9 @@ done
 # The root is read-only at run time: /tmp is a tmpfs. Debian ships the unit beside the others.
 cp /usr/share/systemd/tmp.mount /usr/lib/systemd/system/tmp.mount
 systemctl enable tmp.mount systemd-networkd.service systemd-resolved.service systemd-timesyncd.service tiu-selftest.service
+# "ro" in fstab's line for / means this mount. Remounting makes the whole filesystem read-only, /var with it, until the next
+# subvolume is mounted; the initrd has mounted / as it should be.
+systemctl mask systemd-remount-fs.service
 # Jobs that would write where the image is read-only, or do what an update by images does.
 systemctl mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer systemd-firstboot.service
 systemctl disable e2scrub_reap.service e2scrub_all.timer
