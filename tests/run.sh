@@ -16,7 +16,7 @@ for part in console setup; do
 done
 cd "$top"
 
-all=(shell format clippy documentation rust clean-check kiwi vm quickstart)
+all=(shellcheck shell format clippy documentation rust clean-check kiwi vm quickstart)
 names=()
 long=''
 while [ $# -gt 0 ]; do
@@ -64,12 +64,14 @@ trap 'exit 143' TERM
 began=$EPOCHREALTIME
 
 # --- the tests ---------------------------------------------------------------------------------------------------------------
-test_shell() {
+test_shellcheck() {
     local scripts
     mapfile -t scripts < <(git ls-files -z | xargs -0 grep -lE '^#!(/bin/|/usr/bin/env )(ba)?sh|^# shellcheck shell=' --)
     shellcheck "${scripts[@]}"
     echo "${#scripts[@]} scripts"
 }
+
+test_shell() { tests/shell.sh; }
 
 test_format() { cargo fmt --all --check; }
 

@@ -91,6 +91,7 @@ kiwi_repositories() {
     codename=$(. /etc/os-release && [ "$ID" = debian ] && echo "${VERSION_CODENAME:-}")
     if [ "$codename" != bookworm ]; then
         echo "the description in kiwi/debian is for Debian 12; its root tree can only be made on a Debian 12 machine" >&2
+        echo "(elsewhere: copy trees/ with its .key files from such a machine's cache)" >&2
         return 1
     fi
     repositories=()

@@ -17,7 +17,7 @@ setup_packages() {
     local top=$1 family missing=() package
     SETUP_INSTALLED=''
     # shellcheck source=/dev/null
-    family=$(. /etc/os-release && echo " $ID ${ID_LIKE:-} ")
+    family=$(. "${SETUP_OS_RELEASE:-/etc/os-release}" && echo " $ID ${ID_LIKE:-} ")
     case $family in
         *" debian "*) family=debian ;;
         *suse*) family=opensuse ;;
