@@ -15,7 +15,7 @@ const CHUNK_BLOCKS: usize = 256;
 /// Computes the tree of the first `image_size` bytes of `source` in parallel, writes it to `out`, returns the root hash.
 ///
 /// `image_size` must be a multiple of 4096 and not 0. Memory: 1 MiB for each thread, and the tree until it is written, because
-/// its top comes first: 8 MiB for each GiB of image. Nothing is written before the whole image was read.
+/// its top comes first: 8 MiB for each GiB of image. Nothing is written before the whole image was read. The progress is one phase.
 pub fn build(
     source: &dyn ReadAt,
     image_size: u64,

@@ -136,6 +136,7 @@ impl VerifiedImage {
     }
 
     /// Checks every block of image and tree, in parallel, with constant memory: 512 KiB for each thread and the cache.
+    /// The progress is one phase.
     pub fn verify_all(&self, progress: &dyn Progress, cancel: &Cancel) -> Result<(), VerityError> {
         self.check_size()?;
         progress.begin("Verifying the image", self.size, Unit::Bytes);

@@ -1,0 +1,24 @@
+//! An index: nothing panics, and what is accepted has the only spelling there is.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use tiu_bundle::content_digest::Digest;
+use tiu_bundle::index::{Index, IndexWriter};
+
+fuzz_target!(|data: &[u8]| {
+    // As the compressed stream: a damaged one is the interesting case, so the digest does not matter.
+    let _ = Index::read_zst(data, &Digest([0; 32]), 100);
+    let Ok(index) = Index::parse(data.to_vec()) else { return };
+    let mut writer = IndexWriter::default();
+    for (i, entry) in index.iter().enumerate() {
+        assert_eq!(index.find(&entry.path), Some(i));
+        writer.push(entry.into_owned());
+    }
+    let again = Index::parse(writer.finish()).expect("what was read can be written");
+    assert_eq!(again.len(), index.len());
+    for (before, after) in index.iter().zip(again.iter()) {
+        // Directories' numbers of links are not kept.
+        let nlink = after.nlink;
+        assert_eq!(tiu_bundle::index::Entry { nlink, ..before }, after);
+    }
+});
