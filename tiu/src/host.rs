@@ -67,6 +67,12 @@ pub enum HostError {
         /// Where that was seen.
         found: String,
     },
+    /// `/usr` is not in the root's snapshots.
+    #[error("/usr of the host is a filesystem of its own ({device}): it is not in the snapshots of the root")]
+    SeparateUsr {
+        /// What is mounted there.
+        device: String,
+    },
     /// What boots is not a snapshot of snapper.
     #[error("the default subvolume of {} is {found:?}, which is none of snapper's snapshots", root.display())]
     DefaultIsNoSnapshot {
@@ -105,6 +111,7 @@ impl Hint for HostError {
             HostError::OverlayEtc { .. } => {
                 "update the host to transactional-update 5 or later, which keeps /etc in the snapshot".into()
             }
+            HostError::SeparateUsr { .. } => "move /usr into the root's filesystem".into(),
             HostError::DefaultIsNoSnapshot { .. } => {
                 "boot from a snapshot: btrfs subvolume set-default .snapshots/N/snapshot of the one to start from".into()
             }

@@ -14,14 +14,25 @@
 #![forbid(unsafe_code)]
 
 pub mod accounts;
+pub mod command;
 pub mod config;
+pub mod etc;
+pub mod facts;
 pub mod fstab;
 pub mod host;
+pub mod host_paths;
+pub mod identity;
+pub mod in_target;
+pub mod initrd;
 pub mod os_release;
 pub mod provenance;
 pub mod record;
+pub mod rollback;
 pub mod run;
+pub mod signals;
 pub mod snapper;
 pub mod snapshots;
+pub mod transaction;
 pub mod tree;
+pub mod verify;
 pub mod version;

@@ -1,4 +1,6 @@
 //! The `tiu` program.
+#![forbid(unsafe_code)]
+
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::from(2)
+    std::process::ExitCode::from(tiu::command::main())
 }

@@ -59,6 +59,12 @@ pub enum RecordError {
     /// It is damaged.
     #[error("{RECORD_PATH} is damaged: {0}")]
     Damaged(serde_json::Error),
+    /// It names what tiu does not make.
+    #[error("{RECORD_PATH} says that {path:?} was made on the host, but tiu makes no such file")]
+    Unexpected {
+        /// Path.
+        path: String,
+    },
     /// It was written by a newer tiu.
     #[error("{RECORD_PATH} has format {found}, this tiu reads up to {VERSION}")]
     Future {
@@ -71,7 +77,7 @@ impl Hint for RecordError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             RecordError::Tree(e) => return e.hint(),
-            RecordError::Damaged(_) => {
+            RecordError::Damaged(_) | RecordError::Unexpected { .. } => {
                 "the snapshot was changed after it was made: go back to another one (tiu list)".into()
             }
             RecordError::Future { .. } => "use the tiu of that snapshot or a newer one".into(),

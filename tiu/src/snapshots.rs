@@ -230,6 +230,18 @@ impl Host {
             found: format!("{printed:?}"),
             output: String::new(),
         })?;
+        match self.complete_snapshot(base, number) {
+            Ok(made) => Ok(made),
+            Err(error) => {
+                // What matters is why; what stays is marked, and so found by the next run.
+                let _ = self.delete_snapshot(number);
+                Err(error)
+            }
+        }
+    }
+
+    /// Looks at what snapper made, and adds what it may have left out.
+    fn complete_snapshot(&self, base: &Snapshot, number: u32) -> Result<Snapshot, SnapshotError> {
         let made = self.snapshot(number)?;
         if made.state() != State::InProgress
             || made.parent_uuid.as_deref() != Some(&base.uuid)
@@ -238,7 +250,7 @@ impl Host {
             return Err(SnapshotError::NotDone {
                 what: format!("make a read-write snapshot of {}", base.number),
                 found: format!("{made:?}"),
-                output: printed,
+                output: String::new(),
             });
         }
         let (from, to) =

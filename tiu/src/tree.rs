@@ -67,7 +67,8 @@ impl Tree {
     fn open_at(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
         // A fifo must not stop us.
-        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let wait = if flags.contains(OFlags::PATH) { OFlags::empty() } else { OFlags::NONBLOCK };
+        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | wait;
         rustix::fs::openat2(&self.fd, path, flags, Mode::empty(), resolve)
     }
 

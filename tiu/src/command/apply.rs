@@ -1,0 +1,152 @@
+//! `tiu apply`: a bundle becomes what boots next.
+
+use super::table::printable;
+use super::{CommandError, Failure, HostArguments, Opened, Outcome, cancel_on_signals, print, print_json};
+use crate::facts::{ImageFacts, SignerFacts};
+use crate::transaction::{self, Applied, Context, Request};
+use serde::Serialize;
+use std::path::PathBuf;
+use tiu_bundle::console::{self, ProgressMode, exit};
+use tiu_extract::engine::Summary;
+use tiu_extract::image::Verity;
+
+/// Applies an image: verifies the bundle, brings a new snapshot to its tree, and makes it what boots next
+///
+/// The running system is not touched, and until the very end neither is what boots next: an error, Ctrl-C or a power cut leaves the host
+/// as it was. Files in /etc that the administrator changed stay as they are.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  tiu apply --keyring ca.cert.pem system-2.tiu
+  tiu apply --root /mnt system-2.tiu        the host that is mounted at /mnt
+  tiu apply --dry-run system-2.tiu          only shows what would be done
+
+Ends with 77 if the host's next boot has this image already.")]
+pub struct Arguments {
+    /// The bundle
+    bundle: PathBuf,
+    #[command(flatten)]
+    host: HostArguments,
+    /// Checks everything and shows what would be done, one line for each step; changes nothing
+    #[arg(long, conflicts_with = "json")]
+    dry_run: bool,
+    /// Accepts an image that is older than the one the host has
+    #[arg(long)]
+    allow_downgrade: bool,
+    /// Applies the image that the host has already once more
+    #[arg(long)]
+    force: bool,
+    /// How the image is opened and its blocks are verified
+    #[arg(long, value_enum, value_name = "WAY")]
+    verity: Option<Verity>,
+    /// Prints what was done as JSON
+    #[arg(long)]
+    json: bool,
+    /// How progress is shown, on standard error
+    #[arg(long, value_enum, value_name = "HOW", default_value = "auto")]
+    progress: ProgressMode,
+}
+
+/// `--json`.
+#[derive(Serialize)]
+struct Report<'a> {
+    snapshot: u32,
+    base: u32,
+    image: ImageFacts,
+    signer: SignerFacts,
+    summary: &'a Summary,
+    etc_kept: &'a [String],
+    generated: &'a [String],
+    removed: &'a [u32],
+    warnings: &'a [String],
+    seconds: f64,
+}
+
+impl Arguments {
+    pub fn run(self) -> Outcome {
+        let Opened { host, config, trust } = self.host.open()?;
+        let trust = trust.ok_or(CommandError::NoKeyring)?;
+        let progress = console::progress(self.progress);
+        let cancel = cancel_on_signals()?;
+        let context =
+            Context { host: &host, config: &config, trust: &trust, progress: &*progress, cancel: &cancel };
+        let request = Request {
+            bundle: self.bundle,
+            verity: self.verity.unwrap_or(config.verity),
+            allow_downgrade: self.allow_downgrade,
+            force: self.force,
+        };
+        if self.dry_run {
+            transaction::dry_run(&context, &request, &mut std::io::stdout().lock())?;
+            return Ok(exit::DONE);
+        }
+        let applied = transaction::apply(&context, &request)?;
+        match self.json {
+            true => report_json(&applied)?,
+            false => print(&report(&applied, host.is_live()))?,
+        }
+        Ok(exit::DONE)
+    }
+}
+
+fn report_json(applied: &Applied) -> Result<(), Failure> {
+    print_json(&Report {
+        snapshot: applied.snapshot,
+        base: applied.base,
+        image: (&applied.manifest).into(),
+        signer: (&applied.signer).into(),
+        summary: &applied.summary,
+        etc_kept: &applied.etc_kept,
+        generated: &applied.generated,
+        removed: &applied.removed,
+        warnings: &applied.warnings,
+        seconds: applied.took.as_secs_f64(),
+    })
+}
+
+fn report(applied: &Applied, live: bool) -> String {
+    let Applied { manifest, summary, .. } = applied;
+    let mut text = String::new();
+    for number in &applied.removed {
+        text += &format!("Removed snapshot {number}, left unfinished by an earlier run.\n");
+    }
+    text += &format!(
+        "Snapshot {} is {} version {}, signed by {}.\n",
+        applied.snapshot,
+        printable(&manifest.compatible),
+        printable(&manifest.version),
+        printable(&applied.signer.subject),
+    );
+    text += &format!(
+        "  made from snapshot {} in {:.1} s: {} of its files and directories stayed, {} files written ({}), {} shared, {} removed\n",
+        applied.base,
+        applied.took.as_secs_f64(),
+        summary.unchanged,
+        summary.written,
+        size(summary.bytes_written),
+        summary.reflinked,
+        summary.removed,
+    );
+    if !applied.etc_kept.is_empty() {
+        text += &format!("  /etc: {} paths stay as the host has them\n", applied.etc_kept.len());
+    }
+    for path in &applied.generated {
+        text += &format!("  made on this host: /{path}\n");
+    }
+    for warning in &applied.warnings {
+        text += &format!("  warning: {}\n", printable(warning));
+    }
+    text += match live {
+        true => "It boots next: reboot to start it, or `tiu rollback` to stay.\n",
+        false => "It boots next.\n",
+    };
+    text
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} B"),
+        1024..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1024.0),
+        1_048_576..1_073_741_824 => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+        _ => format!("{:.1} GiB", bytes as f64 / 1_073_741_824.0),
+    }
+}

@@ -1,0 +1,65 @@
+//! `tiu list`: all snapshots.
+
+use super::table::{columns, minute, printable};
+use super::{HostArguments, Opened, Outcome, print, print_json};
+use crate::facts::{self, SnapshotFacts};
+use crate::snapshots::State;
+use serde::Serialize;
+use tiu_bundle::console::exit;
+
+/// Lists all snapshots of the host, with the images that they hold
+#[derive(clap::Args)]
+#[command(after_help = "Example:
+  tiu list
+
+`>` marks what runs (or is mounted), `*` what boots next.")]
+pub struct Arguments {
+    #[command(flatten)]
+    host: HostArguments,
+    /// Prints JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// `--json`.
+#[derive(Serialize)]
+struct List<'a> {
+    snapshots: &'a [SnapshotFacts],
+}
+
+impl Arguments {
+    pub fn run(self) -> Outcome {
+        let Opened { host, trust, .. } = self.host.open()?;
+        let snapshots = facts::snapshots(&host, trust.as_ref())?;
+        match self.json {
+            true => print_json(&List { snapshots: &snapshots })?,
+            false => print(&human(&snapshots))?,
+        }
+        Ok(exit::DONE)
+    }
+}
+
+fn human(snapshots: &[SnapshotFacts]) -> String {
+    let heading = ["", "Number", "State", "Date (UTC)", "Image", "Kernel", "Signature"];
+    let mut rows = vec![heading.map(str::to_owned).to_vec()];
+    for snapshot in snapshots {
+        let mark = |on: bool, mark: &'static str| if on { mark } else { " " };
+        let state = match snapshot.state {
+            State::Ordinary => "ordinary",
+            State::InProgress => "unfinished",
+            State::Done => "done",
+            State::Unknown => "unknown",
+        };
+        let kernel = snapshot.image.as_ref().and_then(|image| image.kernel.clone());
+        rows.push(vec![
+            format!("{}{}", mark(snapshot.running, ">"), mark(snapshot.next, "*")),
+            snapshot.number.to_string(),
+            state.into(),
+            minute(&snapshot.date),
+            printable(&snapshot.title()),
+            printable(&kernel.unwrap_or_else(|| "-".into())),
+            printable(&snapshot.signed()),
+        ]);
+    }
+    columns(&rows, "")
+}

@@ -1,0 +1,203 @@
+//! The command line. Each subcommand is one file: its arguments, turned into plain options for the library, and what it prints.
+
+mod apply;
+mod cleanup;
+mod in_target;
+mod list;
+mod man;
+mod rollback;
+mod status;
+mod table;
+mod verify;
+
+use crate::config::{Config, ConfigError};
+use crate::host::{Host, HostError};
+use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tiu_bundle::Hint;
+use tiu_bundle::console::{self, exit};
+use tiu_bundle::progress::Cancel;
+use tiu_bundle::trust::{Trust, TrustError};
+
+/// Updates a host by whole, signed images; each becomes a btrfs snapshot.
+///
+/// The running system is never written. An image is verified, brought into a new snapshot, and made what boots next; older
+/// snapshots stay as a way back.
+#[derive(Parser)]
+#[command(name = "tiu", version, propagate_version = true, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  tiu apply system-2.tiu     make version 2 what boots next
+  tiu status                 what runs, what boots next, what one can go back to
+  tiu rollback               go back to what ran before
+  tiu verify                 is every byte still what was signed?
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 77 nothing to do, 130 cancelled.";
+
+#[derive(Subcommand)]
+enum Command {
+    Apply(apply::Arguments),
+    Status(status::Arguments),
+    List(list::Arguments),
+    Rollback(rollback::Arguments),
+    Verify(verify::Arguments),
+    Cleanup(cleanup::Arguments),
+    Man(man::Arguments),
+    InTarget(in_target::Arguments),
+}
+
+/// Which host, and whom to trust.
+#[derive(Args)]
+struct HostArguments {
+    /// Works on the host that is mounted at DIR instead of on the running system; its .snapshots must be mounted there too
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Trusts these certificates, a file or a directory, instead of the configured ones; may be given more than once
+    #[arg(long, value_name = "FILE|DIR")]
+    keyring: Vec<PathBuf>,
+}
+
+/// A host, ready to work on.
+struct Opened {
+    host: Host,
+    config: Config,
+    trust: Option<Trust>,
+}
+
+impl HostArguments {
+    /// Opens the host and reads its configuration. Without any keyring there is no [`Trust`].
+    fn open(&self) -> Result<Opened, Failure> {
+        let host = Host::open(self.root.as_deref())?;
+        let config = Config::load(host.root())?;
+        let below =
+            |paths: &[PathBuf]| -> Vec<PathBuf> { paths.iter().map(|p| host.root().join(p)).collect() };
+        let keyrings = if self.keyring.is_empty() { below(&config.keyring) } else { self.keyring.clone() };
+        let trust = match keyrings.is_empty() {
+            true => None,
+            false => {
+                let mut trust = Trust::from_paths(&keyrings)?;
+                for crl in below(&config.crl) {
+                    trust.add_crls(&crl)?;
+                }
+                trust.set_purpose(config.purpose);
+                trust.set_valid_at(config.valid_at);
+                Some(trust)
+            }
+        };
+        Ok(Opened { host, config, trust })
+    }
+}
+
+/// An error that ends the program, and its exit code.
+struct Failure {
+    error: Box<dyn Hint>,
+    code: u8,
+}
+
+impl Failure {
+    fn new(error: impl Hint + 'static, code: u8) -> Self {
+        Failure { error: Box::new(error), code }
+    }
+}
+
+/// Errors of the command line itself.
+#[derive(Debug, thiserror::Error)]
+enum CommandError {
+    #[error("nobody is trusted: no keyring is given or configured")]
+    NoKeyring,
+    #[error("writing the output: {0}")]
+    Output(io::Error),
+    #[error("waiting for signals: {0}")]
+    Signals(io::Error),
+}
+
+impl Hint for CommandError {
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            CommandError::NoKeyring => {
+                "give --keyring FILE, or set keyring in the host's /etc/tiu/tiu.yaml, to the CA's certificate"
+                    .into()
+            }
+            CommandError::Output(_) => "see whether the output's file or pipe can still be written".into(),
+            CommandError::Signals(_) => "see the system's limits".into(),
+        })
+    }
+}
+
+macro_rules! fails_with_1 {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Failure::new(error, exit::FAILED)
+            }
+        }
+    )*};
+}
+fails_with_1!(HostError, ConfigError, TrustError, CommandError, crate::snapshots::SnapshotError);
+
+macro_rules! fails_with_its_code {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                let code = error.exit_code();
+                Failure::new(error, code)
+            }
+        }
+    )*};
+}
+fails_with_its_code!(
+    crate::transaction::ApplyError,
+    crate::rollback::RollbackError,
+    crate::verify::VerifyError
+);
+
+/// What a subcommand gives: its exit code.
+type Outcome = Result<u8, Failure>;
+
+/// The program.
+pub fn main() -> u8 {
+    let outcome = match Cli::parse().command {
+        Command::Apply(arguments) => arguments.run(),
+        Command::Status(arguments) => arguments.run(),
+        Command::List(arguments) => arguments.run(),
+        Command::Rollback(arguments) => arguments.run(),
+        Command::Verify(arguments) => arguments.run(),
+        Command::Cleanup(arguments) => arguments.run(),
+        Command::Man(arguments) => arguments.run(),
+        Command::InTarget(arguments) => arguments.run(),
+    };
+    outcome.unwrap_or_else(|failure| {
+        console::report("tiu", &*failure.error);
+        failure.code
+    })
+}
+
+/// Prints text on standard output.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|e| CommandError::Output(e).into())
+}
+
+/// Prints `facts` as JSON, with the version of the schema (docs/client.md).
+fn print_json(facts: &impl Serialize) -> Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Versioned<'a, T> {
+        version: u32,
+        #[serde(flatten)]
+        facts: &'a T,
+    }
+    let text = serde_json::to_string_pretty(&Versioned { version: 1, facts })
+        .map_err(|e| CommandError::Output(e.into()))?;
+    print(&(text + "\n"))
+}
+
+fn cancel_on_signals() -> Result<Arc<Cancel>, Failure> {
+    crate::signals::cancel_on_signals().map_err(|e| CommandError::Signals(e).into())
+}

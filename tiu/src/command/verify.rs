@@ -1,0 +1,101 @@
+//! `tiu verify`: is a snapshot still what was signed?
+
+use super::table::printable;
+use super::{HostArguments, Opened, Outcome, cancel_on_signals, print, print_json};
+use crate::host::Host;
+use crate::snapshots::{Snapshot, SnapshotError};
+use crate::verify::{self, Verified, VerifyError};
+use std::collections::BTreeMap;
+use tiu_bundle::console::{self, ProgressMode, exit};
+
+/// Compares a snapshot with what was signed: certificate, manifest, index, and every file's content, mode, owner and attributes
+///
+/// Changes in /etc are the administrator's: they are listed apart and are no failure. So is what was made on the host (the initrd), which
+/// nobody signed; it is compared with its digest as of then.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  tiu verify                     what runs
+  tiu verify --root /mnt 7       snapshot 7 of the host at /mnt
+
+Ends with 1 if anything differs.")]
+pub struct Arguments {
+    /// Number of the snapshot; without it, what runs (with --root: what is mounted there)
+    number: Option<u32>,
+    #[command(flatten)]
+    host: HostArguments,
+    /// Prints JSON
+    #[arg(long)]
+    json: bool,
+    /// How progress is shown, on standard error
+    #[arg(long, value_enum, value_name = "HOW", default_value = "auto")]
+    progress: ProgressMode,
+}
+
+impl Arguments {
+    pub fn run(self) -> Outcome {
+        let Opened { host, config, trust } = self.host.open()?;
+        let snapshot = self.snapshot(&host)?;
+        let progress = console::progress(self.progress);
+        let cancel = cancel_on_signals()?;
+        let verified = verify::verify(&host, &config, trust.as_ref(), &snapshot, &*progress, &cancel)?;
+        match self.json {
+            true => print_json(&verified)?,
+            false => print(&human(&verified))?,
+        }
+        match verified.differences.len() {
+            0 => Ok(exit::DONE),
+            count => Err(VerifyError::Differs { number: snapshot.number, count }.into()),
+        }
+    }
+
+    fn snapshot(&self, host: &Host) -> Result<Snapshot, SnapshotError> {
+        match self.number {
+            Some(number) => host.snapshot(number),
+            None => match host.snapshots()?.into_iter().find(|s| s.active) {
+                Some(active) => Ok(active),
+                None => host.default_snapshot(),
+            },
+        }
+    }
+}
+
+fn human(verified: &Verified) -> String {
+    let image = &verified.image;
+    let mut text = format!(
+        "Snapshot {}: {} version {}, signed by {}\n",
+        verified.snapshot,
+        printable(&image.compatible),
+        printable(&image.version),
+        printable(&verified.signer.subject)
+    );
+    for difference in &verified.differences {
+        text += &format!(
+            "  DIFFERS  /{}: {}: found {}, expected {}\n",
+            difference.path,
+            difference.what,
+            printable(&difference.found),
+            printable(&difference.expected)
+        );
+    }
+    // One line for each path is enough here: what exactly changed is the administrator's to know.
+    let mut etc: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for difference in verified.etc.iter().filter(|d| d.what != "mtime") {
+        etc.entry(&difference.path).or_default().push(difference.what);
+    }
+    for (path, what) in &etc {
+        text += &format!("  modified by admin: /{path} ({})\n", what.join(", "));
+    }
+    for path in &verified.generated {
+        text += &format!("  made on this host, not signed: /{path} (unchanged since)\n");
+    }
+    text += &match verified.differences.len() {
+        0 => format!("All {} inodes are what was signed", verified.entries.saturating_sub(etc.len())),
+        1 => "1 place differs from what was signed".into(),
+        count => format!("{count} places differ from what was signed"),
+    };
+    text += &match etc.len() {
+        0 => ".\n".to_owned(),
+        count => format!("; {count} paths in /etc are the administrator's.\n"),
+    };
+    text
+}

@@ -1,0 +1,191 @@
+//! Why a bundle was not applied. Every error but those of `commit` leaves the host as it was.
+
+use crate::accounts::Clash;
+use crate::host::HostError;
+use crate::identity::Mismatch;
+use crate::initrd::InitrdError;
+use crate::provenance::ProvenanceError;
+use crate::record::RecordError;
+use crate::run::RunError;
+use crate::snapshots::SnapshotError;
+use crate::tree::TreeError;
+use std::io;
+use std::path::PathBuf;
+use tiu_bundle::Hint;
+use tiu_bundle::bundle::BundleError;
+use tiu_bundle::console::exit;
+use tiu_extract::engine::{Difference, EngineError};
+use tiu_extract::image::ImageError;
+
+/// Why a bundle was not applied.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The bundle's file cannot be opened.
+    #[error("{}: {source}", path.display())]
+    Open {
+        /// File.
+        path: PathBuf,
+        /// Cause.
+        source: io::Error,
+    },
+    /// See [`BundleError`].
+    #[error("{}: {source}", path.display())]
+    Bundle {
+        /// File.
+        path: PathBuf,
+        /// Cause.
+        source: BundleError,
+    },
+    /// See [`ImageError`].
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// See [`Mismatch`].
+    #[error(transparent)]
+    Mismatch(#[from] Mismatch),
+    /// See [`HostError`].
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// See [`SnapshotError`].
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// The base's own manifest or index cannot be used.
+    #[error("snapshot {number}, from which the update starts: {source}")]
+    Base {
+        /// The base.
+        number: u32,
+        /// Cause.
+        source: ProvenanceError,
+    },
+    /// The base was never finished.
+    #[error("snapshot {number} boots next, but tiu never finished it")]
+    BaseUnfinished {
+        /// The base.
+        number: u32,
+    },
+    /// See [`TreeError`].
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// See [`RecordError`].
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// See [`EngineError`].
+    #[error(transparent)]
+    Engine(EngineError),
+    /// See [`InitrdError`].
+    #[error(transparent)]
+    Initrd(#[from] InitrdError),
+    /// Files of the image belong to a user or group whose number is another one's on the host.
+    #[error("{what} {} of the image is {:?}, which the host does not know; there the number is {:?}'s", clash.number, clash.image, clash.host)]
+    Clash {
+        /// `user`, `group`.
+        what: &'static str,
+        /// Number and names.
+        clash: Clash,
+    },
+    /// The filesystem is too full.
+    #[error("the image needs {} MiB more, and {} MiB are free", needed.div_ceil(1 << 20), free >> 20)]
+    NoSpace {
+        /// Bytes.
+        needed: u64,
+        /// Bytes.
+        free: u64,
+    },
+    /// dracut failed.
+    #[error("the initrd for kernel {kernel} was not made: {source}")]
+    Dracut {
+        /// Version.
+        kernel: String,
+        /// Cause, with dracut's last lines.
+        source: RunError,
+    },
+    /// The new snapshot is not what the image says.
+    #[error("the new snapshot differs from the image in {} place{}: {}", .0.len(), if .0.len() == 1 { "" } else { "s" }, first(.0))]
+    Differs(Vec<Difference>),
+    /// Syncing the filesystem failed.
+    #[error("syncing the filesystem: {0}")]
+    Sync(io::Error),
+    /// What was to be shown could not be written.
+    #[error("writing the plan: {0}")]
+    Output(io::Error),
+    /// Cancelled.
+    #[error("cancelled")]
+    Cancelled,
+    /// An error, and the unfinished snapshot could not be removed either.
+    #[error("{error}\n  and removing the unfinished snapshot {number} failed: {cleanup}")]
+    CleanUp {
+        /// What happened first.
+        error: Box<ApplyError>,
+        /// The snapshot that is still there.
+        number: u32,
+        /// Why it is still there.
+        cleanup: Box<SnapshotError>,
+    },
+}
+
+/// The first few differences.
+fn first(differences: &[Difference]) -> String {
+    let shown = differences
+        .iter()
+        .take(5)
+        .map(|d| format!("{} ({}: found {}, expected {})", d.path, d.what, d.found, d.expected));
+    shown.collect::<Vec<_>>().join("; ")
+}
+
+impl ApplyError {
+    /// Exit code of the program.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            ApplyError::Mismatch(Mismatch::Same { .. }) => exit::NOTHING_TO_DO,
+            ApplyError::Cancelled => exit::CANCELLED,
+            ApplyError::CleanUp { error, .. } => error.exit_code(),
+            _ => exit::FAILED,
+        }
+    }
+}
+
+impl From<EngineError> for ApplyError {
+    fn from(e: EngineError) -> Self {
+        match e {
+            EngineError::Cancelled => ApplyError::Cancelled,
+            other => ApplyError::Engine(other),
+        }
+    }
+}
+
+impl Hint for ApplyError {
+    fn hint(&self) -> Option<String> {
+        let text = match self {
+            ApplyError::Open { .. } => "give the path of a bundle that root can read".into(),
+            ApplyError::Bundle { source, .. } => return source.hint(),
+            ApplyError::Image(e) => return e.hint(),
+            ApplyError::Mismatch(e) => return e.hint(),
+            ApplyError::Host(e) => return e.hint(),
+            ApplyError::Snapshot(e) => return e.hint(),
+            ApplyError::Base { source, .. } => return source.hint(),
+            ApplyError::BaseUnfinished { .. } => "choose a finished one: tiu rollback N (tiu list shows them)".into(),
+            ApplyError::Tree(e) => return e.hint(),
+            ApplyError::Record(e) => return e.hint(),
+            ApplyError::Engine(e) => return e.hint(),
+            ApplyError::Initrd(e) => return e.hint(),
+            ApplyError::Clash { what, clash } => format!(
+                "make the {what} {:?} on the host with a free number, or give {:?} another one, then run again",
+                clash.image, clash.host
+            ),
+            ApplyError::NoSpace { .. } => "delete snapshots that are no longer needed (tiu list, snapper delete N)".into(),
+            ApplyError::Dracut { kernel, .. } => {
+                format!("see what dracut says above; `tiu apply` with initrd: none in tiu.yaml leaves it out (kernel {kernel})")
+            }
+            ApplyError::Differs(_) => {
+                "something wrote into the snapshot while it was made, or the disk is failing (dmesg); run again".into()
+            }
+            ApplyError::Sync(_) => "the disk may be failing: see dmesg".into(),
+            ApplyError::Output(_) => "see whether the output's file or pipe can still be written".into(),
+            ApplyError::Cancelled => return None,
+            ApplyError::CleanUp { error, .. } => match error.hint() {
+                Some(hint) => format!("{hint}; then remove what is left: tiu cleanup"),
+                None => "remove what is left: tiu cleanup".into(),
+            },
+        };
+        Some(text)
+    }
+}

@@ -1,0 +1,75 @@
+//! Finish: what only the host can make, made with the new system's own programs: the initrd. What was made is recorded in the snapshot.
+//!
+//! SELinux labels and boot entries have their place here too; no host that needs either is supported yet.
+
+use super::fill::Filled;
+use super::preflight::Ready;
+use super::{ApplyError, Context};
+use crate::config::Boot;
+use crate::in_target::InTarget;
+use crate::initrd::{Dracut, Plan};
+use crate::record::Record;
+use crate::run::RunError;
+use crate::tree::Tree;
+use std::ffi::OsString;
+use tiu_bundle::progress::Unit;
+
+/// A way to tell a boot loader about a new snapshot.
+pub trait BootLoader {
+    /// Writes what must be in the snapshot before it is checked and becomes read-only; gives the paths that were written.
+    fn prepare(&self, target: &Tree) -> Result<Vec<String>, ApplyError>;
+}
+
+/// What boots reads the default subvolume's own kernel and initrd, or is told by someone else.
+struct NoBootLoader;
+
+impl BootLoader for NoBootLoader {
+    fn prepare(&self, _target: &Tree) -> Result<Vec<String>, ApplyError> {
+        Ok(Vec::new())
+    }
+}
+
+fn boot_loader(boot: Boot) -> Box<dyn BootLoader> {
+    match boot {
+        Boot::None => Box::new(NoBootLoader),
+    }
+}
+
+/// Makes what is to be made in the filled target, and records it there.
+pub fn run(context: &Context, ready: &Ready, filled: &Filled) -> Result<Record, ApplyError> {
+    let tree = &filled.tree;
+    let mut record = Record::new(&ready.rules.uids, &ready.rules.gids);
+    if let Plan::Dracut(plan) = &ready.initrd {
+        context.progress.begin("Making the initrd", 0, Unit::Items);
+        let made = dracut(context, tree, plan);
+        context.progress.end();
+        made?;
+        record.add(tree, &plan.path)?;
+        if let Some((link, target)) = &plan.link {
+            tree.symlink(link, target)?;
+            record.add(tree, link)?;
+        }
+    }
+    for path in boot_loader(context.config.boot).prepare(tree)? {
+        record.add(tree, &path)?;
+    }
+    record.write(tree)?;
+    Ok(record)
+}
+
+/// Runs the new system's dracut in it. What another machine will boot must not be made for the devices of this one.
+fn dracut(context: &Context, tree: &Tree, plan: &Dracut) -> Result<(), ApplyError> {
+    let live = context.host.is_live();
+    let mut command: Vec<OsString> = vec![format!("/{}", plan.program).into(), "--force".into()];
+    if !live {
+        command.push("--no-hostonly".into());
+    }
+    command.push(format!("/{}", plan.path).into());
+    command.push(plan.kernel.clone().into());
+    let run = InTarget { target: tree.path().to_owned(), devices: live, command };
+    match run.run(context.cancel) {
+        Ok(_) => Ok(()),
+        Err(RunError::Cancelled) => Err(ApplyError::Cancelled),
+        Err(source) => Err(ApplyError::Dracut { kernel: plan.kernel.clone(), source }),
+    }
+}

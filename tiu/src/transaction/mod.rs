@@ -1,0 +1,179 @@
+//! The transaction: from a bundle to a snapshot that boots next. Each stage is a function; this is their order, and what a crash in
+//! each leaves behind.
+//!
+//! | stage | does | a crash leaves |
+//! |---|---|---|
+//! | preflight | lock; signature, identity, space, `/etc`, host; removes leftovers | nothing new |
+//! | open | snapper makes a read-write snapshot of the base, marked `tiu-state=in-progress` | a marked snapshot |
+//! | fill | the engine brings it to the image's tree; signed manifest and index go beside | a marked snapshot |
+//! | finish | the initrd is made, chrooted into it; what was made is recorded | a marked snapshot |
+//! | check | every inode is compared with the index again, what was written is read back; syncfs | a marked snapshot |
+//! | commit | read-only, `tiu-state=done`, sync; then the default is set: the one moment that counts | before: a complete snapshot that nobody boots; after: the new default |
+//!
+//! A marked snapshot is never booted by itself, and the next run or `tiu cleanup` removes it. An error or a cancellation removes it at
+//! once; if that fails too, both errors are told, the first one first.
+
+mod check;
+mod commit;
+mod error;
+mod fill;
+mod finish;
+mod preflight;
+
+pub use error::ApplyError;
+
+use crate::config::Config;
+use crate::host::Host;
+use crate::snapshots::{Snapshot, State};
+use preflight::Ready;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use tiu_bundle::manifest::Manifest;
+use tiu_bundle::progress::{Cancel, Progress};
+use tiu_bundle::signature::Signer;
+use tiu_bundle::trust::Trust;
+use tiu_extract::engine::{Plan, Summary};
+use tiu_extract::image::Verity;
+
+/// Everything that the stages share.
+pub struct Context<'a> {
+    /// The host.
+    pub host: &'a Host,
+    /// Its configuration.
+    pub config: &'a Config,
+    /// Whom to trust.
+    pub trust: &'a Trust,
+    /// Shown to the user.
+    pub progress: &'a dyn Progress,
+    /// Stops the run.
+    pub cancel: &'a Cancel,
+}
+
+/// What to apply, and what is allowed.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The bundle.
+    pub bundle: PathBuf,
+    /// How its image is opened.
+    pub verity: Verity,
+    /// Whether an older image than the base's is accepted.
+    pub allow_downgrade: bool,
+    /// Whether the image that the base has already is applied once more.
+    pub force: bool,
+}
+
+/// What was done.
+#[derive(Debug)]
+pub struct Applied {
+    /// The new snapshot, which boots next.
+    pub snapshot: u32,
+    /// What it was made from.
+    pub base: u32,
+    /// The image.
+    pub manifest: Manifest,
+    /// Who signed it.
+    pub signer: Signer,
+    /// What the engine did.
+    pub summary: Summary,
+    /// Paths of `/etc` that stayed the host's.
+    pub etc_kept: Vec<String>,
+    /// Paths that were made on the host.
+    pub generated: Vec<String>,
+    /// Unfinished snapshots of earlier runs that were removed.
+    pub removed: Vec<u32>,
+    /// What the administrator should know.
+    pub warnings: Vec<String>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Checks everything that can be checked without a change, and prints the plan: one line for each step. Leftovers stay.
+pub fn dry_run(context: &Context, request: &Request, out: &mut dyn std::io::Write) -> Result<(), ApplyError> {
+    let ready = preflight::prepare(context, request)?;
+    let plan = preflight::plan(context, &ready)?;
+    plan.describe(&ready.index, out).map_err(ApplyError::Output)
+}
+
+/// Applies a bundle: afterwards the host's next boot is the image, or nothing has changed.
+pub fn apply(context: &Context, request: &Request) -> Result<Applied, ApplyError> {
+    let began = Instant::now();
+    let ready = preflight::prepare(context, request)?;
+    let removed = clean_up(context.host)?;
+    let plan = preflight::plan(context, &ready)?;
+    go_on(context)?;
+    let target = open(context, &ready)?;
+    match stages(context, &ready, plan, &target) {
+        Ok((summary, generated)) => Ok(Applied {
+            snapshot: target.number,
+            base: ready.base.number,
+            summary,
+            etc_kept: ready.etc.keep.iter().map(|path| String::from_utf8_lossy(path).into_owned()).collect(),
+            generated,
+            removed,
+            warnings: ready.warnings,
+            took: began.elapsed(),
+            manifest: ready.bundle.manifest.clone(),
+            signer: ready.bundle.signer.clone(),
+        }),
+        Err(error) => Err(undo(context.host, &ready.base, &target, error)),
+    }
+}
+
+/// Everything between the new snapshot and the new default.
+fn stages(
+    context: &Context,
+    ready: &Ready,
+    plan: Plan,
+    target: &Snapshot,
+) -> Result<(Summary, Vec<String>), ApplyError> {
+    let filled = fill::run(context, ready, plan, target)?;
+    go_on(context)?;
+    let record = finish::run(context, ready, &filled)?;
+    go_on(context)?;
+    check::run(context, ready, &filled, &record)?;
+    go_on(context)?;
+    commit::run(context, ready, target)?;
+    Ok((filled.summary, record.files.into_iter().map(|file| file.path).collect()))
+}
+
+/// Stops between stages.
+fn go_on(context: &Context) -> Result<(), ApplyError> {
+    match context.cancel.is_cancelled() {
+        true => Err(ApplyError::Cancelled),
+        false => Ok(()),
+    }
+}
+
+fn open(context: &Context, ready: &Ready) -> Result<Snapshot, ApplyError> {
+    let Manifest { compatible, version, .. } = &ready.bundle.manifest;
+    let description = format!("tiu: {compatible} {version}");
+    Ok(context.host.create_snapshot(&ready.base, &description, version)?)
+}
+
+/// Removes the unfinished target. Nobody else works on it: the lock is ours.
+fn undo(host: &Host, base: &Snapshot, target: &Snapshot, error: ApplyError) -> ApplyError {
+    let undone = (|| {
+        if host.snapshot(target.number)?.default {
+            host.set_default(base.number)?;
+        }
+        host.delete_snapshot(target.number)
+    })();
+    match undone {
+        Ok(()) => error,
+        Err(cleanup) => {
+            ApplyError::CleanUp { error: Box::new(error), number: target.number, cleanup: Box::new(cleanup) }
+        }
+    }
+}
+
+/// Removes what earlier runs left unfinished; the caller holds the lock, so their owners are gone. What runs or boots next stays.
+pub fn clean_up(host: &Host) -> Result<Vec<u32>, crate::snapshots::SnapshotError> {
+    let mut removed = Vec::new();
+    for snapshot in host.snapshots()? {
+        if snapshot.state() == State::InProgress && !snapshot.active && !snapshot.default {
+            host.delete_snapshot(snapshot.number)?;
+            removed.push(snapshot.number);
+        }
+    }
+    Ok(removed)
+}

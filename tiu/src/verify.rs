@@ -1,0 +1,192 @@
+//! Verify: whether a snapshot is still what was signed, from the certificate to the last byte.
+
+use crate::config::{Config, matches};
+use crate::etc::{self, is_etc};
+use crate::facts::{ImageFacts, SignerFacts};
+use crate::fstab;
+use crate::host::{Host, HostError};
+use crate::host_paths::host_paths;
+use crate::provenance::{Provenance, ProvenanceError, Unsigned};
+use crate::record::{Record, RecordError};
+use crate::snapshots::{Snapshot, SnapshotError, nested_subvolumes};
+use crate::tree::{Tree, TreeError};
+use serde::Serialize;
+use tiu_bundle::Hint;
+use tiu_bundle::console::exit;
+use tiu_bundle::progress::{Cancel, Progress};
+use tiu_bundle::trust::Trust;
+use tiu_extract::engine::{self, Difference, EngineError, ReadBack, Rules};
+
+/// What was found. The field names are those of `--json`.
+#[derive(Debug, Serialize)]
+pub struct Verified {
+    /// The snapshot.
+    pub snapshot: u32,
+    /// The image that it holds.
+    pub image: ImageFacts,
+    /// Who signed it.
+    pub signer: SignerFacts,
+    /// Inodes in the index.
+    pub entries: usize,
+    /// Where the snapshot differs from what was signed: none if all is well.
+    pub differences: Vec<Difference>,
+    /// Where `/etc` differs: changes by the administrator, which nobody signed.
+    pub etc: Vec<Difference>,
+    /// What was made on the host when the image was applied, and is unchanged since; nobody signed it either.
+    pub generated: Vec<String>,
+}
+
+/// Why a snapshot could not be verified.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// See [`SnapshotError`].
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// See [`HostError`].
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// No image was applied in it.
+    #[error("snapshot {0} was not made by tiu: nothing in it is signed")]
+    NoImage(u32),
+    /// Nobody we trust signed it.
+    #[error("snapshot {number}: {source}")]
+    Unsigned {
+        /// Which.
+        number: u32,
+        /// Why.
+        source: Unsigned,
+    },
+    /// Its own manifest or index cannot be used.
+    #[error("snapshot {number}: {source}")]
+    Provenance {
+        /// Which.
+        number: u32,
+        /// Why.
+        source: ProvenanceError,
+    },
+    /// See [`TreeError`].
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// See [`RecordError`].
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// See [`EngineError`].
+    #[error(transparent)]
+    Engine(EngineError),
+    /// It is not what was signed.
+    #[error("snapshot {number} differs in {count} place{} from what was signed", if *.count == 1 { "" } else { "s" })]
+    Differs {
+        /// Which.
+        number: u32,
+        /// How many differences.
+        count: usize,
+    },
+    /// Cancelled.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl From<EngineError> for VerifyError {
+    fn from(e: EngineError) -> Self {
+        match e {
+            EngineError::Cancelled => VerifyError::Cancelled,
+            other => VerifyError::Engine(other),
+        }
+    }
+}
+
+impl Hint for VerifyError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            VerifyError::Snapshot(e) => e.hint(),
+            VerifyError::Host(e) => e.hint(),
+            VerifyError::NoImage(_) => Some("tiu list shows which snapshots hold images".into()),
+            VerifyError::Unsigned { source, .. } => source.hint(),
+            VerifyError::Provenance { source, .. } => source.hint(),
+            VerifyError::Tree(e) => e.hint(),
+            VerifyError::Record(e) => e.hint(),
+            VerifyError::Engine(e) => e.hint(),
+            VerifyError::Differs { .. } => Some(
+                "apply the image once more (tiu apply --force BUNDLE), or go back (tiu rollback); then look for who or what changed it"
+                    .into(),
+            ),
+            VerifyError::Cancelled => None,
+        }
+    }
+}
+
+impl VerifyError {
+    /// Exit code of the program.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            VerifyError::Cancelled => exit::CANCELLED,
+            _ => exit::FAILED,
+        }
+    }
+}
+
+/// Where the client makes things. A record that names something else was changed to hide it from the comparison.
+fn may_be_generated(path: &str, config: &Config) -> bool {
+    let configured = config.initrd_path.as_ref().map(|path| path.replace("{kernel}", "*"));
+    let places = ["boot/*", "usr/lib/modules/*/initr*"];
+    places.into_iter().chain(configured.as_deref()).any(|place| matches(place, path.as_bytes()))
+}
+
+/// Compares every inode of `snapshot` with the signed index, content included.
+pub fn verify(
+    host: &Host,
+    config: &Config,
+    trust: Option<&Trust>,
+    snapshot: &Snapshot,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<Verified, VerifyError> {
+    let number = snapshot.number;
+    let tree = Tree::open(&host.snapshot_path(number))?;
+    let failed = |source| VerifyError::Provenance { number, source };
+    let origin = Provenance::read(&tree, trust).map_err(failed)?.ok_or(VerifyError::NoImage(number))?;
+    let index = origin.index(&tree).map_err(failed)?;
+    let signer = origin.signer.map_err(|source| VerifyError::Unsigned { number, source })?;
+    let record = Record::read(&tree)?;
+    let files = record.as_ref().map_or(&[][..], |record| &record.files);
+    if let Some(file) = files.iter().find(|file| !may_be_generated(&file.path, config)) {
+        return Err(VerifyError::Record(RecordError::Unexpected { path: file.path.clone() }));
+    }
+
+    let mounts = fstab::parse(&tree.read_text("etc/fstab", 16 << 20)?.unwrap_or_default());
+    let nested = nested_subvolumes(tree.path())?;
+    let rules = Rules {
+        host_paths: host_paths(&mounts, &nested, &config.host_paths)?,
+        // Compared with the record below.
+        keep: files.iter().map(|file| file.path.clone().into_bytes()).collect(),
+        subvolumes: vec![etc::ETC.to_vec()],
+        uids: record.iter().flat_map(|r| &r.uids).map(|(k, v)| (*k, *v)).collect(),
+        gids: record.iter().flat_map(|r| &r.gids).map(|(k, v)| (*k, *v)).collect(),
+        ..Rules::default()
+    };
+    let found = engine::check(&index, tree.fd(), &rules, ReadBack::All, progress, cancel)?;
+    let (etc, mut differences): (Vec<_>, Vec<_>) = found.into_iter().partition(|d| is_etc(&d.raw_path));
+    let mut generated = Vec::new();
+    for file in files {
+        match file.difference(&tree)? {
+            None => generated.push(file.path.clone()),
+            Some(found) => differences.push(Difference {
+                path: file.path.clone(),
+                raw_path: file.path.clone().into_bytes(),
+                what: "content",
+                found,
+                expected: file.what.to_string(),
+            }),
+        }
+    }
+    differences.sort();
+    Ok(Verified {
+        snapshot: number,
+        image: (&origin.manifest).into(),
+        signer: (&signer).into(),
+        entries: index.len(),
+        differences,
+        etc,
+        generated,
+    })
+}
