@@ -1,4 +1,6 @@
 //! The `tiu-create` program.
+mod command;
+
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::from(2)
+    command::main()
 }

@@ -1,0 +1,200 @@
+//! `tiu-create pack`
+
+use super::signer::SignerArguments;
+use super::{Failure, cancel_on_signals, human, say, warn};
+use serde_json::json;
+use std::path::PathBuf;
+use tiu_bundle::console::{self, ProgressMode};
+use tiu_create::pack::{Options, PackError, Packed, pack};
+use tiu_create::recipe::Recipe;
+use tiu_create::rules::{Reason, Rules};
+
+/// Pack a root tree into a bundle
+///
+/// Reads the tree once and never changes it. What belongs to the running kernel or to the host is left out (/proc, /home,
+/// ...); /var becomes defaults that hosts get where their own /var has nothing. The same tree, recipe and SOURCE_DATE_EPOCH give
+/// the same bytes up to the signature.
+#[derive(clap::Args)]
+#[command(after_help = "Example:
+  tiu-create pack --recipe bundle.yaml --cert keys/signer.cert.pem --key keys/signer.key.pem root/ example-1.tiu
+
+--json prints {\"version\":1,\"bundle\":PATH,\"compatible\",\"image_version\",\"build\",\"arch\",\"os_id\",\"kernel\",\"created\",\"files\":N,
+\"size\":BYTES,\"image_size\":BYTES,\"bundle_size\":BYTES,\"root_hash\",\"index_digest\",\"signer\":NAME|null,\"seconds\":S,
+\"left_out\":[{\"reason\",\"files\":N,\"bytes\":BYTES,\"first\":PATH}],\"unused_patterns\":[...],\"mounted\":[...]}.")]
+pub struct Arguments {
+    /// What the image is: see examples/bundle.yaml
+    #[arg(long, value_name = "FILE")]
+    recipe: PathBuf,
+    #[command(flatten)]
+    signer: SignerArguments,
+    /// Leave the signature to `tiu-create sign`
+    #[arg(long, conflicts_with = "cert", required_unless_present = "cert")]
+    unsigned: bool,
+    /// Threads that compress [default: one for each processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// How to show progress
+    #[arg(long, value_enum, default_value_t)]
+    progress: ProgressMode,
+    /// Print what was made as JSON
+    #[arg(long)]
+    json: bool,
+    /// Directory that holds the system
+    root: PathBuf,
+    /// Bundle to write; replaced as a whole if it exists
+    out: PathBuf,
+}
+
+/// Runs it.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let cancel = cancel_on_signals();
+    let recipe = Recipe::read(&arguments.recipe).map_err(Failure::new)?;
+    let created = created(std::env::var_os("SOURCE_DATE_EPOCH")).map_err(Failure::new)?;
+    let identity = arguments.signer.load()?;
+    let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+    let options = Options {
+        root: arguments.root,
+        out: arguments.out,
+        recipe,
+        threads: arguments.threads.map_or_else(processors, usize::from),
+        created,
+    };
+    let progress = console::progress(arguments.progress);
+    let packed = pack(&options, identity.as_ref(), &*progress, cancel);
+    let packed = packed.map_err(|e| Failure::new(e).cancelled_if(cancel.is_cancelled()))?;
+    if arguments.json {
+        say(&format!("{}\n", facts(&options, &packed)));
+    } else {
+        warnings(&packed);
+        say(&summary(&options, &packed));
+    }
+    Ok(())
+}
+
+/// Source: <https://reproducible-builds.org/specs/source-date-epoch/>.
+fn created(epoch: Option<std::ffi::OsString>) -> Result<i64, PackError> {
+    let now =
+        || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |t| t.as_secs());
+    match epoch {
+        // A squashfs has 32 bits for its times.
+        Some(text) => text
+            .to_str()
+            .and_then(|text| text.parse::<u32>().ok())
+            .map(i64::from)
+            .ok_or_else(|| PackError::Created { found: text.to_string_lossy().into_owned() }),
+        None => Ok(i64::from(u32::try_from(now()).unwrap_or(u32::MAX))),
+    }
+}
+
+fn reason_name(reason: Reason, patterns: &[String]) -> String {
+    match reason {
+        Reason::Runtime => "runtime".to_owned(),
+        Reason::Builder => "builder".to_owned(),
+        Reason::LostFound => "lost+found".to_owned(),
+        Reason::Snapshots => "snapshots".to_owned(),
+        Reason::ClientState => "client-state".to_owned(),
+        Reason::Host(i) => Rules::host_directory(i),
+        Reason::Excluded(i) => patterns.get(i).cloned().unwrap_or_default(),
+        Reason::Var => "/var".to_owned(),
+        Reason::Mounted => "mounted".to_owned(),
+    }
+}
+
+fn facts(options: &Options, packed: &Packed) -> serde_json::Value {
+    let manifest = &packed.manifest;
+    let left_out = packed.left_out.iter().map(|(reason, left)| {
+        json!({
+            "reason": reason_name(*reason, &options.recipe.exclude),
+            "files": left.files,
+            "bytes": left.bytes,
+            "first": format!("/{}", tiu_create::shown(&left.first)),
+        })
+    });
+    json!({
+        "version": 1,
+        "bundle": options.out.to_string_lossy(),
+        "compatible": manifest.compatible,
+        "image_version": manifest.version,
+        "build": manifest.build,
+        "arch": manifest.tiu.arch,
+        "os_id": manifest.tiu.os_id,
+        "kernel": manifest.tiu.kernel,
+        "created": manifest.tiu.created,
+        "files": manifest.tiu.files,
+        "size": manifest.tiu.size,
+        "image_size": packed.image_size,
+        "bundle_size": packed.bundle_size,
+        "root_hash": manifest.verity_hash.to_string(),
+        "index_digest": manifest.tiu.index_digest.to_string(),
+        "signer": packed.signer,
+        "seconds": packed.seconds,
+        "left_out": left_out.collect::<Vec<_>>(),
+        "unused_patterns": packed.unused_patterns,
+        "mounted": packed.mounted,
+    })
+}
+
+fn summary(options: &Options, packed: &Packed) -> String {
+    let manifest = &packed.manifest;
+    let optional = |before: &str, value: &Option<String>| {
+        value.as_ref().map(|value| format!("{before}{value}")).unwrap_or_default()
+    };
+    let percent = packed.bundle_size.saturating_mul(100).checked_div(manifest.tiu.size).unwrap_or(100);
+    let signed = match &packed.signer {
+        Some(signer) => format!("signed by {signer}"),
+        None => "not signed yet: `tiu-create sign` does that".to_owned(),
+    };
+    format!(
+        "{}: version {}{} for {}\n  {} {}{}, {} files of {}\n  {} ({percent} %) in {:.1} s, root hash {}\n  {signed}\n",
+        options.out.display(),
+        manifest.version,
+        optional(" build ", &manifest.build),
+        manifest.compatible,
+        manifest.tiu.os_id,
+        manifest.tiu.arch,
+        optional(", kernel ", &manifest.tiu.kernel),
+        manifest.tiu.files,
+        human(manifest.tiu.size),
+        human(packed.bundle_size),
+        packed.seconds,
+        manifest.verity_hash,
+    )
+}
+
+/// What the builder of an image may not expect.
+fn warnings(packed: &Packed) {
+    for (reason, left) in &packed.left_out {
+        let why = match reason {
+            Reason::Host(i) => format!("{} is the host's", Rules::host_directory(*i)),
+            Reason::Var => "/var is left out, as the recipe says".to_owned(),
+            _ => continue,
+        };
+        warn(&format!(
+            "{why}: {} files ({}) are not in the image, the first is /{}",
+            left.files,
+            human(left.bytes),
+            tiu_create::shown(&left.first)
+        ));
+    }
+    for pattern in &packed.unused_patterns {
+        warn(&format!("the recipe's exclude pattern {pattern} matches nothing"));
+    }
+    for path in &packed.mounted {
+        warn(&format!("something is mounted on /{path} in the tree: it is not in the image"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_a_build() {
+        assert_eq!(created(Some("1700000000".into())).expect("a time"), 1_700_000_000);
+        for bad in ["", "-1", "x", "4294967296", "1.5"] {
+            let error = created(Some(bad.into())).expect_err("no time");
+            assert!(error.to_string().contains(&format!("{bad:?}")), "{error}");
+        }
+        assert!(created(None).expect("now") > 1_700_000_000);
+    }
+}

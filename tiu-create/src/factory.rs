@@ -1,0 +1,193 @@
+//! The image's `/var` as defaults: a tmpfiles.d(5) text that makes systemd create at boot what is missing in the host's `/var`.
+//!
+//! Directories become `d` lines, symbolic links `L`, everything else `C` (a copy from `/usr/share/factory/var` with its
+//! mode and owner). None of them changes what is already there: modes and owners of directories have the `:` that says so.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use tiu_bundle::index::Kind;
+
+/// The tmpfiles.d file, without the leading slash. Of two files that have the same path, systemd-tmpfiles takes the one whose
+/// name sorts first: the packages' own lines, which may say more (an age, for example), must win, so ours sorts last.
+pub const TMPFILES_PATH: &str = "usr/lib/tmpfiles.d/zz-tiu-var.conf";
+
+/// Names of the image's users and groups by number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Owners {
+    /// From `/etc/passwd`.
+    pub users: HashMap<u32, String>,
+    /// From `/etc/group`.
+    pub groups: HashMap<u32, String>,
+}
+
+impl Owners {
+    /// Reads the texts of passwd(5) and group(5), which have name and number at the same places. Lines that are not like
+    /// that are passed over; of two names with one number the first counts.
+    pub fn new(passwd: &[u8], group: &[u8]) -> Self {
+        Owners { users: names(passwd), groups: names(group) }
+    }
+}
+
+fn names(text: &[u8]) -> HashMap<u32, String> {
+    let mut names = HashMap::new();
+    for line in String::from_utf8_lossy(text).lines() {
+        let mut fields = line.split(':');
+        let (name, number) = (fields.next(), fields.nth(1).and_then(|number| number.parse().ok()));
+        if let (Some(name), Some(number)) = (name, number)
+            && plain(name)
+        {
+            names.entry(number).or_insert_with(|| name.to_owned());
+        }
+    }
+    names
+}
+
+/// Whether a name can stand in a line as it is.
+fn plain(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    !name.is_empty()
+        && name.chars().all(allowed)
+        && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+}
+
+/// One entry of `/var`.
+#[derive(Clone, Debug)]
+pub struct Default<'a> {
+    /// Path below `/var`, without a leading slash.
+    pub path: &'a [u8],
+    /// What it is.
+    pub kind: Kind,
+    /// Permission bits.
+    pub mode: u16,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Target of a symbolic link.
+    pub target: Option<&'a [u8]>,
+}
+
+/// The text for `entries` (parents first), or `None` when there are none.
+pub fn tmpfiles<'a>(entries: impl Iterator<Item = Default<'a>>, owners: &Owners) -> Option<Vec<u8>> {
+    let mut text = String::new();
+    for entry in entries {
+        let path = escaped(entry.path);
+        // Writing to a String cannot fail.
+        let _ = match (entry.kind, entry.target) {
+            (Kind::Dir, _) => {
+                let (user, group) = (owner(&owners.users, entry.uid), owner(&owners.groups, entry.gid));
+                writeln!(text, "d \"/var/{path}\" :{:04o} :{user} :{group} -", entry.mode)
+            }
+            (Kind::Symlink, Some(target)) if literal(target) => {
+                let target = String::from_utf8_lossy(target).replace('%', "%%");
+                writeln!(text, "L \"/var/{path}\" - - - - {target}")
+            }
+            // They are made by the program that listens.
+            (Kind::Socket, _) => Ok(()),
+            // Without an argument the source is the same path under /usr/share/factory.
+            _ => writeln!(text, "C \"/var/{path}\" - - - -"),
+        };
+    }
+    let head = "# Made by tiu-create from the image's /var: what the host's /var lacks is created at boot, nothing is overwritten.\n";
+    match text.is_empty() {
+        true => None,
+        false => Some([head, &text].concat().into_bytes()),
+    }
+}
+
+fn owner(names: &HashMap<u32, String>, number: u32) -> String {
+    names.get(&number).cloned().unwrap_or_else(|| number.to_string())
+}
+
+/// Whether a link's target can stand at the end of a line: that field has no quoting, and a single `-` means none.
+fn literal(target: &[u8]) -> bool {
+    target.iter().all(|b| b.is_ascii_graphic() || *b == b' ' || *b >= 0x80)
+        && std::str::from_utf8(target).is_ok()
+        && !target.starts_with(b" ")
+        && !target.ends_with(b" ")
+        && target != b"-"
+}
+
+/// A path between double quotes, with C-style escapes, and with `%` doubled because it starts a specifier.
+fn escaped(path: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in path {
+        match byte {
+            b'%' => text += "%%",
+            b'"' | b'\\' => text.extend(['\\', char::from(*byte)]),
+            b if b.is_ascii_graphic() || *b == b' ' => text.push(char::from(*b)),
+            b => text += &format!("\\x{b:02x}"),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry<'a>(path: &'a [u8], kind: Kind) -> Default<'a> {
+        Default { path, kind, mode: 0o755, uid: 0, gid: 0, target: None }
+    }
+
+    fn lines(entries: Vec<Default>, owners: &Owners) -> Vec<String> {
+        let text = String::from_utf8(tmpfiles(entries.into_iter(), owners).expect("a text"))
+            .expect("ASCII or UTF-8");
+        text.lines().skip(1).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn one_line_for_each_kind() {
+        let owners = Owners::new(b"root:x:0:0::/root:/bin/sh\nman:x:6:12::/:/bin/false\n", b"root:x:0:\n");
+        let found = lines(
+            vec![
+                Default { mode: 0o2775, uid: 6, gid: 50, ..entry(b"cache/man", Kind::Dir) },
+                entry(b"lib/a", Kind::File),
+                Default { target: Some(b"../run"), ..entry(b"run", Kind::Symlink) },
+                entry(b"pipe", Kind::Fifo),
+                entry(b"socket", Kind::Socket),
+            ],
+            &owners,
+        );
+        assert_eq!(
+            found,
+            [
+                r#"d "/var/cache/man" :2775 :man :50 -"#,
+                r#"C "/var/lib/a" - - - -"#,
+                r#"L "/var/run" - - - - ../run"#,
+                r#"C "/var/pipe" - - - -"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn special_characters_are_escaped() {
+        let path = b"a b\"c\\d%e\nf\xff\xc3\xa4";
+        assert_eq!(
+            lines(vec![entry(path, Kind::File)], &Owners::default()),
+            [r#"C "/var/a b\"c\\d%%e\x0af\xff\xc3\xa4" - - - -"#]
+        );
+    }
+
+    #[test]
+    fn targets_that_no_line_can_hold_are_copied() {
+        for target in [b"a\nb".as_slice(), b"\xff", b" a", b"a ", b"-"] {
+            let link = Default { target: Some(target), ..entry(b"l", Kind::Symlink) };
+            assert_eq!(lines(vec![link], &Owners::default()), [r#"C "/var/l" - - - -"#]);
+        }
+        let link = Default { target: Some(b"a b%c"), ..entry(b"l", Kind::Symlink) };
+        assert_eq!(lines(vec![link], &Owners::default()), [r#"L "/var/l" - - - - a b%%c"#]);
+    }
+
+    #[test]
+    fn odd_lines_of_passwd_are_passed_over() {
+        let owners = Owners::new(b"a:x:1:1\n\nb\n+::::\nc:x:y:\nd e:x:4:4\nf:x:1:1\n", b"g:x:7:a,b\n");
+        assert_eq!(owners.users, HashMap::from([(1, "a".to_owned())]));
+        assert_eq!(owners.groups, HashMap::from([(7, "g".to_owned())]));
+    }
+
+    #[test]
+    fn an_empty_var_needs_no_file() {
+        assert_eq!(tmpfiles(std::iter::empty(), &Owners::default()), None);
+    }
+}

@@ -1,0 +1,283 @@
+//! What a tree says about itself: operating system and version (os-release), architecture (ELF headers), kernel version.
+
+use crate::factory::Owners;
+use crate::recipe::Recipe;
+use crate::tree::{Root, TreeError};
+use rustix::fs::{Dir, FileType, OFlags};
+use std::collections::BTreeMap;
+use tiu_bundle::Hint;
+
+/// Longest os-release, passwd or group that is read, in bytes.
+const MAX_TEXT: u64 = 16 << 20;
+/// Programs that every system has; the first that is an ELF file tells the architecture.
+const PROGRAMS: [&str; 6] =
+    ["usr/bin/sh", "bin/sh", "usr/bin/bash", "usr/lib/systemd/systemd", "usr/bin/env", "sbin/init"];
+
+/// What the manifest says about the image, beside what packing finds out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// `[update] version`.
+    pub version: String,
+    /// `[update] build`.
+    pub build: Option<String>,
+    /// `uname -m`.
+    pub arch: String,
+    /// `ID` of os-release.
+    pub os_id: String,
+    /// Directory under `/usr/lib/modules`.
+    pub kernel: Option<String>,
+}
+
+/// The tree does not say what it should. Each is answered by a key in the recipe.
+#[derive(Debug, thiserror::Error)]
+pub enum FactsError {
+    /// Reading failed.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// No os-release, or it lacks a key.
+    #[error("the tree does not tell its {what}: no {expected} in /etc/os-release or /usr/lib/os-release")]
+    OsRelease {
+        /// What is missing.
+        what: &'static str,
+        /// Keys that would tell.
+        expected: &'static str,
+        /// Key of the recipe.
+        key: &'static str,
+    },
+    /// No program of a known architecture.
+    #[error("the tree does not tell its architecture: none of /{} is an ELF program of a known machine", PROGRAMS.join(", /"))]
+    Arch,
+    /// More than one kernel.
+    #[error("the tree has {} kernels in /usr/lib/modules, expected one: {}", found.len(), found.join(", "))]
+    Kernels {
+        /// Names of the directories.
+        found: Vec<String>,
+    },
+    /// The recipe's kernel is not there.
+    #[error("the recipe says kernel {expected}, but /usr/lib/modules has {}", if found.is_empty() { "none".to_owned() } else { found.join(", ") })]
+    KernelMissing {
+        /// From the recipe.
+        expected: String,
+        /// Names of the directories.
+        found: Vec<String>,
+    },
+}
+
+impl Hint for FactsError {
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            FactsError::Tree(error) => return error.hint(),
+            FactsError::OsRelease { key, .. } => format!("add it to os-release, or to the recipe: `{key}: \"...\"`"),
+            FactsError::Arch => "say it in the recipe, as `uname -m` does: `arch: x86_64`".into(),
+            FactsError::Kernels { .. } => {
+                "say in the recipe which one hosts boot: `kernel: VERSION`; `exclude` the others' directories to save room".into()
+            }
+            FactsError::KernelMissing { .. } => "correct the recipe, or leave `kernel` away when there is only one".into(),
+        })
+    }
+}
+
+impl Facts {
+    /// Reads what `recipe` does not say from the tree at `root`.
+    pub fn read(root: &Root, recipe: &Recipe) -> Result<Self, FactsError> {
+        let release = match root.read_as_system("etc/os-release", MAX_TEXT)? {
+            Some(text) => Some(text),
+            None => root.read_as_system("usr/lib/os-release", MAX_TEXT)?,
+        };
+        let mut release = os_release(&release.unwrap_or_default());
+        let version = recipe.version.clone();
+        let version =
+            version.or_else(|| release.remove("IMAGE_VERSION")).or_else(|| release.remove("VERSION_ID"));
+        let os_id = recipe.os_id.clone().or_else(|| release.remove("ID"));
+        Ok(Facts {
+            version: version.ok_or(FactsError::OsRelease {
+                what: "version",
+                expected: "IMAGE_VERSION or VERSION_ID",
+                key: "version",
+            })?,
+            build: recipe.build.clone().or_else(|| release.remove("BUILD_ID")),
+            arch: match &recipe.arch {
+                Some(arch) => arch.clone(),
+                None => arch(root)?,
+            },
+            os_id: os_id.ok_or(FactsError::OsRelease {
+                what: "operating system",
+                expected: "ID",
+                key: "os-id",
+            })?,
+            kernel: kernel(kernels(root)?, recipe.kernel.as_deref())?,
+        })
+    }
+}
+
+/// Names of the tree's users and groups.
+pub fn owners(root: &Root) -> Result<Owners, TreeError> {
+    let text = |path| root.read_as_system(path, MAX_TEXT).map(Option::unwrap_or_default);
+    Ok(Owners::new(&text("etc/passwd")?, &text("etc/group")?))
+}
+
+/// Keys and values of os-release(5) text. Lines that are none are passed over, as that page asks; the last of a key counts.
+pub fn os_release(text: &[u8]) -> BTreeMap<String, String> {
+    let text = String::from_utf8_lossy(text);
+    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
+    let pairs = lines.filter_map(|line| line.split_once('='));
+    pairs
+        .map(|(key, value)| (key.to_owned(), unquoted(value)))
+        .filter(|(_, value)| !value.is_empty())
+        .collect()
+}
+
+/// Takes a shell's quotes and backslashes away.
+fn unquoted(value: &str) -> String {
+    let (inner, quote) = match value.as_bytes() {
+        [b'\'', .., b'\''] => (value.get(1..value.len() - 1), '\''),
+        [b'"', .., b'"'] => (value.get(1..value.len() - 1), '"'),
+        _ => (Some(value), '"'),
+    };
+    let inner = inner.unwrap_or_default();
+    if quote == '\'' {
+        return inner.to_owned();
+    }
+    let mut text = String::new();
+    let mut characters = inner.chars();
+    while let Some(c) = characters.next() {
+        match c {
+            '\\' => text.extend(characters.next()),
+            c => text.push(c),
+        }
+    }
+    text
+}
+
+fn arch(root: &Root) -> Result<String, FactsError> {
+    for path in PROGRAMS {
+        if let Some(head) = root.read_as_system(path, 20)?
+            && let Some(arch) = elf_machine(&head)
+        {
+            return Ok(arch.to_owned());
+        }
+    }
+    Err(FactsError::Arch)
+}
+
+/// What `uname -m` says on the machine that an ELF file (its first 20 bytes) is for. Source of the numbers: elf(5), `<elf.h>`.
+pub fn elf_machine(head: &[u8]) -> Option<&'static str> {
+    let head: &[u8; 20] = head.first_chunk()?;
+    let [0x7f, b'E', b'L', b'F', class, data, ..] = *head else { return None };
+    let bytes = [head[18], head[19]];
+    let little = data == 1;
+    let machine = if little { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) };
+    Some(match (machine, class, little) {
+        (62, 2, true) => "x86_64",
+        (183, 2, true) => "aarch64",
+        (243, 2, true) => "riscv64",
+        (258, 2, true) => "loongarch64",
+        (22, 2, false) => "s390x",
+        (21, 2, true) => "ppc64le",
+        (21, 2, false) => "ppc64",
+        (40, 1, true) => "armv7l",
+        (3, 1, true) => "i686",
+        _ => return None,
+    })
+}
+
+/// Names of the directories under `/usr/lib/modules` that hold something, sorted.
+fn kernels(root: &Root) -> Result<Vec<String>, FactsError> {
+    let mut found = Vec::new();
+    for modules in ["usr/lib/modules", "lib/modules"] {
+        for name in directories(root, modules)? {
+            let path = format!("{modules}/{name}");
+            if !found.contains(&name) && !is_empty(root, &path)? {
+                found.push(name);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn entries(root: &Root, path: &str) -> Result<Option<Dir>, TreeError> {
+    let fail = |e: rustix::io::Errno| TreeError::Io {
+        path: path.into(),
+        what: "reading the directory",
+        source: e.into(),
+    };
+    match root.open_as_system(path, OFlags::DIRECTORY)? {
+        Some(fd) => Dir::read_from(fd).map(Some).map_err(fail),
+        None => Ok(None),
+    }
+}
+
+fn directories(root: &Root, path: &str) -> Result<Vec<String>, TreeError> {
+    let mut names = Vec::new();
+    for entry in entries(root, path)?.into_iter().flatten() {
+        let entry = entry.map_err(|e| TreeError::Io {
+            path: path.into(),
+            what: "reading the directory",
+            source: e.into(),
+        })?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.file_type() == FileType::Directory && !name.starts_with('.') {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+fn is_empty(root: &Root, path: &str) -> Result<bool, TreeError> {
+    let mut names = entries(root, path)?.into_iter().flatten().flatten();
+    Ok(!names.any(|entry| !matches!(entry.file_name().to_bytes(), b"." | b"..")))
+}
+
+/// The kernel out of those `found`, or the one that the recipe says.
+fn kernel(mut found: Vec<String>, expected: Option<&str>) -> Result<Option<String>, FactsError> {
+    match expected {
+        Some(expected) if found.iter().any(|name| name == expected) => Ok(Some(expected.to_owned())),
+        Some(expected) => Err(FactsError::KernelMissing { expected: expected.to_owned(), found }),
+        None if found.len() > 1 => Err(FactsError::Kernels { found }),
+        None => Ok(found.pop()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn os_release_like_a_shell() {
+        let text = b"# comment\nID=debian\nNAME=\"Debian \\\"x\\\"\"\nVERSION_ID='12'\n\nBROKEN\nEMPTY=\nID=other\nX=\"\nY=a\\ b\n";
+        let found = os_release(text);
+        let expected =
+            [("ID", "other"), ("NAME", "Debian \"x\""), ("VERSION_ID", "12"), ("X", "\""), ("Y", "a b")];
+        assert_eq!(found, expected.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect());
+    }
+
+    #[test]
+    fn machines() {
+        let elf = |class, data, machine: [u8; 2]| {
+            let mut head = [0; 20];
+            head[..6].copy_from_slice(&[0x7f, b'E', b'L', b'F', class, data]);
+            head[18..].copy_from_slice(&machine);
+            head
+        };
+        assert_eq!(elf_machine(&elf(2, 1, [62, 0])), Some("x86_64"));
+        assert_eq!(elf_machine(&elf(2, 2, [0, 22])), Some("s390x"));
+        assert_eq!(elf_machine(&elf(2, 1, [0xff, 0xff])), None);
+        assert_eq!(elf_machine(b"#!/bin/sh\nexec something"), None);
+        assert_eq!(elf_machine(b"\x7fELF"), None);
+        let own = std::fs::read("/bin/sh").expect("a shell");
+        assert_eq!(elf_machine(&own), Some(std::env::consts::ARCH));
+    }
+
+    #[test]
+    fn one_kernel_or_the_recipes() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(kernel(names(&[]), None).expect("none"), None);
+        assert_eq!(kernel(names(&["6.1"]), None).expect("one"), Some("6.1".into()));
+        assert!(
+            matches!(kernel(names(&["6.1", "6.2"]), None), Err(FactsError::Kernels { found }) if found.len() == 2)
+        );
+        assert_eq!(kernel(names(&["6.1", "6.2"]), Some("6.2")).expect("that one"), Some("6.2".into()));
+        assert!(matches!(kernel(names(&["6.1"]), Some("6.2")), Err(FactsError::KernelMissing { .. })));
+    }
+}

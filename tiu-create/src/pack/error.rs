@@ -1,0 +1,103 @@
+//! Why a tree was not packed.
+
+use crate::external::ExternalError;
+use crate::facts::FactsError;
+use crate::glob::GlobError;
+use crate::plan::PlanError;
+use crate::sign::SignError;
+use crate::tree::TreeError;
+use std::io;
+use std::path::PathBuf;
+use tiu_bundle::Hint;
+use tiu_bundle::bundle::BundleError;
+use tiu_bundle::index::IndexError;
+use tiu_bundle::manifest::ManifestError;
+
+/// Why a tree was not packed. Nothing is left of a bundle that was not finished.
+#[derive(Debug, thiserror::Error)]
+pub enum PackError {
+    /// Reading the tree failed.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// The tree does not say what it should.
+    #[error(transparent)]
+    Facts(#[from] FactsError),
+    /// No image can be made of the tree.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A pattern of the recipe.
+    #[error(transparent)]
+    Pattern(#[from] GlobError),
+    /// A value that a manifest cannot have.
+    #[error("a value from the recipe or the tree cannot stand in a manifest: {0}")]
+    Manifest(#[from] ManifestError),
+    /// The squashfs writer failed.
+    #[error(transparent)]
+    External(#[from] ExternalError),
+    /// The squashfs writer took no more data.
+    #[error("writing to the squashfs writer failed: {0}")]
+    Stream(io::Error),
+    /// The thread that reads files stopped. A bug.
+    #[error("reading files stopped without an error")]
+    Reader,
+    /// The index is one that no client would read.
+    #[error("the tree cannot be described in an index: {0}")]
+    Index(#[from] IndexError),
+    /// Signing failed.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// The signature does not fit into a bundle.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The bundle would become part of its own tree.
+    #[error("{} lies in the tree {}, which is never changed", path.display(), root.display())]
+    InsideTree {
+        /// The bundle.
+        path: PathBuf,
+        /// The tree.
+        root: PathBuf,
+    },
+    /// The bundle could not be written.
+    #[error("writing {}: {source}", path.display())]
+    Write {
+        /// The bundle.
+        path: PathBuf,
+        /// Cause.
+        source: io::Error,
+    },
+    /// `SOURCE_DATE_EPOCH` is no time.
+    #[error("SOURCE_DATE_EPOCH is {found:?}, expected seconds since 1970, from 0 to 4294967295")]
+    Created {
+        /// As given.
+        found: String,
+    },
+    /// Cancelled.
+    #[error("cancelled; nothing was written")]
+    Cancelled,
+}
+
+impl Hint for PackError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            PackError::Tree(error) => return error.hint(),
+            PackError::Facts(error) => return error.hint(),
+            PackError::Plan(error) => return error.hint(),
+            PackError::Pattern(error) => return error.hint(),
+            PackError::External(error) => return error.hint(),
+            PackError::Sign(error) => return error.hint(),
+            PackError::Bundle(error) => return error.hint(),
+            PackError::Manifest(_) => {
+                "set the value in the recipe: what the recipe says is not taken from the tree"
+            }
+            PackError::Index(_) => "leave it out with the recipe's `exclude`",
+            PackError::InsideTree { .. } => "write the bundle to another directory",
+            PackError::Write { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                "make room, or write to another filesystem: packing needs about a third of the tree's size"
+            }
+            PackError::Write { .. } => "check that the directory is there and can be written to",
+            PackError::Created { .. } => "set it to what `date +%s` prints, or unset it for the current time",
+            PackError::Stream(_) | PackError::Reader | PackError::Cancelled => return None,
+        };
+        Some(hint.into())
+    }
+}

@@ -1,0 +1,248 @@
+//! Packing: a tree becomes a bundle, its content read once.
+//!
+//! While the files stream into the squashfs writer their content digests are computed; the index made of them is the last
+//! file of the stream. Then follow hash tree, manifest and signature. All is written to a temporary file beside the result, which takes
+//! its name when everything is on the disk: a crash leaves either the old file or the new one, and at worst a
+//! file named `.NAME.XXXXXX` beside it.
+
+mod error;
+mod reader;
+mod squash;
+mod stream;
+mod tar;
+
+pub use error::PackError;
+
+use crate::facts::{self, Facts};
+use crate::files::{beside, publish};
+use crate::plan::{self, Input, LeftOut};
+use crate::recipe::Recipe;
+use crate::rules::{Reason, Rules};
+use crate::sign::{Identity, SignError};
+use crate::tree::{self, Root};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use tempfile::NamedTempFile;
+use tiu_bundle::content_digest::Digest;
+use tiu_bundle::hash_tree::{self, Salt};
+use tiu_bundle::manifest::{FORMAT, Manifest, Meta};
+use tiu_bundle::progress::{Cancel, Progress};
+use tiu_bundle::read_at::FileSource;
+use tiu_bundle::{BLOCK_SIZE, bundle, signature};
+
+/// What to pack.
+pub struct Options {
+    /// The tree.
+    pub root: PathBuf,
+    /// The bundle to write.
+    pub out: PathBuf,
+    /// The recipe.
+    pub recipe: Recipe,
+    /// Threads that compress.
+    pub threads: usize,
+    /// When the image is said to be made, seconds since 1970; nothing in it is younger.
+    pub created: i64,
+}
+
+/// What was made. Sizes are in bytes.
+#[derive(Clone, Debug)]
+pub struct Packed {
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// Size of the bundle.
+    pub bundle_size: u64,
+    /// Size of the squashfs image.
+    pub image_size: u64,
+    /// Subject of the signer's certificate; `None` when the bundle is not signed yet.
+    pub signer: Option<String>,
+    /// What is not in the image, and why.
+    pub left_out: BTreeMap<Reason, LeftOut>,
+    /// Patterns of the recipe that matched nothing.
+    pub unused_patterns: Vec<String>,
+    /// Mount points in the tree, whose content is not in the image.
+    pub mounted: Vec<String>,
+    /// Wall time in seconds.
+    pub seconds: f64,
+}
+
+/// Packs a tree. Without `identity` the bundle holds the bare manifest where the signature goes, for [`crate::sign`].
+pub fn pack(
+    options: &Options,
+    identity: Option<&Identity>,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<Packed, PackError> {
+    let start = Instant::now();
+    let recipe = &options.recipe;
+    let root = Root::open(&options.root)?;
+    let facts = Facts::read(&root, recipe)?;
+    // Found now rather than after minutes of packing.
+    manifest(recipe, &facts, options.created, &Made::default())?.to_checked_text()?;
+    let rules = Rules { exclude: recipe.globs()?, factory_var: recipe.factory_var };
+    let out = Output::new(&options.out, &options.root)?;
+
+    let tree = tree::scan(&root, &rules, progress, cancel)?;
+    let mounted = tree.mounted.iter().map(|path| crate::shown(path)).collect();
+    let owners = facts::owners(&root)?;
+    let input = Input { rules: &rules, newest: options.created, owners, policy: recipe.policy() };
+    let plan = plan::plan(tree, &input)?;
+
+    let squash =
+        squash::Squash::start(&recipe.compression, options.threads, options.created, out.file.path())?;
+    let index = stream::stream(&root, &plan, squash, options.created, progress, cancel)?;
+
+    let mut made = Made { files: index.len() as u64, size: index.content_size(), ..out.pad()? };
+    made.index_digest = Digest(openssl::sha::sha256(index.text()));
+    drop(index);
+    made.salt = salt(&made.index_digest);
+    out.hash(&mut made, progress)?;
+    if cancel.is_cancelled() {
+        return Err(PackError::Cancelled);
+    }
+    let manifest = manifest(recipe, &facts, options.created, &made)?;
+    let text = manifest.to_checked_text()?;
+    let (tail, signer) = match identity {
+        Some(identity) => {
+            let cms = identity.sign(text.as_bytes())?;
+            let signed = signature::verify_untrusted(&cms).map_err(SignError::Signature)?;
+            (cms, Some(signed.signer.subject))
+        }
+        None => (text.into_bytes(), None),
+    };
+    let bundle_size = out.finish(&tail)?;
+    Ok(Packed {
+        manifest,
+        bundle_size,
+        image_size: made.image_size,
+        signer,
+        left_out: plan.left_out,
+        unused_patterns: plan
+            .unused_patterns
+            .iter()
+            .filter_map(|i| recipe.exclude.get(*i).cloned())
+            .collect(),
+        mounted,
+        seconds: start.elapsed().as_secs_f64(),
+    })
+}
+
+/// What packing found out for the manifest.
+#[derive(Clone, Copy)]
+struct Made {
+    files: u64,
+    size: u64,
+    index_digest: Digest,
+    salt: Salt,
+    root_hash: Digest,
+    image_size: u64,
+    tree_size: u64,
+}
+
+impl Default for Made {
+    /// Values that a manifest may have.
+    fn default() -> Self {
+        let digest = Digest([0; 32]);
+        Made {
+            files: 1,
+            size: 0,
+            index_digest: digest,
+            salt: [0; 32],
+            root_hash: digest,
+            image_size: 2 * BLOCK_SIZE as u64,
+            tree_size: BLOCK_SIZE as u64,
+        }
+    }
+}
+
+fn manifest(recipe: &Recipe, facts: &Facts, created: i64, made: &Made) -> Result<Manifest, PackError> {
+    let created = time::OffsetDateTime::from_unix_timestamp(created)
+        .ok()
+        .and_then(|time| time.format(&time::format_description::well_known::Rfc3339).ok())
+        .ok_or(PackError::Created { found: created.to_string() })?;
+    Ok(Manifest {
+        compatible: recipe.compatible.clone(),
+        version: facts.version.clone(),
+        description: recipe.description.clone(),
+        build: facts.build.clone(),
+        verity_hash: made.root_hash,
+        verity_salt: made.salt,
+        verity_size: made.tree_size,
+        tiu: Meta {
+            format: FORMAT,
+            arch: facts.arch.clone(),
+            os_id: facts.os_id.clone(),
+            kernel: facts.kernel.clone(),
+            files: made.files,
+            size: made.size,
+            index_digest: made.index_digest,
+            created,
+            min_version: recipe.min_version.clone(),
+        },
+    })
+}
+
+/// The hash tree's salt. It must differ between images, so that work to find a colliding block for one is of no use for
+/// another; it needs not be secret. The index's digest covers every byte of the image's files, so what is derived from it differs as a random
+/// number would, and the same input gives the same bundle.
+fn salt(index: &Digest) -> Salt {
+    openssl::sha::sha256(&[b"tiu hash tree salt 1\n", index.0.as_slice()].concat())
+}
+
+/// The bundle while it is written.
+struct Output {
+    file: NamedTempFile,
+    path: PathBuf,
+}
+
+impl Output {
+    fn new(path: &Path, root: &Path) -> Result<Self, PackError> {
+        let fail = |source| PackError::Write { path: path.to_owned(), source };
+        let folder = crate::files::parent_directory(path);
+        let (inside, outside) = (folder.canonicalize().map_err(fail)?, root.canonicalize().map_err(fail)?);
+        if inside.starts_with(&outside) {
+            return Err(PackError::InsideTree { path: path.to_owned(), root: root.to_owned() });
+        }
+        Ok(Output { file: beside(path).map_err(fail)?, path: path.to_owned() })
+    }
+
+    fn fail(&self) -> impl Fn(std::io::Error) -> PackError + '_ {
+        |source| PackError::Write { path: self.path.clone(), source }
+    }
+
+    /// Fills the image up to whole blocks, at least two: a hash tree of fewer has no level.
+    fn pad(&self) -> Result<Made, PackError> {
+        let file = self.file.as_file();
+        let size = file.metadata().map_err(self.fail())?.len();
+        let image_size = size.next_multiple_of(BLOCK_SIZE as u64).max(2 * BLOCK_SIZE as u64);
+        file.set_len(image_size).map_err(self.fail())?;
+        Ok(Made { image_size, ..Made::default() })
+    }
+
+    /// Appends the hash tree.
+    fn hash(&self, made: &mut Made, progress: &dyn Progress) -> Result<(), PackError> {
+        let fail = self.fail();
+        let source = FileSource::new(self.file.as_file().try_clone().map_err(&fail)?).map_err(&fail)?;
+        let mut end: &File = self.file.as_file();
+        end.seek(SeekFrom::Start(made.image_size)).map_err(&fail)?;
+        let mut out = BufWriter::with_capacity(1 << 20, end);
+        made.root_hash =
+            hash_tree::build(&source, made.image_size, &made.salt, &mut out, progress).map_err(&fail)?;
+        out.flush().map_err(&fail)?;
+        made.tree_size = hash_tree::tree_size(made.image_size);
+        Ok(())
+    }
+
+    /// Appends the signed (or the bare) manifest, makes everything durable, gives the bundle its name; its size in bytes.
+    fn finish(self, tail: &[u8]) -> Result<u64, PackError> {
+        let fail = |source| PackError::Write { path: self.path.clone(), source };
+        let mut file: &File = self.file.as_file();
+        file.seek(SeekFrom::End(0)).map_err(fail)?;
+        bundle::append(file, tail)?;
+        let size = file.metadata().map_err(fail)?.len();
+        publish(self.file, &self.path).map_err(fail)?;
+        Ok(size)
+    }
+}

@@ -1,0 +1,359 @@
+//! What the image will hold, decided on data alone: tree and rules in, an ordered list of entries out.
+//!
+//! The order is that of the paths' bytes, so directories come before what is in them, and of an inode's names the first
+//! carries it. Nothing depends on the order in which a filesystem lists its directories.
+
+use crate::factory;
+use crate::rules::{FACTORY_VAR, Reason, Rules, Verdict, factory_path};
+use crate::tree::{Node, Span, Tree, TreeError};
+use std::collections::{BTreeMap, HashMap};
+use tiu_bundle::Hint;
+use tiu_bundle::index::{INDEX_PATH, Kind, MAX_PATH, Mtime, STATE_DIR};
+
+/// Where the image's policy for the client lies, without the leading slash.
+pub const POLICY_PATH: &str = "usr/lib/tiu/image.yaml";
+
+/// Where an entry's content comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// It has none, or it is another name of an entry that has it.
+    None,
+    /// The file of the tree at this path.
+    Tree(Span),
+    /// Generated file number N of the plan.
+    Generated(u32),
+}
+
+/// One entry of the image. `node.path` is the path in the image; mtimes are clamped.
+#[derive(Clone, Copy, Debug)]
+pub struct Item {
+    /// Metadata.
+    pub node: Node,
+    /// Content.
+    pub content: Content,
+    /// Number of names in the image.
+    pub nlink: u32,
+    /// Another name of this item (its number in [`Plan::items`]), which is before it.
+    pub link_to: Option<u32>,
+}
+
+/// What was left out for one reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Names that are no directories.
+    pub files: u64,
+    /// Bytes in regular files.
+    pub bytes: u64,
+    /// The path of the first one in byte order.
+    pub first: Vec<u8>,
+}
+
+/// The image, entry by entry.
+pub struct Plan {
+    /// Entries in the order of their paths' bytes.
+    pub items: Vec<Item>,
+    /// Paths, targets and extended attributes of the entries.
+    pub tree: Tree,
+    /// Content of generated files.
+    pub generated: Vec<Vec<u8>>,
+    /// What is not in the image, and why.
+    pub left_out: BTreeMap<Reason, LeftOut>,
+    /// Which patterns of the recipe (by number) took nothing away.
+    pub unused_patterns: Vec<usize>,
+    /// Sockets: they are in the index alone, because a tar has none.
+    pub sockets: u64,
+    /// Bytes of content, of an inode with several names once.
+    pub size: u64,
+}
+
+/// A tree of which no image can be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// A directory of the image is something else in the tree.
+    #[error("/{}: found a {found}, expected a directory for /{}", crate::shown(path), crate::shown(child))]
+    NotADirectory {
+        /// Path in the image.
+        path: Vec<u8>,
+        /// What it is.
+        found: Kind,
+        /// What is to go below it.
+        child: Vec<u8>,
+    },
+    /// The tree has something where a file of ours must go.
+    #[error("/{}: found a {found} in the tree, but tiu-create writes a file there", crate::shown(path))]
+    Taken {
+        /// Path in the image.
+        path: Vec<u8>,
+        /// What it is.
+        found: Kind,
+    },
+    /// Longer than a path can be.
+    #[error("/{}: the path has {} bytes in the image, expected at most {}", crate::shown(path), path.len(), MAX_PATH - 1)]
+    PathTooLong {
+        /// Path in the image.
+        path: Vec<u8>,
+    },
+    /// More than 4 GiB of names.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+}
+
+impl Hint for PlanError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            PlanError::Tree(error) => error.hint(),
+            PlanError::PathTooLong { .. } => Some("leave it out with the recipe's `exclude`".into()),
+            PlanError::NotADirectory { .. } | PlanError::Taken { .. } => Some(
+                "give the root tree of a whole system; if it is one, remove this file when the tree is made"
+                    .into(),
+            ),
+        }
+    }
+}
+
+/// What a plan is made of besides tree and rules.
+pub struct Input<'a> {
+    /// Rules.
+    pub rules: &'a Rules,
+    /// No entry is younger than this (seconds since 1970).
+    pub newest: i64,
+    /// Owners' names in the image, for the defaults of `/var`.
+    pub owners: factory::Owners,
+    /// Text of [`POLICY_PATH`], if there is one.
+    pub policy: Option<String>,
+}
+
+/// Decides what the image of `tree` holds.
+pub fn plan(mut tree: Tree, input: &Input) -> Result<Plan, PlanError> {
+    let mut plan = Plan {
+        items: Vec::with_capacity(tree.nodes.len() + 16),
+        generated: Vec::new(),
+        left_out: BTreeMap::new(),
+        unused_patterns: Vec::new(),
+        sockets: 0,
+        size: 0,
+        tree: Tree::default(),
+    };
+    let nodes = std::mem::take(&mut tree.nodes);
+    plan.tree = tree;
+    plan.choose(nodes, input)?;
+    if input.rules.factory_var {
+        plan.order()?;
+        let text = factory::tmpfiles(plan.factory_entries(), &input.owners);
+        if let Some(text) = text {
+            plan.directories(FACTORY_VAR, FACTORY_VAR, input)?;
+            plan.generate(factory::TMPFILES_PATH, text, input)?;
+        }
+    }
+    if let Some(policy) = &input.policy {
+        plan.generate(POLICY_PATH, policy.clone().into_bytes(), input)?;
+    }
+    plan.directories(STATE_DIR, INDEX_PATH, input)?;
+    plan.order()?;
+    plan.check_parents()?;
+    plan.links();
+    let inodes = || plan.items.iter().filter(|item| item.link_to.is_none()).map(|item| &item.node);
+    plan.size = inodes().map(|node| node.size).fold(0, u64::saturating_add);
+    plan.sockets = inodes().filter(|node| node.kind == Kind::Socket).count() as u64;
+    Ok(plan)
+}
+
+impl Plan {
+    /// Path of an entry in the image.
+    pub fn path(&self, item: &Item) -> &[u8] {
+        self.tree.names.get(item.node.path)
+    }
+
+    /// Number of the entry at `path`.
+    pub fn find(&self, path: &[u8]) -> Option<usize> {
+        self.items.binary_search_by(|item| self.path(item).cmp(path)).ok()
+    }
+
+    /// Keeps, moves or leaves out each of `nodes`.
+    fn choose(&mut self, nodes: Vec<Node>, input: &Input) -> Result<(), PlanError> {
+        let mut used = vec![false; input.rules.exclude.len()];
+        for mut node in nodes {
+            let path = self.tree.names.get(node.path);
+            let content = match node.kind {
+                Kind::File => Content::Tree(node.path),
+                _ => Content::None,
+            };
+            match input.rules.verdict(path) {
+                Verdict::Keep => {}
+                Verdict::Factory => {
+                    let moved = factory_path(path);
+                    node.path = self.tree.names.add(&moved).ok_or(TreeError::TooManyNames)?;
+                }
+                Verdict::LeaveOut(reason) => {
+                    if let Reason::Excluded(i) = reason
+                        && let Some(used) = used.get_mut(i)
+                    {
+                        *used = true;
+                    }
+                    // Directories alone are no loss.
+                    if node.kind != Kind::Dir || matches!(reason, Reason::Excluded(_)) {
+                        let left = self.left_out.entry(reason).or_default();
+                        if left.files == 0 || path < left.first.as_slice() {
+                            left.first = path.to_vec();
+                        }
+                        left.files += 1;
+                        left.bytes = left.bytes.saturating_add(node.size);
+                    }
+                    continue;
+                }
+            }
+            if node.mtime.sec >= input.newest {
+                node.mtime = Mtime { sec: input.newest, nsec: 0 };
+            }
+            self.items.push(Item { node, content, nlink: 1, link_to: None });
+        }
+        self.unused_patterns = (0..used.len()).filter(|i| used.get(*i) == Some(&false)).collect();
+        Ok(())
+    }
+
+    /// Sorts; where `/var` and the tree's own defaults have the same path, `/var`'s stays.
+    fn order(&mut self) -> Result<(), PlanError> {
+        let names = &self.tree.names;
+        let path = |item: &Item| names.get(item.node.path);
+        // Content tells a moved file from one that was there before; directories do not differ in what matters.
+        let moved = |item: &Item| matches!(item.content, Content::Tree(source) if source != item.node.path);
+        self.items.sort_by(|a, b| path(a).cmp(path(b)).then_with(|| moved(b).cmp(&moved(a))));
+        self.items.dedup_by(|later, first| path(later) == path(first));
+        match self.items.iter().find(|item| path(item).len() + 1 > MAX_PATH) {
+            Some(item) => Err(PlanError::PathTooLong { path: path(item).to_vec() }),
+            None => Ok(()),
+        }
+    }
+
+    /// What is below [`FACTORY_VAR`] in an ordered plan.
+    fn factory_entries(&self) -> impl Iterator<Item = factory::Default<'_>> {
+        let prefix = [FACTORY_VAR.as_bytes(), b"/"].concat();
+        let start = self.items.partition_point(|item| self.path(item) < prefix.as_slice());
+        self.items.get(start..).unwrap_or_default().iter().map_while(move |item| {
+            let path = self.path(item).strip_prefix(prefix.as_slice())?;
+            Some(factory::Default {
+                path,
+                kind: item.node.kind,
+                mode: item.node.mode,
+                uid: item.node.uid,
+                gid: item.node.gid,
+                target: item.node.target.map(|target| self.tree.names.get(target)),
+            })
+        })
+    }
+
+    /// Adds a file of ours, with its directories. It takes the place of a file in the tree.
+    fn generate(&mut self, path: &str, content: Vec<u8>, input: &Input) -> Result<(), PlanError> {
+        if let Some(i) = self.position(path.as_bytes()) {
+            let found = self.items.get(i).map_or(Kind::File, |item| item.node.kind);
+            if found != Kind::File {
+                return Err(PlanError::Taken { path: path.into(), found });
+            }
+            self.items.swap_remove(i);
+        }
+        if let Some((parent, _)) = path.rsplit_once('/') {
+            self.directories(parent, path, input)?;
+        }
+        let number = self.generated.len() as u32;
+        self.add(path, Kind::File, 0o644, content.len() as u64, Content::Generated(number), input)?;
+        self.generated.push(content);
+        Ok(())
+    }
+
+    /// Adds `directory` and those above it as far as they are missing.
+    fn directories(&mut self, directory: &str, child: &str, input: &Input) -> Result<(), PlanError> {
+        let ends = directory.match_indices('/').map(|(i, _)| i).chain([directory.len()]);
+        for end in ends {
+            let path = directory.get(..end).unwrap_or_default();
+            match self.position(path.as_bytes()).and_then(|i| self.items.get(i)) {
+                None => self.add(path, Kind::Dir, 0o755, 0, Content::None, input)?,
+                Some(item) if item.node.kind == Kind::Dir => {}
+                Some(item) => {
+                    let found = item.node.kind;
+                    return Err(PlanError::NotADirectory { path: path.into(), found, child: child.into() });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds an entry while the plan is not ordered.
+    fn position(&self, path: &[u8]) -> Option<usize> {
+        self.items.iter().position(|item| self.path(item) == path)
+    }
+
+    fn add(
+        &mut self,
+        path: &str,
+        kind: Kind,
+        mode: u16,
+        size: u64,
+        content: Content,
+        input: &Input,
+    ) -> Result<(), PlanError> {
+        let path = self.tree.names.add(path.as_bytes()).ok_or(TreeError::TooManyNames)?;
+        let mtime = Mtime { sec: input.newest, nsec: 0 };
+        let node = Node {
+            path,
+            kind,
+            mode,
+            uid: 0,
+            gid: 0,
+            rdev: 0,
+            size,
+            mtime,
+            xattrs: 0,
+            target: None,
+            inode: None,
+        };
+        self.items.push(Item { node, content, nlink: 1, link_to: None });
+        Ok(())
+    }
+
+    /// Everything has its directory.
+    fn check_parents(&self) -> Result<(), PlanError> {
+        for item in &self.items {
+            let path = self.path(item);
+            let parent = match path.iter().rposition(|b| *b == b'/') {
+                Some(slash) => path.get(..slash).unwrap_or_default(),
+                None => &[],
+            };
+            let found = self.find(parent).and_then(|i| self.items.get(i)).map(|item| item.node.kind);
+            match found {
+                Some(Kind::Dir) => {}
+                // What a directory of the tree is missing in cannot be reached; the root is always there.
+                other => {
+                    let found = other.unwrap_or(Kind::File);
+                    return Err(PlanError::NotADirectory {
+                        path: parent.to_vec(),
+                        found,
+                        child: path.to_vec(),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the first name of each inode its entry, and counts its names.
+    fn links(&mut self) {
+        let mut first: HashMap<u32, (u32, u32)> = HashMap::new();
+        for (i, item) in (0u32..).zip(&mut self.items) {
+            let Some(inode) = item.node.inode else { continue };
+            let (primary, count) = first.entry(inode).or_insert((i, 0));
+            *count += 1;
+            if *primary != i {
+                item.link_to = Some(*primary);
+                item.content = Content::None;
+            }
+        }
+        for item in &mut self.items {
+            if let Some((_, count)) = item.node.inode.and_then(|inode| first.get(&inode)) {
+                item.nlink = *count;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

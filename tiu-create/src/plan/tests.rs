@@ -1,0 +1,166 @@
+//! Plans of small trees that exist in memory only.
+
+use super::*;
+use crate::glob::Glob;
+
+#[derive(Default)]
+struct Build(Tree);
+
+impl Build {
+    fn add(mut self, path: &str, kind: Kind) -> Self {
+        let path = self.0.names.add(path.as_bytes()).expect("room");
+        let size = if kind == Kind::File { 10 } else { 0 };
+        self.0.nodes.push(Node {
+            path,
+            kind,
+            mode: 0o755,
+            uid: 0,
+            gid: 0,
+            rdev: 0,
+            size,
+            mtime: Mtime { sec: 100, nsec: 5 },
+            xattrs: 0,
+            target: None,
+            inode: None,
+        });
+        self
+    }
+
+    fn dirs(self, paths: &[&str]) -> Self {
+        paths.iter().fold(self, |build, path| build.add(path, Kind::Dir))
+    }
+
+    fn files(self, paths: &[&str]) -> Self {
+        paths.iter().fold(self, |build, path| build.add(path, Kind::File))
+    }
+
+    fn inode(mut self, number: u32) -> Self {
+        self.0.nodes.last_mut().expect("a node").inode = Some(number);
+        self
+    }
+
+    fn plan_with(self, exclude: &[&str]) -> Result<Plan, PlanError> {
+        let exclude = exclude.iter().map(|pattern| Glob::new(pattern).expect("a good pattern")).collect();
+        let rules = Rules { exclude, factory_var: true };
+        plan(self.0, &Input { rules: &rules, newest: 50, owners: Default::default(), policy: None })
+    }
+
+    fn plan(self) -> Plan {
+        self.plan_with(&[]).expect("a plan")
+    }
+}
+
+fn system() -> Build {
+    Build::default().dirs(&["", "var", "usr", "usr/lib"])
+}
+
+fn paths(plan: &Plan) -> Vec<String> {
+    plan.items.iter().map(|item| crate::shown(plan.path(item))).collect()
+}
+
+#[test]
+fn the_order_is_that_of_bytes_and_parents_come_first() {
+    let plan = system().files(&["usr/a-b"]).dirs(&["usr/a"]).files(&["usr/a/x", "usr/A"]).plan();
+    assert_eq!(
+        paths(&plan),
+        [
+            "",
+            "usr",
+            "usr/A",
+            "usr/a",
+            "usr/a-b",
+            "usr/a/x",
+            "usr/lib",
+            "usr/lib/sysimage",
+            "usr/lib/sysimage/tiu",
+            "var"
+        ]
+    );
+}
+
+#[test]
+fn var_becomes_defaults_with_a_tmpfiles_file() {
+    let plan = system().dirs(&["var/lib"]).files(&["var/lib/x"]).plan();
+    let found = paths(&plan);
+    for path in ["usr/share/factory/var/lib/x", "usr/share/factory", factory::TMPFILES_PATH, "var"] {
+        assert!(found.iter().any(|p| p == path), "{path} is missing in {found:?}");
+    }
+    assert!(!found.iter().any(|p| p.starts_with("var/")), "{found:?}");
+    let text = String::from_utf8(plan.generated.first().expect("one file").clone()).expect("text");
+    assert!(text.contains("C \"/var/lib/x\""), "{text}");
+    let moved = plan.items.iter().find(|item| plan.path(item).ends_with(b"/x")).expect("the file");
+    let Content::Tree(source) = moved.content else { panic!("{:?}", moved.content) };
+    assert_eq!(plan.tree.names.get(source), b"var/lib/x");
+    assert_eq!(plan.size, 10 + text.len() as u64);
+}
+
+#[test]
+fn defaults_that_the_tree_has_already_are_kept_and_var_wins() {
+    let plan = system()
+        .dirs(&["usr/share", "usr/share/factory", "usr/share/factory/var"])
+        .files(&["usr/share/factory/var/a", "usr/share/factory/var/b", "var/a"])
+        .plan();
+    let a = plan.find(b"usr/share/factory/var/a").and_then(|i| plan.items.get(i)).expect("a");
+    assert!(matches!(a.content, Content::Tree(source) if plan.tree.names.get(source) == b"var/a"));
+    let text = String::from_utf8_lossy(plan.generated.first().expect("one file"));
+    assert!(text.contains("\"/var/a\"") && text.contains("\"/var/b\""), "{text}");
+}
+
+#[test]
+fn the_first_name_of_an_inode_is_its_entry_even_when_it_was_moved() {
+    // var/a becomes usr/share/factory/var/a, which comes after usr/b.
+    let plan = system().files(&["var/a"]).inode(0).files(&["usr/b"]).inode(0).plan();
+    let b = plan.find(b"usr/b").expect("usr/b");
+    let a = plan.find(b"usr/share/factory/var/a").expect("a");
+    let (a, b_item) = (&plan.items[a], &plan.items[b]);
+    assert_eq!((b_item.link_to, b_item.nlink), (None, 2));
+    assert_eq!((a.link_to, a.nlink, a.content), (Some(b as u32), 2, Content::None));
+}
+
+#[test]
+fn a_name_that_is_left_out_does_not_count() {
+    let plan = system().files(&["usr/a"]).inode(3).files(&["home/a"]).inode(3).plan();
+    let a = plan.find(b"usr/a").and_then(|i| plan.items.get(i)).expect("a");
+    assert_eq!((a.link_to, a.nlink), (None, 1));
+    assert_eq!(plan.left_out.get(&Reason::Host(0)).map(|left| left.files), Some(1));
+}
+
+#[test]
+fn times_after_the_newest_are_clamped() {
+    let plan = system().plan();
+    assert!(plan.items.iter().all(|item| item.node.mtime == Mtime { sec: 50, nsec: 0 }));
+}
+
+#[test]
+fn excluded_directories_go_with_what_is_in_them() {
+    let build = system().dirs(&["usr/doc"]).files(&["usr/doc/a"]);
+    let plan = build.plan_with(&["/usr/doc", "/nothing"]).expect("a plan");
+    assert!(!paths(&plan).iter().any(|path| path.starts_with("usr/doc")));
+    assert_eq!(plan.unused_patterns, [1]);
+}
+
+#[test]
+fn a_file_where_a_directory_must_be() {
+    let build = Build::default().dirs(&["", "usr"]).files(&["usr/lib"]);
+    match build.plan_with(&[]) {
+        Err(PlanError::NotADirectory { path, found: Kind::File, .. }) => assert_eq!(path, b"usr/lib"),
+        other => panic!("{:?}", other.map(|plan| paths(&plan))),
+    }
+}
+
+#[test]
+fn a_directory_where_our_file_must_be() {
+    let build = system().files(&["var/x"]).dirs(&["usr/lib/tmpfiles.d", factory::TMPFILES_PATH]);
+    assert!(matches!(build.plan_with(&[]), Err(PlanError::Taken { found: Kind::Dir, .. })));
+}
+
+#[test]
+fn a_path_that_becomes_too_long() {
+    let long = format!("var{}", format!("/{}", "x".repeat(200)).repeat(20));
+    let path = format!("usr/share/factory/{long}/{}", "y".repeat(60));
+    assert!(path.len() < MAX_PATH, "the test is about what is appended");
+    let long = format!("{long}/{}", "y".repeat(80));
+    assert!(long.len() < MAX_PATH);
+    let result = system().files(&[&long]).plan_with(&[]);
+    assert!(matches!(result, Err(PlanError::PathTooLong { .. })), "{:?}", result.map(|plan| paths(&plan)));
+}

@@ -1,0 +1,387 @@
+//! The build recipe: the few things about an image that nobody can read from its tree. YAML, every key known.
+
+use crate::glob::{Glob, GlobError};
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::{Path, PathBuf};
+use tiu_bundle::Hint;
+
+/// A recipe. What is not given is taken from the tree.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Recipe {
+    /// The kind of host the image is for; a host takes only images with its own value.
+    pub compatible: String,
+    /// Version; default: `IMAGE_VERSION`, else `VERSION_ID` of the tree's os-release.
+    pub version: Option<String>,
+    /// One line for people.
+    pub description: Option<String>,
+    /// Build identifier; default: `BUILD_ID` of the tree's os-release.
+    pub build: Option<String>,
+    /// Architecture as `uname -m` says it; default: that of the tree's shell or init.
+    pub arch: Option<String>,
+    /// Operating system; default: `ID` of the tree's os-release.
+    pub os_id: Option<String>,
+    /// Kernel version; default: the only directory under `/usr/lib/modules`.
+    pub kernel: Option<String>,
+    /// Hosts with an older version must not apply the image.
+    pub min_version: Option<String>,
+    /// Patterns of what to leave out, see [`Glob`].
+    #[serde(default)]
+    pub exclude: Vec<String>,
+    /// How the image is compressed.
+    #[serde(default)]
+    pub compression: Compression,
+    /// Whether the image's `/var` becomes defaults under `/usr/share/factory/var`; otherwise it is left out.
+    #[serde(default = "yes")]
+    pub factory_var: bool,
+    /// What the client does with `/etc`, beside its own defaults.
+    #[serde(default)]
+    pub etc: EtcPolicy,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// How the image is compressed.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Compression {
+    /// Algorithm.
+    #[serde(default)]
+    pub compressor: Compressor,
+    /// Level; default: the compressor's own (15 for zstd).
+    pub level: Option<u32>,
+    /// Bytes that are compressed together: a power of two from 4096 (4 KiB) to 1048576 (1 MiB).
+    #[serde(default)]
+    pub block_size: BlockSize,
+}
+
+/// Algorithms that both the kernel and the client read.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Compressor {
+    /// Levels 1 to 22, 15 by default.
+    #[default]
+    Zstd,
+    /// Levels 0 to 9, 6 by default.
+    Xz,
+    /// Levels 1 to 9, 9 by default.
+    Gzip,
+    /// No levels.
+    Lz4,
+}
+
+impl Compressor {
+    /// As tar2sqfs calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Compressor::Zstd => "zstd",
+            Compressor::Xz => "xz",
+            Compressor::Gzip => "gzip",
+            Compressor::Lz4 => "lz4",
+        }
+    }
+
+    /// Levels that it has.
+    fn levels(self) -> Option<std::ops::RangeInclusive<u32>> {
+        match self {
+            Compressor::Zstd => Some(1..=22),
+            Compressor::Xz => Some(0..=9),
+            Compressor::Gzip => Some(1..=9),
+            Compressor::Lz4 => None,
+        }
+    }
+}
+
+/// Bytes that are compressed together.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(transparent)]
+pub struct BlockSize(pub u32);
+
+impl Default for BlockSize {
+    fn default() -> Self {
+        BlockSize(128 * 1024)
+    }
+}
+
+/// Paths in `/etc` (absolute) that the client always takes from one side.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct EtcPolicy {
+    /// Always as the image has it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub always_image: Vec<String>,
+    /// Always as the host has it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub always_host: Vec<String>,
+}
+
+/// A recipe that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecipeError {
+    /// Could not be read.
+    #[error("the recipe {}: {source}", path.display())]
+    Read {
+        /// File.
+        path: PathBuf,
+        /// Cause.
+        source: io::Error,
+    },
+    /// No YAML, a key that is unknown or missing, a value of another type.
+    #[error("the recipe {}: {reason}", path.display())]
+    Yaml {
+        /// File.
+        path: PathBuf,
+        /// The parser's message, with line and column.
+        reason: String,
+    },
+    /// A pattern that cannot be used.
+    #[error("the recipe {}: exclude: {source}", path.display())]
+    Pattern {
+        /// File.
+        path: PathBuf,
+        /// Why.
+        source: GlobError,
+    },
+    /// A level that the compressor does not have.
+    #[error("the recipe {}: compression: level is {found}, expected {expected} for {compressor}", path.display())]
+    Level {
+        /// File.
+        path: PathBuf,
+        /// As given.
+        found: u32,
+        /// What there is.
+        expected: String,
+        /// Compressor.
+        compressor: &'static str,
+    },
+    /// Not a block size of squashfs.
+    #[error("the recipe {}: compression: block-size is {found}, expected a power of two from 4096 to 1048576", path.display())]
+    BlockSize {
+        /// File.
+        path: PathBuf,
+        /// As given.
+        found: u32,
+    },
+    /// A path of the policy that is not in `/etc`.
+    #[error("the recipe {}: etc: found {found:?}, expected a path that starts with /etc/", path.display())]
+    NotInEtc {
+        /// File.
+        path: PathBuf,
+        /// As given.
+        found: String,
+    },
+}
+
+impl Hint for RecipeError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            RecipeError::Pattern { source, .. } => return source.hint(),
+            RecipeError::Read { .. } => "give the recipe with --recipe; examples/bundle.yaml shows every key",
+            RecipeError::Yaml { reason, .. } if reason.contains("missing field `compatible`") => {
+                "add `compatible: NAME`: hosts that call themselves NAME will take the image"
+            }
+            RecipeError::Yaml { reason, .. } if reason.contains("expected a string") => {
+                "put the value between quotes: YAML reads a bare 12 or 1.0 as a number"
+            }
+            RecipeError::Yaml { .. } => "examples/bundle.yaml shows every key",
+            RecipeError::Level { .. } => "leave `level` away for the compressor's own default",
+            RecipeError::BlockSize { .. } => "131072 (128 KiB) is the default",
+            RecipeError::NotInEtc { .. } => {
+                "these lists are about the merge of /etc; everything else is always the image's"
+            }
+        };
+        Some(hint.into())
+    }
+}
+
+impl Recipe {
+    /// Reads the file at `path`.
+    pub fn read(path: &Path) -> Result<Self, RecipeError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| RecipeError::Read { path: path.to_owned(), source })?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads `text`, which came from `path`.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, RecipeError> {
+        let path = || path.to_owned();
+        // An empty document has no mapping, and so no missing key to tell of.
+        let text = if text.trim().is_empty() { "{}" } else { text };
+        let recipe: Recipe = serde_yaml::from_str(text)
+            .map_err(|e| RecipeError::Yaml { path: path(), reason: e.to_string() })?;
+        recipe.globs().map_err(|source| RecipeError::Pattern { path: path(), source })?;
+        let Compression { compressor, level, block_size: BlockSize(size) } = recipe.compression;
+        match (level, compressor.levels()) {
+            (None, _) => {}
+            (Some(level), Some(levels)) if levels.contains(&level) => {}
+            (Some(found), levels) => {
+                let expected = levels.map_or("none".to_owned(), |l| format!("{} to {}", l.start(), l.end()));
+                return Err(RecipeError::Level {
+                    path: path(),
+                    found,
+                    expected,
+                    compressor: compressor.name(),
+                });
+            }
+        }
+        if !size.is_power_of_two() || !(4096..=1 << 20).contains(&size) {
+            return Err(RecipeError::BlockSize { path: path(), found: size });
+        }
+        let mut listed = recipe.etc.always_image.iter().chain(&recipe.etc.always_host);
+        match listed.find(|entry| !entry.starts_with("/etc/")) {
+            Some(found) => Err(RecipeError::NotInEtc { path: path(), found: found.clone() }),
+            None => Ok(recipe),
+        }
+    }
+
+    /// The patterns of `exclude`.
+    pub fn globs(&self) -> Result<Vec<Glob>, GlobError> {
+        self.exclude.iter().map(|pattern| Glob::new(pattern)).collect()
+    }
+
+    /// The text for the client that the image carries, when the recipe says something to it.
+    pub fn policy(&self) -> Option<String> {
+        #[derive(Serialize)]
+        struct Policy<'a> {
+            version: u32,
+            etc: &'a EtcPolicy,
+        }
+        if self.etc == EtcPolicy::default() {
+            return None;
+        }
+        let head =
+            "# The image's own policy, from its build recipe. Hosts add theirs in /etc/tiu/tiu.yaml.\n";
+        let text = serde_yaml::to_string(&Policy { version: 1, etc: &self.etc }).ok()?;
+        Some([head, &text].concat())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Recipe, RecipeError> {
+        Recipe::parse(text, Path::new("bundle.yaml"))
+    }
+
+    fn refused(text: &str, needles: &[&str], hint: &str) {
+        let error = parse(text).expect_err("a bad recipe");
+        for needle in needles {
+            assert!(error.to_string().contains(needle), "{error:?} does not say {needle:?}");
+        }
+        let found = error.hint().expect("a hint");
+        assert!(found.contains(hint), "the hint {found:?} does not say {hint:?}");
+    }
+
+    #[test]
+    fn the_least_recipe() {
+        let recipe = parse("compatible: example").expect("a good recipe");
+        assert_eq!(recipe.compression.compressor, Compressor::Zstd);
+        assert_eq!(recipe.compression.block_size.0, 131_072);
+        assert!(recipe.factory_var);
+        assert_eq!(recipe.policy(), None);
+    }
+
+    #[test]
+    fn the_example_has_every_key() {
+        let text = include_str!("../../examples/bundle.yaml");
+        let recipe = parse(text).expect("the example is a good recipe");
+        assert!(recipe.policy().is_some());
+        let keys = [
+            "compatible",
+            "version",
+            "description",
+            "build",
+            "arch",
+            "os-id",
+            "kernel",
+            "min-version",
+            "exclude",
+            "compression",
+            "compressor",
+            "level",
+            "block-size",
+            "factory-var",
+            "etc",
+            "always-image",
+            "always-host",
+        ];
+        for key in keys {
+            assert!(text.contains(&format!("{key}:")), "{key} is not in the example");
+        }
+    }
+
+    #[test]
+    fn the_policy_is_yaml_again() {
+        let recipe =
+            parse("compatible: x\netc:\n  always-image: [/etc/os-release]\n").expect("a good recipe");
+        let policy: serde_yaml::Value =
+            serde_yaml::from_str(&recipe.policy().expect("a policy")).expect("YAML");
+        assert_eq!(policy["version"], 1);
+        assert_eq!(policy["etc"]["always-image"][0], "/etc/os-release");
+        assert!(policy["etc"].get("always-host").is_none());
+    }
+
+    #[test]
+    fn missing_compatible() {
+        refused("description: x", &["bundle.yaml", "missing field `compatible`"], "add `compatible: NAME`");
+        refused("", &["missing field `compatible`"], "add `compatible: NAME`");
+    }
+
+    #[test]
+    fn unknown_key() {
+        refused(
+            "compatible: x\ncolour: red\n",
+            &["unknown field `colour`", "line 2"],
+            "examples/bundle.yaml",
+        );
+        refused(
+            "compatible: x\ncompression: {speed: 3}\n",
+            &["unknown field `speed`"],
+            "examples/bundle.yaml",
+        );
+        refused(
+            "compatible: x\ncompression: {compressor: lzo}\n",
+            &["unknown variant `lzo`"],
+            "examples/bundle.yaml",
+        );
+    }
+
+    #[test]
+    fn the_same_key_twice() {
+        refused("compatible: x\ncompatible: y\n", &["duplicate", "compatible"], "examples");
+    }
+
+    #[test]
+    fn broken_yaml() {
+        refused("compatible: [x\n", &["line"], "examples/bundle.yaml");
+        refused("- a\n", &["invalid type: sequence"], "examples/bundle.yaml");
+    }
+
+    #[test]
+    fn a_number_for_a_version() {
+        refused(
+            "compatible: x\nversion: 12\n",
+            &["version", "expected a string", "line 2"],
+            "between quotes",
+        );
+    }
+
+    #[test]
+    fn bad_values() {
+        refused("compatible: x\nexclude: [usr/doc]", &["usr/doc"], "/usr/doc");
+        refused("compatible: x\ncompression: {level: 23}", &["23", "1 to 22", "zstd"], "default");
+        refused("compatible: x\ncompression: {compressor: lz4, level: 1}", &["none", "lz4"], "default");
+        for size in ["5000", "2048", "2097152", "0"] {
+            refused(
+                &format!("compatible: x\ncompression: {{block-size: {size}}}"),
+                &[size, "power of two"],
+                "131072",
+            );
+        }
+        refused("compatible: x\netc: {always-host: [/usr/x]}", &["/usr/x", "/etc/"], "/etc");
+    }
+}

@@ -1,0 +1,130 @@
+//! Why a bundle was not signed.
+
+use crate::external::ExternalError;
+use std::io;
+use std::path::PathBuf;
+use tiu_bundle::Hint;
+use tiu_bundle::bundle::BundleError;
+use tiu_bundle::signature::SignatureError;
+
+/// Why a bundle was not signed. The bundle is unchanged then.
+#[derive(Debug, thiserror::Error)]
+pub enum SignError {
+    /// A file could not be read.
+    #[error("{}: {source}", path.display())]
+    Read {
+        /// File.
+        path: PathBuf,
+        /// Cause.
+        source: io::Error,
+    },
+    /// A file could not be written.
+    #[error("writing {}: {source}", path.display())]
+    Write {
+        /// File.
+        path: PathBuf,
+        /// Cause.
+        source: io::Error,
+    },
+    /// The bundle is not one that may be signed.
+    #[error("{}: {source}", path.display())]
+    Bundle {
+        /// File.
+        path: PathBuf,
+        /// Why.
+        source: BundleError,
+    },
+    /// A certificate file that holds none, or something else.
+    #[error("{}: found {found} certificates in PEM, expected {expected}", path.display())]
+    Certificates {
+        /// File.
+        path: PathBuf,
+        /// How many.
+        found: usize,
+        /// How many there should be.
+        expected: &'static str,
+    },
+    /// A key file that cannot be used.
+    #[error("{}: the private key cannot be read: {reason}", path.display())]
+    Key {
+        /// File.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The key is encrypted and the passphrase is wrong.
+    #[error("{}: the passphrase does not decrypt the private key", path.display())]
+    Passphrase {
+        /// File.
+        path: PathBuf,
+    },
+    /// A passphrase is needed and there is no terminal to ask at.
+    #[error("the {what} cannot be asked for: {source}")]
+    NoTerminal {
+        /// Passphrase or PIN.
+        what: &'static str,
+        /// Cause.
+        source: io::Error,
+    },
+    /// Signing failed.
+    #[error(transparent)]
+    Signature(SignatureError),
+    /// The token, or OpenSSL's engine for it, failed.
+    #[error("signing with the token failed: {0}")]
+    Token(#[source] ExternalError),
+    /// The key is not the certificate's.
+    #[error("the token's key does not belong to the certificate: {0}")]
+    TokenKey(SignatureError),
+    /// A CMS that clients would refuse.
+    #[error("the CMS cannot be put in: {0}")]
+    Cms(SignatureError),
+    /// A CMS over something else.
+    #[error("the CMS signs another manifest: line {line} is {found:?}, in the bundle it is {expected:?}")]
+    OtherContent {
+        /// From 1.
+        line: usize,
+        /// In the CMS.
+        found: String,
+        /// In the bundle.
+        expected: String,
+    },
+    /// A CMS over text whose line ends were changed.
+    #[error("the CMS signs the manifest with other line ends (CR LF)")]
+    LineEnds,
+    /// Cancelled.
+    #[error("cancelled; nothing was written")]
+    Cancelled,
+}
+
+impl Hint for SignError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            SignError::Bundle { source, .. } => return source.hint(),
+            SignError::Signature(error) => return error.hint(),
+            SignError::Token(ExternalError::Missing { package, .. }) => {
+                return Some(format!("install the package {package}"));
+            }
+            SignError::Token(_) => {
+                "OpenSSL's pkcs11 engine must be installed (libengine-pkcs11-openssl), the token plugged in, URI and PIN right; `p11tool --list-tokens` or `pkcs11-tool -L` shows tokens"
+            }
+            SignError::TokenKey(_) => "give the certificate of the key that the URI names",
+            SignError::Certificates { .. } => "give a file with `-----BEGIN CERTIFICATE-----`",
+            SignError::Key { .. } => "give the private key in PEM, or a `pkcs11:` URI",
+            SignError::Passphrase { .. } => "check the passphrase; in a file it is the first line",
+            SignError::NoTerminal { what, .. } if what.contains("PIN") => "give it in a file: --pin-file",
+            SignError::NoTerminal { .. } => "give it in a file: --passphrase-file",
+            SignError::Cms(_) => {
+                "make it with `openssl cms -sign -binary -nodetach -md sha256 -nosmimecap -outform DER -signer CERT -inkey KEY -in PAYLOAD -out CMS`"
+            }
+            SignError::OtherContent { .. } => {
+                "write this bundle's payload with --write-payload and sign that file"
+            }
+            SignError::LineEnds => "sign with `-binary`, so that OpenSSL leaves line ends alone",
+            SignError::Read { .. } | SignError::Write { .. } => {
+                "check that the path is right and that you may use it"
+            }
+            SignError::Cancelled => return None,
+        };
+        Some(hint.into())
+    }
+}

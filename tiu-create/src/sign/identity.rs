@@ -1,0 +1,123 @@
+//! Who signs: a certificate, its private key (a file, or a token behind PKCS#11), and the certificates between it and the CA.
+
+use super::{Secret, SignError, pkcs11};
+use openssl::pkey::{PKey, Private};
+use openssl::x509::X509;
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use tiu_bundle::signature;
+
+/// Where the private key is.
+#[derive(Clone, Debug)]
+pub enum KeySource {
+    /// A PEM file, perhaps encrypted.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Where its passphrase comes from, if it has one.
+        passphrase: Secret,
+    },
+    /// A token.
+    Pkcs11 {
+        /// `pkcs11:` URI (RFC 7512).
+        uri: String,
+        /// Where the PIN comes from.
+        pin: Secret,
+        /// PKCS#11 module to use instead of the system's configured ones.
+        module: Option<PathBuf>,
+    },
+}
+
+enum Key {
+    Local(PKey<Private>),
+    Token(pkcs11::Token),
+}
+
+/// A signer, ready to sign.
+pub struct Identity {
+    certificate: X509,
+    intermediates: Vec<X509>,
+    key: Key,
+}
+
+impl Identity {
+    /// Reads certificates and key. Further certificates in the signer's own file count as intermediates.
+    pub fn load(certificate: &Path, key: &KeySource, intermediates: &[PathBuf]) -> Result<Self, SignError> {
+        let mut own = certificates(certificate)?;
+        let signer = own.remove(0);
+        let mut between = own;
+        for path in intermediates {
+            between.append(&mut certificates(path)?);
+        }
+        let key = match key {
+            KeySource::File { path, passphrase } => Key::Local(private_key(path, passphrase)?),
+            KeySource::Pkcs11 { uri, pin, module } => {
+                Key::Token(pkcs11::Token::new(uri, pin, module.as_deref())?)
+            }
+        };
+        let identity = Identity { certificate: signer, intermediates: between, key };
+        identity.check()?;
+        Ok(identity)
+    }
+
+    /// Finds a key of another certificate now, rather than after the packing.
+    fn check(&self) -> Result<(), SignError> {
+        match &self.key {
+            Key::Local(_) => self.sign(b"check").map(drop),
+            // A token may want a touch or count its signatures.
+            Key::Token(_) => Ok(()),
+        }
+    }
+
+    /// A CMS over `payload`.
+    pub fn sign(&self, payload: &[u8]) -> Result<Vec<u8>, SignError> {
+        match &self.key {
+            Key::Local(key) => signature::sign(payload, &self.certificate, key, &self.intermediates)
+                .map_err(SignError::Signature),
+            Key::Token(token) => {
+                let cms = token.sign(payload, &self.certificate, &self.intermediates)?;
+                signature::verify_untrusted(&cms).map_err(SignError::TokenKey)?;
+                Ok(cms)
+            }
+        }
+    }
+}
+
+/// All certificates of a PEM file, at least one.
+fn certificates(path: &Path) -> Result<Vec<X509>, SignError> {
+    let pem = std::fs::read(path).map_err(|source| SignError::Read { path: path.to_owned(), source })?;
+    match X509::stack_from_pem(&pem) {
+        Ok(found) if !found.is_empty() => Ok(found),
+        _ => Err(SignError::Certificates { path: path.to_owned(), found: 0, expected: "at least one" }),
+    }
+}
+
+fn private_key(path: &Path, passphrase: &Secret) -> Result<PKey<Private>, SignError> {
+    let pem = std::fs::read(path).map_err(|source| SignError::Read { path: path.to_owned(), source })?;
+    // The callback is only called for encrypted keys; its own error must not get lost in OpenSSL's.
+    let failed = RefCell::new(None);
+    let mut asked = false;
+    let result = PKey::private_key_from_pem_callback(&pem, |buffer| {
+        asked = true;
+        match passphrase.get("Passphrase of the signing key") {
+            Ok(secret) => {
+                let length = secret.len().min(buffer.len());
+                buffer.iter_mut().zip(&secret).for_each(|(to, from)| *to = *from);
+                Ok(length)
+            }
+            Err(error) => {
+                failed.replace(Some(error));
+                Ok(0)
+            }
+        }
+    });
+    match (result, failed.into_inner()) {
+        (_, Some(error)) => Err(error),
+        (Ok(key), None) => Ok(key),
+        (Err(_), None) if asked => Err(SignError::Passphrase { path: path.to_owned() }),
+        (Err(e), None) => {
+            let reason = e.errors().last().and_then(|e| e.reason()).unwrap_or("not a private key in PEM");
+            Err(SignError::Key { path: path.to_owned(), reason: reason.to_owned() })
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Signatures: put on, replaced, or made elsewhere and put in.
+//!
+//! A bundle that is not signed yet holds its bare manifest where the signature goes, so everything that a signer needs is in
+//! the one file: `--write-payload` writes the manifest out, `--cms` takes a CMS over exactly that manifest in. Before a manifest is
+//! signed or written out for signing, the whole image is compared with its hash tree: nobody signs a damaged file.
+
+mod error;
+mod identity;
+mod passphrase;
+mod pkcs11;
+
+pub use error::SignError;
+pub use identity::{Identity, KeySource};
+pub use passphrase::Secret;
+
+use crate::files::{beside, publish};
+use rustix::fs::ioctl_ficlone;
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tiu_bundle::bundle::{self, Layout};
+use tiu_bundle::hash_tree::VerifiedImage;
+use tiu_bundle::manifest::Manifest;
+use tiu_bundle::progress::{Cancel, Progress};
+use tiu_bundle::read_at::FileSource;
+use tiu_bundle::signature::{self, Signer};
+
+/// A bundle whose signature is to be made or replaced; its image was compared with its hash tree.
+pub struct Unsigned {
+    path: PathBuf,
+    file: File,
+    manifest: Manifest,
+    payload: Vec<u8>,
+    signed: bool,
+    offset: u64,
+}
+
+impl Unsigned {
+    /// Opens the bundle at `path`, signed or not, and checks everything but who signed it.
+    pub fn open(path: &Path, progress: &dyn Progress, cancel: &Cancel) -> Result<Self, SignError> {
+        let fail = |source| SignError::Read { path: path.to_owned(), source };
+        let file = File::open(path).map_err(fail)?;
+        let source = Arc::new(FileSource::new(file.try_clone().map_err(fail)?).map_err(fail)?);
+        let bad = |source| SignError::Bundle { path: path.to_owned(), source };
+        let tail = bundle::read_cms(&*source).map_err(bad)?;
+        // A CMS in DER starts with 0x30, a manifest with its first group.
+        let signed = tail.first() != Some(&b'[');
+        let payload = match signed {
+            true => signature::verify_untrusted(&tail).map_err(|e| bad(e.into()))?.content,
+            false => tail.clone(),
+        };
+        let manifest = Manifest::parse(&payload).map_err(|e| bad(e.into()))?;
+        let size = tiu_bundle::read_at::ReadAt::size(&*source);
+        let layout = Layout::new(size, tail.len() as u64, manifest.verity_size).map_err(|e| bad(e.into()))?;
+        let image = VerifiedImage::new(source, layout.image_size, manifest.verity_salt, manifest.verity_hash);
+        image.verify_all(progress, cancel).map_err(|e| match cancel.is_cancelled() {
+            true => SignError::Cancelled,
+            false => bad(e.into()),
+        })?;
+        Ok(Unsigned { path: path.to_owned(), file, manifest, payload, signed, offset: layout.cms_offset() })
+    }
+
+    /// What is to be signed: the manifest's text.
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// The same, parsed.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Whether there is a signature already.
+    pub fn is_signed(&self) -> bool {
+        self.signed
+    }
+
+    /// Signs with `identity` and writes the bundle to `out` (in place when that is its own path).
+    pub fn sign(&self, identity: &Identity, out: &Path) -> Result<Signer, SignError> {
+        self.put_in(&identity.sign(&self.payload)?, out)
+    }
+
+    /// Takes in a CMS that was made elsewhere, when it holds this bundle's manifest and is one that clients accept.
+    pub fn put_in(&self, cms: &[u8], out: &Path) -> Result<Signer, SignError> {
+        let signed = signature::verify_untrusted(cms).map_err(SignError::Cms)?;
+        if signed.content != self.payload {
+            return Err(other_content(&signed.content, &self.payload));
+        }
+        self.write(cms, out).map_err(|source| SignError::Write { path: out.to_owned(), source })?;
+        Ok(signed.signer)
+    }
+
+    /// The bundle with another signature, complete or not at all.
+    fn write(&self, cms: &[u8], out: &Path) -> io::Result<()> {
+        let new = beside(out)?;
+        let mut file = new.as_file();
+        // Shares the image's blocks where the filesystem can, so that this takes no room and no time.
+        if ioctl_ficlone(file, &self.file).is_err() {
+            let mut old = &self.file;
+            old.seek(SeekFrom::Start(0))?;
+            io::copy(&mut old, &mut file)?;
+        }
+        file.set_permissions(self.file.metadata()?.permissions())?;
+        file.set_len(self.offset)?;
+        file.seek(SeekFrom::End(0))?;
+        bundle::append(file, cms).map_err(io::Error::other)?;
+        publish(new, out)
+    }
+
+    /// Path of the bundle.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Tells where two payloads differ, so that line ends changed by a mail program are told from another bundle's manifest.
+fn other_content(found: &[u8], expected: &[u8]) -> SignError {
+    let line_ends = |text: &[u8]| text.iter().copied().filter(|b| *b != b'\r').collect::<Vec<_>>();
+    if line_ends(found) == line_ends(expected) {
+        return SignError::LineEnds;
+    }
+    let lines = |text: &[u8]| String::from_utf8_lossy(text).lines().map(str::to_owned).collect::<Vec<_>>();
+    let (found, expected) = (lines(found), lines(expected));
+    let line = |lines: &[String], i: usize| lines.get(i).cloned().unwrap_or_else(|| "(nothing)".to_owned());
+    let at = (0..found.len().max(expected.len())).find(|i| found.get(*i) != expected.get(*i)).unwrap_or(0);
+    SignError::OtherContent { line: at + 1, found: line(&found, at), expected: line(&expected, at) }
+}

@@ -1,0 +1,74 @@
+//! Passphrases and PINs: from a file, or asked for at the terminal without showing them. Never from the command line or the
+//! environment, which others can see.
+
+use super::SignError;
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+
+/// Where a passphrase or PIN comes from.
+#[derive(Clone, Debug)]
+pub enum Secret {
+    /// The first line of this file.
+    File(PathBuf),
+    /// The person at the terminal.
+    Prompt,
+}
+
+impl Secret {
+    /// Gets it. `what` (passphrase, PIN) is said when asking.
+    pub fn get(&self, what: &'static str) -> Result<Vec<u8>, SignError> {
+        match self {
+            Secret::File(path) => {
+                let mut line = Vec::new();
+                File::open(path)
+                    .and_then(|file| BufReader::new(file).read_until(b'\n', &mut line))
+                    .map_err(|source| SignError::Read { path: path.clone(), source })?;
+                Ok(trimmed(line))
+            }
+            Secret::Prompt => ask(what).map_err(|source| SignError::NoTerminal { what, source }),
+        }
+    }
+}
+
+fn trimmed(mut line: Vec<u8>) -> Vec<u8> {
+    while matches!(line.last(), Some(b'\n' | b'\r')) {
+        line.pop();
+    }
+    line
+}
+
+fn ask(what: &str) -> std::io::Result<Vec<u8>> {
+    let mut terminal = File::options().read(true).write(true).open("/dev/tty")?;
+    write!(terminal, "{what}: ")?;
+    let quiet = Quiet::new(&terminal)?;
+    let mut line = Vec::new();
+    BufReader::new(&terminal).read_until(b'\n', &mut line)?;
+    drop(quiet);
+    writeln!(terminal)?;
+    Ok(trimmed(line))
+}
+
+/// Turns the terminal's echo off, and on again when it is dropped.
+struct Quiet<'a> {
+    terminal: &'a File,
+    before: Termios,
+}
+
+impl<'a> Quiet<'a> {
+    fn new(terminal: &'a File) -> std::io::Result<Self> {
+        let before = tcgetattr(terminal)?;
+        let mut silent = before.clone();
+        silent.local_modes -= LocalModes::ECHO;
+        tcsetattr(terminal, OptionalActions::Flush, &silent)?;
+        Ok(Quiet { terminal, before })
+    }
+}
+
+impl Drop for Quiet<'_> {
+    fn drop(&mut self) {
+        // There is nobody to tell; the shell's `reset` helps.
+        let _ = tcsetattr(self.terminal, OptionalActions::Flush, &self.before);
+    }
+}

@@ -1,0 +1,206 @@
+//! Reading a tree's metadata: every name once, with its extended attributes.
+
+use super::{Node, Root, Tree, TreeError, Xattrs};
+use crate::rules::Rules;
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{
+    AtFlags, Dir, OFlags, Stat, fgetxattr, flistxattr, fstat, lgetxattr, llistxattr, readlinkat, statat,
+};
+use rustix::io::Errno;
+use std::collections::HashMap;
+use std::os::fd::AsRawFd;
+use tiu_bundle::index::{Kind, Mtime};
+use tiu_bundle::progress::{Cancel, Progress, Unit};
+
+/// Reads the metadata of everything that `rules` do not leave out unread.
+///
+/// Directories are opened one at a time by their path from the root's descriptor, never through a symbolic link. The order
+/// of the result depends on the filesystem.
+pub fn scan(root: &Root, rules: &Rules, progress: &dyn Progress, cancel: &Cancel) -> Result<Tree, TreeError> {
+    progress.begin("Reading the tree", 0, Unit::Items);
+    let result = Scan { root, tree: Tree::default(), inodes: HashMap::new() }.run(rules, progress, cancel);
+    progress.end();
+    result
+}
+
+struct Scan<'a> {
+    root: &'a Root,
+    tree: Tree,
+    /// Numbers of inodes that have several names.
+    inodes: HashMap<(u64, u64), u32>,
+}
+
+impl Scan<'_> {
+    fn run(mut self, rules: &Rules, progress: &dyn Progress, cancel: &Cancel) -> Result<Tree, TreeError> {
+        let stat = fstat(self.root.fd()).map_err(|e| io(b"", "reading the metadata", e))?;
+        let xattrs = self.xattrs_of_fd(b"", self.root.fd())?;
+        self.add(Vec::new(), &stat, xattrs, None)?;
+        let mut directories = vec![Vec::new()];
+        while let Some(path) = directories.pop() {
+            if cancel.is_cancelled() {
+                return Err(TreeError::Cancelled);
+            }
+            let fd = match self.root.open_exactly(&path, OFlags::DIRECTORY) {
+                Ok(fd) => fd,
+                Err(Errno::XDEV) => {
+                    self.tree.mounted.push(path);
+                    continue;
+                }
+                Err(e) => return Err(io(&path, "opening the directory", e)),
+            };
+            let before = self.tree.nodes.len();
+            self.directory(&path, &fd, rules, &mut directories)?;
+            progress.advance((self.tree.nodes.len() - before) as u64);
+        }
+        Ok(self.tree)
+    }
+
+    fn directory(
+        &mut self,
+        path: &[u8],
+        fd: &OwnedFd,
+        rules: &Rules,
+        directories: &mut Vec<Vec<u8>>,
+    ) -> Result<(), TreeError> {
+        let entries = Dir::read_from(fd).map_err(|e| io(path, "reading the directory", e))?;
+        for entry in entries {
+            let entry = entry.map_err(|e| io(path, "reading the directory", e))?;
+            let name = entry.file_name();
+            if matches!(name.to_bytes(), b"." | b"..") {
+                continue;
+            }
+            let child = match path {
+                [] => name.to_bytes().to_vec(),
+                path => [path, b"/", name.to_bytes()].concat(),
+            };
+            let stat = statat(fd, name, AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT)
+                .map_err(|e| io(&child, "reading the metadata", e))?;
+            let target = match kind(&child, &stat)? {
+                Kind::Symlink => {
+                    Some(readlinkat(fd, name, Vec::new()).map_err(|e| io(&child, "reading the link", e))?)
+                }
+                _ => None,
+            };
+            // The last component is not followed; the ones before are a descriptor of ours.
+            let magic = [format!("/proc/self/fd/{}/", fd.as_raw_fd()).as_bytes(), name.to_bytes()].concat();
+            let xattrs = self.xattrs_of_path(&child, &magic)?;
+            if kind(&child, &stat)? == Kind::Dir && rules.descends(&child) {
+                directories.push(child.clone());
+            }
+            self.add(child, &stat, xattrs, target.as_deref().map(|target| target.to_bytes()))?;
+        }
+        Ok(())
+    }
+
+    fn add(
+        &mut self,
+        path: Vec<u8>,
+        stat: &Stat,
+        xattrs: u32,
+        target: Option<&[u8]>,
+    ) -> Result<(), TreeError> {
+        let kind = kind(&path, stat)?;
+        let inode = match kind {
+            Kind::Dir => None,
+            _ if stat.st_nlink > 1 => {
+                let next = self.inodes.len() as u32;
+                Some(*self.inodes.entry((stat.st_dev, stat.st_ino)).or_insert(next))
+            }
+            _ => None,
+        };
+        let mut name = |bytes: &[u8]| self.tree.names.add(bytes).ok_or(TreeError::TooManyNames);
+        let path = name(&path)?;
+        let target = target.map(&mut name).transpose()?;
+        self.tree.nodes.push(Node {
+            path,
+            kind,
+            mode: (stat.st_mode & 0o7777) as u16,
+            uid: stat.st_uid,
+            gid: stat.st_gid,
+            rdev: match kind {
+                Kind::CharDev | Kind::BlockDev => stat.st_rdev,
+                _ => 0,
+            },
+            size: match kind {
+                Kind::File => u64::try_from(stat.st_size).unwrap_or(0),
+                _ => 0,
+            },
+            mtime: mtime(stat),
+            xattrs,
+            target,
+            inode,
+        });
+        Ok(())
+    }
+
+    fn xattrs_of_fd(&mut self, path: &[u8], fd: &OwnedFd) -> Result<u32, TreeError> {
+        self.xattrs(
+            path,
+            |buffer| flistxattr(fd.as_fd(), buffer),
+            |name, buffer| fgetxattr(fd.as_fd(), name, buffer),
+        )
+    }
+
+    fn xattrs_of_path(&mut self, path: &[u8], magic: &[u8]) -> Result<u32, TreeError> {
+        self.xattrs(path, |buffer| llistxattr(magic, buffer), |name, buffer| lgetxattr(magic, name, buffer))
+    }
+
+    fn xattrs(
+        &mut self,
+        path: &[u8],
+        list: impl Fn(&mut [u8]) -> Result<usize, Errno>,
+        get: impl Fn(&[u8], &mut [u8]) -> Result<usize, Errno>,
+    ) -> Result<u32, TreeError> {
+        let fail = |e| io(path, "reading the extended attributes", e);
+        let names = match sized(&list) {
+            // The filesystem has none.
+            Err(Errno::OPNOTSUPP) => return Ok(0),
+            other => other.map_err(fail)?,
+        };
+        let mut set: Xattrs = Vec::new();
+        for name in names.split(|b| *b == 0).filter(|name| !name.is_empty()) {
+            match sized(|buffer| get(name, buffer)) {
+                Ok(value) => set.push((name.to_vec(), value)),
+                // Listed, but not to be had: what a filesystem shows of itself (`system.nfs4_acl` and the like).
+                Err(Errno::NODATA | Errno::OPNOTSUPP) => {}
+                Err(e) => return Err(fail(e)),
+            }
+        }
+        set.sort();
+        Ok(self.tree.xattrs.add(set))
+    }
+}
+
+/// Calls `read` with a buffer that is large enough.
+fn sized(read: impl Fn(&mut [u8]) -> Result<usize, Errno>) -> Result<Vec<u8>, Errno> {
+    loop {
+        let size = read(&mut [])?;
+        if size == 0 {
+            return Ok(Vec::new());
+        }
+        let mut buffer = vec![0; size];
+        match read(&mut buffer) {
+            Ok(size) => {
+                buffer.truncate(size);
+                return Ok(buffer);
+            }
+            // It grew meanwhile.
+            Err(Errno::RANGE) => {}
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+fn kind(path: &[u8], stat: &Stat) -> Result<Kind, TreeError> {
+    Kind::from_mode(stat.st_mode)
+        .ok_or_else(|| TreeError::UnknownType { path: path.to_vec(), mode: stat.st_mode })
+}
+
+/// Modification time out of `stat`.
+pub(crate) fn mtime(stat: &Stat) -> Mtime {
+    Mtime { sec: stat.st_mtime as i64, nsec: u32::try_from(stat.st_mtime_nsec).unwrap_or(0) }
+}
+
+fn io(path: &[u8], what: &'static str, error: Errno) -> TreeError {
+    TreeError::Io { path: path.to_vec(), what, source: error.into() }
+}
