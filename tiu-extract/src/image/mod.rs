@@ -1,11 +1,20 @@
 //! The content of an image: two ways to open one, one trait.
+//!
+//! Metadata never comes from here: the index has it. What is read was checked against the hash tree, by the kernel or by us.
+
+mod codec;
+mod error;
+mod kernel;
+mod layout;
+mod user;
+
+pub use error::ImageError;
+pub use kernel::mount_at;
 
 use std::io::Read;
-use std::path::PathBuf;
 use std::sync::Arc;
-use tiu_bundle::Hint;
 use tiu_bundle::bundle::Bundle;
-use tiu_bundle::index::Index;
+use tiu_bundle::index::{INDEX_PATH, Index};
 
 /// Gives content. Metadata always comes from the index.
 pub trait Image: Send + Sync {
@@ -28,31 +37,22 @@ pub enum Verity {
     User,
 }
 
-/// Why an image could not be opened or read.
-#[derive(Debug, thiserror::Error)]
-pub enum ImageError {
-    /// Placeholder until images are read.
-    #[error("{}: {message}", path.display())]
-    Invalid {
-        /// File in the image.
-        path: PathBuf,
-        /// Why.
-        message: String,
-    },
-}
-
-impl Hint for ImageError {
-    fn hint(&self) -> Option<String> {
-        None
+/// Opens the image of `bundle`. `Auto` takes the kernel way only where it works from end to end.
+pub fn open(bundle: Arc<Bundle>, verity: Verity) -> Result<Box<dyn Image>, ImageError> {
+    match verity {
+        Verity::User => Ok(Box::new(user::UserImage::open(&bundle)?)),
+        Verity::Kernel => Ok(Box::new(kernel::KernelImage::open(&bundle)?)),
+        Verity::Auto if kernel::is_available() => Ok(Box::new(kernel::KernelImage::open(&bundle)?)),
+        Verity::Auto => Ok(Box::new(user::UserImage::open(&bundle)?)),
     }
 }
 
-/// Opens the image of `bundle`.
-pub fn open(_bundle: Arc<Bundle>, _verity: Verity) -> Result<Box<dyn Image>, ImageError> {
-    todo!()
-}
-
 /// Reads and checks the index of an opened image against the manifest.
-pub fn read_index(_bundle: &Bundle, _image: &dyn Image) -> Result<Index, ImageError> {
-    todo!()
+pub fn read_index(bundle: &Bundle, image: &dyn Image) -> Result<Index, ImageError> {
+    let reader = match image.open(INDEX_PATH.as_bytes()) {
+        Err(ImageError::NotFound { .. }) => return Err(ImageError::NoIndex),
+        other => other?,
+    };
+    let meta = &bundle.manifest.tiu;
+    Ok(Index::read_zst(reader, &meta.index_digest, meta.files)?)
 }
