@@ -19,9 +19,11 @@ impl Codec {
     /// The codec of an image's superblock.
     pub fn new(compressor: Compressor) -> Result<Self, ImageError> {
         match compressor {
-            Compressor::Uncompressed | Compressor::Gzip | Compressor::Xz | Compressor::Lz4 | Compressor::Zstd => {
-                Ok(Codec(compressor))
-            }
+            Compressor::Uncompressed
+            | Compressor::Gzip
+            | Compressor::Xz
+            | Compressor::Lz4
+            | Compressor::Zstd => Ok(Codec(compressor)),
             other => Err(ImageError::Compressor { found: format!("{other:?}").to_lowercase() }),
         }
     }
@@ -42,7 +44,11 @@ impl Codec {
         let mut buffer = Vec::with_capacity(out.len());
         DefaultCompressor.decompress(block, &mut buffer, self.0).map_err(io::Error::other)?;
         let Some(space) = out.get_mut(..buffer.len()) else {
-            return Err(io::Error::other(format!("a block of {} bytes, expected at most {}", buffer.len(), out.len())));
+            return Err(io::Error::other(format!(
+                "a block of {} bytes, expected at most {}",
+                buffer.len(),
+                out.len()
+            )));
         };
         space.copy_from_slice(&buffer);
         Ok(buffer.len())

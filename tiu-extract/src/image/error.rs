@@ -69,9 +69,15 @@ impl Hint for ImageError {
                 "the bundle was signed in this state: ask its maker to pack it again with tiu-create".into()
             }
             ImageError::Compressor { .. } => "pack the image with one of these compressors".into(),
-            ImageError::Read { .. } => "the bundle may be damaged or its medium gone; run `tiu-extract verify` on it".into(),
-            ImageError::NoKernelWay { .. } => "use --verity user (or auto), or load the modules loop, dm-mod and dm-verity as root".into(),
-            ImageError::Kernel { .. } => "look at the kernel's messages (dmesg); --verity user works without the kernel's help".into(),
+            ImageError::Read { .. } => {
+                "the bundle may be damaged or its medium gone; run `tiu-extract verify` on it".into()
+            }
+            ImageError::NoKernelWay { .. } => {
+                "use --verity user (or auto), or load the modules loop, dm-mod and dm-verity as root".into()
+            }
+            ImageError::Kernel { .. } => {
+                "look at the kernel's messages (dmesg); --verity user works without the kernel's help".into()
+            }
         })
     }
 }

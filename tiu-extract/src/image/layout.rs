@@ -84,7 +84,9 @@ impl Layout {
     fn collect(squashfs: &FilesystemReader, image_size: u64) -> Result<Self, ImageError> {
         let block_size = squashfs.block_size;
         if !block_size.is_power_of_two() || !(4096..=1 << 20).contains(&block_size) {
-            return Err(malformed(format!("blocks of {block_size} bytes, expected a power of two from 4096 to 1048576")));
+            return Err(malformed(format!(
+                "blocks of {block_size} bytes, expected a power of two from 4096 to 1048576"
+            )));
         }
         let codec = Codec::new(squashfs.compressor.unwrap_or_default().into())?;
         let fragments = squashfs.fragments.iter().flatten().map(|fragment| Fragment {
@@ -134,7 +136,10 @@ impl Layout {
                 let offset = file.block_offset();
                 let index = u32::try_from(fragment).unwrap_or(u32::MAX);
                 if self.fragments.get(fragment).is_none() {
-                    return Err(wrong(format!("its tail is in fragment {fragment} of {}", self.fragments.len())));
+                    return Err(wrong(format!(
+                        "its tail is in fragment {fragment} of {}",
+                        self.fragments.len()
+                    )));
                 }
                 if u64::from(offset) + tail_size > block_size {
                     return Err(wrong(format!("its tail of {tail_size} bytes is at {offset} of a fragment")));
@@ -142,7 +147,8 @@ impl Layout {
                 Some((index, offset))
             }
         };
-        let first_block = u32::try_from(self.blocks.len()).map_err(|_| malformed("more than 2^32 blocks".into()))?;
+        let first_block =
+            u32::try_from(self.blocks.len()).map_err(|_| malformed("more than 2^32 blocks".into()))?;
         let mut position = file.blocks_start();
         for size in sizes {
             let block = Block { stored: size.size(), compressed: !size.uncompressed() };
@@ -159,14 +165,26 @@ fn malformed(message: String) -> ImageError {
     ImageError::Squashfs { message }
 }
 
-fn check_block(what: &str, start: u64, block: Block, block_size: u32, image_size: u64) -> Result<(), ImageError> {
+fn check_block(
+    what: &str,
+    start: u64,
+    block: Block,
+    block_size: u32,
+    image_size: u64,
+) -> Result<(), ImageError> {
     let inside = start.checked_add(u64::from(block.stored)).is_some_and(|end| end <= image_size);
     if block.stored > block_size {
-        return Err(malformed(format!("{what} of {} stored bytes, expected at most {block_size}", block.stored)));
+        return Err(malformed(format!(
+            "{what} of {} stored bytes, expected at most {block_size}",
+            block.stored
+        )));
     }
     match inside || block.stored == 0 {
         true => Ok(()),
-        false => Err(malformed(format!("{what} of {} bytes at {start}, but the image has {image_size}", block.stored))),
+        false => Err(malformed(format!(
+            "{what} of {} bytes at {start}, but the image has {image_size}",
+            block.stored
+        ))),
     }
 }
 

@@ -224,7 +224,9 @@ impl Read for Reader<'_> {
             self.given = 0;
         }
         let length = (self.block.len() - self.given).min(buf.len());
-        if let (Some(out), Some(bytes)) = (buf.get_mut(..length), self.block.get(self.given..self.given + length)) {
+        if let (Some(out), Some(bytes)) =
+            (buf.get_mut(..length), self.block.get(self.given..self.given + length))
+        {
             out.copy_from_slice(bytes);
         }
         self.given += length;
