@@ -7,7 +7,8 @@
 #     --keep   keeps the host, attached, for exploring; tells how to remove it
 #
 # Installs missing packages (tests/lib/packages.*), needs a Rust toolchain. What takes long (root trees, bundles, builds) is kept in
-# TIU_CACHE (default: ${XDG_CACHE_HOME:-/var/cache}/tiu) and used again; everything else is removed at the end.
+# TIU_CACHE (default: ${XDG_CACHE_HOME:-/var/cache}/tiu) and used again; everything else is removed at the end. TIU_BIN, a folder with
+# the programs, is used instead of building them.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -83,8 +84,8 @@ setup_rust "$top" "$cache"
 say "$(cargo --version)"
 
 step "Build tiu, tiu-create and tiu-extract"
-cargo build --release --locked --quiet --manifest-path "$top/Cargo.toml" -p tiu -p tiu-create -p tiu-extract
-bin=$CARGO_TARGET_DIR/release
+bin=${TIU_BIN:-$CARGO_TARGET_DIR/release}
+[ -n "${TIU_BIN:-}" ] || cargo build --release --locked --quiet --manifest-path "$top/Cargo.toml" -p tiu -p tiu-create -p tiu-extract
 for program in tiu tiu-create tiu-extract; do
     say "$program $(human "$(stat -c %s "$bin/$program")")"
 done
@@ -153,7 +154,7 @@ release() { sed -n "s/^$1=//p" "$root/usr/lib/os-release" | tr -d '"'; }
 apply() {
     local version=$1 before after
     before=$(host_used "$root")
-    run tiu apply --root "$root" "$work/v$version.tiu"
+    run tiu apply --root "$root" --progress none "$work/v$version.tiu"
     after=$(host_used "$root")
     say "the host's disk: $(human "$before") -> $(human "$after") used"
     host_reboot "$disk" "$root"
