@@ -61,8 +61,8 @@ pub struct Ready {
 pub fn prepare(context: &Context, request: &Request) -> Result<Ready, ApplyError> {
     let Context { host, config, trust, progress, cancel } = *context;
     let lock = host.lock()?;
-    let bundle = Arc::new(open_bundle(&request.bundle, trust)?);
     host.check_updatable()?;
+    let bundle = Arc::new(open_bundle(&request.bundle, trust)?);
     let base = host.default_snapshot()?;
     if base.state() == State::InProgress {
         return Err(ApplyError::BaseUnfinished { number: base.number });
