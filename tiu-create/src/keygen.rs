@@ -108,7 +108,8 @@ fn signer(ca: &X509, ca_key: &PKey<Private>) -> Result<(X509, PKey<Private>), Er
     let mut builder = certificate(&name, ca.subject_name(), &key, SIGNER_DAYS)?;
     builder.append_extension(BasicConstraints::new().critical().build()?)?;
     builder.append_extension(KeyUsage::new().critical().digital_signature().build()?)?;
-    builder.append_extension(ExtendedKeyUsage::new().code_signing().build()?)?;
+    // The second is what RAUC and `openssl cms -verify` ask for when nobody tells them a purpose.
+    builder.append_extension(ExtendedKeyUsage::new().code_signing().email_protection().build()?)?;
     let id = SubjectKeyIdentifier::new().build(&builder.x509v3_context(Some(ca), None))?;
     builder.append_extension(id)?;
     let id = AuthorityKeyIdentifier::new().keyid(true).build(&builder.x509v3_context(Some(ca), None))?;

@@ -183,9 +183,6 @@ impl Hint for RecipeError {
             RecipeError::Yaml { reason, .. } if reason.contains("missing field `compatible`") => {
                 "add `compatible: NAME`: hosts that call themselves NAME will take the image"
             }
-            RecipeError::Yaml { reason, .. } if reason.contains("expected a string") => {
-                "put the value between quotes: YAML reads a bare 12 or 1.0 as a number"
-            }
             RecipeError::Yaml { .. } => "examples/bundle.yaml shows every key",
             RecipeError::Level { .. } => "leave `level` away for the compressor's own default",
             RecipeError::BlockSize { .. } => "131072 (128 KiB) is the default",
@@ -362,11 +359,15 @@ mod tests {
     }
 
     #[test]
-    fn a_number_for_a_version() {
+    fn a_version_is_text_as_it_is_written() {
+        for version in ["1.10", "12", "0x10", "1e3", "'1.10'"] {
+            let recipe = parse(&format!("compatible: x\nversion: {version}\n")).expect("a good recipe");
+            assert_eq!(recipe.version.as_deref(), Some(version.trim_matches('\'')));
+        }
         refused(
-            "compatible: x\nversion: 12\n",
+            "compatible: x\nversion: [1]\n",
             &["version", "expected a string", "line 2"],
-            "between quotes",
+            "examples/bundle.yaml",
         );
     }
 

@@ -18,7 +18,8 @@ use tiu_bundle::progress::{Cancel, Progress, Unit};
 /// of the result depends on the filesystem.
 pub fn scan(root: &Root, rules: &Rules, progress: &dyn Progress, cancel: &Cancel) -> Result<Tree, TreeError> {
     progress.begin("Reading the tree", 0, Unit::Items);
-    let result = Scan { root, tree: Tree::default(), inodes: HashMap::new() }.run(rules, progress, cancel);
+    let result = Scan { root, tree: Tree::default(), inodes: HashMap::new(), buffer: vec![0; 65536] }
+        .run(rules, progress, cancel);
     progress.end();
     result
 }
@@ -28,6 +29,8 @@ struct Scan<'a> {
     tree: Tree,
     /// Numbers of inodes that have several names.
     inodes: HashMap<(u64, u64), u32>,
+    /// Room for the longest list of names or value of an extended attribute (xattr(7)).
+    buffer: Vec<u8>,
 }
 
 impl Scan<'_> {
@@ -134,11 +137,8 @@ impl Scan<'_> {
     }
 
     fn xattrs_of_fd(&mut self, path: &[u8], fd: &OwnedFd) -> Result<u32, TreeError> {
-        self.xattrs(
-            path,
-            |buffer| flistxattr(fd.as_fd(), buffer),
-            |name, buffer| fgetxattr(fd.as_fd(), name, buffer),
-        )
+        let fd = fd.as_fd();
+        self.xattrs(path, |buffer| flistxattr(fd, buffer), |name, buffer| fgetxattr(fd, name, buffer))
     }
 
     fn xattrs_of_path(&mut self, path: &[u8], magic: &[u8]) -> Result<u32, TreeError> {
@@ -152,15 +152,18 @@ impl Scan<'_> {
         get: impl Fn(&[u8], &mut [u8]) -> Result<usize, Errno>,
     ) -> Result<u32, TreeError> {
         let fail = |e| io(path, "reading the extended attributes", e);
-        let names = match sized(&list) {
+        let names = match list(&mut self.buffer) {
+            Ok(0) => return Ok(0),
             // The filesystem has none.
             Err(Errno::OPNOTSUPP) => return Ok(0),
-            other => other.map_err(fail)?,
+            other => self.buffer.get(..other.map_err(fail)?).unwrap_or_default().to_vec(),
         };
         let mut set: Xattrs = Vec::new();
         for name in names.split(|b| *b == 0).filter(|name| !name.is_empty()) {
-            match sized(|buffer| get(name, buffer)) {
-                Ok(value) => set.push((name.to_vec(), value)),
+            match get(name, &mut self.buffer) {
+                Ok(length) => {
+                    set.push((name.to_vec(), self.buffer.get(..length).unwrap_or_default().to_vec()))
+                }
                 // Listed, but not to be had: what a filesystem shows of itself (`system.nfs4_acl` and the like).
                 Err(Errno::NODATA | Errno::OPNOTSUPP) => {}
                 Err(e) => return Err(fail(e)),
@@ -168,26 +171,6 @@ impl Scan<'_> {
         }
         set.sort();
         Ok(self.tree.xattrs.add(set))
-    }
-}
-
-/// Calls `read` with a buffer that is large enough.
-fn sized(read: impl Fn(&mut [u8]) -> Result<usize, Errno>) -> Result<Vec<u8>, Errno> {
-    loop {
-        let size = read(&mut [])?;
-        if size == 0 {
-            return Ok(Vec::new());
-        }
-        let mut buffer = vec![0; size];
-        match read(&mut buffer) {
-            Ok(size) => {
-                buffer.truncate(size);
-                return Ok(buffer);
-            }
-            // It grew meanwhile.
-            Err(Errno::RANGE) => {}
-            Err(e) => return Err(e),
-        }
     }
 }
 
