@@ -29,6 +29,7 @@ pub mod signature;
 pub mod trust;
 
 pub use hint::Hint;
+pub use names::rfc3339;
 
 /// Block size of images, hash trees and content digests, in bytes.
 pub const BLOCK_SIZE: usize = 4096;

@@ -55,7 +55,7 @@ pub(crate) fn asn1_rfc3339(time: &Asn1TimeRef) -> String {
 }
 
 /// RFC 3339 in UTC of seconds since 1970.
-pub(crate) fn rfc3339(unix: i64) -> String {
+pub fn rfc3339(unix: i64) -> String {
     let time = OffsetDateTime::from_unix_timestamp(unix).ok().and_then(|time| time.format(&Rfc3339).ok());
     time.unwrap_or_else(|| format!("@{unix}"))
 }

@@ -1,4 +1,4 @@
 //! The `tiu-extract` program.
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::from(2)
+    tiu_extract::command::main()
 }

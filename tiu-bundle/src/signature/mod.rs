@@ -22,7 +22,7 @@ use openssl::x509::{X509, X509Ref};
 pub const MAX_CMS_SIZE: u64 = 64 * 1024;
 
 /// Who signed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Signer {
     /// Subject of the signing certificate, RFC 4514 like (`CN=..., O=...`).
     pub subject: String,

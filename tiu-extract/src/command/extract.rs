@@ -1,0 +1,162 @@
+//! `tiu-extract extract`: a bundle's tree into a directory.
+
+use super::{CommandError, Failure, human, print, print_json};
+use crate::contents;
+use crate::engine::{self, Difference, EngineError, Job, ReadBack, Rules, Summary};
+use crate::image::{self, Verity};
+use crate::options::{TrustArguments, cancel_on_signals, open_bundle};
+use serde_json::json;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+use tiu_bundle::Hint;
+use tiu_bundle::bundle::Bundle;
+use tiu_bundle::console::{self, ProgressMode};
+
+/// Brings a directory to exactly the tree of a bundle
+///
+/// What is in DIR and is right stays as it is; equal content is shared (reflinked) from DIR and the seeds; the rest is written; what the image
+/// lacks is REMOVED from DIR, unless paths are given. Everything is verified, and what was written is read back.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  tiu-extract extract --keyring ca.cert.pem system-2.tiu /srv/tree
+  tiu-extract extract --keyring ca.cert.pem --no-owner system-2.tiu out usr/bin/tool
+  tiu-extract extract --keyring ca.cert.pem --dry-run system-2.tiu /srv/tree")]
+pub struct Arguments {
+    /// Bundle file
+    bundle: PathBuf,
+    /// Target directory; made if missing
+    directory: PathBuf,
+    /// Only these paths of the image, with what is below; nothing is removed then
+    path: Vec<PathBuf>,
+    #[command(flatten)]
+    trust: TrustArguments,
+    /// A tree whose content may be shared; may be given more than once
+    #[arg(long, value_name = "DIR")]
+    seed: Vec<PathBuf>,
+    /// Prints what would be done, does nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Leaves owners, set-id bits, devices' and security attributes aside; for extracting without root
+    #[arg(long)]
+    no_owner: bool,
+    /// How the image is verified while it is read
+    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
+    verity: Verity,
+    /// Number of threads; 0: one for each core
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    threads: usize,
+    /// Prints JSON
+    #[arg(long)]
+    json: bool,
+    /// How progress is shown, on standard error
+    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
+    progress: ProgressMode,
+}
+
+/// The tree did not become what the index says.
+#[derive(Debug, thiserror::Error)]
+#[error("{count} paths differ from the image after extracting, the first: /{}: {}: found {}, expected {}", first.path, first.what, first.found, first.expected)]
+struct DiffersError {
+    count: usize,
+    first: Difference,
+}
+
+impl Hint for DiffersError {
+    fn hint(&self) -> Option<String> {
+        Some("is something else writing to the directory? else its disk may be failing".into())
+    }
+}
+
+impl Arguments {
+    pub fn run(self) -> Result<(), Failure> {
+        let started = Instant::now();
+        let bundle = Arc::new(open_bundle(&self.bundle, &self.trust.trust()?)?);
+        if self.threads > 0 {
+            // Fails only where a pool was made before: then that one serves.
+            let _ = rayon::ThreadPoolBuilder::new().num_threads(self.threads).build_global();
+        }
+        let image = image::open(bundle.clone(), self.verity)?;
+        let mut index = image::read_index(&bundle, &*image)?;
+        if !self.path.is_empty() {
+            index = contents::select(&index, &self.path)?;
+        }
+        if !self.dry_run {
+            std::fs::create_dir_all(&self.directory).map_err(CommandError::path(&self.directory))?;
+        }
+        let target = std::fs::File::open(&self.directory).map_err(CommandError::path(&self.directory))?;
+        let rules = Rules { owner: !self.no_owner, ..Rules::default() };
+        let progress = console::progress(self.progress);
+        let cancel = cancel_on_signals().map_err(CommandError::Signals)?;
+        let job = Job {
+            index: &index,
+            image: &*image,
+            target: target.as_fd(),
+            seeds: &self.seed,
+            rules: &rules,
+            progress: &*progress,
+            cancel,
+        };
+        let failed = |e: EngineError| {
+            let cancelled = matches!(e, EngineError::Cancelled);
+            Failure::from(e).cancelled_if(cancelled)
+        };
+        let mut plan = engine::plan(&job).map_err(failed)?;
+        if !self.path.is_empty() {
+            plan.remove_nothing();
+        }
+        if self.dry_run {
+            let mut lines = Vec::new();
+            plan.describe(&index, &mut lines).map_err(CommandError::Output)?;
+            return match self.json {
+                true => Ok(print_json(&report(&bundle, &plan.summary(), None))?),
+                false => Ok(print(&String::from_utf8_lossy(&lines))?),
+            };
+        }
+        let summary = engine::execute(&job, &plan).map_err(failed)?;
+        let what = ReadBack::WrittenBy(&plan);
+        let mut differences =
+            engine::check(&index, target.as_fd(), &rules, what, &*progress, cancel).map_err(failed)?;
+        if !self.path.is_empty() {
+            differences.retain(|difference| difference.what != "extra");
+        }
+        bundle.check_unchanged()?;
+        if let Some(first) = differences.first().cloned() {
+            return Err(DiffersError { count: differences.len(), first }.into());
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        match self.json {
+            true => print_json(&report(&bundle, &summary, Some(seconds)))?,
+            false => print(&text(&bundle, &summary, seconds))?,
+        }
+        Ok(())
+    }
+}
+
+/// `version` 1: what was done (or would be, without `seconds`), counts and bytes.
+fn report(bundle: &Bundle, summary: &Summary, seconds: Option<f64>) -> serde_json::Value {
+    json!({
+        "version": 1,
+        "compatible": bundle.manifest.compatible,
+        "image-version": bundle.manifest.version,
+        "summary": summary,
+        "seconds": seconds,
+    })
+}
+
+fn text(bundle: &Bundle, done: &Summary, seconds: f64) -> String {
+    format!(
+        "{} version {}: {} entries were right, {} files shared, {} written ({} new, {} shared), {} other entries made, {} changed in metadata, {} removed; in {seconds:.1} s\n",
+        bundle.manifest.compatible,
+        bundle.manifest.version,
+        done.unchanged,
+        done.reflinked,
+        done.written,
+        human(done.bytes_written),
+        human(done.bytes_shared),
+        done.made,
+        done.metadata,
+        done.removed,
+    )
+}

@@ -1,0 +1,93 @@
+//! `tiu-extract info`: what a bundle is, who signed it, for whom.
+
+use super::{Failure, human, print, print_json, printable};
+use crate::options::{TrustArguments, open_bundle};
+use serde_json::json;
+use std::path::PathBuf;
+use tiu_bundle::bundle::Bundle;
+
+/// Shows what a bundle is, who signed it and for whom
+///
+/// Signature, certificates, manifest and sizes are checked; the image is not read (see `verify`).
+#[derive(clap::Args)]
+#[command(after_help = "Example:
+  tiu-extract info --keyring ca.cert.pem system-1.tiu")]
+pub struct Arguments {
+    /// Bundle file
+    bundle: PathBuf,
+    #[command(flatten)]
+    trust: TrustArguments,
+    /// Prints JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Arguments {
+    pub fn run(self) -> Result<(), Failure> {
+        let bundle = open_bundle(&self.bundle, &self.trust.trust()?)?;
+        match self.json {
+            true => print_json(&facts(&bundle))?,
+            false => print(&text(&bundle))?,
+        }
+        Ok(())
+    }
+}
+
+/// `version` 1 of the output; fields as in the manifest, sizes in bytes, times RFC 3339.
+fn facts(bundle: &Bundle) -> serde_json::Value {
+    let (manifest, layout) = (&bundle.manifest, &bundle.layout);
+    json!({
+        "version": 1,
+        "image": {
+            "compatible": manifest.compatible,
+            "version": manifest.version,
+            "description": manifest.description,
+            "build": manifest.build,
+            "arch": manifest.tiu.arch,
+            "os-id": manifest.tiu.os_id,
+            "kernel": manifest.tiu.kernel,
+            "created": manifest.tiu.created,
+            "min-version": manifest.tiu.min_version,
+            "files": manifest.tiu.files,
+            "size": manifest.tiu.size,
+            "index-digest": manifest.tiu.index_digest.to_string(),
+        },
+        "format": manifest.tiu.format,
+        "root-hash": manifest.verity_hash.to_string(),
+        "layout": {"image": layout.image_size, "hash-tree": layout.tree_size, "cms": layout.cms_size},
+        "signer": bundle.signer,
+    })
+}
+
+fn text(bundle: &Bundle) -> String {
+    let (manifest, signer, layout) = (&bundle.manifest, &bundle.signer, &bundle.layout);
+    let meta = &manifest.tiu;
+    let mut rows = vec![
+        ("Image", format!("{} version {}", manifest.compatible, manifest.version)),
+        ("Description", manifest.description.clone().unwrap_or_default()),
+        ("Build", manifest.build.clone().unwrap_or_default()),
+        ("System", format!("{} on {}", meta.os_id, meta.arch)),
+        ("Kernel", meta.kernel.clone().unwrap_or_default()),
+        ("Created", meta.created.clone()),
+        ("For hosts from", meta.min_version.clone().unwrap_or_default()),
+        ("Content", format!("{} in {} entries", human(meta.size), meta.files)),
+        (
+            "File",
+            format!(
+                "{} image, {} hash tree, {} B signature",
+                human(layout.image_size),
+                human(layout.tree_size),
+                layout.cms_size
+            ),
+        ),
+        ("Root hash", manifest.verity_hash.to_string()),
+        ("Signed by", signer.subject.clone()),
+        ("Issued by", signer.issuer.clone()),
+        ("Fingerprint", signer.fingerprint.clone()),
+        ("Valid until", signer.not_after.clone()),
+        ("Signed on", signer.signing_time.clone().unwrap_or_default()),
+        ("Chain", signer.chain.join("  <-  ")),
+    ];
+    rows.retain(|(_, value)| !value.is_empty());
+    rows.iter().map(|(name, value)| format!("{name:<16}{}\n", printable(value.as_bytes()))).collect()
+}

@@ -1,0 +1,135 @@
+//! `tiu-extract list`: what is in an image, from its index.
+
+use super::{Failure, print, print_json, printable};
+use crate::contents;
+use crate::image::{self, Verity};
+use crate::options::{TrustArguments, open_bundle};
+use serde_json::json;
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tiu_bundle::index::{Entry, Kind};
+
+/// Lists what is in a bundle, as `ls -lR` would
+///
+/// The JSON has `version` 1 and `entries`: path (as text; bytes that are not UTF-8 are replaced, and `path-hex` is there too), kind, mode
+/// (octal), nlink, uid, gid, rdev, size in bytes, mtime (seconds and nanoseconds since 1970), target, content digest, xattrs (values in hex).
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  tiu-extract list --keyring ca.cert.pem system-1.tiu usr/bin
+  tiu-extract list --keyring ca.cert.pem --json system-1.tiu | jq '.entries[] | select(.size > 1000000)'")]
+pub struct Arguments {
+    /// Bundle file
+    bundle: PathBuf,
+    /// Only these, with what is below
+    path: Vec<PathBuf>,
+    #[command(flatten)]
+    trust: TrustArguments,
+    /// Prints JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Arguments {
+    pub fn run(self) -> Result<(), Failure> {
+        let bundle = Arc::new(open_bundle(&self.bundle, &self.trust.trust()?)?);
+        let image = image::open(bundle.clone(), Verity::User)?;
+        let mut index = image::read_index(&bundle, &*image)?;
+        if !self.path.is_empty() {
+            index = contents::select(&index, &self.path)?;
+        }
+        match self.json {
+            true => print_json(
+                &json!({"version": 1, "entries": index.iter().map(|e| facts(&e)).collect::<Vec<_>>()}),
+            )?,
+            false => print(&index.iter().map(|entry| line(&entry)).collect::<String>())?,
+        }
+        Ok(())
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::File => "file",
+        Kind::Dir => "dir",
+        Kind::Symlink => "symlink",
+        Kind::CharDev => "chardev",
+        Kind::BlockDev => "blockdev",
+        Kind::Fifo => "fifo",
+        Kind::Socket => "socket",
+        Kind::HardLink => "hardlink",
+    }
+}
+
+fn facts(entry: &Entry) -> serde_json::Value {
+    let mut value = json!({
+        "path": String::from_utf8_lossy(&entry.path),
+        "kind": kind_name(entry.kind),
+        "mode": format!("{:04o}", entry.mode),
+        "nlink": entry.nlink,
+        "uid": entry.uid,
+        "gid": entry.gid,
+        "rdev": entry.rdev,
+        "size": entry.size,
+        "mtime": {"sec": entry.mtime.sec, "nsec": entry.mtime.nsec},
+        "target": entry.target.as_ref().map(|target| String::from_utf8_lossy(target)),
+        "digest": entry.digest.map(|digest| digest.to_string()),
+        "xattrs": entry.xattrs.iter()
+            .map(|(name, value)| (String::from_utf8_lossy(name).into_owned(), json!(hex(value))))
+            .collect::<serde_json::Map<_, _>>(),
+    });
+    if std::str::from_utf8(&entry.path).is_err()
+        && let Some(object) = value.as_object_mut()
+    {
+        object.insert("path-hex".into(), json!(hex(&entry.path)));
+    }
+    value
+}
+
+fn line(entry: &Entry) -> String {
+    let kind = match entry.kind {
+        Kind::File | Kind::HardLink => '-',
+        Kind::Dir => 'd',
+        Kind::Symlink => 'l',
+        Kind::CharDev => 'c',
+        Kind::BlockDev => 'b',
+        Kind::Fifo => 'p',
+        Kind::Socket => 's',
+    };
+    let mut text = String::new();
+    text.push(kind);
+    for (shift, special, letter) in [(6, 0o4000, 's'), (3, 0o2000, 's'), (0, 0o1000, 't')] {
+        let bits = entry.mode >> shift;
+        text.push(if bits & 4 != 0 { 'r' } else { '-' });
+        text.push(if bits & 2 != 0 { 'w' } else { '-' });
+        text.push(match (entry.mode & special != 0, bits & 1 != 0) {
+            (true, true) => letter,
+            (true, false) => letter.to_ascii_uppercase(),
+            (false, true) => 'x',
+            (false, false) => '-',
+        });
+    }
+    text.push(if entry.xattrs.is_empty() { ' ' } else { '+' });
+    let time = tiu_bundle::rfc3339(entry.mtime.sec);
+    // Writing to a String cannot fail.
+    let _ = write!(
+        text,
+        " {:>3} {:>5} {:>5} {:>10} {time} /{}",
+        entry.nlink,
+        entry.uid,
+        entry.gid,
+        entry.size,
+        printable(&entry.path)
+    );
+    match (entry.kind, &entry.target) {
+        (Kind::Symlink, Some(target)) => text += &format!(" -> {}", printable(target)),
+        (Kind::HardLink, Some(target)) => text += &format!(" = /{}", printable(target)),
+        _ => {}
+    }
+    text.push('\n');
+    text
+}

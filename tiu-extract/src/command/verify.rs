@@ -1,0 +1,76 @@
+//! `tiu-extract verify`: every byte of a bundle.
+
+use super::{CommandError, Failure, human, print, print_json};
+use crate::contents::{self, ContentsError};
+use crate::image::{self, Verity};
+use crate::options::{TrustArguments, cancel_on_signals, open_bundle};
+use serde_json::json;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+use tiu_bundle::console::{self, ProgressMode};
+use tiu_bundle::hash_tree::VerityError;
+
+/// Verifies every byte of a bundle: signature, hash tree, index, and each file's content
+#[derive(clap::Args)]
+#[command(after_help = "Example:
+  tiu-extract verify --keyring ca.cert.pem system-1.tiu")]
+pub struct Arguments {
+    /// Bundle file
+    bundle: PathBuf,
+    #[command(flatten)]
+    trust: TrustArguments,
+    /// Prints JSON
+    #[arg(long)]
+    json: bool,
+    /// How progress is shown, on standard error
+    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
+    progress: ProgressMode,
+}
+
+impl Arguments {
+    pub fn run(self) -> Result<(), Failure> {
+        let started = Instant::now();
+        let bundle = Arc::new(open_bundle(&self.bundle, &self.trust.trust()?)?);
+        let progress = console::progress(self.progress);
+        let cancel = cancel_on_signals().map_err(CommandError::Signals)?;
+        bundle.image().verify_all(&*progress, cancel).map_err(|e| {
+            let cancelled = matches!(e, VerityError::Cancelled);
+            Failure::from(e).cancelled_if(cancelled)
+        })?;
+        let image = image::open(bundle.clone(), Verity::User)?;
+        let index = image::read_index(&bundle, &*image)?;
+        contents::verify(&index, &*image, &*progress, cancel).map_err(|e| {
+            let cancelled = matches!(e, ContentsError::Cancelled);
+            Failure::from(e).cancelled_if(cancelled)
+        })?;
+        bundle.check_unchanged()?;
+        let seconds = started.elapsed().as_secs_f64();
+        let manifest = &bundle.manifest;
+        let content = index.content_size();
+        match self.json {
+            true => print_json(&json!({
+                "version": 1,
+                "verified": true,
+                "compatible": manifest.compatible,
+                "image-version": manifest.version,
+                "signer": bundle.signer,
+                "image-bytes": bundle.layout.image_size,
+                "entries": index.len(),
+                "content-bytes": content,
+                "seconds": seconds,
+            }))?,
+            false => print(&format!(
+                "{} version {}: verified, signed by {}\n{} of image and {} in {} entries, all as signed, in {seconds:.1} s ({}/s)\n",
+                manifest.compatible,
+                manifest.version,
+                bundle.signer.subject,
+                human(bundle.layout.image_size),
+                human(content),
+                index.len(),
+                human((content as f64 / seconds.max(0.001)) as u64),
+            ))?,
+        }
+        Ok(())
+    }
+}
