@@ -3,11 +3,10 @@
 //! Content is read through the page cache. That proves what the kernel has under each name; that a disk wrote it and gives it back is
 //! proved only where the pages are no longer in memory.
 
-use super::hash;
+use super::hash::{self, Through};
 use super::join::{Joined, Place, inode_of};
 use super::metadata;
 use super::plan::Shown;
-use super::plan::compare::to_hash;
 use super::rules::{Lookup, Wanted};
 use super::tree::{NONE, Owned, Tree};
 use super::{EngineError, Plan, Rules};
@@ -49,14 +48,22 @@ pub fn check(
     progress: &dyn Progress,
     cancel: &Cancel,
 ) -> Result<Vec<Difference>, EngineError> {
+    if let ReadBack::WrittenBy(plan) = what
+        && plan.is_empty()
+    {
+        // The plan is this comparison already, and nothing was touched since.
+        return Ok(Vec::new());
+    }
     let rules = &Lookup::new(rules);
-    let (mut tree, joined) = super::scan(index, target, rules, progress, cancel)?;
-    let mut files = to_hash(index, &tree, &joined);
+    let (mut tree, mut joined) = super::scan(index, target, rules, progress, cancel)?;
+    let mut files = std::mem::take(&mut joined.same_size);
+    let mut through = Through::Disk;
     if let ReadBack::WrittenBy(plan) = what {
+        through = Through::Cache;
         let written: HashSet<u32> = plan.steps.all_files().map(|file| file.entry).collect();
         files.retain(|file| written.contains(&tree.node(file.node).entry));
     }
-    hash::run("Checking", target, &mut tree, files, progress, cancel)?;
+    hash::run("Checking", through, target, &mut tree, files, progress, cancel)?;
     let mut checker = Checker { index, tree: &tree, joined: &joined, rules, found: Vec::new() };
     for (i, entry) in (0u32..).zip(index.iter()) {
         checker.entry(i, &entry);
@@ -82,7 +89,7 @@ impl Checker<'_> {
     }
 
     fn entry(&mut self, i: u32, entry: &Entry) {
-        let inode = inode_of(self.index, i);
+        let inode = inode_of(self.index, entry);
         let node = match self.joined.place(i) {
             Place::Outside | Place::Kept(_) => return,
             Place::Missing | Place::Mount => return self.add(&entry.path, "missing", "nothing", inode.kind),

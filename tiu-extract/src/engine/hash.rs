@@ -5,17 +5,31 @@ use super::error::EngineError;
 use super::pool;
 use super::tree::Tree;
 use crate::ioctl;
-use rustix::fs::{Advice, OFlags};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 use std::collections::HashMap;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use tiu_bundle::content_digest::{ContentHasher, Digest};
 use tiu_bundle::progress::{Cancel, Progress, Unit};
 
 /// Bytes that are read at once: small enough to stay in a core's cache until they are hashed.
 const READ: usize = 256 * 1024;
+/// Alignment of memory and offsets that reading past the page cache needs on any filesystem.
+const ALIGN: usize = 4096;
+/// Files below this size are read through the page cache in any case: the cost is in opening them.
+const DIRECT: u64 = 16 * 1024;
 /// Files of this size and more come first, so that none of them is left for the end, when the other cores have nothing to do.
 const BIG: u64 = 4 << 20;
+
+/// How content is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Through {
+    /// The page cache: what the kernel holds.
+    Cache,
+    /// Past the page cache where the filesystem can: what the disk holds. The files of a fresh snapshot are in no cache, and those that the
+    /// running system has there stay.
+    Disk,
+}
 
 /// A file to hash.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +43,7 @@ pub(crate) struct Wanted {
 /// Computes the digests of `files` of `tree` and keeps them there. `phase` is shown if there are any.
 pub(crate) fn run(
     phase: &str,
+    through: Through,
     root: BorrowedFd,
     tree: &mut Tree,
     mut files: Vec<Wanted>,
@@ -54,18 +69,17 @@ pub(crate) fn run(
     });
     let total = files.iter().map(|file| tree.node(file.node).value).fold(0, u64::saturating_add);
     progress.begin(phase, total, Unit::Bytes);
-    let result = compute(root, tree, files, progress, cancel);
+    let result = compute(through, root, tree, files, progress, cancel);
     progress.end();
     result?;
-    for (node, first) in others {
-        if let Some(digest) = tree.digest(first) {
-            tree.set_digest(node, digest);
-        }
-    }
+    let others: Vec<_> =
+        others.into_iter().filter_map(|(node, first)| Some((node, tree.digest(first)?))).collect();
+    tree.add_digests(others);
     Ok(())
 }
 
 fn compute(
+    through: Through,
     root: BorrowedFd,
     tree: &mut Tree,
     mut files: Vec<Wanted>,
@@ -78,55 +92,72 @@ fn compute(
     let jobs: Vec<&[Wanted]> =
         files.chunk_by(|a, b| size(a) < BIG && size(b) < BIG).flat_map(|run| run.chunks(64)).collect();
     let digests = pool::run(
+        pool::readers(),
         &jobs,
         cancel,
-        || (vec![0u8; READ], Vec::new()),
+        || (vec![0u8; READ + ALIGN], Vec::new()),
         |(buf, digests), files| {
             for file in *files {
                 let path = tree.path(file.node);
-                let digest = digest(root, &path, file.expected, buf, progress, cancel)?;
+                let direct = through == Through::Disk && size(file) >= DIRECT;
+                let fd = open(root, &path, direct)?;
+                let digest = digest(fd.as_fd(), &path, file.expected, buf, progress, cancel)?;
                 digests.push((file.node, digest));
             }
             Ok(())
         },
     )?;
-    for (node, digest) in digests.into_iter().flat_map(|(_, digests)| digests) {
-        tree.set_digest(node, digest);
-    }
+    tree.add_digests(digests.into_iter().flat_map(|(_, digests)| digests));
     Ok(())
 }
 
+fn open(root: BorrowedFd, path: &[u8], direct: bool) -> Result<OwnedFd, EngineError> {
+    // Non-blocking, in case a fifo has taken the file's place.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK;
+    let file = match direct {
+        true => match beneath::open_quietly(root, path, flags | OFlags::DIRECT) {
+            Err(Errno::INVAL | Errno::OPNOTSUPP) => beneath::open_quietly(root, path, flags),
+            other => other,
+        },
+        false => beneath::open_quietly(root, path, flags),
+    };
+    file.map_err(|e| EngineError::io("open", path, e))
+}
+
 fn digest(
-    root: BorrowedFd,
+    file: BorrowedFd,
     path: &[u8],
     expected: Option<Digest>,
     buf: &mut [u8],
     progress: &dyn Progress,
     cancel: &Cancel,
 ) -> Result<Digest, EngineError> {
-    // Non-blocking, in case a fifo has taken the file's place.
-    let file = beneath::open_quietly(root, path, OFlags::RDONLY | OFlags::NONBLOCK)
-        .map_err(|e| EngineError::io("open", path, e))?;
     if let Some(expected) = expected
-        && let Ok(Some(measured)) = ioctl::measure_verity(file.as_fd())
+        && let Ok(Some(measured)) = ioctl::measure_verity(file)
         && measured == expected
     {
-        progress.advance(rustix::fs::fstat(&file).map_or(0, |stat| stat.st_size as u64));
+        progress.advance(rustix::fs::fstat(file).map_or(0, |stat| stat.st_size as u64));
         return Ok(measured);
     }
-    let _ = rustix::fs::fadvise(&file, 0, None, Advice::Sequential);
+    let start = buf.as_ptr().align_offset(ALIGN);
+    let buf = buf.get_mut(start..).and_then(|buf| buf.get_mut(..READ)).unwrap_or_default();
     let mut hasher = ContentHasher::new();
     loop {
         if cancel.is_cancelled() {
             return Err(EngineError::Cancelled);
         }
-        match rustix::io::read(&file, &mut *buf) {
+        match rustix::io::read(file, &mut *buf) {
             Ok(0) => break,
             Ok(n) => {
                 hasher.update(buf.get(..n).unwrap_or_default());
                 progress.advance(n as u64);
             }
             Err(Errno::INTR) => {}
+            // Past the cache, some filesystems refuse what others do through the cache by themselves.
+            Err(Errno::INVAL) if rustix::fs::fcntl_getfl(file).is_ok_and(|f| f.contains(OFlags::DIRECT)) => {
+                rustix::fs::fcntl_setfl(file, OFlags::NONBLOCK)
+                    .map_err(|e| EngineError::io("read", path, e))?;
+            }
             Err(e) => return Err(EngineError::io("read", path, e)),
         }
     }

@@ -1,8 +1,10 @@
 //! Lays the index over the tree that was found: for every entry, what is at its place, and whether the place is ours.
 
+use super::hash::Wanted;
 use super::rules::Lookup;
 use super::tree::{NONE, Node, Owned, Tree};
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use tiu_bundle::index::{Entry, Index, Kind};
 
 /// What is at an entry's path in the target.
@@ -26,25 +28,25 @@ pub(crate) enum Place {
 pub(crate) struct Joined {
     /// By entry.
     pub places: Vec<Place>,
-    /// By entry: the names of each inode of many names that are ours, in path order; under each of these names.
-    groups: HashMap<u32, Vec<u32>>,
+    /// Files of which the content decides: of the same size as the index's at the same path.
+    pub same_size: Vec<Wanted>,
+    /// The names of each inode of many names that are ours, in path order.
+    groups: Vec<Vec<u32>>,
+    /// By entry: its group, if it has one.
+    group_of: HashMap<u32, usize>,
     /// Directories of which the modification time says nothing, because the host makes and removes things there.
     loose: Vec<bool>,
-    /// Nodes of each inode that has many names in the target.
-    names: HashMap<u64, Vec<u32>>,
+    /// Inodes of many names in the target of which one is not ours or was not found.
+    shared_outside: HashSet<u64>,
 }
 
 impl Joined {
     pub fn new(index: &Index, tree: &Tree, rules: &Lookup) -> Self {
         let mut nodes = vec![NONE; index.len()];
-        let mut names: HashMap<u64, Vec<u32>> = HashMap::new();
         let mut loose = vec![false; index.len()];
         for (i, node) in (0u32..).zip(&tree.nodes) {
             if let Some(slot) = nodes.get_mut(node.entry as usize) {
                 *slot = i;
-            }
-            if node.kind != Kind::Dir && node.nlink > 1 {
-                names.entry(node.ino).or_default().push(i);
             }
             let parent = tree.nodes.get(node.parent as usize).map_or(NONE, |parent| parent.entry);
             let loosened = match node.owned {
@@ -56,8 +58,14 @@ impl Joined {
                 *slot = true;
             }
         }
-        let mut joined =
-            Joined { places: Vec::with_capacity(index.len()), groups: HashMap::new(), loose, names };
+        let mut joined = Joined {
+            places: Vec::with_capacity(index.len()),
+            same_size: Vec::new(),
+            groups: Vec::new(),
+            group_of: HashMap::new(),
+            loose,
+            shared_outside: shared_outside(tree),
+        };
         joined.find_places(index, tree, rules, &nodes);
         joined
     }
@@ -66,7 +74,8 @@ impl Joined {
         // Earlier entries whose path is a prefix (by bytes) of the current one, by length of path. Among them is its parent.
         let mut prefixes: Vec<(usize, u32)> = Vec::new();
         let mut previous: Vec<u8> = Vec::new();
-        let mut members: HashMap<Vec<u8>, Vec<u32>> = HashMap::new();
+        // By first name and subvolume.
+        let mut groups: HashMap<(Vec<u8>, Option<usize>), usize> = HashMap::new();
         for (i, entry) in (0u32..).zip(index.iter()) {
             let path: &[u8] = &entry.path;
             let common = previous.iter().zip(path).take_while(|(a, b)| a == b).count();
@@ -82,28 +91,36 @@ impl Joined {
             };
             let node = nodes.get(i as usize).copied().filter(|node| *node != NONE);
             let place = self.place_of(&entry, parent, node.map(|n| (n, tree.node(n))), rules);
-            if place == Place::Outside
-                && node.is_none()
-                && let Some(loose) = self.loose.get_mut(parent as usize)
-            {
-                *loose = true;
-            }
             self.places.push(place);
+            match place {
+                Place::Outside if node.is_none() => {
+                    if let Some(loose) = self.loose.get_mut(parent as usize) {
+                        *loose = true;
+                    }
+                }
+                Place::Here(node) if entry.digest.is_some() => {
+                    let found = tree.node(node);
+                    if found.kind == Kind::File && found.value == entry.size {
+                        self.same_size.push(Wanted { node, expected: entry.digest });
+                    }
+                }
+                _ => {}
+            }
             if entry.nlink > 1 && entry.kind != Kind::Dir && place != Place::Outside {
-                let inode = match (&entry.kind, &entry.target) {
+                let first = match (&entry.kind, &entry.target) {
                     (Kind::HardLink, Some(first)) => first.to_vec(),
                     _ => path.to_vec(),
                 };
-                members.entry(inode).or_default().push(i);
+                let group = *groups.entry((first, subvolume(tree, path))).or_insert(self.groups.len());
+                match self.groups.get_mut(group) {
+                    Some(names) => names.push(i),
+                    None => self.groups.push(vec![i]),
+                }
+                self.group_of.insert(i, group);
             }
             prefixes.push((path.len(), i));
             previous.clear();
             previous.extend_from_slice(path);
-        }
-        for group in members.into_values().filter(|group| group.len() > 1) {
-            for name in &group {
-                self.groups.insert(*name, group.clone());
-            }
         }
     }
 
@@ -140,7 +157,8 @@ impl Joined {
 
     /// All names of ours that entry `i` shares its inode with, itself included, in path order.
     pub fn group<'a>(&'a self, i: &'a u32) -> &'a [u32] {
-        self.groups.get(i).map_or(std::slice::from_ref(i), Vec::as_slice)
+        let group = self.group_of.get(i).and_then(|group| self.groups.get(*group));
+        group.map_or(std::slice::from_ref(i), Vec::as_slice)
     }
 
     /// Whether the modification time of directory `i` says nothing.
@@ -177,25 +195,42 @@ impl Joined {
 
     /// Whether the inode at `node` can be changed without harm: all names that it has are ours, and will get it, another one, or go.
     pub fn is_ours_alone(&self, tree: &Tree, node: u32) -> bool {
-        let found = tree.node(node);
-        found.nlink <= 1
-            || self.names.get(&found.ino).is_some_and(|names| {
-                names.len() == found.nlink as usize
-                    && names.iter().all(|name| tree.node(*name).owned == Owned::Ours)
-            })
+        !self.shared_outside.contains(&tree.node(node).ino)
     }
 }
 
-/// The entry that carries the kind and the content of entry `i`: itself, or what it is a hard link to.
-pub(crate) fn inode_of(index: &Index, i: u32) -> Entry<'_> {
-    let entry = index.entry(i as usize);
+fn shared_outside(tree: &Tree) -> HashSet<u64> {
+    let mut names: HashMap<u64, (u32, bool)> = HashMap::new();
+    for node in tree.nodes.iter().filter(|node| node.kind != Kind::Dir && node.nlink > 1) {
+        let (left, ours) = names.entry(node.ino).or_insert((node.nlink, true));
+        *left = left.saturating_sub(1);
+        *ours &= node.owned == Owned::Ours;
+    }
+    names.into_iter().filter(|(_, (left, ours))| *left > 0 || !ours).map(|(ino, _)| ino).collect()
+}
+
+/// The innermost nested subvolume that `path` lies in.
+fn subvolume(tree: &Tree, path: &[u8]) -> Option<usize> {
+    let is_in =
+        |subvolume: &Vec<u8>| path.strip_prefix(&subvolume[..]).is_some_and(|rest| rest.starts_with(b"/"));
+    let within = tree.subvolumes.iter().enumerate().filter(|(_, subvolume)| is_in(subvolume));
+    within.max_by_key(|(_, subvolume)| subvolume.len()).map(|(i, _)| i)
+}
+
+/// The entry that carries the kind and the content of `entry`: itself, or what it is a hard link to.
+pub(crate) fn inode_of<'a>(index: &'a Index, entry: &'a Entry<'a>) -> Cow<'a, Entry<'a>> {
     match (entry.kind, &entry.target) {
         (Kind::HardLink, Some(first)) => match index.find(first) {
-            Some(first) => index.entry(first),
-            None => entry,
+            Some(first) => Cow::Owned(index.entry(first)),
+            None => Cow::Borrowed(entry),
         },
-        _ => entry,
+        _ => Cow::Borrowed(entry),
     }
+}
+
+/// The kind of the inode that entry `i` is a name of.
+pub(crate) fn kind_of(index: &Index, i: u32) -> Kind {
+    inode_of(index, &index.entry(i as usize)).kind
 }
 
 /// Whether content (not metadata) of the inode at `node` is what `entry` (no hard link) says. Of regular files, the digest must be known.

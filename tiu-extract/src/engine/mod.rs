@@ -34,6 +34,7 @@ pub use rules::{Reflink, Rules};
 
 use crate::image::Image;
 use error::shown;
+use hash::Through;
 use join::Joined;
 use rules::Lookup;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -85,9 +86,9 @@ pub struct Summary {
 pub fn plan(job: &Job) -> Result<Plan, EngineError> {
     let Job { index, target, progress, cancel, .. } = *job;
     let rules = Lookup::new(job.rules);
-    let (mut tree, joined) = scan(index, target, &rules, progress, cancel)?;
-    let files = plan::compare::to_hash(index, &tree, &joined);
-    hash::run("Comparing", target, &mut tree, files, progress, cancel)?;
+    let (mut tree, mut joined) = scan(index, target, &rules, progress, cancel)?;
+    let files = std::mem::take(&mut joined.same_size);
+    hash::run("Comparing", Through::Disk, target, &mut tree, files, progress, cancel)?;
     let mut comparison =
         plan::compare::compare(index, &tree, joined, &rules).map_err(|conflict| EngineError::Conflict {
             path: shown(&tree.path(conflict.directory)),
@@ -95,7 +96,7 @@ pub fn plan(job: &Job) -> Result<Plan, EngineError> {
             held: shown(&tree.path(conflict.held)),
         })?;
     let files = plan::sources::to_hash(&tree, &plan::sources::sizes_wanted(index, &comparison));
-    hash::run("Looking for content", target, &mut tree, files, progress, cancel)?;
+    hash::run("Looking for content", Through::Disk, target, &mut tree, files, progress, cancel)?;
     let mut seeds = Vec::new();
     for path in job.seeds {
         let sizes = plan::sources::sizes_missing(index, &comparison, &tree);
@@ -105,7 +106,15 @@ pub fn plan(job: &Job) -> Result<Plan, EngineError> {
                 let root = open_seed(path)?;
                 let mut seed = scan_seed(root.as_fd(), &rules, progress, cancel)?;
                 let files = plan::sources::to_hash(&seed, &sizes);
-                hash::run("Reading the seed", root.as_fd(), &mut seed, files, progress, cancel)?;
+                hash::run(
+                    "Reading the seed",
+                    Through::Disk,
+                    root.as_fd(),
+                    &mut seed,
+                    files,
+                    progress,
+                    cancel,
+                )?;
                 seed
             }
         });

@@ -10,10 +10,16 @@ pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Runs `work` on every job; each thread has a state of its own, made by `state`. Gives back the states.
+/// Threads for work that waits for the disk as often as it computes.
+pub(crate) fn readers() -> usize {
+    cores().saturating_mul(2)
+}
+
+/// Runs `work` on every job, on so many `threads`; each thread has a state of its own, made by `state`. Gives back the states.
 ///
 /// Jobs start in the order of the list. When several fail, the error of the earliest is given; cancellation is one, too.
 pub(crate) fn run<J: Sync, S: Send>(
+    threads: usize,
     jobs: &[J],
     cancel: &Cancel,
     state: impl Fn() -> S + Sync,
@@ -42,7 +48,7 @@ pub(crate) fn run<J: Sync, S: Send>(
         }
         lock(&states).push(mine);
     };
-    match cores().min(jobs.len()) {
+    match threads.min(jobs.len()) {
         0 => {}
         1 => thread(),
         threads => std::thread::scope(|scope| {

@@ -53,7 +53,10 @@ pub(crate) struct Tree {
     pub nodes: Vec<Node>,
     bytes: Vec<u8>,
     xattrs: HashMap<u32, Xattrs>,
-    digests: HashMap<u32, Digest>,
+    /// Sorted by node.
+    digests: Vec<(u32, Digest)>,
+    /// Paths of nested subvolumes that are part of the tree: no inode has names on both sides of their border.
+    pub subvolumes: Vec<Vec<u8>>,
 }
 
 /// The entries of one directory, before they get their place in the tree.
@@ -141,11 +144,19 @@ impl Tree {
 
     /// Its content digest, if it was computed.
     pub fn digest(&self, i: u32) -> Option<Digest> {
-        self.digests.get(&i).copied()
+        let at = self.digests.binary_search_by_key(&i, |(node, _)| *node).ok()?;
+        self.digests.get(at).map(|(_, digest)| *digest)
     }
 
-    pub fn set_digest(&mut self, i: u32, digest: Digest) {
-        self.digests.insert(i, digest);
+    /// Adds digests of nodes that have none yet.
+    pub fn add_digests(&mut self, digests: impl IntoIterator<Item = (u32, Digest)>) {
+        self.digests.extend(digests);
+        self.digests.sort_unstable_by_key(|(node, _)| *node);
+    }
+
+    /// All digests that were computed, with their nodes.
+    pub fn digests(&self) -> impl Iterator<Item = (u32, Digest)> + '_ {
+        self.digests.iter().copied()
     }
 
     /// Numbers of the nodes below directory `i`.

@@ -47,6 +47,7 @@ impl Walk<'_> {
     pub fn run(&self) -> Result<Tree, EngineError> {
         let walker = Walker::new(self)?;
         let mut tree = Tree::default();
+        tree.subvolumes.clone_from(&walker.subvolumes);
         let root = walker.root()?;
         tree.add(None, root);
         let shared = Mutex::new(Shared { tree, waiting: vec![(0, Vec::new())], busy: 0, failed: None });
@@ -70,6 +71,7 @@ struct Walker<'a> {
     root: Statx,
     /// Devices of the tree: the root's, and those of nested subvolumes that are part of it.
     devices: Vec<(u32, u32)>,
+    subvolumes: Vec<Vec<u8>>,
     btrfs: bool,
 }
 
@@ -80,18 +82,22 @@ impl<'a> Walker<'a> {
         let fs = rustix::fs::fstatfs(walk.root)
             .map_err(|e| EngineError::io("read the filesystem's state of", b"", e))?;
         let mut devices = vec![beneath::device(&root)];
+        let mut subvolumes = Vec::new();
         for path in walk.rules.subvolumes() {
             match beneath::open(walk.root, path, OFlags::PATH | OFlags::DIRECTORY) {
                 Ok(fd) => {
                     let stat = beneath::stat(fd.as_fd(), c"")
                         .map_err(|e| EngineError::io("read the metadata of", path, e))?;
-                    devices.push(beneath::device(&stat));
+                    if beneath::device(&stat) != beneath::device(&root) {
+                        devices.push(beneath::device(&stat));
+                        subvolumes.push(path.to_vec());
+                    }
                 }
                 Err(Errno::NOENT | Errno::NOTDIR) => {}
                 Err(e) => return Err(EngineError::io("open the subvolume", path, e)),
             }
         }
-        Ok(Walker { walk, root, devices, btrfs: fs.f_type as u64 == BTRFS })
+        Ok(Walker { walk, root, devices, subvolumes, btrfs: fs.f_type as u64 == BTRFS })
     }
 
     fn root(&self) -> Result<Listing, EngineError> {

@@ -16,14 +16,17 @@ use tiu_bundle::index::Entry;
 const ACL_ACCESS: &[u8] = b"system.posix_acl_access";
 const ACL_DEFAULT: &[u8] = b"system.posix_acl_default";
 
+/// Name and value.
+type Attribute = (Box<[u8]>, Box<[u8]>);
+
 /// Attributes sorted by name; most inodes have none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Xattrs(pub Vec<(Box<[u8]>, Box<[u8]>)>);
+pub(crate) struct Xattrs(pub Vec<Attribute>);
 
 impl Xattrs {
     /// What `entry` must have in the target.
     pub fn of_entry(entry: &Entry, rules: &Lookup) -> Self {
-        let mut list: Vec<(Box<[u8]>, Box<[u8]>)> = Vec::new();
+        let mut list: Vec<Attribute> = Vec::new();
         for (name, value) in entry.xattrs.iter().filter(|(name, _)| counts(name, rules)) {
             let value = match is_acl(name) {
                 true => map_acl(value, rules),
@@ -43,8 +46,8 @@ impl Xattrs {
 
     /// What of it differs from `other`, for a message: `name=value` with the value as text or in hex.
     pub fn shown(&self, other: &Xattrs) -> String {
-        let differs = |(name, value): &&(Box<[u8]>, Box<[u8]>)| other.get(name) != Some(value);
-        let show = |(name, value): &(Box<[u8]>, Box<[u8]>)| {
+        let differs = |(name, value): &&Attribute| other.get(name) != Some(value);
+        let show = |(name, value): &Attribute| {
             let text = std::str::from_utf8(value).ok().filter(|text| !text.chars().any(char::is_control));
             let value = text.map_or_else(
                 || value.iter().fold("0x".to_owned(), |hex, byte| format!("{hex}{byte:02x}")),
@@ -103,7 +106,7 @@ pub(crate) fn read(path: &CStr, follow: Follow, rules: &Lookup, shown: &[u8]) ->
         Err(Errno::RANGE) => grow(list_names).map_err(fail)?,
         Err(e) => return Err(fail(e)),
     };
-    let mut list: Vec<(Box<[u8]>, Box<[u8]>)> = Vec::new();
+    let mut list: Vec<Attribute> = Vec::new();
     for name in names.split(|b| *b == 0).filter(|name| !name.is_empty() && counts(name, rules)) {
         let value = grow(|buf| match follow {
             Follow::Yes => rustix::fs::getxattr(path, name, buf),

@@ -215,3 +215,33 @@ fn the_clients_directory_is_never_looked_into() {
     assert_eq!(fs::read(dir.join("usr/lib/sysimage/tiu/bundle.cms")).unwrap(), b"signature");
     assert_eq!(MTIME.sec, dir.metadata().unwrap().mtime());
 }
+
+#[test]
+fn a_nested_subvolume_that_is_part_of_the_tree() {
+    let fs = LoopBtrfs::new(256);
+    let dir = fs.subvolume("t");
+    fs.subvolume("t/etc");
+    let noise = tiu_testing::tree::noise(1, 50_000);
+    fs::write(dir.join("etc/moves"), &noise).unwrap();
+    fs::write(dir.join("etc/goes"), "").unwrap();
+    let mut model = Model::new();
+    model.file("usr/moved", &noise);
+    model.file("etc/passwd", "image's");
+    model.file("etc/one", "x");
+    model.link("etc/two", "etc/one");
+    // No inode has names on both sides of a subvolume's border.
+    model.link("usr/three", "etc/one");
+    model.link("usr/four", "etc/one");
+    let rules = Rules { subvolumes: vec![b"etc".to_vec()], ..Rules::default() };
+    let options = Options { rules, ..Options::default() };
+    let outcome = apply_with(&model, &dir, &options).unwrap();
+    assert_eq!(outcome.summary.reflinked, 1);
+    let ino =
+        |name: &str| (dir.join(name).metadata().unwrap().ino(), dir.join(name).metadata().unwrap().nlink());
+    assert_eq!(ino("etc/one"), ino("etc/two"));
+    assert_eq!(ino("usr/three"), ino("usr/four"));
+    assert_eq!(ino("usr/three").1, 2);
+    assert_eq!(fs::read(dir.join("usr/four")).unwrap(), b"x");
+    assert!(!dir.join("etc/goes").exists());
+    assert_eq!(apply_with(&model, &dir, &options).unwrap().described, "");
+}

@@ -22,7 +22,7 @@ impl Worker<'_> {
         let context = self.context;
         context.stop_if_cancelled()?;
         let entry = context.job.index.entry(file.entry as usize);
-        let inode = inode_of(context.job.index, file.entry);
+        let inode = inode_of(context.job.index, &entry);
         let path: &[u8] = &entry.path;
         let (directory, name) = self.parents.of(path)?;
         let temporary = context.names.name(file.entry);

@@ -59,7 +59,7 @@ impl Worker<'_> {
     pub fn make_special(&mut self, i: u32) -> Result<(), EngineError> {
         let context = self.context;
         let entry = context.job.index.entry(i as usize);
-        let inode = inode_of(context.job.index, i);
+        let inode = inode_of(context.job.index, &entry);
         let path: &[u8] = &entry.path;
         let (parent, name) = self.parents.of(path)?;
         let temporary = context.names.name(i);
@@ -116,7 +116,7 @@ impl Worker<'_> {
             .map_err(|e| EngineError::io("open", path, e))?;
         let now =
             beneath::stat(fd.as_fd(), c"").map_err(|e| EngineError::io("read the metadata of", path, e))?;
-        let kind = inode_of(context.job.index, i).kind;
+        let kind = inode_of(context.job.index, &entry).kind;
         let wanted = with_kind(context.rules.wanted(&entry), kind);
         metadata::apply(fd.as_fd(), &now, true, &wanted, &context.rules, path)?;
         self.sum.metadata += 1;

@@ -9,6 +9,7 @@ mod inode;
 
 use super::beneath::{self, Parents, TemporaryNames};
 use super::error::{EngineError, shown};
+use super::join::inode_of;
 use super::plan::{Content, File, Plan};
 use super::rules::Lookup;
 use super::{Job, Summary, pool};
@@ -137,6 +138,7 @@ impl<'a> Context<'a> {
 
     fn pieces(&self, pieces: &[Piece], sum: &mut Summary) -> Result<(), EngineError> {
         let workers = pool::run(
+            pool::cores(),
             pieces,
             self.job.cancel,
             || Worker::new(self),
@@ -163,8 +165,8 @@ impl<'a> Context<'a> {
                     Content::Reflink(_) => (1, 0),
                     _ if file.size >= BIG => (0, u64::MAX - file.size),
                     _ => {
-                        let inode = super::join::inode_of(self.job.index, file.entry);
-                        (2, self.job.image.position(&inode.path))
+                        let entry = self.job.index.entry(file.entry as usize);
+                        (2, self.job.image.position(&inode_of(self.job.index, &entry).path))
                     }
                 };
                 (key, *file)

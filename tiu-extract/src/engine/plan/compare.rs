@@ -2,8 +2,7 @@
 
 use super::{Conflict, Link, MakeDir, Steps};
 use crate::engine::beneath::split;
-use crate::engine::hash;
-use crate::engine::join::{Joined, Place, inode_of, same_content};
+use crate::engine::join::{Joined, Place, inode_of, kind_of, same_content};
 use crate::engine::metadata;
 use crate::engine::rules::Lookup;
 use crate::engine::tree::{NONE, Node, Tree};
@@ -28,23 +27,7 @@ pub(in crate::engine) struct Comparison {
     pub places: Vec<Place>,
 }
 
-/// Files of which the digest decides: of the same size as the index's at the same path.
-pub(in crate::engine) fn to_hash(index: &Index, tree: &Tree, joined: &Joined) -> Vec<hash::Wanted> {
-    let mut wanted = Vec::new();
-    for (i, place) in joined.places.iter().enumerate() {
-        if let Place::Here(node) = *place
-            && tree.node(node).kind == Kind::File
-        {
-            let entry = index.entry(i);
-            if entry.digest.is_some() && entry.size == tree.node(node).value {
-                wanted.push(hash::Wanted { node, expected: entry.digest });
-            }
-        }
-    }
-    wanted
-}
-
-/// Compares. Digests of the files of [`to_hash`] must be known.
+/// Compares. Digests of the files of [`Joined::same_size`] must be known.
 pub(in crate::engine) fn compare(
     index: &Index,
     tree: &Tree,
@@ -132,7 +115,7 @@ impl Compare<'_> {
 
     /// An inode with all its names, of which `first` is the first.
     fn inode(&mut self, first: u32, entry: &Entry) {
-        let inode = inode_of(self.index, first);
+        let inode = inode_of(self.index, entry);
         let group = self.joined.group(&first);
         // Of the inodes at its names, the first that has the right content and that nobody else has a claim to.
         let found = group.iter().find_map(|name| match self.joined.place(*name) {
@@ -196,7 +179,7 @@ impl Compare<'_> {
         for ((i, node), held) in (0u32..).zip(&self.tree.nodes).zip(self.joined.holding(self.tree)) {
             let is_obstacle = self.joined.is_obstacle(node);
             if is_obstacle && node.kind == Kind::Dir && held != NONE {
-                let expected = inode_of(self.index, node.entry).kind;
+                let expected = kind_of(self.index, node.entry);
                 return Err(Conflict { directory: i, expected, held });
             }
             if held == NONE && (!is_obstacle || self.is_late(node)) {
@@ -223,6 +206,6 @@ impl Compare<'_> {
     /// Whether the node is a directory at the place of something else. (What stands in the place of a directory goes when that is made,
     /// other things are replaced by a rename.)
     fn is_late(&self, node: &Node) -> bool {
-        node.kind == Kind::Dir && inode_of(self.index, node.entry).kind != Kind::Dir
+        node.kind == Kind::Dir && kind_of(self.index, node.entry) != Kind::Dir
     }
 }

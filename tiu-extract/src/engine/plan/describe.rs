@@ -94,7 +94,8 @@ impl Plan {
 }
 
 fn special(index: &Index, entry: u32) -> String {
-    let inode = inode_of(index, entry);
+    let entry = index.entry(entry as usize);
+    let inode = inode_of(index, &entry);
     match &inode.target {
         Some(target) => format!(" ({} to {})", inode.kind, Shown(target)),
         None => format!(" ({})", inode.kind),

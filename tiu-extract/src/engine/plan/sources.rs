@@ -6,7 +6,7 @@
 use super::compare::{Comparison, Draft};
 use super::{Content, File, INLINE, Source};
 use crate::engine::hash;
-use crate::engine::join::{Place, inode_of};
+use crate::engine::join::Place;
 use crate::engine::tree::{NONE, Owned, Tree};
 use std::collections::{HashMap, HashSet};
 use tiu_bundle::BLOCK_SIZE;
@@ -15,7 +15,7 @@ use tiu_bundle::index::{Index, Kind};
 
 /// Sizes of content that is worth looking for.
 pub(in crate::engine) fn sizes_wanted(index: &Index, comparison: &Comparison) -> HashSet<u64> {
-    let sizes = comparison.drafts.iter().map(|draft| inode_of(index, draft.entry).size);
+    let sizes = comparison.drafts.iter().map(|draft| index.entry(draft.entry as usize).size);
     sizes.filter(|size| *size > INLINE).collect()
 }
 
@@ -34,8 +34,8 @@ fn is_readable_file(tree: &Tree, i: u32) -> bool {
 
 /// Sizes of content that is neither in the target nor in the seeds that were looked at.
 pub(in crate::engine) fn sizes_missing(index: &Index, comparison: &Comparison, tree: &Tree) -> HashSet<u64> {
-    let known: HashSet<Digest> = (0u32..).zip(&tree.nodes).filter_map(|(i, _)| tree.digest(i)).collect();
-    let missing = comparison.drafts.iter().map(|draft| inode_of(index, draft.entry));
+    let known: HashSet<Digest> = tree.digests().map(|(_, digest)| digest).collect();
+    let missing = comparison.drafts.iter().map(|draft| index.entry(draft.entry as usize));
     missing
         .filter(|e| e.size > INLINE && e.digest.is_none_or(|d| !known.contains(&d)))
         .map(|e| e.size)
@@ -57,12 +57,12 @@ enum Lasts {
 pub(in crate::engine) fn choose(index: &Index, comparison: &mut Comparison, tree: &Tree, seeds: &[Tree]) {
     let drafts = std::mem::take(&mut comparison.drafts);
     let wanted: HashSet<Digest> =
-        drafts.iter().filter_map(|draft| inode_of(index, draft.entry).digest).collect();
+        drafts.iter().filter_map(|draft| index.entry(draft.entry as usize).digest).collect();
     let in_target = find_in_target(comparison, tree, &wanted);
     let in_seeds = find_in_seeds(seeds, &wanted);
     let mut made: HashMap<Digest, u32> = HashMap::new();
     for draft in drafts {
-        let entry = inode_of(index, draft.entry);
+        let entry = index.entry(draft.entry as usize);
         let Some(digest) = entry.digest else { continue };
         let file = |content| File { entry: draft.entry, size: entry.size, content };
         let steps = &mut comparison.steps;
@@ -105,8 +105,7 @@ fn find_in_target(
     wanted: &HashSet<Digest>,
 ) -> HashMap<Digest, (Lasts, u32)> {
     let mut found: HashMap<Digest, (Lasts, Vec<u8>, u32)> = HashMap::new();
-    for (i, _) in (0u32..).zip(&tree.nodes).filter(|(i, _)| is_readable_file(tree, *i)) {
-        let Some(digest) = tree.digest(i).filter(|digest| wanted.contains(digest)) else { continue };
+    for (i, digest) in tree.digests().filter(|(_, digest)| wanted.contains(digest)) {
         let Some(lasts) = lasts(comparison, tree, i) else { continue };
         let candidate = (lasts, tree.path(i), i);
         match found.get(&digest) {
@@ -136,10 +135,8 @@ fn lasts(comparison: &Comparison, tree: &Tree, i: u32) -> Option<Lasts> {
 fn find_in_seeds(seeds: &[Tree], wanted: &HashSet<Digest>) -> HashMap<Digest, (u16, u32)> {
     let mut found = HashMap::new();
     for (number, tree) in (0u16..).zip(seeds) {
-        for (i, _) in (0u32..).zip(&tree.nodes) {
-            if let Some(digest) = tree.digest(i).filter(|digest| wanted.contains(digest)) {
-                found.entry(digest).or_insert((number, i));
-            }
+        for (i, digest) in tree.digests().filter(|(_, digest)| wanted.contains(digest)) {
+            found.entry(digest).or_insert((number, i));
         }
     }
     found
