@@ -75,7 +75,10 @@ impl Kit {
         let recipe_file = work.path().join("recipe.yaml");
         fs::write(
             &recipe_file,
-            format!("compatible: {}\nversion: \"{}\"\n{}", recipe.compatible, recipe.version, recipe.more),
+            format!(
+                "compatible: {}\nversion: \"{}\"\ncompression:\n  level: 1\n{}",
+                recipe.compatible, recipe.version, recipe.more
+            ),
         )
         .unwrap();
         let mut pack = Command::new(program::path("tiu-create"));
