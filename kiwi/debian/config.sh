@@ -33,6 +33,8 @@ systemctl set-default multi-user.target
 for dir in .snapshots boot/writable home opt root srv usr/local var; do
     mkdir -p "/$dir"
 done
+# What packages and the bootstrap leave there would be hidden under the host's own.
+find /root /usr/local -mindepth 1 -delete
 
 # --- units -------------------------------------------------------------------------------------------------------------------
 # The root is read-only at run time: /tmp is a tmpfs. Debian ships the unit beside the others.
