@@ -1,10 +1,10 @@
 //! The image's `/var` as defaults: a tmpfiles.d(5) text that makes systemd create at boot what is missing in the host's `/var`.
 //!
-//! Directories become `d` lines, symbolic links `L`, everything else `C` (a copy from `/usr/share/factory/var` with its
-//! mode and owner). None of them changes what is already there: modes and owners of directories have the `:` that says so.
+//! Directories become `d` lines, symbolic links `L`, everything else `C` (a copy from `/usr/share/factory/var` with its owner and
+//! permissions, but without setuid and setgid bits). None of them changes what is already there: modes and owners of
+//! directories have the `:` that says so. Owners are given by name, because a name's number may be another one on the host.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 use tiu_bundle::index::Kind;
 
 /// The tmpfiles.d file, without the leading slash. Of two files that have the same path, systemd-tmpfiles takes the one whose
@@ -69,55 +69,64 @@ pub struct Default<'a> {
 
 /// The text for `entries` (parents first), or `None` when there are none.
 pub fn tmpfiles<'a>(entries: impl Iterator<Item = Default<'a>>, owners: &Owners) -> Option<Vec<u8>> {
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for entry in entries {
-        let path = escaped(entry.path);
-        // Writing to a String cannot fail.
-        let _ = match (entry.kind, entry.target) {
+        // They are made by the program that listens.
+        if entry.kind == Kind::Socket {
+            continue;
+        }
+        let (kind, rest) = match (entry.kind, entry.target) {
             (Kind::Dir, _) => {
                 let (user, group) = (owner(&owners.users, entry.uid), owner(&owners.groups, entry.gid));
-                writeln!(text, "d \"/var/{path}\" :{:04o} :{user} :{group} -", entry.mode)
+                ("d", format!(":{:04o} :{user} :{group} -", entry.mode).into_bytes())
             }
-            (Kind::Symlink, Some(target)) if literal(target) => {
-                let target = String::from_utf8_lossy(target).replace('%', "%%");
-                writeln!(text, "L \"/var/{path}\" - - - - {target}")
+            (Kind::Symlink, target) => {
+                ("L", format!("- - - - {}", argument(target.unwrap_or_default())).into_bytes())
             }
-            // They are made by the program that listens.
-            (Kind::Socket, _) => Ok(()),
+            // Mode and owner are the source's; given here, systemd would change those of an existing file too, `:` or not.
             // Without an argument the source is the same path under /usr/share/factory.
-            _ => writeln!(text, "C \"/var/{path}\" - - - -"),
+            _ => ("C", b"- - - -".to_vec()),
         };
+        if entry.path.contains(&b'\n') {
+            let shown = crate::shown(entry.path);
+            lines.extend_from_slice(format!("# /var/{shown}: no line can hold this name\n").as_bytes());
+            continue;
+        }
+        lines.extend([kind.as_bytes(), b" \"/var/", &quoted(entry.path), b"\" ", &rest, b"\n"].concat());
     }
-    let head = "# Made by tiu-create from the image's /var: what the host's /var lacks is created at boot, nothing is overwritten.\n";
-    match text.is_empty() {
-        true => None,
-        false => Some([head, &text].concat().into_bytes()),
-    }
+    let head = b"# Made by tiu-create from the image's /var: what the host's /var lacks is created at boot, nothing is overwritten.\n";
+    (!lines.is_empty()).then(|| [head.as_slice(), &lines].concat())
 }
 
 fn owner(names: &HashMap<u32, String>, number: u32) -> String {
     names.get(&number).cloned().unwrap_or_else(|| number.to_string())
 }
 
-/// Whether a link's target can stand at the end of a line: that field has no quoting, and a single `-` means none.
-fn literal(target: &[u8]) -> bool {
-    target.iter().all(|b| b.is_ascii_graphic() || *b == b' ' || *b >= 0x80)
-        && std::str::from_utf8(target).is_ok()
-        && !target.starts_with(b" ")
-        && !target.ends_with(b" ")
-        && target != b"-"
+/// The field at the end of a line: it has no quotes, but all of C's escapes; a single `-` would mean none.
+fn argument(text: &[u8]) -> String {
+    let inner = 1..text.len().saturating_sub(1);
+    let plain = |i, b: u8| b.is_ascii_graphic() && text != b"-" || b == b' ' && inner.contains(&i);
+    let bytes = text.iter().enumerate();
+    let escaped = bytes.map(|(i, b)| match *b {
+        b'\\' => "\\\\".to_owned(),
+        // It starts a specifier.
+        b'%' => "%%".to_owned(),
+        b if plain(i, b) => char::from(b).to_string(),
+        b => format!("\\x{b:02x}"),
+    });
+    escaped.collect()
 }
 
-/// A path between double quotes, with C-style escapes, and with `%` doubled because it starts a specifier.
-fn escaped(path: &[u8]) -> String {
-    let mut text = String::new();
+/// What stands between double quotes: a backslash takes a character's meaning away there, and has no other.
+fn quoted(path: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(path.len());
     for byte in path {
         match byte {
-            b'%' => text += "%%",
-            b'"' | b'\\' => text.extend(['\\', char::from(*byte)]),
-            b if b.is_ascii_graphic() || *b == b' ' => text.push(char::from(*b)),
-            b => text += &format!("\\x{b:02x}"),
+            b'"' | b'\\' => text.push(b'\\'),
+            b'%' => text.push(b'%'),
+            _ => {}
         }
+        text.push(*byte);
     }
     text
 }
@@ -162,21 +171,25 @@ mod tests {
 
     #[test]
     fn special_characters_are_escaped() {
-        let path = b"a b\"c\\d%e\nf\xff\xc3\xa4";
-        assert_eq!(
-            lines(vec![entry(path, Kind::File)], &Owners::default()),
-            [r#"C "/var/a b\"c\\d%%e\x0af\xff\xc3\xa4" - - - -"#]
-        );
+        let path = b"a b\"c\\d%e\xff";
+        let text = tmpfiles([entry(path, Kind::File)].into_iter(), &Owners::default()).expect("a text");
+        assert!(text.ends_with(b"\nC \"/var/a b\\\"c\\\\d%%e\xff\" - - - -\n"), "{}", crate::shown(&text));
+        for (target, expected) in [
+            (b"a b%c\\\"".as_slice(), r#"a b%%c\\""#),
+            (b"a\nb", r"a\x0ab"),
+            (b" a ", r"\x20a\x20"),
+            (b"-", r"\x2d"),
+            (b"--\xff", r"--\xff"),
+        ] {
+            let link = Default { target: Some(target), ..entry(b"l", Kind::Symlink) };
+            assert_eq!(lines(vec![link], &Owners::default()), [format!("L \"/var/l\" - - - - {expected}")]);
+        }
     }
 
     #[test]
-    fn targets_that_no_line_can_hold_are_copied() {
-        for target in [b"a\nb".as_slice(), b"\xff", b" a", b"a ", b"-"] {
-            let link = Default { target: Some(target), ..entry(b"l", Kind::Symlink) };
-            assert_eq!(lines(vec![link], &Owners::default()), [r#"C "/var/l" - - - -"#]);
-        }
-        let link = Default { target: Some(b"a b%c"), ..entry(b"l", Kind::Symlink) };
-        assert_eq!(lines(vec![link], &Owners::default()), [r#"L "/var/l" - - - - a b%%c"#]);
+    fn names_that_no_line_can_hold() {
+        let file = entry(b"new\nline", Kind::File);
+        assert_eq!(lines(vec![file], &Owners::default()), [r"# /var/new\nline: no line can hold this name"]);
     }
 
     #[test]
