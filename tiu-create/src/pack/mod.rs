@@ -92,7 +92,8 @@ pub fn pack(
 
     let squash =
         squash::Squash::start(&recipe.compression, options.threads, options.created, out.file.path())?;
-    let index = stream::stream(&root, &plan, squash, options.created, progress, cancel)?;
+    let index = stream::stream(&root, &plan, squash, options.created, progress, cancel)
+        .map_err(|e| out.or_full(e, recipe.compression.block_size.0))?;
 
     let mut made = Made { files: index.len() as u64, size: index.content_size(), ..out.pad()? };
     made.index_digest = Digest(openssl::sha::sha256(index.text()));
@@ -210,6 +211,18 @@ impl Output {
 
     fn fail(&self) -> impl Fn(std::io::Error) -> PackError + '_ {
         |source| PackError::Write { path: self.path.clone(), source }
+    }
+
+    /// The squashfs writer only says "I/O error" when the disk is full; this looks at the disk.
+    fn or_full(&self, error: PackError, block_size: u32) -> PackError {
+        let room =
+            rustix::fs::fstatvfs(self.file.as_file()).map(|fs| fs.f_bavail.saturating_mul(fs.f_frsize));
+        match error {
+            PackError::External(_) if room.is_ok_and(|room| room < 2 * u64::from(block_size)) => {
+                self.fail()(std::io::ErrorKind::StorageFull.into())
+            }
+            other => other,
+        }
     }
 
     /// Fills the image up to whole blocks, at least two: a hash tree of fewer has no level.

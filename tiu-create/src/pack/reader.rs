@@ -110,7 +110,7 @@ fn read_file(root: &Root, item: &Item, path: &[u8], out: &SyncSender<Piece>) -> 
 }
 
 fn written(stat: &Stat) -> (tiu_bundle::index::Mtime, i64, u64) {
-    (mtime(stat), stat.st_ctime as i64, stat.st_ctime_nsec as u64)
+    (mtime(stat), stat.st_ctime, stat.st_ctime_nsec)
 }
 
 fn check(path: &[u8], what: &str, was: u64, is: u64) -> Result<(), Stop> {

@@ -7,7 +7,7 @@ use crate::external::{self, ExternalError};
 use crate::recipe::{Compression, Compressor};
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread::JoinHandle;
 
@@ -18,6 +18,7 @@ const BACKLOG: usize = 10;
 
 /// A running `tar2sqfs`. Dropped before [`finish`](Self::finish) it is killed and waited for.
 pub struct Squash {
+    program: PathBuf,
     child: Child,
     stdin: Option<ChildStdin>,
     stderr: Option<JoinHandle<Vec<u8>>>,
@@ -60,18 +61,21 @@ impl Squash {
             let _ = rustix::pipe::fcntl_setpipe_size(stdin, PIPE);
         }
         let stderr = stderr.map(|stderr| std::thread::spawn(move || last_words(stderr)));
-        Ok(Squash { child, stdin, stderr })
+        Ok(Squash { program, child, stdin, stderr })
     }
 
     /// Ends the stream and waits for the image.
     pub fn finish(mut self) -> Result<(), ExternalError> {
         drop(self.stdin.take());
-        let program = || Path::new("tar2sqfs").to_owned();
-        let status = self.child.wait().map_err(|source| ExternalError::Run { program: program(), source })?;
+        let program = self.program.clone();
+        let status = match self.child.wait() {
+            Ok(status) => status,
+            Err(source) => return Err(ExternalError::Run { program, source }),
+        };
         let said = self.stderr.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
         match status.success() {
             true => Ok(()),
-            false => Err(ExternalError::Failed { program: program(), status, stderr: external::tail(&said) }),
+            false => Err(ExternalError::Failed { program, status, stderr: external::tail(&said) }),
         }
     }
 }

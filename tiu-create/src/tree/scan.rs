@@ -181,7 +181,7 @@ fn kind(path: &[u8], stat: &Stat) -> Result<Kind, TreeError> {
 
 /// Modification time out of `stat`.
 pub(crate) fn mtime(stat: &Stat) -> Mtime {
-    Mtime { sec: stat.st_mtime as i64, nsec: u32::try_from(stat.st_mtime_nsec).unwrap_or(0) }
+    Mtime { sec: stat.st_mtime, nsec: u32::try_from(stat.st_mtime_nsec).unwrap_or(0) }
 }
 
 fn io(path: &[u8], what: &'static str, error: Errno) -> TreeError {
