@@ -53,7 +53,7 @@ impl Model {
         if let Some(slash) = path.iter().rposition(|c| *c == b'/')
             && !self.0.contains_key(&path[..slash])
         {
-            self.add(path[..slash].to_vec(), What::Dir);
+            self.add(&path[..slash], What::Dir);
         }
         let mode = match what {
             What::Dir => 0o755,

@@ -2,15 +2,15 @@
 
 use super::super::beneath;
 use super::super::error::{EngineError, shown};
-use super::super::join::inode_of;
+use super::super::join::{Place, inode_of};
 use super::super::metadata;
 use super::super::plan::{Content, File, Source};
 use super::super::rules::Reflink;
 use super::content::{self, Done};
-use super::inode::Temporary;
+use super::temporary::Temporary;
 use super::{Context, Worker};
 use crate::ioctl;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering;
@@ -25,23 +25,21 @@ impl Worker<'_> {
         let inode = inode_of(context.job.index, &entry);
         let path: &[u8] = &entry.path;
         let (directory, name) = self.parents.of(path)?;
-        let temporary = context.names.name(file.entry);
-        let fd = rustix::fs::openat(
-            directory.fd(),
-            &temporary,
-            OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-            Mode::RUSR | Mode::WUSR,
-        )
-        .map_err(|e| context.failed("make a file for", path, e))?;
-        let mut temporary = Temporary { directory, name: temporary, done: false };
+        let replaces = early || !matches!(context.plan.places.get(file.entry as usize), Some(Place::Missing));
+        let wanted = context.rules.wanted(&entry);
+        let temporary_name = context.names.name(file.entry);
+        let (temporary, fd) = Temporary::file(directory, temporary_name, replaces, wanted.mode.unwrap_or(0))
+            .map_err(|e| context.failed("make a file for", path, e))?;
         let done = self.fill(fd.as_fd(), file, &inode, path)?;
         let now =
             beneath::stat(fd.as_fd(), c"").map_err(|e| EngineError::io("read the metadata of", path, e))?;
         let attributes = temporary.directory.default_acl;
-        metadata::apply(fd.as_fd(), &now, attributes, &context.rules.wanted(&entry), &context.rules, path)?;
+        metadata::apply(fd.as_fd(), &now, attributes, &wanted, &context.rules, path)?;
         match early {
-            true => temporary.done = true,
-            false => temporary.rename(&name).map_err(|e| context.failed("rename into place", path, e))?,
+            true => temporary.keep(),
+            false => {
+                temporary.finish(&fd, &name).map_err(|e| context.failed("rename into place", path, e))?
+            }
         }
         match done.written {
             0 if inode.size > 0 => self.sum.reflinked += 1,
@@ -56,7 +54,7 @@ impl Worker<'_> {
     pub fn rename_early(&mut self, file: &File) -> Result<(), EngineError> {
         let entry = self.context.job.index.entry(file.entry as usize);
         let (directory, name) = self.parents.of(&entry.path)?;
-        let temporary = Temporary { directory, name: self.context.names.name(file.entry), done: false };
+        let temporary = Temporary::named(directory, self.context.names.name(file.entry));
         temporary.rename(&name).map_err(|e| self.context.failed("rename into place", &entry.path, e))
     }
 

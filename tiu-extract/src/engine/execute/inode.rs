@@ -6,38 +6,12 @@ use super::super::metadata;
 use super::super::plan::{Link, MakeDir};
 use super::super::{EngineError, beneath::ProcPath};
 use super::Worker;
+use super::temporary::{Temporary, open_path};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::os::fd::AsFd;
-use std::sync::Arc;
 use tiu_bundle::index::Kind;
-
-/// A name that is removed again unless what it stands for became complete.
-pub(super) struct Temporary {
-    pub directory: Arc<Parent>,
-    pub name: CString,
-    pub done: bool,
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        if !self.done {
-            // An error here must not hide the one that led here; the next run removes the file.
-            let _ = rustix::fs::unlinkat(self.directory.fd(), &self.name, AtFlags::empty());
-        }
-    }
-}
-
-impl Temporary {
-    /// Gives it its final name, in place of what is there.
-    pub fn rename(mut self, name: &CStr) -> Result<(), Errno> {
-        let directory = self.directory.fd();
-        rustix::fs::renameat(directory, &self.name, directory, name)?;
-        self.done = true;
-        Ok(())
-    }
-}
 
 impl Worker<'_> {
     /// Makes a directory; only we can enter it until its metadata is set, which is done last.
@@ -62,11 +36,11 @@ impl Worker<'_> {
         let inode = inode_of(context.job.index, &entry);
         let path: &[u8] = &entry.path;
         let (parent, name) = self.parents.of(path)?;
-        let temporary = context.names.name(i);
+        let temporary_name = context.names.name(i);
         let made = match inode.kind {
             Kind::Symlink => {
                 let target = inode.target.as_deref().unwrap_or_default();
-                rustix::fs::symlinkat(target, parent.fd(), &temporary)
+                rustix::fs::symlinkat(target, parent.fd(), &temporary_name)
             }
             kind => {
                 let kind = match kind {
@@ -75,13 +49,13 @@ impl Worker<'_> {
                     Kind::Socket => FileType::Socket,
                     _ => FileType::Fifo,
                 };
-                rustix::fs::mknodat(parent.fd(), &temporary, kind, Mode::RUSR | Mode::WUSR, inode.rdev)
+                rustix::fs::mknodat(parent.fd(), &temporary_name, kind, Mode::RUSR | Mode::WUSR, inode.rdev)
             }
         };
         made.map_err(|e| context.failed(verb(inode.kind), path, e))?;
-        let temporary = Temporary { directory: parent, name: temporary, done: false };
+        let temporary = Temporary::named(parent, temporary_name.clone());
         let fd =
-            open_path(&temporary.directory, &temporary.name).map_err(|e| context.failed("open", path, e))?;
+            open_path(&temporary.directory, &temporary_name).map_err(|e| context.failed("open", path, e))?;
         let now =
             beneath::stat(fd.as_fd(), c"").map_err(|e| EngineError::io("read the metadata of", path, e))?;
         let (attributes, wanted) = (temporary.directory.default_acl, context.rules.wanted(&entry));
@@ -101,7 +75,7 @@ impl Worker<'_> {
         let temporary = context.names.name(link.entry);
         rustix::fs::linkat(from_parent.fd(), &from_name, parent.fd(), &temporary, AtFlags::empty())
             .map_err(|e| context.failed("make the hard link", &entry.path, e))?;
-        let temporary = Temporary { directory: parent, name: temporary, done: false };
+        let temporary = Temporary::named(parent, temporary);
         temporary.rename(&name).map_err(|e| context.failed("rename into place", &entry.path, e))?;
         self.sum.made += 1;
         Ok(())
@@ -174,11 +148,6 @@ impl Worker<'_> {
             _ => metadata::apply(fd.as_fd(), &now, true, &context.rules.wanted(&entry), &context.rules, path),
         }
     }
-}
-
-/// Opens a name in a directory, of any kind, without following it.
-pub(super) fn open_path(directory: &Parent, name: &CStr) -> Result<std::os::fd::OwnedFd, Errno> {
-    rustix::fs::openat(directory.fd(), name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
 }
 
 /// A hard link's line does not tell that its inode is a symlink, which has no mode.

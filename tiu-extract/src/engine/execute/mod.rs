@@ -6,6 +6,7 @@
 mod content;
 mod file;
 mod inode;
+mod temporary;
 
 use super::beneath::{self, Parents, TemporaryNames};
 use super::error::{EngineError, shown};
