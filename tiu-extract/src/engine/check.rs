@@ -3,12 +3,13 @@
 //! Content is read through the page cache. That proves what the kernel has under each name; that a disk wrote it and gives it back is
 //! proved only where the pages are no longer in memory.
 
-use super::hash::{self, Through};
+use super::hash::{Reading, Through};
 use super::join::{Joined, Place, inode_of};
 use super::metadata;
 use super::plan::Shown;
 use super::rules::{Lookup, Wanted};
 use super::tree::{NONE, Owned, Tree};
+use super::walk::Attributes;
 use super::{EngineError, Plan, Rules};
 use std::collections::HashSet;
 use std::os::fd::BorrowedFd;
@@ -55,15 +56,22 @@ pub fn check(
         return Ok(Vec::new());
     }
     let rules = &Lookup::new(rules);
-    let (mut tree, mut joined) = super::scan(index, target, rules, progress, cancel)?;
+    let (through, attributes) = match what {
+        ReadBack::All => (Through::Disk, Attributes::WithContent),
+        ReadBack::WrittenBy(_) => (Through::Cache, Attributes::Now),
+    };
+    let reading = Reading { root: target, through, rules, progress, cancel };
+    let (mut tree, mut joined) = super::scan(index, attributes, &reading)?;
     let mut files = std::mem::take(&mut joined.same_size);
-    let mut through = Through::Disk;
-    if let ReadBack::WrittenBy(plan) = what {
-        through = Through::Cache;
-        let written: HashSet<u32> = plan.steps.all_files().map(|file| file.entry).collect();
-        files.retain(|file| written.contains(&tree.node(file.node).entry));
+    match what {
+        // Those of another size for their attributes.
+        ReadBack::All => files.append(&mut joined.other_size),
+        ReadBack::WrittenBy(plan) => {
+            let written: HashSet<u32> = plan.steps.all_files().map(|file| file.entry).collect();
+            files.retain(|file| written.contains(&tree.node(file.node).entry));
+        }
     }
-    hash::run("Checking", through, target, &mut tree, files, progress, cancel)?;
+    reading.run("Checking", &mut tree, files)?;
     let mut checker = Checker { index, tree: &tree, joined: &joined, rules, found: Vec::new() };
     for (i, entry) in (0u32..).zip(index.iter()) {
         checker.entry(i, &entry);

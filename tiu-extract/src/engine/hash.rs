@@ -3,7 +3,10 @@
 use super::beneath;
 use super::error::EngineError;
 use super::pool;
+use super::reach::Reach;
+use super::rules::Lookup;
 use super::tree::Tree;
+use super::xattr::{self, Xattrs};
 use crate::ioctl;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -38,77 +41,90 @@ pub(crate) struct Wanted {
     pub node: u32,
     /// The digest that it may have: when fs-verity says so, it is not read.
     pub expected: Option<Digest>,
+    /// Whether its attributes are read, too, because the walk did not.
+    pub attributes: bool,
 }
 
-/// Computes the digests of `files` of `tree` and keeps them there. `phase` is shown if there are any.
-pub(crate) fn run(
-    phase: &str,
-    through: Through,
-    root: BorrowedFd,
-    tree: &mut Tree,
-    mut files: Vec<Wanted>,
-    progress: &dyn Progress,
-    cancel: &Cancel,
-) -> Result<(), EngineError> {
-    if files.is_empty() {
-        return Ok(());
-    }
-    // An inode of many names is read once.
-    let mut first_name: HashMap<u64, u32> = HashMap::new();
-    let mut others: Vec<(u32, u32)> = Vec::new();
-    files.retain(|file| {
-        let node = tree.node(file.node);
-        let first = match node.nlink {
-            0 | 1 => file.node,
-            _ => *first_name.entry(node.ino).or_insert(file.node),
-        };
-        if first != file.node {
-            others.push((file.node, first));
+/// What was found of a file.
+struct Found {
+    node: u32,
+    digest: Digest,
+    xattrs: Option<Xattrs>,
+}
+
+/// Where and how to read.
+pub(crate) struct Reading<'a> {
+    /// Root of the tree.
+    pub root: BorrowedFd<'a>,
+    pub through: Through,
+    pub rules: &'a Lookup<'a>,
+    pub progress: &'a dyn Progress,
+    pub cancel: &'a Cancel,
+}
+
+impl Reading<'_> {
+    /// Computes the digests of `files` of `tree` (and reads their attributes where wanted) and keeps them there. `phase` is shown if there are any.
+    pub fn run(&self, phase: &str, tree: &mut Tree, mut files: Vec<Wanted>) -> Result<(), EngineError> {
+        if files.is_empty() {
+            return Ok(());
         }
-        first == file.node
-    });
-    let total = files.iter().map(|file| tree.node(file.node).value).fold(0, u64::saturating_add);
-    progress.begin(phase, total, Unit::Bytes);
-    let result = compute(through, root, tree, files, progress, cancel);
-    progress.end();
-    result?;
-    let others: Vec<_> =
-        others.into_iter().filter_map(|(node, first)| Some((node, tree.digest(first)?))).collect();
-    tree.add_digests(others);
-    Ok(())
-}
-
-fn compute(
-    through: Through,
-    root: BorrowedFd,
-    tree: &mut Tree,
-    mut files: Vec<Wanted>,
-    progress: &dyn Progress,
-    cancel: &Cancel,
-) -> Result<(), EngineError> {
-    let size = |file: &Wanted| tree.node(file.node).value;
-    // Big ones first; the others in the order of the walk, in which neighbours lie together.
-    files.sort_by_key(|file| (std::cmp::Reverse(size(file) / BIG), file.node));
-    let jobs: Vec<&[Wanted]> =
-        files.chunk_by(|a, b| size(a) < BIG && size(b) < BIG).flat_map(|run| run.chunks(64)).collect();
-    let digests = pool::run(
-        pool::readers(),
-        &jobs,
-        cancel,
-        || (vec![0u8; READ + ALIGN], Vec::new()),
-        |(buf, digests), files| {
-            for file in *files {
-                let path = tree.path(file.node);
-                let direct = through == Through::Disk && size(file) >= DIRECT;
-                let fd = open(root, &path, direct)?;
-                let digest = digest(fd.as_fd(), &path, file.expected, buf, progress, cancel)?;
-                digests.push((file.node, digest));
+        // An inode of many names is read once.
+        let mut first_name: HashMap<u64, u32> = HashMap::new();
+        let mut others: Vec<(u32, u32)> = Vec::new();
+        files.retain(|file| {
+            let node = tree.node(file.node);
+            let first = match node.nlink {
+                0 | 1 => file.node,
+                _ => *first_name.entry(node.ino).or_insert(file.node),
+            };
+            if first != file.node {
+                others.push((file.node, first));
             }
-            Ok(())
-        },
-    )?;
-    tree.add_digests(digests.into_iter().flat_map(|(_, digests)| digests));
-    Ok(())
+            first == file.node
+        });
+        let total = files.iter().map(|file| tree.node(file.node).value).fold(0, u64::saturating_add);
+        self.progress.begin(phase, total, Unit::Bytes);
+        let result = self.compute(tree, files);
+        self.progress.end();
+        result?;
+        let digests = others.iter().filter_map(|(node, first)| Some((*node, tree.digest(*first)?)));
+        tree.add_digests(digests.collect::<Vec<_>>());
+        let xattrs = others.iter().filter_map(|(node, first)| Some((*node, tree.xattrs(*first)?.clone())));
+        tree.add_xattrs(xattrs.collect::<Vec<_>>());
+        Ok(())
+    }
+
+    fn compute(&self, tree: &mut Tree, mut files: Vec<Wanted>) -> Result<(), EngineError> {
+        let size = |file: &Wanted| tree.node(file.node).value;
+        // Big ones first; the others in the order of the walk, in which neighbours lie together.
+        files.sort_by_key(|file| (std::cmp::Reverse(size(file) / BIG), file.node));
+        let jobs: Vec<&[Wanted]> =
+            files.chunk_by(|a, b| size(a) < BIG && size(b) < BIG).flat_map(|run| run.chunks(64)).collect();
+        let found = pool::run(
+            pool::readers(),
+            &jobs,
+            self.cancel,
+            || (vec![0u8; READ + ALIGN], Vec::new()),
+            |(buf, found), files| {
+                for file in *files {
+                    let path = tree.path(file.node);
+                    let direct = self.through == Through::Disk && size(file) >= DIRECT;
+                    let fd = open(self.root, &path, direct)?;
+                    let digest = digest(fd.as_fd(), &path, file.expected, buf, self.progress, self.cancel)?;
+                    let xattrs = match file.attributes {
+                        true => Some(xattr::read(Reach::File(fd.as_fd()), self.rules, &path)?),
+                        false => None,
+                    };
+                    found.push(Found { node: file.node, digest, xattrs });
+                }
+                Ok(())
+            },
+        )?;
+        let mut found: Vec<Found> = found.into_iter().flat_map(|(_, found)| found).collect();
+        tree.add_xattrs(found.iter_mut().filter_map(|found| Some((found.node, found.xattrs.take()?))));
+        tree.add_digests(found.iter().map(|found| (found.node, found.digest)));
+        Ok(())
+    }
 }
 
 fn open(root: BorrowedFd, path: &[u8], direct: bool) -> Result<OwnedFd, EngineError> {

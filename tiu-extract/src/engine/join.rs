@@ -3,6 +3,7 @@
 use super::hash::Wanted;
 use super::rules::Lookup;
 use super::tree::{NONE, Node, Owned, Tree};
+use super::walk::Attributes;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use tiu_bundle::index::{Entry, Index, Kind};
@@ -30,6 +31,8 @@ pub(crate) struct Joined {
     pub places: Vec<Place>,
     /// Files of which the content decides: of the same size as the index's at the same path.
     pub same_size: Vec<Wanted>,
+    /// The other regular files at the path of one.
+    pub other_size: Vec<Wanted>,
     /// The names of each inode of many names that are ours, in path order.
     groups: Vec<Vec<u32>>,
     /// By entry: its group, if it has one.
@@ -41,7 +44,7 @@ pub(crate) struct Joined {
 }
 
 impl Joined {
-    pub fn new(index: &Index, tree: &Tree, rules: &Lookup) -> Self {
+    pub fn new(index: &Index, tree: &Tree, rules: &Lookup, attributes: Attributes) -> Self {
         let mut nodes = vec![NONE; index.len()];
         let mut loose = vec![false; index.len()];
         for (i, node) in (0u32..).zip(&tree.nodes) {
@@ -61,16 +64,24 @@ impl Joined {
         let mut joined = Joined {
             places: Vec::with_capacity(index.len()),
             same_size: Vec::new(),
+            other_size: Vec::new(),
             groups: Vec::new(),
             group_of: HashMap::new(),
             loose,
             shared_outside: shared_outside(tree),
         };
-        joined.find_places(index, tree, rules, &nodes);
+        joined.find_places(index, tree, rules, &nodes, attributes);
         joined
     }
 
-    fn find_places(&mut self, index: &Index, tree: &Tree, rules: &Lookup, nodes: &[u32]) {
+    fn find_places(
+        &mut self,
+        index: &Index,
+        tree: &Tree,
+        rules: &Lookup,
+        nodes: &[u32],
+        attributes: Attributes,
+    ) {
         // Earlier entries whose path is a prefix (by bytes) of the current one, by length of path. Among them is its parent.
         let mut prefixes: Vec<(usize, u32)> = Vec::new();
         let mut previous: Vec<u8> = Vec::new();
@@ -100,8 +111,12 @@ impl Joined {
                 }
                 Place::Here(node) if entry.digest.is_some() => {
                     let found = tree.node(node);
-                    if found.kind == Kind::File && found.value == entry.size {
-                        self.same_size.push(Wanted { node, expected: entry.digest });
+                    let attributes = attributes == Attributes::WithContent;
+                    let wanted = Wanted { node, expected: entry.digest, attributes };
+                    match found.kind {
+                        Kind::File if found.value == entry.size => self.same_size.push(wanted),
+                        Kind::File => self.other_size.push(wanted),
+                        _ => {}
                     }
                 }
                 _ => {}

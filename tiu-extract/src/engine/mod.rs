@@ -20,6 +20,7 @@ mod join;
 mod metadata;
 mod plan;
 mod pool;
+mod reach;
 mod rules;
 mod tree;
 mod walk;
@@ -34,7 +35,7 @@ pub use rules::{Reflink, Rules};
 
 use crate::image::Image;
 use error::shown;
-use hash::Through;
+use hash::{Reading, Through};
 use join::Joined;
 use rules::Lookup;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -42,6 +43,7 @@ use std::path::{Path, PathBuf};
 use tiu_bundle::index::Index;
 use tiu_bundle::progress::{Cancel, Progress, Unit};
 use tree::Tree;
+use walk::Attributes;
 
 /// Everything a run needs.
 pub struct Job<'a> {
@@ -85,39 +87,32 @@ pub struct Summary {
 /// Scans the target and plans. Nothing is changed, access times included where the caller owns the files or is root.
 pub fn plan(job: &Job) -> Result<Plan, EngineError> {
     let Job { index, target, progress, cancel, .. } = *job;
-    let rules = Lookup::new(job.rules);
-    let (mut tree, mut joined) = scan(index, target, &rules, progress, cancel)?;
+    let rules = &Lookup::new(job.rules);
+    let reading = Reading { root: target, through: Through::Disk, rules, progress, cancel };
+    let (mut tree, mut joined) = scan(index, Attributes::WithContent, &reading)?;
     let files = std::mem::take(&mut joined.same_size);
-    hash::run("Comparing", Through::Disk, target, &mut tree, files, progress, cancel)?;
+    reading.run("Comparing", &mut tree, files)?;
     let mut comparison =
-        plan::compare::compare(index, &tree, joined, &rules).map_err(|conflict| EngineError::Conflict {
+        plan::compare::compare(index, &tree, joined, rules).map_err(|conflict| EngineError::Conflict {
             path: shown(&tree.path(conflict.directory)),
             expected: conflict.expected,
             held: shown(&tree.path(conflict.held)),
         })?;
     let files = plan::sources::to_hash(&tree, &plan::sources::sizes_wanted(index, &comparison));
-    hash::run("Looking for content", Through::Disk, target, &mut tree, files, progress, cancel)?;
+    reading.run("Looking for content", &mut tree, files)?;
     let mut seeds = Vec::new();
     for path in job.seeds {
         let sizes = plan::sources::sizes_missing(index, &comparison, &tree);
-        seeds.push(match sizes.is_empty() {
-            true => Tree::empty(),
-            false => {
-                let root = open_seed(path)?;
-                let mut seed = scan_seed(root.as_fd(), &rules, progress, cancel)?;
-                let files = plan::sources::to_hash(&seed, &sizes);
-                hash::run(
-                    "Reading the seed",
-                    Through::Disk,
-                    root.as_fd(),
-                    &mut seed,
-                    files,
-                    progress,
-                    cancel,
-                )?;
-                seed
-            }
-        });
+        if sizes.is_empty() {
+            seeds.push(Tree::empty());
+            continue;
+        }
+        let root = open_seed(path)?;
+        let reading = Reading { root: root.as_fd(), ..reading };
+        let mut seed = scan_seed(&reading)?;
+        let files = plan::sources::to_hash(&seed, &sizes);
+        reading.run("Reading the seed", &mut seed, files)?;
+        seeds.push(seed);
     }
     plan::sources::choose(index, &mut comparison, &tree, &seeds);
     Ok(Plan {
@@ -130,29 +125,21 @@ pub fn plan(job: &Job) -> Result<Plan, EngineError> {
 }
 
 /// Walks the target and lays the index over it.
-fn scan(
-    index: &Index,
-    target: BorrowedFd,
-    rules: &Lookup,
-    progress: &dyn Progress,
-    cancel: &Cancel,
-) -> Result<(Tree, Joined), EngineError> {
+fn scan(index: &Index, attributes: Attributes, reading: &Reading) -> Result<(Tree, Joined), EngineError> {
+    let Reading { root, rules, progress, cancel, .. } = *reading;
     progress.begin("Looking", 0, Unit::Items);
-    let tree = walk::Walk { root: target, index: Some(index), rules, progress, cancel }.run();
+    let tree = walk::Walk { root, index: Some(index), rules, attributes, progress, cancel }.run();
     progress.end();
     let tree = tree?;
-    let joined = Joined::new(index, &tree, rules);
+    let joined = Joined::new(index, &tree, rules, attributes);
     Ok((tree, joined))
 }
 
-fn scan_seed(
-    root: BorrowedFd,
-    rules: &Lookup,
-    progress: &dyn Progress,
-    cancel: &Cancel,
-) -> Result<Tree, EngineError> {
+fn scan_seed(reading: &Reading) -> Result<Tree, EngineError> {
+    let Reading { root, rules, progress, cancel, .. } = *reading;
+    let attributes = Attributes::WithContent;
     progress.begin("Looking at the seed", 0, Unit::Items);
-    let tree = walk::Walk { root, index: None, rules, progress, cancel }.run();
+    let tree = walk::Walk { root, index: None, rules, attributes, progress, cancel }.run();
     progress.end();
     tree
 }

@@ -142,6 +142,10 @@ impl Tree {
         self.xattrs.get(&i)
     }
 
+    pub fn add_xattrs(&mut self, xattrs: impl IntoIterator<Item = (u32, Xattrs)>) {
+        self.xattrs.extend(xattrs.into_iter().filter(|(_, xattrs)| !xattrs.0.is_empty()));
+    }
+
     /// Its content digest, if it was computed.
     pub fn digest(&self, i: u32) -> Option<Digest> {
         let at = self.digests.binary_search_by_key(&i, |(node, _)| *node).ok()?;

@@ -6,9 +6,10 @@
 use super::beneath::{self, ProcPath};
 use super::error::EngineError;
 use super::pool::{cores, lock};
+use super::reach::Reach;
 use super::rules::Lookup;
 use super::tree::{Listing, NONE, Node, Owned, Tree};
-use super::xattr::{self, Follow};
+use super::xattr::{self, Xattrs};
 use rustix::fs::{FileType, OFlags, Statx};
 use rustix::io::Errno;
 use std::ffi::{CStr, CString};
@@ -23,12 +24,22 @@ const BTRFS: u64 = 0x9123_683e;
 /// `BTRFS_EMPTY_SUBVOL_DIR_OBJECTID` of `linux/btrfs_tree.h`: inode number of what a snapshot shows for a nested subvolume.
 const EMPTY_SUBVOLUME: u64 = 2;
 
+/// When the attributes of regular files are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Attributes {
+    /// At once.
+    Now,
+    /// When the content is read and the file is open anyway: by [`super::hash`].
+    WithContent,
+}
+
 /// What to walk, and what to look for.
 pub(crate) struct Walk<'a> {
     pub root: BorrowedFd<'a>,
     /// Entries of this index are looked up; without it (a seed), nothing but kinds and sizes is read.
     pub index: Option<&'a Index>,
     pub rules: &'a Lookup<'a>,
+    pub attributes: Attributes,
     pub progress: &'a dyn Progress,
     pub cancel: &'a Cancel,
 }
@@ -107,7 +118,7 @@ impl<'a> Walker<'a> {
             node.entry = 0;
             // The root of a tree can be an O_PATH descriptor and a mount point, but not a symlink: the "." makes it a directory.
             let mut path = ProcPath::default();
-            let xattrs = xattr::read(path.within(self.walk.root, c"."), Follow::No, self.walk.rules, b"")?;
+            let xattrs = xattr::read(Reach::Name(path.within(self.walk.root, c".")), self.walk.rules, b"")?;
             if !xattrs.0.is_empty() {
                 listing.xattrs.push((0, xattrs));
             }
@@ -191,8 +202,14 @@ impl<'a> Walker<'a> {
             if let Some(index) = self.walk.index {
                 node.entry = index.find(&child).map_or(NONE, |i| i as u32);
                 if node.entry != NONE && node.owned != Owned::Host {
-                    let xattrs =
-                        xattr::read(proc_path.within(fd.as_fd(), name), Follow::No, self.walk.rules, &child)?;
+                    let later = node.kind == Kind::File && self.walk.attributes == Attributes::WithContent;
+                    let xattrs = match later {
+                        true => Xattrs::default(),
+                        false => {
+                            let inode = Reach::Name(proc_path.within(fd.as_fd(), name));
+                            xattr::read(inode, self.walk.rules, &child)?
+                        }
+                    };
                     if !xattrs.0.is_empty() {
                         listing.xattrs.push((listing.nodes.len() as u32, xattrs));
                     }

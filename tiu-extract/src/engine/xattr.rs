@@ -8,9 +8,9 @@
 //! Smack, IMA, EVM) where the image has none.
 
 use super::error::EngineError;
+use super::reach::Reach;
 use super::rules::Lookup;
 use rustix::io::Errno;
-use std::ffi::CStr;
 use tiu_bundle::index::Entry;
 
 const ACL_ACCESS: &[u8] = b"system.posix_acl_access";
@@ -85,34 +85,19 @@ impl Difference<'_> {
     }
 }
 
-/// Whether the last name of a path is followed when it is a symlink, as `/proc/self/fd/N` is one.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Follow {
-    Yes,
-    No,
-}
-
-/// Reads what counts of the attributes at `path` (see [`super::beneath::ProcPath`]).
-pub(crate) fn read(path: &CStr, follow: Follow, rules: &Lookup, shown: &[u8]) -> Result<Xattrs, EngineError> {
+/// Reads what counts of an inode's attributes.
+pub(crate) fn read(inode: Reach, rules: &Lookup, shown: &[u8]) -> Result<Xattrs, EngineError> {
     let fail = |e: Errno| EngineError::io("read the extended attributes of", shown, e);
-    let list_names = |buf: &mut [u8]| match follow {
-        Follow::Yes => rustix::fs::listxattr(path, buf),
-        Follow::No => rustix::fs::llistxattr(path, buf),
-    };
     let mut small = [0u8; 256];
-    let names = match list_names(&mut small) {
+    let names = match inode.list_xattrs(&mut small) {
         Ok(0) | Err(Errno::OPNOTSUPP) => return Ok(Xattrs::default()),
         Ok(n) => small.get(..n).unwrap_or_default().to_vec(),
-        Err(Errno::RANGE) => grow(list_names).map_err(fail)?,
+        Err(Errno::RANGE) => grow(|buf| inode.list_xattrs(buf)).map_err(fail)?,
         Err(e) => return Err(fail(e)),
     };
     let mut list: Vec<Attribute> = Vec::new();
     for name in names.split(|b| *b == 0).filter(|name| !name.is_empty() && counts(name, rules)) {
-        let value = grow(|buf| match follow {
-            Follow::Yes => rustix::fs::getxattr(path, name, buf),
-            Follow::No => rustix::fs::lgetxattr(path, name, buf),
-        });
-        match value {
+        match grow(|buf| inode.get_xattr(name, buf)) {
             Ok(value) => list.push((Box::from(name), value.into_boxed_slice())),
             // Removed in between, or not for us to see.
             Err(Errno::NODATA) => {}

@@ -5,6 +5,7 @@ use super::super::error::{EngineError, shown};
 use super::super::join::{Place, inode_of};
 use super::super::metadata;
 use super::super::plan::{Content, File, Source};
+use super::super::reach::Reach;
 use super::super::rules::Reflink;
 use super::content::{self, Done};
 use super::temporary::Temporary;
@@ -34,7 +35,7 @@ impl Worker<'_> {
         let now =
             beneath::stat(fd.as_fd(), c"").map_err(|e| EngineError::io("read the metadata of", path, e))?;
         let attributes = temporary.directory.default_acl;
-        metadata::apply(fd.as_fd(), &now, attributes, &wanted, &context.rules, path)?;
+        metadata::apply(Reach::File(fd.as_fd()), &now, attributes, &wanted, &context.rules, path)?;
         match early {
             true => temporary.keep(),
             false => {

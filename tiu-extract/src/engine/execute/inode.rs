@@ -4,6 +4,7 @@ use super::super::beneath::{self, Parent};
 use super::super::join::{Place, inode_of};
 use super::super::metadata;
 use super::super::plan::{Link, MakeDir};
+use super::super::reach::Reach;
 use super::super::{EngineError, beneath::ProcPath};
 use super::Worker;
 use super::temporary::{Temporary, open_path};
@@ -56,10 +57,18 @@ impl Worker<'_> {
         let temporary = Temporary::named(parent, temporary_name.clone());
         let fd =
             open_path(&temporary.directory, &temporary_name).map_err(|e| context.failed("open", path, e))?;
+        let mut proc_path = ProcPath::default();
         let now =
             beneath::stat(fd.as_fd(), c"").map_err(|e| EngineError::io("read the metadata of", path, e))?;
         let (attributes, wanted) = (temporary.directory.default_acl, context.rules.wanted(&entry));
-        metadata::apply(fd.as_fd(), &now, attributes, &with_kind(wanted, inode.kind), &context.rules, path)?;
+        metadata::apply(
+            Reach::Descriptor(proc_path.of(fd.as_fd())),
+            &now,
+            attributes,
+            &with_kind(wanted, inode.kind),
+            &context.rules,
+            path,
+        )?;
         temporary.rename(&name).map_err(|e| context.failed("rename into place", path, e))?;
         self.sum.made += 1;
         Ok(())
@@ -88,11 +97,19 @@ impl Worker<'_> {
         let path: &[u8] = &entry.path;
         let fd = beneath::open(context.job.target, path, OFlags::PATH)
             .map_err(|e| EngineError::io("open", path, e))?;
+        let mut proc_path = ProcPath::default();
         let now =
             beneath::stat(fd.as_fd(), c"").map_err(|e| EngineError::io("read the metadata of", path, e))?;
         let kind = inode_of(context.job.index, &entry).kind;
         let wanted = with_kind(context.rules.wanted(&entry), kind);
-        metadata::apply(fd.as_fd(), &now, true, &wanted, &context.rules, path)?;
+        metadata::apply(
+            Reach::Descriptor(proc_path.of(fd.as_fd())),
+            &now,
+            true,
+            &wanted,
+            &context.rules,
+            path,
+        )?;
         self.sum.metadata += 1;
         Ok(())
     }
@@ -136,16 +153,24 @@ impl Worker<'_> {
         let path: &[u8] = &entry.path;
         let fd = beneath::open(context.job.target, path, OFlags::PATH | OFlags::DIRECTORY)
             .map_err(|e| EngineError::io("open the directory", path, e))?;
+        let mut proc_path = ProcPath::default();
         let now =
             beneath::stat(fd.as_fd(), c"").map_err(|e| EngineError::io("read the metadata of", path, e))?;
         match context.plan.places.get(i as usize) {
             // It stays as it is: what was changed in it must not show in its time.
             Some(Place::Kept(node)) => {
                 let mtime = context.plan.tree.node(*node).mtime;
-                metadata::set_mtime(ProcPath::default().of(fd.as_fd()), &now, mtime)
+                metadata::set_mtime(Reach::Descriptor(proc_path.of(fd.as_fd())), &now, mtime)
                     .map_err(|e| context.failed("set the modification time of", path, e))
             }
-            _ => metadata::apply(fd.as_fd(), &now, true, &context.rules.wanted(&entry), &context.rules, path),
+            _ => metadata::apply(
+                Reach::Descriptor(proc_path.of(fd.as_fd())),
+                &now,
+                true,
+                &context.rules.wanted(&entry),
+                &context.rules,
+                path,
+            ),
         }
     }
 }

@@ -24,7 +24,7 @@ pub(in crate::engine) fn to_hash(tree: &Tree, sizes: &HashSet<u64>) -> Vec<hash:
     let candidates = (0u32..).zip(&tree.nodes).filter(|(i, node)| {
         is_readable_file(tree, *i) && sizes.contains(&node.value) && tree.digest(*i).is_none()
     });
-    candidates.map(|(node, _)| hash::Wanted { node, expected: None }).collect()
+    candidates.map(|(node, _)| hash::Wanted { node, expected: None, attributes: false }).collect()
 }
 
 fn is_readable_file(tree: &Tree, i: u32) -> bool {
