@@ -48,8 +48,6 @@ pub enum Reason {
     Excluded(usize),
     /// `/var` with `factory-var: false`.
     Var,
-    /// Content of another filesystem that is mounted in the tree.
-    Mounted,
 }
 
 /// What happens with a path.

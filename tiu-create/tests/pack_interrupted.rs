@@ -5,6 +5,7 @@ mod common;
 use common::{Place, program};
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -124,6 +125,27 @@ fn a_file_that_grows_while_it_is_read() {
         done.store(true, Ordering::Relaxed);
         found.refused(&["/usr/growing changed while it was read", "stop what writes to the tree"]);
     });
+    assert_eq!(left_behind(&place), [""; 0]);
+}
+
+#[test]
+fn a_file_that_must_not_be_read() {
+    let place = Place::new();
+    place.file("usr/secret", "x");
+    let public = |path: &str, mode| {
+        fs::set_permissions(place.path(path), PermissionsExt::from_mode(mode)).expect("a mode");
+    };
+    public("", 0o777);
+    public("root/usr/secret", 0o600);
+    // The program may lie where only its owner gets.
+    fs::copy(program().get_program(), place.path("program")).expect("a copy");
+    public("program", 0o755);
+    let mut arguments = place.pack_arguments("bundle.tiu");
+    arguments.retain(|argument| !argument.starts_with("--cert") && !argument.starts_with("--key"));
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(place.path("program"));
+    outcome(command.args(arguments).arg("--unsigned"))
+        .refused(&["/usr/secret: opening failed", "run as root"]);
     assert_eq!(left_behind(&place), [""; 0]);
 }
 

@@ -69,7 +69,10 @@ fn an_unsigned_bundle_is_refused_by_clients_and_can_be_signed() {
     let source = std::sync::Arc::new(unsigned);
     let trust = tiu_bundle::trust::Trust::from_paths(&[place.keys().join("ca.cert.pem")]).expect("a keyring");
     let unsigned = Vec::clone(&source);
-    assert!(tiu_bundle::bundle::Bundle::open(std::sync::Arc::new(unsigned), &trust).is_err());
+    let error =
+        tiu_bundle::bundle::Bundle::open(std::sync::Arc::new(unsigned), &trust).err().expect("an error");
+    assert_eq!(error.to_string(), "the bundle is not signed yet");
+    assert_eq!(tiu_bundle::Hint::hint(&error).as_deref(), Some("sign it with `tiu-create sign`"));
 }
 
 #[test]

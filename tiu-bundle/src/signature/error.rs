@@ -13,6 +13,9 @@ pub enum SignatureError {
         /// Length in bytes.
         found: u64,
     },
+    /// The bare manifest is where the signature goes: the bundle was packed for a signer elsewhere.
+    #[error("the bundle is not signed yet")]
+    Unsigned,
     /// Not a CMS structure in DER.
     #[error("the signature is not a CMS in DER: expected {expected} at byte {offset}")]
     NotCms {
@@ -252,6 +255,7 @@ impl Hint for SignatureError {
             | ContentType { .. } => {
                 "the file is damaged or no bundle: fetch it again, or sign it again with `tiu-create sign`"
             }
+            Unsigned => "sign it with `tiu-create sign`",
             Detached => {
                 "sign with the content inside (`openssl cms -sign -nodetach -binary`), or with `tiu-create sign`"
             }

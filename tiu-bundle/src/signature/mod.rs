@@ -121,6 +121,8 @@ impl Checked {
 
 fn parse(cms: &[u8]) -> Result<SignedData<'_>, SignatureError> {
     match cms.len() as u64 {
+        // Where the CMS goes, a bundle that is not signed yet has its bare manifest.
+        1..=MAX_CMS_SIZE if cms.starts_with(b"[") => Err(SignatureError::Unsigned),
         1..=MAX_CMS_SIZE => cms::parse(cms),
         found => Err(SignatureError::Size { found }),
     }

@@ -96,7 +96,6 @@ fn reason_name(reason: Reason, patterns: &[String]) -> String {
         Reason::Host(i) => Rules::host_directory(i),
         Reason::Excluded(i) => patterns.get(i).cloned().unwrap_or_default(),
         Reason::Var => "/var".to_owned(),
-        Reason::Mounted => "mounted".to_owned(),
     }
 }
 
