@@ -86,7 +86,7 @@ impl Arguments {
             std::fs::create_dir_all(&self.directory).map_err(CommandError::path(&self.directory))?;
         }
         let target = std::fs::File::open(&self.directory).map_err(CommandError::path(&self.directory))?;
-        let rules = Rules { owner: !self.no_owner, ..Rules::default() };
+        let rules = Rules { owner: !self.no_owner, remove: self.path.is_empty(), ..Rules::default() };
         let progress = console::progress(self.progress);
         let cancel = cancel_on_signals().map_err(CommandError::Signals)?;
         let job = Job {
@@ -102,10 +102,7 @@ impl Arguments {
             let cancelled = matches!(e, EngineError::Cancelled);
             Failure::from(e).cancelled_if(cancelled)
         };
-        let mut plan = engine::plan(&job).map_err(failed)?;
-        if !self.path.is_empty() {
-            plan.remove_nothing();
-        }
+        let plan = engine::plan(&job).map_err(failed)?;
         if self.dry_run {
             let mut lines = Vec::new();
             plan.describe(&index, &mut lines).map_err(CommandError::Output)?;
@@ -116,11 +113,8 @@ impl Arguments {
         }
         let summary = engine::execute(&job, &plan).map_err(failed)?;
         let what = ReadBack::WrittenBy(&plan);
-        let mut differences =
+        let differences =
             engine::check(&index, target.as_fd(), &rules, what, &*progress, cancel).map_err(failed)?;
-        if !self.path.is_empty() {
-            differences.retain(|difference| difference.what != "extra");
-        }
         bundle.check_unchanged()?;
         if let Some(first) = differences.first().cloned() {
             return Err(DiffersError { count: differences.len(), first }.into());

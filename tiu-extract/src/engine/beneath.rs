@@ -153,7 +153,17 @@ impl<'a> Parents<'a> {
 }
 
 /// Beginning of every name that a run makes for the time until a file is complete.
-pub const TEMPORARY_PREFIX: &[u8] = b".tiu-";
+const TEMPORARY_PREFIX: &[u8] = b".tiu-";
+
+/// Whether a name is one of [`TemporaryNames`].
+pub fn is_temporary(name: &[u8]) -> bool {
+    let Some((run, number)) = name.strip_prefix(TEMPORARY_PREFIX).and_then(|rest| rest.split_at_checked(16))
+    else {
+        return false;
+    };
+    let number = number.strip_prefix(b"-").unwrap_or_default();
+    run.iter().all(u8::is_ascii_hexdigit) && !number.is_empty() && number.iter().all(u8::is_ascii_digit)
+}
 
 /// Names for files that are not complete yet: `.tiu-RUN-NUMBER`. A run that is killed leaves them; they are not in any index, so the next
 /// run removes them.

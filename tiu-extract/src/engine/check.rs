@@ -189,7 +189,7 @@ impl Checker<'_> {
     }
 
     fn extra(&mut self) {
-        let holding = self.joined.holding(self.tree);
+        let holding = self.joined.holding(self.tree, self.rules);
         for (i, node) in (0u32..).zip(&self.tree.nodes) {
             if node.entry == NONE
                 && matches!(node.owned, Owned::Ours | Owned::Placeholder)

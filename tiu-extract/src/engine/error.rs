@@ -63,7 +63,7 @@ pub enum EngineError {
     },
     /// A directory must become something else, but it holds what belongs to the host.
     #[error(
-        "{} is a directory and becomes a {expected} in the image, but it holds {} that belongs to the host",
+        "{} is a directory and becomes a {expected} in the image, but it holds {}, which is not ours to remove",
         path.display(),
         held.display()
     )]

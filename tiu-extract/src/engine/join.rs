@@ -182,7 +182,7 @@ impl Joined {
     }
 
     /// By node: one that stays, in it or below it; [`NONE`] where all can go.
-    pub fn holding(&self, tree: &Tree) -> Vec<u32> {
+    pub fn holding(&self, tree: &Tree, rules: &Lookup) -> Vec<u32> {
         let mut holding = vec![NONE; tree.nodes.len()];
         // Children have higher numbers than their directory.
         for (i, node) in (0..tree.nodes.len() as u32).zip(&tree.nodes).rev() {
@@ -190,6 +190,7 @@ impl Joined {
             let held = match node.owned {
                 Owned::Host | Owned::Kept | Owned::Opaque => i,
                 _ if node.entry != NONE && !self.is_obstacle(node) => i,
+                _ if node.entry == NONE && !rules.removes(tree.name(i)) => i,
                 _ => below,
             };
             if held != NONE {

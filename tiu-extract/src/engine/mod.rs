@@ -26,7 +26,7 @@ mod tree;
 mod walk;
 mod xattr;
 
-pub use beneath::TEMPORARY_PREFIX;
+pub use beneath::is_temporary;
 pub use check::{Difference, ReadBack, check};
 pub use error::EngineError;
 pub use execute::execute;

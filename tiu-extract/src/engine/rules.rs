@@ -1,5 +1,6 @@
 //! What the engine must know beside the index: what belongs to the host, how owners' numbers map, what may be skipped.
 
+use super::beneath::is_temporary;
 use super::xattr::Xattrs;
 use std::collections::{HashMap, HashSet};
 use tiu_bundle::index::{Entry, Kind, Mtime, STATE_DIR};
@@ -32,6 +33,8 @@ pub struct Rules {
     /// Whether owners are set and compared (default). Without, everything belongs to the caller, and what has no meaning
     /// then or needs root is left out: set-uid and set-gid bits, `trusted.*` and `security.*` attributes.
     pub owner: bool,
+    /// Whether what the index lacks is removed (default), or left alone: then an index of some paths of an image can be used.
+    pub remove: bool,
     /// See [`Reflink`].
     pub reflink: Reflink,
 }
@@ -45,6 +48,7 @@ impl Default for Rules {
             uids: HashMap::new(),
             gids: HashMap::new(),
             owner: true,
+            remove: true,
             reflink: Reflink::Auto,
         }
     }
@@ -99,6 +103,11 @@ impl<'a> Lookup<'a> {
     /// Whether sharing blocks must work.
     pub fn reflink(&self) -> Reflink {
         self.rules.reflink
+    }
+
+    /// Whether something of that name goes that the index does not have. Leftovers of a killed run always do.
+    pub fn removes(&self, name: &[u8]) -> bool {
+        self.rules.remove || is_temporary(name)
     }
 
     /// Whether owners are set.

@@ -18,7 +18,7 @@ fn leftovers(dir: &Path) -> usize {
     entries
         .map(|entry| {
             let below = if entry.file_type().unwrap().is_dir() { leftovers(&entry.path()) } else { 0 };
-            below + usize::from(entry.file_name().as_encoded_bytes().starts_with(engine::TEMPORARY_PREFIX))
+            below + usize::from(engine::is_temporary(entry.file_name().as_encoded_bytes()))
         })
         .sum()
 }

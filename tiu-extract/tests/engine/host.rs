@@ -245,3 +245,26 @@ fn a_nested_subvolume_that_is_part_of_the_tree() {
     assert!(!dir.join("etc/goes").exists());
     assert_eq!(apply_with(&model, &dir, &options).unwrap().described, "");
 }
+
+#[test]
+fn what_the_index_lacks_stays_where_nothing_is_to_be_removed() {
+    let fs = LoopBtrfs::new(256);
+    let dir = fs.subvolume("t");
+    fs::create_dir_all(dir.join("usr/more")).unwrap();
+    fs::write(dir.join("usr/extra"), "stays").unwrap();
+    fs::write(dir.join("usr/.tiu-0123456789abcdef-7"), "left by a killed run").unwrap();
+    let mut model = Model::new();
+    model.file("usr/bin/tool", "image's");
+    let options = Options { rules: Rules { remove: false, ..Rules::default() }, ..Options::default() };
+    let outcome = apply_with(&model, &dir, &options).unwrap();
+    assert_eq!(outcome.summary.removed, 1);
+    assert_eq!(fs::read(dir.join("usr/extra")).unwrap(), b"stays");
+    assert!(dir.join("usr/more").is_dir());
+    model.file("usr/more", "a file");
+    apply_with(&model, &dir, &options).unwrap();
+    fs::create_dir(dir.join("full")).unwrap();
+    fs::write(dir.join("full/extra"), "stays").unwrap();
+    model.file("full", "a file");
+    let error = apply_with(&model, &dir, &options).err().unwrap();
+    assert!(matches!(error, EngineError::Conflict { .. }), "{error}");
+}

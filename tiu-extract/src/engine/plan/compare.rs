@@ -176,7 +176,9 @@ impl Compare<'_> {
     /// Finds what must go, and what cannot.
     fn removals(&mut self) -> Result<(), Conflict> {
         let mut remove: Vec<u32> = Vec::new();
-        for ((i, node), held) in (0u32..).zip(&self.tree.nodes).zip(self.joined.holding(self.tree)) {
+        for ((i, node), held) in
+            (0u32..).zip(&self.tree.nodes).zip(self.joined.holding(self.tree, self.rules))
+        {
             let is_obstacle = self.joined.is_obstacle(node);
             if is_obstacle && node.kind == Kind::Dir && held != NONE {
                 let expected = kind_of(self.index, node.entry);

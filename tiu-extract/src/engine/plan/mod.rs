@@ -153,12 +153,6 @@ impl Plan {
         sum
     }
 
-    /// Leaves what the index lacks where it is, for an index that is a part of an image.
-    pub fn remove_nothing(&mut self) {
-        self.steps.remove.clear();
-        self.steps.remove_dirs.clear();
-    }
-
     /// Whether there is nothing to do at all.
     pub fn is_empty(&self) -> bool {
         let Summary { reflinked, written, metadata, removed, made, .. } = self.summary();
