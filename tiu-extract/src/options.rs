@@ -25,6 +25,17 @@ pub enum PurposeName {
     Any,
 }
 
+impl From<PurposeName> for Purpose {
+    fn from(name: PurposeName) -> Self {
+        match name {
+            PurposeName::CodesignOrNone => Purpose::CodeSigningOrNone,
+            PurposeName::Codesign => Purpose::CodeSigning,
+            PurposeName::Smimesign => Purpose::SmimeSign,
+            PurposeName::Any => Purpose::Any,
+        }
+    }
+}
+
 /// Whom to trust.
 #[derive(Clone, Debug, clap::Args)]
 pub struct TrustArguments {
@@ -60,12 +71,7 @@ impl TrustArguments {
         for crl in &self.crl {
             trust.add_crls(crl)?;
         }
-        trust.set_purpose(match self.purpose {
-            PurposeName::CodesignOrNone => Purpose::CodeSigningOrNone,
-            PurposeName::Codesign => Purpose::CodeSigning,
-            PurposeName::Smimesign => Purpose::SmimeSign,
-            PurposeName::Any => Purpose::Any,
-        });
+        trust.set_purpose(self.purpose.into());
         trust.set_valid_at(self.valid_at);
         Ok(trust)
     }

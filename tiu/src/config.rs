@@ -3,12 +3,14 @@
 //! A file says only what it wants to be different: key by key, the first file that has a key decides. An unknown key is an error, for a
 //! misspelt `keyring` must not pass as "none".
 
+use crate::tree::Tree;
 use serde::Deserialize;
 use std::io;
 use std::path::{Path, PathBuf};
 use tiu_bundle::Hint;
 use tiu_bundle::trust::{Purpose, ValidAt};
 use tiu_extract::image::Verity;
+use tiu_extract::options::PurposeName;
 
 /// Where configuration lies, relative to the host's root; earlier files win.
 pub const FILES: [&str; 3] = ["etc/tiu/tiu.yaml", "usr/etc/tiu/tiu.yaml", "usr/lib/tiu/tiu.yaml"];
@@ -52,26 +54,16 @@ pub enum Boot {
     None,
 }
 
-/// `purpose:`.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum PurposeName {
-    CodesignOrNone,
-    Codesign,
-    Smimesign,
-    Any,
-}
-
 /// One file, as written. Every key is optional.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 struct Layer {
     keyring: Option<OneOrMany>,
     crl: Option<OneOrMany>,
-    purpose: Option<PurposeName>,
+    purpose: Option<String>,
     valid_at: Option<String>,
     compatible: Option<String>,
-    verity: Option<VerityName>,
+    verity: Option<String>,
     allow_downgrade: Option<bool>,
     etc: EtcLayer,
     host_paths: Option<OneOrMany>,
@@ -85,14 +77,6 @@ struct Layer {
 struct EtcLayer {
     always_host: Option<OneOrMany>,
     always_image: Option<OneOrMany>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum VerityName {
-    Auto,
-    Kernel,
-    User,
 }
 
 #[derive(Debug, Deserialize)]
@@ -212,9 +196,10 @@ impl Config {
     /// Reads the host's files below `root`; files that are absent count as empty.
     pub fn load(root: &Path) -> Result<Self, ConfigError> {
         let mut config = Config::default();
+        let tree = Tree::open(root).map_err(|e| ConfigError::Read { path: e.path, source: e.source })?;
         // The weakest first, so that each later one overwrites what it names.
         for file in FILES.iter().rev() {
-            let path = root.join(file);
+            let path = tree.resolve(Path::new(file));
             match std::fs::read_to_string(&path) {
                 Ok(text) => config.overlay(&text, &path)?,
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
@@ -260,13 +245,9 @@ impl Config {
         if let Some(path) = layer.initrd_path {
             self.initrd_path = absolute("initrd-path", OneOrMany::One(path))?.pop();
         }
-        if let Some(purpose) = layer.purpose {
-            self.purpose = match purpose {
-                PurposeName::CodesignOrNone => Purpose::CodeSigningOrNone,
-                PurposeName::Codesign => Purpose::CodeSigning,
-                PurposeName::Smimesign => Purpose::SmimeSign,
-                PurposeName::Any => Purpose::Any,
-            };
+        if let Some(found) = layer.purpose {
+            let expected = "codesign-or-none, codesign, smimesign or any";
+            self.purpose = named::<PurposeName>("purpose", found, expected, path)?.into();
         }
         if let Some(found) = layer.valid_at {
             self.valid_at = valid_at(&found).ok_or_else(|| ConfigError::Value {
@@ -276,12 +257,8 @@ impl Config {
                 expected: "now, signing-time, or a time like 2024-01-31T12:00:00Z",
             })?;
         }
-        if let Some(verity) = layer.verity {
-            self.verity = match verity {
-                VerityName::Auto => Verity::Auto,
-                VerityName::Kernel => Verity::Kernel,
-                VerityName::User => Verity::User,
-            };
+        if let Some(found) = layer.verity {
+            self.verity = named("verity", found, "auto, kernel or user", path)?;
         }
         self.compatible = layer.compatible.or(self.compatible.take());
         self.allow_downgrade = layer.allow_downgrade.unwrap_or(self.allow_downgrade);
@@ -289,6 +266,17 @@ impl Config {
         self.boot = layer.boot.unwrap_or(self.boot);
         Ok(())
     }
+}
+
+/// A value that is also one of an option on the command line, and has the same names there.
+fn named<T: clap::ValueEnum>(
+    key: &'static str,
+    found: String,
+    expected: &'static str,
+    path: &Path,
+) -> Result<T, ConfigError> {
+    let path = path.to_owned();
+    T::from_str(&found, false).map_err(|_| ConfigError::Value { path, key, found, expected })
 }
 
 /// `now`, `signing-time`, or RFC 3339.
@@ -384,9 +372,15 @@ mod tests {
 
     #[test]
     fn a_wrong_value_is_refused() {
-        for text in
-            ["valid-at: tomorrow", "purpose: none", "initrd: maybe", "boot: grub3", "- a", "keyring: {a: b}"]
-        {
+        for text in [
+            "valid-at: tomorrow",
+            "purpose: none",
+            "initrd: maybe",
+            "boot: grub3",
+            "verity: none",
+            "- a",
+            "keyring: {a: b}",
+        ] {
             assert!(load(&[(FILES[0], text)]).is_err(), "{text}");
         }
     }

@@ -5,6 +5,7 @@
 use crate::run::RunError;
 use crate::snapper::{CONFIG, ListError, Snapper};
 use rustix::fs::{Access, AtFlags, CWD, FlockOperation, Mode, OFlags};
+use std::fs::Metadata;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
@@ -215,11 +216,8 @@ impl Host {
             Ok(()) => Ok(Lock(fd)),
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 let locks = std::fs::read_to_string("/proc/locks").unwrap_or_default();
-                let is_tiu = |pid: &u32| {
-                    let comm = std::fs::read_to_string(format!("/proc/{pid}/comm"));
-                    comm.is_ok_and(|name| name.trim_end() == "tiu")
-                };
-                let holder = flock_holders(&locks, SUBVOLUME_INODE).into_iter().find(is_tiu);
+                let ours = path.metadata().map_err(io)?;
+                let holder = flock_holders(&locks, ours.ino()).into_iter().find(|pid| has_open(*pid, &ours));
                 Err(HostError::Locked { holder })
             }
             Err(e) => Err(io(e.into())),
@@ -228,7 +226,7 @@ impl Host {
 }
 
 /// Processes that hold an exclusive flock(2) on an inode of this number on some filesystem, from the text of `/proc/locks` (proc(5)).
-/// Good enough for a message: the device there is not the one that stat(2) gives for a btrfs subvolume.
+/// The device there is not the one that stat(2) gives for a btrfs subvolume, so these may be holders of other files: see [`has_open`].
 fn flock_holders(locks: &str, inode: u64) -> Vec<u32> {
     let line = |line: &str| {
         let fields: Vec<&str> = line.split_whitespace().collect();
@@ -236,6 +234,15 @@ fn flock_holders(locks: &str, inode: u64) -> Vec<u32> {
         (file.rsplit(':').next()?.parse() == Ok(inode)).then_some(pid.parse().ok()?)
     };
     locks.lines().filter_map(line).collect()
+}
+
+/// Whether the process has a descriptor of exactly this file.
+fn has_open(pid: u32, file: &Metadata) -> bool {
+    let same = |fd: std::fs::DirEntry| {
+        let found = std::fs::metadata(fd.path());
+        found.is_ok_and(|found| (found.dev(), found.ino()) == (file.dev(), file.ino()))
+    };
+    std::fs::read_dir(format!("/proc/{pid}/fd")).is_ok_and(|fds| fds.flatten().any(same))
 }
 
 fn directory(path: &Path) -> io::Result<OwnedFd> {

@@ -5,6 +5,7 @@
 //! snapshot, for one, prints an error and ends with 0. Callers read back what they asked for.
 
 use crate::run::{Output, Run, RunError, SNAPPER};
+use crate::without_plugins;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -49,13 +50,11 @@ impl Snapper {
 
     /// Runs snapper with `arguments`.
     fn run(&self, arguments: &[&str]) -> Result<Output, RunError> {
-        let mut run = Run::new(&SNAPPER);
-        if !self.bus {
-            run = run.arg("--no-dbus");
-        }
-        if let Some(root) = &self.root {
-            run = run.arg("--root").arg(root);
-        }
+        let run = match &self.root {
+            Some(root) => without_plugins::snapper()?.arg("--no-dbus").arg("--root").arg(root),
+            None if self.bus => Run::new(&SNAPPER),
+            None => Run::new(&SNAPPER).arg("--no-dbus"),
+        };
         run.args(["--config", CONFIG]).args(arguments).output()
     }
 

@@ -5,7 +5,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use tiu_bundle::Hint;
 
@@ -116,6 +116,16 @@ impl Tree {
         rustix::fs::openat2(&self.fd, path, flags, Mode::empty(), ResolveFlags::IN_ROOT).is_ok()
     }
 
+    /// Where `path` really is, as a program of this system would find it: symlinks lead within the tree, absolute ones too. What cannot
+    /// be reached is given as it is, for whoever opens it to say why.
+    pub fn resolve(&self, path: &Path) -> PathBuf {
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let found = rustix::fs::openat2(&self.fd, path, flags, Mode::empty(), ResolveFlags::IN_ROOT);
+        let real =
+            found.ok().and_then(|fd| std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok());
+        real.unwrap_or_else(|| self.path.join(path))
+    }
+
     /// The directory at `path`.
     pub fn directory(&self, path: &str) -> Result<OwnedFd, TreeError> {
         self.open_at(path, OFlags::RDONLY | OFlags::DIRECTORY).map_err(|e| self.error(path, e))
@@ -204,6 +214,9 @@ mod tests {
         assert!(tree.has("bin/file"));
         assert!(tree.has("a/up"));
         assert!(!tree.has("bin/passwd"));
+        let real = dir.path().canonicalize().unwrap();
+        assert_eq!(tree.resolve(Path::new("a/up")), real.join("a/b/file"));
+        assert_eq!(tree.resolve(Path::new("bin/none")), dir.path().join("bin/none"));
     }
 
     #[test]

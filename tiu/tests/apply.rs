@@ -256,3 +256,41 @@ fn a_symlink_in_the_base_leads_nowhere_outside() {
     assert!(host.snapshot(2).join("usr/share").symlink_metadata().unwrap().is_dir());
     host.tiu("verify", ["2"]).succeeded();
 }
+
+#[test]
+fn a_keyring_behind_an_absolute_symlink_is_the_host_s_own() {
+    let kit = Kit::new();
+    let host = kit.host_with(512, |root| {
+        let etc = root.join("etc/tiu");
+        fs::create_dir_all(root.join("usr/share/vendor")).unwrap();
+        fs::rename(etc.join("keyring.pem"), root.join("usr/share/vendor/ca.pem")).unwrap();
+        std::os::unix::fs::symlink("/usr/share/vendor/ca.pem", etc.join("keyring.pem")).unwrap();
+    });
+    host.tiu("apply", [kit.bundle(1, |_| {})]).succeeded();
+}
+
+#[test]
+fn plugins_of_the_running_system_s_snapper_do_not_run_for_another_host() {
+    let kit = Kit::new();
+    let host = kit.host();
+    let bundle = kit.bundle(1, |_| {});
+    let log = kit.path("log");
+    // Plugins for this test alone: in a mount namespace of its own.
+    let script = format!(
+        "set -e
+         mount -t tmpfs tmpfs /usr/lib/snapper; mkdir /usr/lib/snapper/plugins
+         printf '#!/bin/sh\necho \"$@\" >>{log}\n' >/usr/lib/snapper/plugins/50-test
+         chmod 755 /usr/lib/snapper/plugins/50-test
+         snapper --no-dbus --root {root} create; mv {log} {log}.plain
+         {tiu} apply --root {root} --progress none {bundle}",
+        log = log.display(),
+        root = host.root().display(),
+        tiu = tiu_testing::program::path("tiu").display(),
+        bundle = bundle.display(),
+    );
+    let arguments = ["--mount", "--propagation", "private", "sh", "-c", &script].map(AsRef::as_ref);
+    tiu_testing::program::tool("unshare", "util-linux", &arguments).succeeded();
+    assert_eq!(read(kit.path("log.plain")), "create-snapshot / btrfs 2\n", "the plugin does not work");
+    assert!(!log.exists(), "{}", read(&log));
+    assert_eq!(host.default(), 3);
+}

@@ -67,8 +67,7 @@ impl Arguments {
         let trust = trust.ok_or(CommandError::NoKeyring)?;
         let progress = console::progress(self.progress);
         let cancel = cancel_on_signals()?;
-        let context =
-            Context { host: &host, config: &config, trust: &trust, progress: &*progress, cancel: &cancel };
+        let context = Context { host: &host, config: &config, trust: &trust, progress: &*progress, cancel };
         let request = Request {
             bundle: self.bundle,
             verity: self.verity.unwrap_or(config.verity),

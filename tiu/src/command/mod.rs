@@ -9,18 +9,20 @@ mod rollback;
 mod status;
 mod table;
 mod verify;
+mod without_plugins;
 
 use crate::config::{Config, ConfigError};
 use crate::host::{Host, HostError};
+use crate::tree::{Tree, TreeError};
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
 use tiu_bundle::Hint;
 use tiu_bundle::console::{self, exit};
 use tiu_bundle::progress::Cancel;
 use tiu_bundle::trust::{Trust, TrustError};
+use tiu_extract::options;
 
 /// Updates a host by whole, signed images; each becomes a btrfs snapshot.
 ///
@@ -51,6 +53,7 @@ enum Command {
     Cleanup(cleanup::Arguments),
     Man(man::Arguments),
     InTarget(in_target::Arguments),
+    WithoutPlugins(without_plugins::Arguments),
 }
 
 /// Which host, and whom to trust.
@@ -76,8 +79,8 @@ impl HostArguments {
     fn open(&self) -> Result<Opened, Failure> {
         let host = Host::open(self.root.as_deref())?;
         let config = Config::load(host.root())?;
-        let below =
-            |paths: &[PathBuf]| -> Vec<PathBuf> { paths.iter().map(|p| host.root().join(p)).collect() };
+        let tree = Tree::open(host.root())?;
+        let below = |paths: &[PathBuf]| -> Vec<PathBuf> { paths.iter().map(|p| tree.resolve(p)).collect() };
         let keyrings = if self.keyring.is_empty() { below(&config.keyring) } else { self.keyring.clone() };
         let trust = match keyrings.is_empty() {
             true => None,
@@ -140,7 +143,7 @@ macro_rules! fails_with_1 {
         }
     )*};
 }
-fails_with_1!(HostError, ConfigError, TrustError, CommandError, crate::snapshots::SnapshotError);
+fails_with_1!(HostError, ConfigError, TrustError, TreeError, CommandError, crate::snapshots::SnapshotError);
 
 macro_rules! fails_with_its_code {
     ($($error:ty),*) => {$(
@@ -172,6 +175,7 @@ pub fn main() -> u8 {
         Command::Cleanup(arguments) => arguments.run(),
         Command::Man(arguments) => arguments.run(),
         Command::InTarget(arguments) => arguments.run(),
+        Command::WithoutPlugins(arguments) => arguments.run(),
     };
     outcome.unwrap_or_else(|failure| {
         console::report("tiu", &*failure.error);
@@ -198,6 +202,6 @@ fn print_json(facts: &impl Serialize) -> Result<(), Failure> {
     print(&(text + "\n"))
 }
 
-fn cancel_on_signals() -> Result<Arc<Cancel>, Failure> {
-    crate::signals::cancel_on_signals().map_err(|e| CommandError::Signals(e).into())
+fn cancel_on_signals() -> Result<&'static Cancel, Failure> {
+    options::cancel_on_signals().map_err(|e| CommandError::Signals(e).into())
 }

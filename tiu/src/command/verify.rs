@@ -37,7 +37,7 @@ impl Arguments {
         let snapshot = self.snapshot(&host)?;
         let progress = console::progress(self.progress);
         let cancel = cancel_on_signals()?;
-        let verified = verify::verify(&host, &config, trust.as_ref(), &snapshot, &*progress, &cancel)?;
+        let verified = verify::verify(&host, &config, trust.as_ref(), &snapshot, &*progress, cancel)?;
         match self.json {
             true => print_json(&verified)?,
             false => print(&human(&verified))?,

@@ -10,32 +10,18 @@ use crate::run::RunError;
 use crate::snapshots::SnapshotError;
 use crate::tree::TreeError;
 use std::io;
-use std::path::PathBuf;
 use tiu_bundle::Hint;
-use tiu_bundle::bundle::BundleError;
 use tiu_bundle::console::exit;
 use tiu_extract::engine::{Difference, EngineError};
 use tiu_extract::image::ImageError;
+use tiu_extract::options::OpenError;
 
 /// Why a bundle was not applied.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
-    /// The bundle's file cannot be opened.
-    #[error("{}: {source}", path.display())]
-    Open {
-        /// File.
-        path: PathBuf,
-        /// Cause.
-        source: io::Error,
-    },
-    /// See [`BundleError`].
-    #[error("{}: {source}", path.display())]
-    Bundle {
-        /// File.
-        path: PathBuf,
-        /// Cause.
-        source: BundleError,
-    },
+    /// See [`OpenError`].
+    #[error(transparent)]
+    Open(#[from] OpenError),
     /// See [`ImageError`].
     #[error(transparent)]
     Image(#[from] ImageError),
@@ -155,8 +141,7 @@ impl From<EngineError> for ApplyError {
 impl Hint for ApplyError {
     fn hint(&self) -> Option<String> {
         let text = match self {
-            ApplyError::Open { .. } => "give the path of a bundle that root can read".into(),
-            ApplyError::Bundle { source, .. } => return source.hint(),
+            ApplyError::Open(e) => return e.hint(),
             ApplyError::Image(e) => return e.hint(),
             ApplyError::Mismatch(e) => return e.hint(),
             ApplyError::Host(e) => return e.hint(),

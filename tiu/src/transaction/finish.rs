@@ -42,6 +42,7 @@ pub fn run(context: &Context, ready: &Ready, filled: &Filled) -> Result<Record, 
     if let Plan::Dracut(plan) = &ready.initrd {
         context.progress.begin("Making the initrd", 0, Unit::Items);
         let made = dracut(context, tree, plan);
+        context.progress.advance(1);
         context.progress.end();
         made?;
         record.add(tree, &plan.path)?;

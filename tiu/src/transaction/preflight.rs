@@ -14,18 +14,14 @@ use crate::provenance::Provenance;
 use crate::record::Record;
 use crate::snapshots::{Snapshot, State, nested_subvolumes};
 use crate::tree::{Tree, TreeError};
-use rustix::fs::{Mode, OFlags};
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::Path;
+use std::io::Read;
 use std::sync::Arc;
 use tiu_bundle::bundle::Bundle;
 use tiu_bundle::index::Index;
-use tiu_bundle::read_at::FileSource;
-use tiu_bundle::trust::Trust;
 use tiu_extract::engine::{self, Job, Plan, Rules};
 use tiu_extract::image::{self, Image};
+use tiu_extract::options::open_bundle;
 
 /// Largest text files that are read from trees, in bytes.
 const TEXT_LIMIT: u64 = 16 << 20;
@@ -161,23 +157,6 @@ impl Ready {
             cancel: context.cancel,
         }
     }
-}
-
-/// Opens a bundle once, and checks signature, manifest and layout. Whoever changes the file afterwards changes nothing: each block is
-/// verified when it is read.
-fn open_bundle(path: &Path, trust: &Trust) -> Result<Bundle, ApplyError> {
-    let open = || -> io::Result<FileSource> {
-        // A fifo must not stop us.
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
-        match file.metadata()?.is_file() {
-            true => FileSource::new(file),
-            false => Err(io::Error::other("not a regular file")),
-        }
-    };
-    let source = open().map_err(|source| ApplyError::Open { path: path.to_owned(), source })?;
-    Bundle::open(Arc::new(source), trust)
-        .map_err(|source| ApplyError::Bundle { path: path.to_owned(), source })
 }
 
 /// os-release of a tree, or nothing. `/etc/os-release` is mostly a link to the other.
