@@ -12,6 +12,10 @@ pub trait ReadAt: Send + Sync {
     fn current_size(&self) -> io::Result<u64> {
         Ok(self.size())
     }
+    /// The file behind this, where there is one (for a loop device).
+    fn as_file(&self) -> Option<&std::fs::File> {
+        None
+    }
 }
 
 /// A file that is opened once; its size is taken at that moment.
@@ -27,15 +31,14 @@ impl FileSource {
         let size = file.metadata()?.len();
         Ok(FileSource { file, size })
     }
-    /// The descriptor, for a loop device.
-    pub fn file(&self) -> &std::fs::File {
-        &self.file
-    }
 }
 
 impl ReadAt for FileSource {
     fn size(&self) -> u64 {
         self.size
+    }
+    fn as_file(&self) -> Option<&std::fs::File> {
+        Some(&self.file)
     }
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
         std::os::unix::fs::FileExt::read_exact_at(&self.file, buf, offset)

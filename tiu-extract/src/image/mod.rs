@@ -37,13 +37,16 @@ pub enum Verity {
     User,
 }
 
-/// Opens the image of `bundle`. `Auto` takes the kernel way only where it works from end to end.
+/// Opens the image of `bundle`. `Auto` takes the user way where the kernel has no device-mapper or no dm-verity, or
+/// this process may not use them.
 pub fn open(bundle: Arc<Bundle>, verity: Verity) -> Result<Box<dyn Image>, ImageError> {
     match verity {
         Verity::User => Ok(Box::new(user::UserImage::open(&bundle)?)),
         Verity::Kernel => Ok(Box::new(kernel::KernelImage::open(&bundle)?)),
-        Verity::Auto if kernel::is_available() => Ok(Box::new(kernel::KernelImage::open(&bundle)?)),
-        Verity::Auto => Ok(Box::new(user::UserImage::open(&bundle)?)),
+        Verity::Auto => match kernel::KernelImage::open(&bundle) {
+            Err(ImageError::NoKernelWay { .. }) => Ok(Box::new(user::UserImage::open(&bundle)?)),
+            image => Ok(Box::new(image?)),
+        },
     }
 }
 
