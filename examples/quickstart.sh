@@ -146,7 +146,7 @@ END
 btrfs property set "$root" ro true
 say "$disk: btrfs with the subvolumes of MicroOS and snapper, attached at $root"
 say "snapshot 1 has an /etc and nothing else: this host cannot boot yet"
-run snapper --no-dbus --root "$root" list --columns number,default,read-only,date,description
+run snapper --no-dbus --root "$root" list --columns number,default,date,description
 
 # release KEY: what os-release of the running system says of itself.
 release() { sed -n "s/^$1=//p" "$root/usr/lib/os-release" | tr -d '"'; }
