@@ -48,8 +48,8 @@ systemctl mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer syst
 systemctl disable e2scrub_reap.service e2scrub_all.timer
 # Debian enables what a package brings. Snapshots by the hour and at boot are not wanted where each is a whole image, and a host
 # without a network must not wait for one.
-systemctl disable snapper-boot.timer snapper-timeline.timer podman.service podman-auto-update.service podman-auto-update.timer \
-    systemd-networkd-wait-online.service
+systemctl disable snapper-boot.timer snapper-timeline.timer systemd-networkd-wait-online.service \
+    podman.service podman-restart.service podman-auto-update.service podman-auto-update.timer
 
 # --- what must not be the same on every host ---------------------------------------------------------------------------------
 # Host keys are made once, on the host, in its /etc: a key in an image would be everybody's key. The same goes for the machine's id.
