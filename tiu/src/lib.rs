@@ -1,19 +1,30 @@
 //! The client: updates a host by whole images, each a btrfs snapshot that snapper knows.
 //!
 //! ```text
-//! command       the command line, one file for each command
-//! config        tiu.yaml
-//! host          what a host must be; its lock
-//! snapshots     list, make, change, delete, choose what boots next (snapper, libbtrfsutil)
-//! provenance    where a snapshot comes from: its signed manifest and index
-//! record        what was made on the host: initrd, mapped owners
-//! accounts      owners by name
-//! tree          single files of a system's tree
-//! run           the one runner for external programs
+//! command         the command line, one file for each command
+//! transaction     tiu apply: preflight, open, fill, finish, check, commit
+//! verify          tiu verify: is a snapshot still what was signed?
+//! rollback        tiu rollback: another snapshot boots next
+//! facts           what there is to say about snapshots (status, list)
+//!
+//! config          tiu.yaml
+//! host            what a host must be; its lock
+//! snapshots       list, make, change, delete, choose what boots next (snapper, libbtrfsutil)
+//! provenance      where a snapshot comes from: its signed manifest and index
+//! record          what was made on the host: initrd, mapped owners
+//! identity        whether an image is for this host; version: which of two is newer
+//! etc             what of /etc stays the host's; accounts: owners by name; host_paths: what else is the host's
+//! initrd          where an initrd comes from; boot: boot loaders
+//!
+//! run             the one runner for external programs; snapper: how it is run, and its table
+//! in_target       runs a program of the new system in it, in namespaces of its own
+//! without_plugins snapper for another host than the running one
+//! tree            single files of a system's tree; fstab, os_release: parsers
 //! ```
 #![forbid(unsafe_code)]
 
 pub mod accounts;
+pub mod boot;
 pub mod command;
 pub mod config;
 pub mod etc;

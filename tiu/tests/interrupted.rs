@@ -132,6 +132,22 @@ fn a_dracut_that_changes_the_system() {
 }
 
 #[test]
+fn a_dracut_that_changes_what_was_not_written() {
+    let kit = Kit::new();
+    let mut host = kit.host();
+    // Content of the same size, with the time put back: only reading it shows.
+    let body = "echo x >\"$image\"; [ ! -e /etc/evil ] || { at=/usr/share/size-one
+        touch -r $at /run/time; echo -n E >$at; touch -r /run/time $at; }\n";
+    let bundle = kit.bundle(1, |root| dracut(root, body));
+    host.tiu("apply", [&bundle]).succeeded();
+    host.edit(2, |root| tree::file(root, "etc/evil", ""));
+    host.reboot();
+    host.tiu("apply", ["--force".as_ref(), bundle.as_os_str()])
+        .refused(&["differs from the image in 1 place: usr/share/size-one (content"]);
+    assert_eq!(host.snapshots(), [1, 2]);
+}
+
+#[test]
 fn what_dracut_sees_is_the_new_system_and_no_more() {
     let kit = Kit::new();
     let host = kit.host();

@@ -1,4 +1,5 @@
-//! Check: the new snapshot is compared with the index once more, and what was written is read back.
+//! Check: the new snapshot is compared with the index once more, and what was written is read back. Where a program of the new system
+//! ran in it, all content is: what that program did is not in the plan.
 
 use super::fill::Filled;
 use super::preflight::Ready;
@@ -10,8 +11,12 @@ use tiu_extract::engine::{self, ReadBack, Rules};
 pub fn run(context: &Context, ready: &Ready, filled: &Filled, record: &Record) -> Result<(), ApplyError> {
     let mut rules = Rules { ..ready.rules.clone() };
     rules.keep.extend(record.files.iter().map(|file| file.path.clone().into_bytes()));
-    let (index, what) = (&ready.index, ReadBack::WrittenBy(&filled.plan));
-    let differences = engine::check(index, filled.tree.fd(), &rules, what, context.progress, context.cancel)?;
+    let what = match record.files.is_empty() {
+        true => ReadBack::WrittenBy(&filled.plan),
+        false => ReadBack::All,
+    };
+    let differences =
+        engine::check(&ready.index, filled.tree.fd(), &rules, what, context.progress, context.cancel)?;
     if !differences.is_empty() {
         return Err(ApplyError::Differs(differences));
     }

@@ -5,6 +5,7 @@
 
 use super::preflight::Ready;
 use super::{ApplyError, Context};
+use crate::boot::boot_loader;
 use crate::snapshots::{COMPATIBLE_KEY, STATE_KEY, Snapshot, VERSION_KEY};
 
 /// Marks `target` as done and makes it the default.
@@ -18,6 +19,7 @@ pub fn run(context: &Context, ready: &Ready, target: &Snapshot) -> Result<(), Ap
         &[(STATE_KEY, "done"), (VERSION_KEY, &manifest.version), (COMPATIBLE_KEY, &manifest.compatible)],
     )?;
     rustix::fs::syncfs(host.snapshots_fd()).map_err(|e| ApplyError::Sync(e.into()))?;
+    boot_loader(context.config.boot).commit(host, target)?;
     super::go_on(context)?;
     // The commit point.
     Ok(host.set_default(target.number)?)

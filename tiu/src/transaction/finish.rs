@@ -1,11 +1,11 @@
 //! Finish: what only the host can make, made with the new system's own programs: the initrd. What was made is recorded in the snapshot.
 //!
-//! SELinux labels and boot entries have their place here too; no host that needs either is supported yet.
+//! SELinux labels have their place here too; no host that needs them is supported yet.
 
 use super::fill::Filled;
 use super::preflight::Ready;
 use super::{ApplyError, Context};
-use crate::config::Boot;
+use crate::boot::boot_loader;
 use crate::in_target::InTarget;
 use crate::initrd::{Dracut, Plan};
 use crate::record::Record;
@@ -13,27 +13,6 @@ use crate::run::RunError;
 use crate::tree::Tree;
 use std::ffi::OsString;
 use tiu_bundle::progress::Unit;
-
-/// A way to tell a boot loader about a new snapshot.
-pub trait BootLoader {
-    /// Writes what must be in the snapshot before it is checked and becomes read-only; gives the paths that were written.
-    fn prepare(&self, target: &Tree) -> Result<Vec<String>, ApplyError>;
-}
-
-/// What boots reads the default subvolume's own kernel and initrd, or is told by someone else.
-struct NoBootLoader;
-
-impl BootLoader for NoBootLoader {
-    fn prepare(&self, _target: &Tree) -> Result<Vec<String>, ApplyError> {
-        Ok(Vec::new())
-    }
-}
-
-fn boot_loader(boot: Boot) -> Box<dyn BootLoader> {
-    match boot {
-        Boot::None => Box::new(NoBootLoader),
-    }
-}
 
 /// Makes what is to be made in the filled target, and records it there.
 pub fn run(context: &Context, ready: &Ready, filled: &Filled) -> Result<Record, ApplyError> {

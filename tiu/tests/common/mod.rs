@@ -112,6 +112,7 @@ fn shell(root: &Path) {
         ("/bin/cat", "usr/bin/cat"),
         ("/bin/sleep", "usr/bin/sleep"),
         ("/bin/dd", "usr/bin/dd"),
+        ("/bin/touch", "usr/bin/touch"),
     ] {
         copy(Path::new(program), &root.join(to));
         let libraries = program::tool("ldd", "libc-bin", &[program.as_ref()]).succeeded().stdout;
