@@ -25,6 +25,7 @@ fixture_make() (
     "$create" keygen "$out/keys" >/dev/null
     cat >"$out/recipe.yaml" <<END
 compatible: fixture
+arch: $(uname -m)
 version: "1"
 description: A small system for tests
 END
