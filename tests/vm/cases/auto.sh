@@ -3,7 +3,7 @@
 
 # What a traced extraction loads into device-mapper.
 tables() {
-    strace -f -qq -e trace=ioctl -o trace tiu-extract extract --progress none --keyring "$KEYRING" "$@"
+    strace -f -qq -e trace=ioctl -o trace tiu-extract extract --progress none --keyring "$KEYRING" "$@" >/dev/null
     grep -c DM_TABLE_LOAD trace || true
 }
 

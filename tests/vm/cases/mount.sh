@@ -8,7 +8,7 @@ tiu-extract mount --keyring "$KEYRING" "$DATA/system.tiu" mnt
 diff <(tree_facts mnt/usr/share/fixture | grep -aE '^\\?[0-9a-f]{64}  ') <(grep -aE '^\\?[0-9a-f]{64}  ' "$DATA/system.facts")
 equal "filesystem" "$(findmnt -no FSTYPE mnt)" squashfs
 for option in ro nodev nosuid noexec; do
-    findmnt -no OPTIONS mnt | tr , '\n' | grep -qx "$option" || die "the mount is not $option: $(findmnt -no OPTIONS mnt)"
+    findmnt -no OPTIONS mnt | tr , '\n' | grep -x "$option" >/dev/null || die "the mount is not $option: $(findmnt -no OPTIONS mnt)"
 done
 fails 1 "read-only" touch mnt/new
 fails 1 "permission denied" dd if=mnt/usr/share/fixture/char of=/dev/null count=1

@@ -1,9 +1,9 @@
 //! The kernel way: a loop device over the opened descriptor, dm-verity over it, squashfs mounted detached.
 //!
 //! Nothing may be left behind, however the process ends. So each layer goes when the one above it does: the loop device has *autoclear*, the
-//! device-mapper device is removed *deferred* (asked for as soon as it is open, before it has a table), and the mount is
-//! detached: it lives as long as its descriptor, unless it is attached for `tiu-extract mount`. What a kill between the making of a
-//! device and its deferred removal leaves, an empty device named after the dead process, is removed by the next run.
+//! device-mapper device is removed *deferred* (asked for as soon as it can be opened), and the mount is detached: it lives as long as its
+//! descriptor, unless it is attached for `tiu-extract mount`. What a kill between the making of a device and its deferred removal leaves,
+//! an unused device named after the dead process, is removed by the next run.
 //!
 //! There may be no udev: device nodes are the kernel's own (devtmpfs).
 //! Source: Documentation/admin-guide/device-mapper/verity.rst, mount_setattr(2), fsopen in mount(2).
@@ -156,10 +156,7 @@ impl Verity {
         bundle: &Bundle,
         data: &str,
     ) -> Result<Self, ImageError> {
-        let open = File::open(&node)
-            .map_err(|source| ImageError::Kernel { step: "opening the dm-verity device", source })?;
         let id = DevId::Name(name);
-        mapper.device_remove(&id, deferred()).map_err(|e| failed("marking the dm-verity device", e))?;
         let (manifest, image_size) = (&bundle.manifest, bundle.layout.image_size);
         let blocks = image_size / BLOCK_SIZE as u64;
         let salt: String = manifest.verity_salt.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -173,6 +170,10 @@ impl Verity {
             true => failed("loading the dm-verity table", e),
             false => ImageError::NoKernelWay { reason: format!("the kernel has no dm-verity: {e}") },
         })?;
+        // The kernel makes the node when the first table is loaded.
+        let open = File::open(&node)
+            .map_err(|source| ImageError::Kernel { step: "opening the dm-verity device", source })?;
+        mapper.device_remove(&id, deferred()).map_err(|e| failed("marking the dm-verity device", e))?;
         // Without DM_SUSPEND this resumes: the table becomes active.
         mapper.device_suspend(&id, options).map_err(|e| failed("starting the dm-verity device", e))?;
         Ok(Verity { node, _open: open })
