@@ -88,16 +88,17 @@ pub fn pack(
     let mounted = tree.mounted.iter().map(|path| crate::shown(path)).collect();
     let owners = facts::owners(&root)?;
     let input = Input { rules: &rules, newest: options.created, owners, policy: recipe.policy() };
-    let plan = plan::plan(tree, &input)?;
+    let mut plan = plan::plan(tree, &input)?;
 
     let squash =
         squash::Squash::start(&recipe.compression, options.threads, options.created, out.file.path())?;
-    let index = stream::stream(&root, &plan, squash, options.created, progress, cancel)
+    let left_out = std::mem::take(&mut plan.left_out);
+    let unused_patterns =
+        plan.unused_patterns.iter().filter_map(|i| recipe.exclude.get(*i).cloned()).collect();
+    let index = stream::stream(&root, plan, squash, options.created, progress, cancel)
         .map_err(|e| out.or_full(e, recipe.compression.block_size.0))?;
 
-    let mut made = Made { files: index.len() as u64, size: index.content_size(), ..out.pad()? };
-    made.index_digest = Digest(openssl::sha::sha256(index.text()));
-    drop(index);
+    let mut made = Made { files: index.entries, size: index.size, index_digest: index.digest, ..out.pad()? };
     made.salt = salt(&made.index_digest);
     out.hash(&mut made, progress)?;
     if cancel.is_cancelled() {
@@ -119,12 +120,8 @@ pub fn pack(
         bundle_size,
         image_size: made.image_size,
         signer,
-        left_out: plan.left_out,
-        unused_patterns: plan
-            .unused_patterns
-            .iter()
-            .filter_map(|i| recipe.exclude.get(*i).cloned())
-            .collect(),
+        left_out,
+        unused_patterns,
         mounted,
         seconds: start.elapsed().as_secs_f64(),
     })

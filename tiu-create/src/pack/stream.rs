@@ -13,49 +13,103 @@ use tiu_bundle::content_digest::{ContentHasher, Digest, digest_bytes};
 use tiu_bundle::index::{self, EntryBuf, INDEX_PATH, Index, IndexWriter, Kind, Mtime};
 use tiu_bundle::progress::{Cancel, Progress, Unit};
 
-/// Level of the compressed index: it is small, and decompression does not get slower.
-const INDEX_LEVEL: i32 = 19;
+/// Level of the compressed index. Higher ones save little, for half of an index is digests, and take seconds.
+const INDEX_LEVEL: i32 = 9;
 /// Headers and small files are collected into writes of this size.
 const BUFFER: usize = 256 * 1024;
 
-/// Streams the plan's entries into `squash` and gives back the index, checked as a reader would.
+/// The index as it went into the image.
+pub struct Indexed {
+    /// SHA-256 of its text.
+    pub digest: Digest,
+    /// Number of entries.
+    pub entries: u64,
+    /// Bytes of content.
+    pub size: u64,
+}
+
+/// Streams the plan's entries into `squash`, then the index, and waits for the image. The plan is given up on the way: the
+/// memory of both is what limits the number of files.
 pub fn stream(
     root: &Root,
-    plan: &Plan,
+    plan: Plan,
     squash: Squash,
     created: i64,
     progress: &dyn Progress,
     cancel: &Cancel,
-) -> Result<Index, PackError> {
+) -> Result<Indexed, PackError> {
     progress.begin("Packing", plan.size, Unit::Bytes);
-    let result = std::thread::scope(|scope| {
-        let pieces = read_ahead(scope, root, plan);
-        let mut stream = Stream { plan, out: BufWriter::with_capacity(BUFFER, squash), progress, cancel };
-        match stream.run(&pieces, created) {
-            Ok(index) => stream.finish().map(|()| index),
-            // The writer ended early: what it said is the reason.
-            Err(PackError::Stream(e)) if e.kind() == io::ErrorKind::BrokenPipe => {
-                let (squash, _) = stream.out.into_parts();
-                squash.finish()?;
-                Err(PackError::Stream(e))
-            }
-            Err(other) => Err(other),
-        }
+    let mut out = BufWriter::with_capacity(BUFFER, squash);
+    let entries = std::thread::scope(|scope| {
+        let pieces = read_ahead(scope, root, &plan);
+        Stream { plan: &plan, out: &mut out, progress, cancel }.run(&pieces)
         // Dropping the receiver ends the reading thread.
     });
+    drop(plan);
+    let result = entries.and_then(|entries| {
+        let indexed = write_index(entries, created, &mut out)?;
+        out.write_all(&tar::END).and_then(|()| out.flush()).map_err(PackError::Stream)?;
+        Ok(indexed)
+    });
     progress.end();
-    result
+    let (squash, _) = out.into_parts();
+    match result {
+        // A writer that took no more data said why.
+        Err(PackError::Stream(e)) if e.kind() == io::ErrorKind::BrokenPipe => {
+            squash.finish()?;
+            Err(PackError::Stream(e))
+        }
+        Err(other) => Err(other),
+        Ok(indexed) => {
+            squash.finish()?;
+            Ok(indexed)
+        }
+    }
+}
+
+/// The compressed index, as the last file. It is not in the index itself.
+fn write_index(entries: IndexWriter, created: i64, out: &mut impl Write) -> Result<Indexed, PackError> {
+    let text = entries.finish();
+    let digest = Digest(openssl::sha::sha256(&text));
+    let mut compressed = Vec::new();
+    index::write_zst(&text, INDEX_LEVEL, &mut compressed).map_err(PackError::Stream)?;
+    // Nothing is signed that no client would read.
+    let read = Index::parse(text)?;
+    let indexed = Indexed { digest, entries: read.len() as u64, size: read.content_size() };
+    drop(read);
+    let node = Node {
+        path: Span::default(),
+        kind: Kind::File,
+        mode: 0o644,
+        uid: 0,
+        gid: 0,
+        rdev: 0,
+        size: compressed.len() as u64,
+        mtime: Mtime { sec: created, nsec: 0 },
+        xattrs: 0,
+        target: None,
+        inode: None,
+    };
+    let item = Item { node, content: Content::None, nlink: 1, link_to: None };
+    let mut block = Vec::new();
+    let path = INDEX_PATH.as_bytes();
+    tar::header(&mut block, &Header { path, item: &item, target: b"", xattrs: &[], extents: None });
+    out.write_all(&block)
+        .and_then(|()| out.write_all(&compressed))
+        .and_then(|()| out.write_all(tar::padding(compressed.len() as u64)))
+        .map_err(PackError::Stream)?;
+    Ok(indexed)
 }
 
 struct Stream<'a> {
     plan: &'a Plan,
-    out: BufWriter<Squash>,
+    out: &'a mut BufWriter<Squash>,
     progress: &'a dyn Progress,
     cancel: &'a Cancel,
 }
 
 impl Stream<'_> {
-    fn run(&mut self, pieces: &Receiver<Piece>, created: i64) -> Result<Index, PackError> {
+    fn run(&mut self, pieces: &Receiver<Piece>) -> Result<IndexWriter, PackError> {
         let mut index = IndexWriter::default();
         for item in &self.plan.items {
             if self.cancel.is_cancelled() {
@@ -79,15 +133,7 @@ impl Stream<'_> {
             };
             index.push(self.entry(item, digest));
         }
-        let index = Index::parse(index.finish())?;
-        self.index(&index, created)?;
-        self.write(&tar::END)?;
         Ok(index)
-    }
-
-    fn finish(self) -> Result<(), PackError> {
-        let squash = self.out.into_inner().map_err(|e| PackError::Stream(e.into_error()))?;
-        Ok(squash.finish()?)
     }
 
     /// A file of the tree; its content digest.
@@ -132,32 +178,6 @@ impl Stream<'_> {
         let xattrs = self.plan.tree.xattrs.get(item.node.xattrs);
         tar::header(&mut block, &Header { path: self.plan.path(item), item, target, xattrs, extents });
         self.write(&block)
-    }
-
-    /// The compressed index. It is not in the index itself.
-    fn index(&mut self, index: &Index, created: i64) -> Result<(), PackError> {
-        let mut compressed = Vec::new();
-        index::write_zst(index.text(), INDEX_LEVEL, &mut compressed).map_err(PackError::Stream)?;
-        let mut block = Vec::new();
-        let node = Node {
-            path: Span::default(),
-            kind: Kind::File,
-            mode: 0o644,
-            uid: 0,
-            gid: 0,
-            rdev: 0,
-            size: compressed.len() as u64,
-            mtime: Mtime { sec: created, nsec: 0 },
-            xattrs: 0,
-            target: None,
-            inode: None,
-        };
-        let item = Item { node, content: Content::None, nlink: 1, link_to: None };
-        let path = INDEX_PATH.as_bytes();
-        tar::header(&mut block, &Header { path, item: &item, target: b"", xattrs: &[], extents: None });
-        self.write(&block)?;
-        self.write(&compressed)?;
-        self.write(tar::padding(compressed.len() as u64))
     }
 
     fn data(&mut self, data: &[u8]) -> Result<(), PackError> {
