@@ -165,7 +165,8 @@ pub fn select(index: &Index, paths: &[PathBuf]) -> Result<Index, ContentsError> 
     let mut primaries: HashMap<Vec<u8>, Vec<u8>> = HashMap::new();
     let mut kept: Vec<EntryBuf> = Vec::new();
     for entry in index.iter() {
-        if !selected(&entry.path) && !(entry.kind == Kind::Dir && leads(&entry.path)) {
+        let wanted = selected(&entry.path) || (entry.kind == Kind::Dir && leads(&entry.path));
+        if !wanted {
             continue;
         }
         let mut entry = entry.into_owned();
