@@ -155,7 +155,7 @@ impl<'a> Parents<'a> {
 /// Beginning of every name that a run makes for the time until a file is complete.
 const TEMPORARY_PREFIX: &[u8] = b".tiu-";
 
-/// Whether a name is one of [`TemporaryNames`].
+/// Whether a name is one of `TemporaryNames`.
 pub fn is_temporary(name: &[u8]) -> bool {
     let Some((run, number)) = name.strip_prefix(TEMPORARY_PREFIX).and_then(|rest| rest.split_at_checked(16))
     else {

@@ -1,6 +1,6 @@
 //! The plan: which steps bring a tree to an index. Pure: index, tree and rules in, data out.
 //!
-//! Steps are kept in lists, and the lists are carried out in this order (see [`super::execute`]):
+//! Steps are kept in lists, and the lists are carried out in this order (see [`super::execute()`]):
 //!
 //! ```text
 //! dirs        directories that are missing, parents first; what stands in their place goes before
