@@ -385,6 +385,20 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn a_pattern_without_a_star_fits_itself_alone(pattern in "[a-c/]{0,6}", path in "[a-c/]{0,6}") {
+            proptest::prop_assert_eq!(matches(&pattern, path.as_bytes()), pattern == path);
+        }
+
+        #[test]
+        fn what_a_star_was_put_for_fits(before in "[a-c/]{0,4}", gone in "[a-c]{0,4}", after in "[a-c/]{0,4}") {
+            let path = format!("{before}{gone}{after}");
+            let pattern = format!("{before}*{after}");
+            proptest::prop_assert!(matches(&pattern, path.as_bytes()));
+        }
+    }
+
     #[test]
     fn a_star_does_not_cross_a_slash() {
         assert!(matches("etc/ssh/ssh_host_*", b"etc/ssh/ssh_host_rsa_key"));

@@ -102,6 +102,16 @@ short line
         assert_eq!(mounts[1].path(), None);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_and_every_path_stays_inside(text in "(\\PC| /|\\\\[0-9]|\\.\\.|\n){0,80}") {
+            for mount in parse(&text) {
+                let inside = mount.path().is_none_or(|path| path.split(|c| *c == b'/').all(|part| !part.is_empty() && part != b".."));
+                proptest::prop_assert!(inside, "{:?}", mount);
+            }
+        }
+    }
+
     #[test]
     fn damaged_escapes_stay_as_they_are() {
         assert_eq!(parse("a /x\\04 ext4\nb /\\999 ext4\nc /\\777 ext4\n").len(), 3);

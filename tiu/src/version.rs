@@ -106,6 +106,22 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn comparing_is_an_order(a in "[0-9a-c.~^-]{0,8}", b in "[0-9a-c.~^-]{0,8}", c in "[0-9a-c.~^-]{0,8}") {
+            proptest::prop_assert_eq!(compare(&a, &b), compare(&b, &a).reverse());
+            proptest::prop_assert_eq!(compare(&a, &a), Ordering::Equal);
+            if compare(&a, &b).is_le() && compare(&b, &c).is_le() {
+                proptest::prop_assert!(compare(&a, &c).is_le(), "{} {} {}", a, b, c);
+            }
+        }
+
+        #[test]
+        fn any_text_can_be_compared(a: String, b: String) {
+            compare(&a, &b);
+        }
+    }
+
     #[test]
     fn digits_are_newer_than_letters() {
         assert_eq!(compare("1.a", "1.0"), Ordering::Less);
