@@ -184,3 +184,31 @@ impl TemporaryNames {
         CString::new(format!("{}{number}", self.0)).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn temporary_names_are_known_again() {
+        let names = TemporaryNames::new();
+        assert!(is_temporary(names.name(0).to_bytes()) && is_temporary(names.name(u32::MAX).to_bytes()));
+        for other in [
+            "",
+            ".tiu-",
+            ".tiu-0123456789abcdef-",
+            ".tiu-0123456789abcdef-x",
+            ".tiu-0123456789abcdeg-1",
+            ".tiu-file",
+        ] {
+            assert!(!is_temporary(other.as_bytes()), "{other}");
+        }
+    }
+
+    #[test]
+    fn paths_are_split_at_their_last_slash() {
+        assert_eq!(split(b"a/b/c"), (&b"a/b"[..], &b"c"[..]));
+        assert_eq!(split(b"a"), (&b""[..], &b"a"[..]));
+        assert_eq!(split(b""), (&b""[..], &b""[..]));
+    }
+}

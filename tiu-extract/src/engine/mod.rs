@@ -84,7 +84,7 @@ pub struct Summary {
     pub made: u64,
 }
 
-/// Scans the target and plans. Nothing is changed, access times included where the caller owns the files or is root.
+/// Scans the target and plans. Nothing is changed; for root and the owner of the files not even access times, but those of symlinks.
 pub fn plan(job: &Job) -> Result<Plan, EngineError> {
     let Job { index, target, progress, cancel, .. } = *job;
     let rules = &Lookup::new(job.rules);

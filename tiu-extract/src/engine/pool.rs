@@ -68,3 +68,46 @@ pub(crate) fn run<J: Sync, S: Send>(
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_job_runs_once() {
+        let jobs: Vec<u32> = (0..1000).collect();
+        let work = |done: &mut Vec<u32>, job: &u32| {
+            done.push(*job);
+            Ok(())
+        };
+        let states = run(8, &jobs, &Cancel::new(), Vec::new, work).unwrap();
+        assert!(states.len() <= 8);
+        let done: Vec<u32> = states.into_iter().flatten().collect();
+        assert_eq!((done.len(), done.into_iter().collect::<BTreeSet<_>>().len()), (1000, 1000));
+        assert!(run(8, &[0u32; 0], &Cancel::new(), Vec::new, work).unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_earliest_error_is_given() {
+        let jobs: Vec<u64> = (0..1000).collect();
+        let barrier = std::sync::Barrier::new(2);
+        let fails = |_: &mut (), job: &u64| {
+            if *job < 2 {
+                barrier.wait();
+                return Err(EngineError::TooMany { limit: *job });
+            }
+            Ok(())
+        };
+        let error = run(2, &jobs, &Cancel::new(), || (), fails).unwrap_err();
+        assert!(matches!(error, EngineError::TooMany { limit: 0 }), "{error}");
+    }
+
+    #[test]
+    fn a_cancelled_run_starts_nothing() {
+        let cancel = Cancel::new();
+        cancel.cancel();
+        let error = run(2, &[1, 2, 3], &cancel, || (), |(), _| panic!("started")).unwrap_err();
+        assert!(matches!(error, EngineError::Cancelled), "{error}");
+    }
+}

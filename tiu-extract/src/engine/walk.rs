@@ -231,7 +231,8 @@ impl<'a> Walker<'a> {
             Owned::Host
         } else if kind == Kind::Dir && self.btrfs && stat.stx_ino == EMPTY_SUBVOLUME {
             Owned::Placeholder
-        } else if !self.devices.contains(&beneath::device(stat)) {
+        } else if kind == Kind::Dir && !self.devices.contains(&beneath::device(stat)) {
+            // (Of a file, another device says nothing: overlay filesystems show that of a layer.)
             Owned::Host
         } else if rules.is_kept(path) {
             Owned::Kept

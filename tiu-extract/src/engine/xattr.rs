@@ -176,3 +176,69 @@ fn map_acl(value: &[u8], rules: &Lookup) -> Vec<u8> {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::rules::Rules;
+
+    fn acl(entries: &[(u16, u16, u32)]) -> Vec<u8> {
+        let mut value = 2u32.to_le_bytes().to_vec();
+        for (tag, permissions, id) in entries {
+            value.extend_from_slice(&tag.to_le_bytes());
+            value.extend_from_slice(&permissions.to_le_bytes());
+            value.extend_from_slice(&id.to_le_bytes());
+        }
+        value
+    }
+
+    #[test]
+    fn owners_in_acls_are_mapped_and_stay_in_order() {
+        let rules = Rules { uids: [(10, 99), (20, 5)].into(), gids: [(10, 7)].into(), ..Rules::default() };
+        let rules = Lookup::new(&rules);
+        let none = u32::MAX;
+        let before = acl(&[
+            (1, 7, none),
+            (2, 4, 10),
+            (2, 5, 20),
+            (4, 5, none),
+            (8, 6, 10),
+            (16, 7, none),
+            (32, 0, none),
+        ]);
+        let after = acl(&[
+            (1, 7, none),
+            (2, 5, 5),
+            (2, 4, 99),
+            (4, 5, none),
+            (8, 6, 7),
+            (16, 7, none),
+            (32, 0, none),
+        ]);
+        assert_eq!(map_acl(&before, &rules), after);
+        for odd in [&b""[..], b"\x02", b"\x03\0\0\0aaaaaaaa", b"\x02\0\0\0short"] {
+            assert_eq!(map_acl(odd, &rules), odd);
+        }
+    }
+
+    fn xattrs(list: &[(&str, &str)]) -> Xattrs {
+        let bytes = |text: &str| text.as_bytes().to_vec().into_boxed_slice();
+        Xattrs(list.iter().map(|(name, value)| (bytes(name), bytes(value))).collect())
+    }
+
+    #[test]
+    fn labels_of_the_host_stay_and_others_go() {
+        let found = xattrs(&[
+            ("security.capability", "c"),
+            ("security.selinux", "l"),
+            ("user.a", "1"),
+            ("user.b", "2"),
+        ]);
+        let wanted = xattrs(&[("user.a", "1"), ("user.b", "3"), ("user.c", "4")]);
+        let difference = found.difference(&wanted);
+        assert_eq!(difference.remove, [&b"security.capability"[..]]);
+        assert_eq!(difference.set, [(&b"user.b"[..], &b"3"[..]), (&b"user.c"[..], &b"4"[..])]);
+        assert!(found.difference(&found.clone()).is_empty());
+        assert_eq!(found.shown(&wanted), "security.capability=\"c\" security.selinux=\"l\" user.b=\"2\"");
+    }
+}

@@ -142,7 +142,7 @@ pub(super) fn write(
         };
         if offset == 0 && m > 0 {
             // The length that it will have: blocks can then be shared in any order.
-            rustix::fs::ftruncate(file, size).map_err(|e| context.failed("set the length of", path, e))?;
+            rustix::fs::ftruncate(file, size).map_err(|e| EngineError::io("set the length of", path, e))?;
             end = size;
         }
         let mut at = 0;
@@ -177,7 +177,7 @@ pub(super) fn write(
         return Err(EngineError::Digest { path: shown(path), found, expected });
     }
     if end < size {
-        rustix::fs::ftruncate(file, size).map_err(|e| context.failed("set the length of", path, e))?;
+        rustix::fs::ftruncate(file, size).map_err(|e| EngineError::io("set the length of", path, e))?;
     }
     Ok(writer.done)
 }
@@ -188,10 +188,10 @@ impl Writer<'_> {
         while !rest.is_empty() {
             let at = offset + (data.len() - rest.len()) as u64;
             match rustix::io::pwrite(self.file, rest, at) {
-                Ok(0) => return Err(self.context.failed("write", self.path, Errno::NOSPC)),
+                Ok(0) => return Err(EngineError::io("write", self.path, Errno::NOSPC)),
                 Ok(n) => rest = rest.get(n..).unwrap_or_default(),
                 Err(Errno::INTR) => {}
-                Err(e) => return Err(self.context.failed("write", self.path, e)),
+                Err(e) => return Err(EngineError::io("write", self.path, e)),
             }
         }
         self.done.written += data.len() as u64;
@@ -269,4 +269,62 @@ fn pread_full(fd: BorrowedFd, buf: &mut [u8], offset: u64) -> Result<usize, Errn
         }
     }
     Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each letter is a block of that byte, `.` one of zeros; a lower-case last letter is half a block.
+    fn blocks(text: &str) -> Vec<u8> {
+        let block = |c: char| match c {
+            '.' => vec![0; BLOCK_SIZE],
+            c if c.is_ascii_lowercase() => vec![c.to_ascii_uppercase() as u8; BLOCK_SIZE / 2],
+            c => vec![c as u8; BLOCK_SIZE],
+        };
+        text.chars().flat_map(block).collect()
+    }
+
+    fn cut(new: &str, old: &str, tail: bool) -> String {
+        let letter = |(run, len): (Run, usize)| {
+            let letter = match run {
+                Run::Write => 'W',
+                Run::Share => 'S',
+                Run::Hole => 'H',
+            };
+            std::iter::repeat_n(letter, len.div_ceil(BLOCK_SIZE))
+        };
+        runs(&blocks(new), &blocks(old), tail).into_iter().flat_map(letter).collect()
+    }
+
+    #[test]
+    fn blocks_that_are_equal_at_the_same_offset_are_shared() {
+        assert_eq!(cut("AABBCC", "AAXBCC", true), "SSWSSS");
+        assert_eq!(cut("ABC", "", true), "WWW");
+        assert_eq!(cut("ABC", "A", false), "SWW");
+        assert_eq!(cut("A", "ABC", false), "S");
+    }
+
+    #[test]
+    fn half_a_block_is_shared_only_where_both_files_end() {
+        assert_eq!(cut("ABc", "ABc", true), "SSS");
+        assert_eq!(cut("ABc", "ABc", false), "SSW");
+        assert_eq!(cut("ABc", "ABC", false), "SSW");
+    }
+
+    #[test]
+    fn long_runs_of_zeros_are_holes_and_short_ones_are_shared_or_written() {
+        assert_eq!(cut("A....B", "A....B", true), "SHHHHS");
+        assert_eq!(cut("A....B", "", true), "WHHHHW");
+        assert_eq!(cut("A...B", "A...B", true), "SSSSS");
+        assert_eq!(cut("A...B", "X...X", true), "WSSSW");
+        assert_eq!(cut("A...B", "", true), "WWWWW");
+        assert_eq!(cut("..", "AA", true), "WW");
+    }
+
+    #[test]
+    fn neighbours_of_one_kind_are_one_run() {
+        let share = |blocks: usize| (Run::Share, blocks * BLOCK_SIZE);
+        assert_eq!(runs(&blocks("A.B.."), &blocks("A.B.."), true), [share(5)]);
+    }
 }

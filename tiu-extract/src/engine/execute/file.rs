@@ -30,7 +30,7 @@ impl Worker<'_> {
         let wanted = context.rules.wanted(&entry);
         let temporary_name = context.names.name(file.entry);
         let (temporary, fd) = Temporary::file(directory, temporary_name, replaces, wanted.mode.unwrap_or(0))
-            .map_err(|e| context.failed("make a file for", path, e))?;
+            .map_err(|e| EngineError::io("make a file for", path, e))?;
         let done = self.fill(fd.as_fd(), file, &inode, path)?;
         let now =
             beneath::stat(fd.as_fd(), c"").map_err(|e| EngineError::io("read the metadata of", path, e))?;
@@ -39,7 +39,7 @@ impl Worker<'_> {
         match early {
             true => temporary.keep(),
             false => {
-                temporary.finish(&fd, &name).map_err(|e| context.failed("rename into place", path, e))?
+                temporary.finish(&fd, &name).map_err(|e| EngineError::io("rename into place", path, e))?
             }
         }
         match done.written {
@@ -56,7 +56,7 @@ impl Worker<'_> {
         let entry = self.context.job.index.entry(file.entry as usize);
         let (directory, name) = self.parents.of(&entry.path)?;
         let temporary = Temporary::named(directory, self.context.names.name(file.entry));
-        temporary.rename(&name).map_err(|e| self.context.failed("rename into place", &entry.path, e))
+        temporary.rename(&name).map_err(|e| EngineError::io("rename into place", &entry.path, e))
     }
 
     fn fill(&mut self, fd: BorrowedFd, file: &File, inode: &Entry, path: &[u8]) -> Result<Done, EngineError> {
@@ -126,7 +126,7 @@ pub(super) fn reflink_failed(
             Reflink::Auto => Ok(()),
             Reflink::Required => Err(EngineError::NoReflink { path: shown(path), source: error }),
         },
-        Some(errno) => Err(context.failed("share the content of", path, errno)),
+        Some(errno) => Err(EngineError::io("share the content of", path, errno)),
         None => Err(EngineError::io("share the content of", path, error)),
     }
 }

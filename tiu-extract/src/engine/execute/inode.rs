@@ -22,10 +22,10 @@ impl Worker<'_> {
         if let Some((_, is_dir)) = dir.instead_of {
             let flags = if is_dir { AtFlags::REMOVEDIR } else { AtFlags::empty() };
             rustix::fs::unlinkat(parent.fd(), &name, flags)
-                .map_err(|e| self.context.failed("remove", &entry.path, e))?;
+                .map_err(|e| EngineError::io("remove", &entry.path, e))?;
         }
         rustix::fs::mkdirat(parent.fd(), &name, Mode::RWXU)
-            .map_err(|e| self.context.failed("make the directory", &entry.path, e))?;
+            .map_err(|e| EngineError::io("make the directory", &entry.path, e))?;
         self.sum.made += 1;
         Ok(())
     }
@@ -53,10 +53,10 @@ impl Worker<'_> {
                 rustix::fs::mknodat(parent.fd(), &temporary_name, kind, Mode::RUSR | Mode::WUSR, inode.rdev)
             }
         };
-        made.map_err(|e| context.failed(verb(inode.kind), path, e))?;
+        made.map_err(|e| EngineError::io(verb(inode.kind), path, e))?;
         let temporary = Temporary::named(parent, temporary_name.clone());
         let fd =
-            open_path(&temporary.directory, &temporary_name).map_err(|e| context.failed("open", path, e))?;
+            open_path(&temporary.directory, &temporary_name).map_err(|e| EngineError::io("open", path, e))?;
         let mut proc_path = ProcPath::default();
         let now =
             beneath::stat(fd.as_fd(), c"").map_err(|e| EngineError::io("read the metadata of", path, e))?;
@@ -69,7 +69,7 @@ impl Worker<'_> {
             &context.rules,
             path,
         )?;
-        temporary.rename(&name).map_err(|e| context.failed("rename into place", path, e))?;
+        temporary.rename(&name).map_err(|e| EngineError::io("rename into place", path, e))?;
         self.sum.made += 1;
         Ok(())
     }
@@ -83,9 +83,9 @@ impl Worker<'_> {
         let (parent, name) = self.parents.of(&entry.path)?;
         let temporary = context.names.name(link.entry);
         rustix::fs::linkat(from_parent.fd(), &from_name, parent.fd(), &temporary, AtFlags::empty())
-            .map_err(|e| context.failed("make the hard link", &entry.path, e))?;
+            .map_err(|e| EngineError::io("make the hard link", &entry.path, e))?;
         let temporary = Temporary::named(parent, temporary);
-        temporary.rename(&name).map_err(|e| context.failed("rename into place", &entry.path, e))?;
+        temporary.rename(&name).map_err(|e| EngineError::io("rename into place", &entry.path, e))?;
         self.sum.made += 1;
         Ok(())
     }
@@ -142,7 +142,7 @@ impl Worker<'_> {
                 self.sum.removed += 1;
                 Ok(())
             }
-            Err(e) => Err(self.context.failed("remove", path, e)),
+            Err(e) => Err(EngineError::io("remove", path, e)),
         }
     }
 
@@ -161,7 +161,7 @@ impl Worker<'_> {
             Some(Place::Kept(node)) => {
                 let mtime = context.plan.tree.node(*node).mtime;
                 metadata::set_mtime(Reach::Descriptor(proc_path.of(fd.as_fd())), &now, mtime)
-                    .map_err(|e| context.failed("set the modification time of", path, e))
+                    .map_err(|e| EngineError::io("set the modification time of", path, e))
             }
             _ => metadata::apply(
                 Reach::Descriptor(proc_path.of(fd.as_fd())),

@@ -9,7 +9,7 @@ mod inode;
 mod temporary;
 
 use super::beneath::{self, Parents, TemporaryNames};
-use super::error::{EngineError, shown};
+use super::error::EngineError;
 use super::join::inode_of;
 use super::plan::{Content, File, Plan};
 use super::rules::Lookup;
@@ -76,7 +76,7 @@ pub fn execute(job: &Job, plan: &Plan) -> Result<Summary, EngineError> {
         context.clean_early();
     }
     job.progress.end();
-    let mut sum = result?;
+    let mut sum = result.map_err(|error| context.explain(error))?;
     sum.unchanged = plan.steps.unchanged;
     Ok(sum)
 }
@@ -177,15 +177,16 @@ impl<'a> Context<'a> {
         keyed.into_iter().map(|(_, file)| file).collect()
     }
 
-    /// An error of a step that writes; a full filesystem has its own.
-    fn failed(&self, operation: &'static str, path: &[u8], error: Errno) -> EngineError {
-        if !matches!(error, Errno::NOSPC | Errno::DQUOT) {
-            return EngineError::io(operation, path, error);
+    /// Says of a full filesystem how much is missing.
+    fn explain(&self, error: EngineError) -> EngineError {
+        let EngineError::Io { path, source, .. } = &error else { return error };
+        if !matches!(Errno::from_io_error(source), Some(Errno::NOSPC | Errno::DQUOT)) {
+            return error;
         }
-        let free = rustix::fs::fstatfs(self.job.target)
-            .map_or(0, |fs| u64::try_from(fs.f_bsize).unwrap_or(0).saturating_mul(fs.f_bavail));
+        let free =
+            rustix::fs::fstatvfs(self.job.target).map_or(0, |fs| fs.f_frsize.saturating_mul(fs.f_bavail));
         let needed = self.plan.space_needed().saturating_sub(self.done.load(Ordering::Relaxed));
-        EngineError::NoSpace { path: shown(path), free, missing: needed.saturating_sub(free).max(4096) }
+        EngineError::NoSpace { path: path.clone(), free, missing: needed.saturating_sub(free).max(4096) }
     }
 
     /// After an error: removes what was made under temporary names and not renamed yet.
@@ -238,4 +239,21 @@ fn add(sum: &mut Summary, other: &Summary) {
     sum.metadata += other.metadata;
     sum.removed += other.removed;
     sum.made += other.made;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_bounded_by_bytes_and_number_and_leave_nothing_out() {
+        let sizes = [BIG * 3, BIG, 1, 2, RUN_BYTES - 4, 5, RUN_BYTES, RUN_BYTES + 1, 0];
+        let files: Vec<File> =
+            (0u32..).zip(sizes).map(|(entry, size)| File { entry, size, content: Content::Write }).collect();
+        let entries: Vec<Vec<u32>> =
+            runs(&files).map(|run| run.iter().map(|file| file.entry).collect()).collect();
+        assert_eq!(entries, [vec![0], vec![1], vec![2, 3, 4], vec![5], vec![6], vec![7], vec![8]]);
+        let many = vec![File { entry: 0, size: 0, content: Content::Write }; RUN_FILES * 2 + 1];
+        assert_eq!(runs(&many).map(<[File]>::len).collect::<Vec<_>>(), [RUN_FILES, RUN_FILES, 1]);
+    }
 }

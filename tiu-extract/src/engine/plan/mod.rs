@@ -19,6 +19,8 @@
 pub(super) mod compare;
 mod describe;
 pub(super) mod sources;
+#[cfg(test)]
+mod tests;
 
 use super::Summary;
 use super::join::Place;
