@@ -2,10 +2,9 @@
 //!
 //! Metadata never comes from here: the index has it. What is read was checked against the hash tree, by the kernel or by us.
 
-mod codec;
 mod error;
 mod kernel;
-mod layout;
+pub mod squashfs;
 mod user;
 
 pub use error::ImageError;

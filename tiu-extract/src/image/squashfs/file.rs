@@ -1,0 +1,178 @@
+//! Reads one file from its start to its end.
+//!
+//! Blocks that follow each other in the image are read in one go, decompressed one by one, and straight into the caller's buffer where it has room
+//! for a block. The list of their sizes is read from the inode on the way.
+
+use super::metadata::Cursor;
+use super::{BlockSize, Inode, Squashfs, malformed};
+use crate::image::ImageError;
+use std::collections::VecDeque;
+use std::io::{self, Read};
+use std::sync::Arc;
+use tiu_bundle::hash_tree::VerityError;
+
+/// Most stored bytes that are read at once.
+const READ_AHEAD: usize = 512 * 1024;
+
+/// The content of one file.
+pub struct FileReader<'a> {
+    image: &'a Squashfs,
+    /// Stands at the next block size.
+    sizes: Cursor<'a>,
+    /// Block sizes that were not read yet.
+    sizes_left: u64,
+    /// Blocks that were read (their bytes are in `stored`) and not decompressed.
+    ahead: VecDeque<BlockSize>,
+    stored: Vec<u8>,
+    used: usize,
+    /// Where what follows `stored` lies in the image.
+    position: u64,
+    tail: Option<(u32, u32)>,
+    /// Bytes of content that were not given out yet.
+    left: u64,
+    /// Content that the caller's buffer had no room for.
+    block: Content,
+    given: usize,
+}
+
+/// One block of content.
+enum Content {
+    Own(Vec<u8>),
+    Fragment(Arc<Vec<u8>>, usize),
+}
+
+impl Content {
+    fn rest(&self, given: usize) -> &[u8] {
+        match self {
+            Content::Own(bytes) => bytes.get(given..),
+            Content::Fragment(bytes, end) => bytes.get(given..*end),
+        }
+        .unwrap_or_default()
+    }
+}
+
+impl<'a> FileReader<'a> {
+    pub(super) fn new(image: &'a Squashfs, inode: u64) -> Result<Self, ImageError> {
+        let (inode, sizes) = Inode::read(&image.metadata, &image.superblock, inode)?;
+        Ok(FileReader {
+            image,
+            sizes,
+            sizes_left: inode.blocks,
+            ahead: VecDeque::new(),
+            stored: Vec::new(),
+            used: 0,
+            position: inode.start,
+            tail: inode.tail,
+            left: inode.size,
+            block: Content::Own(Vec::new()),
+            given: 0,
+        })
+    }
+
+    /// The size of the next block, whose bytes are in `stored` from `used`; `None`: only the tail follows.
+    fn next_block(&mut self) -> Result<Option<BlockSize>, ImageError> {
+        if self.ahead.is_empty() && self.sizes_left > 0 {
+            let mut total = 0;
+            while self.sizes_left > 0 && total < READ_AHEAD && self.ahead.len() < 1024 {
+                let what = || format!("a file at byte {}", self.position);
+                let size = BlockSize::check(self.sizes.u32()?, self.image.superblock.block_size, what)?;
+                total += size.stored();
+                self.ahead.push_back(size);
+                self.sizes_left -= 1;
+            }
+            self.stored.resize(total, 0);
+            self.used = 0;
+            self.image.read(self.position, &mut self.stored)?;
+            self.position += total as u64;
+        }
+        Ok(self.ahead.pop_front())
+    }
+
+    /// Fills `out` with one block that is as long.
+    fn decompress(&mut self, block: BlockSize, out: &mut [u8]) -> Result<(), ImageError> {
+        if block.is_hole() {
+            out.fill(0);
+            return Ok(());
+        }
+        let stored = self.stored.get(self.used..self.used + block.stored()).unwrap_or_default();
+        let offset = self.position - (self.stored.len() - self.used) as u64;
+        self.used += block.stored();
+        let found = match block.is_compressed() {
+            true => self.image.decompress(stored, out, offset)?,
+            false => {
+                if stored.len() == out.len() {
+                    out.copy_from_slice(stored);
+                }
+                stored.len()
+            }
+        };
+        match found == out.len() {
+            true => Ok(()),
+            false => Err(malformed(format!(
+                "the block at byte {offset} has {found} bytes of content, expected {}",
+                out.len()
+            ))),
+        }
+    }
+
+    /// Gives bytes of the next block, or of the tail.
+    fn next(&mut self, buf: &mut [u8]) -> Result<usize, ImageError> {
+        let length = self.left.min(u64::from(self.image.superblock.block_size)) as usize;
+        let Some(block) = self.next_block()? else {
+            let (number, offset) = self.tail.ok_or_else(|| malformed("a file has too few blocks".into()))?;
+            let fragment = self.image.fragment(number)?;
+            let offset = offset as usize;
+            let end = offset.checked_add(length).filter(|end| *end <= fragment.len()).ok_or_else(|| {
+                malformed(format!(
+                    "a tail of {length} bytes at byte {offset} of fragment {number}, which has {}",
+                    fragment.len()
+                ))
+            })?;
+            (self.block, self.given) = (Content::Fragment(fragment, end), offset);
+            return Ok(self.give(buf));
+        };
+        if let Some(out) = buf.get_mut(..length) {
+            self.decompress(block, out)?;
+            self.left -= length as u64;
+            return Ok(length);
+        }
+        let mut content = match std::mem::replace(&mut self.block, Content::Own(Vec::new())) {
+            Content::Own(content) => content,
+            Content::Fragment(..) => Vec::new(),
+        };
+        self.given = 0;
+        content.resize(length, 0);
+        self.decompress(block, &mut content)?;
+        self.block = Content::Own(content);
+        Ok(self.give(buf))
+    }
+
+    /// Gives bytes of the block at hand.
+    fn give(&mut self, buf: &mut [u8]) -> usize {
+        let rest = self.block.rest(self.given);
+        let length = rest.len().min(buf.len());
+        if let (Some(out), Some(bytes)) = (buf.get_mut(..length), rest.get(..length)) {
+            out.copy_from_slice(bytes);
+        }
+        self.given += length;
+        self.left -= length as u64;
+        length
+    }
+}
+
+impl Read for FileReader<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() || self.left == 0 {
+            return Ok(0);
+        }
+        match self.give(buf) {
+            0 => self.next(buf).map_err(|e| match e {
+                // As `VerifiedImage` gives them.
+                ImageError::Verity(VerityError::Io { source, .. }) => source,
+                ImageError::Verity(e) => io::Error::new(io::ErrorKind::InvalidData, e),
+                e => io::Error::new(io::ErrorKind::InvalidData, e),
+            }),
+            length => Ok(length),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Metadata blocks as streams of bytes.
+//!
+//! Inodes and directories are stored in blocks of 8 KiB that are compressed one by one; each begins with 16 bits: its stored size, and whether it is
+//! not compressed. What is stored goes on from one block to the next, so a reader is a cursor that begins anywhere and follows them.
+
+use super::cache::Cache;
+use super::codec::Compressor;
+use super::{malformed, read};
+use crate::image::ImageError;
+use std::sync::Arc;
+use tiu_bundle::read_at::ReadAt;
+
+/// Bytes of a block, decompressed.
+const BLOCK: usize = 8192;
+/// Blocks that are kept decompressed (1 MiB).
+const CACHED: usize = 128;
+const UNCOMPRESSED: u16 = 1 << 15;
+
+/// All metadata of an image.
+pub struct Metadata {
+    source: Arc<dyn ReadAt>,
+    used: u64,
+    compressor: Compressor,
+    /// By offset in the image.
+    blocks: Cache<Block>,
+}
+
+/// A decompressed block, never empty.
+struct Block {
+    bytes: Vec<u8>,
+    /// Offset of the block that follows.
+    next: u64,
+}
+
+impl Metadata {
+    /// `used`: bytes of the image that are in use.
+    pub fn new(source: Arc<dyn ReadAt>, used: u64, compressor: Compressor) -> Self {
+        Metadata { source, used, compressor, blocks: Cache::new(CACHED) }
+    }
+
+    /// A cursor at byte `at` of the block at byte `offset` of the image.
+    pub fn cursor(&self, offset: u64, at: usize) -> Result<Cursor<'_>, ImageError> {
+        let block = self.block(offset)?;
+        if at > block.bytes.len() {
+            return Err(malformed(format!(
+                "byte {at} of the metadata block at byte {offset}, which has {}",
+                block.bytes.len()
+            )));
+        }
+        Ok(Cursor { metadata: self, block, at })
+    }
+
+    fn block(&self, offset: u64) -> Result<Arc<Block>, ImageError> {
+        self.blocks.get(offset, || {
+            let rest = self.used.saturating_sub(offset);
+            // The header and the longest block at once: it is shorter to check one block of the image too many than one twice.
+            let length = usize::try_from(rest).unwrap_or(usize::MAX).min(BLOCK + 2);
+            let mut stored = vec![0; length];
+            read(&*self.source, self.used, offset, &mut stored)?;
+            let cut = || malformed(format!("the metadata block at byte {offset} is cut"));
+            let (header, rest) = stored.split_first_chunk().ok_or_else(cut)?;
+            let header = u16::from_le_bytes(*header);
+            let size = usize::from(header & !UNCOMPRESSED);
+            if size == 0 || size > BLOCK {
+                return Err(malformed(format!(
+                    "the metadata block at byte {offset} has {size} bytes, expected 1 to {BLOCK}"
+                )));
+            }
+            let stored = rest.get(..size).ok_or_else(cut)?;
+            let bytes = match header & UNCOMPRESSED == 0 {
+                false => stored.to_vec(),
+                true => {
+                    let mut bytes = vec![0; BLOCK];
+                    let length = self.compressor.decompress(stored, &mut bytes).map_err(|e| {
+                        malformed(format!("the metadata block at byte {offset} cannot be decompressed: {e}"))
+                    })?;
+                    bytes.truncate(length);
+                    bytes
+                }
+            };
+            match bytes.is_empty() {
+                true => Err(malformed(format!("the metadata block at byte {offset} is empty"))),
+                false => Ok(Block { bytes, next: offset + 2 + size as u64 }),
+            }
+        })
+    }
+}
+
+/// Reads on from one place.
+pub struct Cursor<'a> {
+    metadata: &'a Metadata,
+    block: Arc<Block>,
+    at: usize,
+}
+
+impl Cursor<'_> {
+    /// Fills `buf`.
+    pub fn read(&mut self, buf: &mut [u8]) -> Result<(), ImageError> {
+        let mut buf = buf;
+        while !buf.is_empty() {
+            let rest = self.block.bytes.get(self.at..).unwrap_or_default();
+            if rest.is_empty() {
+                self.block = self.metadata.block(self.block.next)?;
+                self.at = 0;
+                continue;
+            }
+            let length = rest.len().min(buf.len());
+            let (space, left) = buf.split_at_mut(length);
+            space.copy_from_slice(rest.get(..length).unwrap_or_default());
+            self.at += length;
+            buf = left;
+        }
+        Ok(())
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], ImageError> {
+        let mut bytes = [0; N];
+        self.read(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Passes over `N` bytes.
+    pub fn skip<const N: usize>(&mut self) -> Result<(), ImageError> {
+        self.array::<N>().map(drop)
+    }
+
+    /// The next 16 bits.
+    pub fn u16(&mut self) -> Result<u16, ImageError> {
+        self.array().map(u16::from_le_bytes)
+    }
+
+    /// The next 32 bits.
+    pub fn u32(&mut self) -> Result<u32, ImageError> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    /// The next 64 bits.
+    pub fn u64(&mut self) -> Result<u64, ImageError> {
+        self.array().map(u64::from_le_bytes)
+    }
+}

@@ -1,0 +1,391 @@
+//! All names of an image, and for each regular file a reference to its inode.
+//!
+//! Directories are walked once, with a list instead of recursion. The names of one directory lie together, sorted, so a path is found by one binary
+//! search for each of its components; a file costs its name and 40 bytes.
+
+use super::metadata::{Cursor, Metadata};
+use super::superblock::Superblock;
+use super::{BlockSize, StoredBlock, malformed, read};
+use crate::image::ImageError;
+use std::collections::HashSet;
+use tiu_bundle::index::{MAX_ENTRIES, MAX_TEXT_SIZE};
+use tiu_bundle::read_at::ReadAt;
+
+/// `fragment` of a file without one, and `fragment_table` of an image without one.
+const NONE: u32 = u32::MAX;
+/// A directory's size counts 3 bytes for `.` and `..`, which are not stored.
+const DOTS: u32 = 3;
+/// Most entries that follow one header of a directory.
+const MAX_COUNT: u32 = 256;
+/// Longest name in bytes.
+const MAX_NAME: u16 = 256;
+
+/// All names.
+pub struct Tree {
+    names: Vec<u8>,
+    /// The root comes first; the children of a directory lie together.
+    nodes: Vec<Node>,
+}
+
+struct Node {
+    name: usize,
+    length: u16,
+    what: What,
+}
+
+#[derive(Clone, Copy)]
+enum What {
+    Directory { first: u32, count: u32 },
+    File(File),
+    Other,
+}
+
+/// A regular file.
+#[derive(Clone, Copy)]
+pub struct File {
+    /// Reference to its inode: `Inode::cursor` takes it.
+    pub inode: u64,
+    /// Where its content begins in the image.
+    pub position: u64,
+}
+
+/// What a regular file's inode says before its list of block sizes.
+#[derive(Clone, Copy)]
+pub struct Inode {
+    /// Bytes of content.
+    pub size: u64,
+    /// Offset of the first block in the image.
+    pub start: u64,
+    /// Number of blocks.
+    pub blocks: u64,
+    /// The fragment that holds the last bytes, and their offset in it.
+    pub tail: Option<(u32, u32)>,
+}
+
+/// Kinds of inodes, basic; the extended ones are 7 higher.
+mod kind {
+    pub const DIRECTORY: u16 = 1;
+    pub const FILE: u16 = 2;
+    pub const LAST: u16 = 7;
+    pub const EXTENDED: u16 = 7;
+}
+
+impl Inode {
+    /// A cursor behind the header of the inode `reference`, and the inode's kind.
+    fn cursor<'a>(
+        metadata: &'a Metadata,
+        superblock: &Superblock,
+        reference: u64,
+    ) -> Result<(Cursor<'a>, u16), ImageError> {
+        let offset = superblock.inode_table.checked_add(reference >> 16);
+        let offset = offset.ok_or_else(|| malformed(format!("inode {reference:#x} is out of its table")))?;
+        let mut cursor = metadata.cursor(offset, usize::from(reference as u16))?;
+        let kind = cursor.u16()?;
+        cursor.skip::<14>()?; // mode, owner, group, time, number
+        Ok((cursor, kind))
+    }
+
+    /// Reads the inode `reference`, which must be a regular file's; the cursor stands at its first block size.
+    pub fn read<'a>(
+        metadata: &'a Metadata,
+        superblock: &Superblock,
+        reference: u64,
+    ) -> Result<(Self, Cursor<'a>), ImageError> {
+        const EXTENDED: u16 = kind::FILE + kind::EXTENDED;
+        let (mut cursor, kind) = Self::cursor(metadata, superblock, reference)?;
+        let (start, size, fragment, offset);
+        match kind {
+            kind::FILE => {
+                start = u64::from(cursor.u32()?);
+                (fragment, offset) = (cursor.u32()?, cursor.u32()?);
+                size = u64::from(cursor.u32()?);
+            }
+            EXTENDED => {
+                (start, size) = (cursor.u64()?, cursor.u64()?);
+                cursor.skip::<12>()?; // bytes in holes, number of names
+                (fragment, offset) = (cursor.u32()?, cursor.u32()?);
+                cursor.skip::<4>()?; // xattrs
+            }
+            _ => return Err(malformed(format!("inode {reference:#x} is of kind {kind}, expected a file"))),
+        }
+        let block_size = u64::from(superblock.block_size);
+        let (blocks, tail) = match fragment {
+            NONE => (size.div_ceil(block_size), None),
+            _ if size.is_multiple_of(block_size) => (size / block_size, None),
+            _ => (size / block_size, Some((fragment, offset))),
+        };
+        Ok((Inode { size, start, blocks, tail }, cursor))
+    }
+}
+
+/// The listing of a directory: a cursor at its first header, and its bytes.
+fn listing<'a>(
+    metadata: &'a Metadata,
+    superblock: &Superblock,
+    reference: u64,
+) -> Result<Option<(Cursor<'a>, u32)>, ImageError> {
+    const EXTENDED: u16 = kind::DIRECTORY + kind::EXTENDED;
+    let (mut cursor, kind) = Inode::cursor(metadata, superblock, reference)?;
+    let (block, size, offset);
+    match kind {
+        kind::DIRECTORY => {
+            block = cursor.u32()?;
+            cursor.skip::<4>()?; // number of names
+            (size, offset) = (u32::from(cursor.u16()?), cursor.u16()?);
+        }
+        EXTENDED => {
+            cursor.skip::<4>()?; // number of names
+            (size, block) = (cursor.u32()?, cursor.u32()?);
+            cursor.skip::<6>()?; // parent, length of its search index
+            offset = cursor.u16()?;
+        }
+        _ => return Err(malformed(format!("inode {reference:#x} is of kind {kind}, expected a directory"))),
+    }
+    if size <= DOTS {
+        return Ok(None);
+    }
+    let start = superblock.directory_table.checked_add(u64::from(block));
+    let start = start.ok_or_else(|| malformed(format!("directory {reference:#x} is out of its table")))?;
+    Ok(Some((metadata.cursor(start, usize::from(offset))?, size - DOTS)))
+}
+
+impl Tree {
+    /// Walks all directories.
+    pub fn read(
+        metadata: &Metadata,
+        superblock: &Superblock,
+        fragments: &[StoredBlock],
+    ) -> Result<Self, ImageError> {
+        let root = Node { name: 0, length: 0, what: What::Directory { first: 0, count: 0 } };
+        let mut tree = Tree { names: Vec::new(), nodes: vec![root] };
+        // A directory has one name. One that is met again is in a loop, or would be walked without an end.
+        let mut seen = HashSet::from([superblock.root]);
+        let mut pending = vec![(0, superblock.root)];
+        while let Some((node, reference)) = pending.pop() {
+            let first = tree.nodes.len();
+            let mut children = Vec::new();
+            if let Some((cursor, size)) = listing(metadata, superblock, reference)? {
+                tree.read_directory(cursor, size, &mut children)?;
+            }
+            tree.sort(&mut children)?;
+            for child in children {
+                let what = match child.kind {
+                    kind::DIRECTORY => {
+                        if !seen.insert(child.inode) || seen.len() as u64 > superblock.inodes {
+                            return Err(malformed(format!("directory {:#x} has two names", child.inode)));
+                        }
+                        pending.push((tree.nodes.len(), child.inode));
+                        What::Directory { first: 0, count: 0 }
+                    }
+                    kind::FILE => What::File(File::read(metadata, superblock, fragments, child.inode)?),
+                    _ => What::Other,
+                };
+                tree.nodes.push(Node { name: child.name, length: child.length, what });
+            }
+            let count = (tree.nodes.len() - first) as u32;
+            if tree.nodes.len() as u64 > MAX_ENTRIES {
+                return Err(malformed(format!("more than {MAX_ENTRIES} names")));
+            }
+            if let Some(node) = tree.nodes.get_mut(node) {
+                node.what = What::Directory { first: first as u32, count };
+            }
+        }
+        tree.names.shrink_to_fit();
+        tree.nodes.shrink_to_fit();
+        Ok(tree)
+    }
+
+    /// Reads `size` bytes of headers, each followed by its entries.
+    fn read_directory(
+        &mut self,
+        mut cursor: Cursor,
+        size: u32,
+        children: &mut Vec<Child>,
+    ) -> Result<(), ImageError> {
+        let mut left = size;
+        let mut take = |bytes: u32| match left.checked_sub(bytes) {
+            Some(rest) => {
+                left = rest;
+                Ok(rest > 0)
+            }
+            None => Err(malformed(format!("a directory's entries do not end at its size of {size} bytes"))),
+        };
+        loop {
+            take(12)?;
+            let (count, block) = (cursor.u32()?, cursor.u32()?);
+            cursor.skip::<4>()?; // number of the first inode
+            if count >= MAX_COUNT {
+                return Err(malformed(format!(
+                    "a directory's header has {count} more entries, expected less than {MAX_COUNT}"
+                )));
+            }
+            let mut more = true;
+            for _ in 0..=count {
+                take(8)?;
+                let offset = cursor.u16()?;
+                cursor.skip::<2>()?; // number of the inode, less the first's
+                let (kind, length) = (cursor.u16()?, cursor.u16()?.saturating_add(1));
+                more = take(u32::from(length))?;
+                if length > MAX_NAME || !(kind::DIRECTORY..=kind::LAST).contains(&kind) {
+                    return Err(malformed(format!(
+                        "a name of {length} bytes for an inode of kind {kind}, expected at most {MAX_NAME} bytes and a basic kind"
+                    )));
+                }
+                let name = self.names.len();
+                self.names.resize(name + usize::from(length), 0);
+                let bytes = self.names.get_mut(name..).unwrap_or_default();
+                cursor.read(bytes)?;
+                if matches!(&*bytes, b"." | b"..") || bytes.iter().any(|byte| matches!(byte, 0 | b'/')) {
+                    return Err(malformed(format!("a file is named {:?}", String::from_utf8_lossy(bytes))));
+                }
+                children.push(Child {
+                    name,
+                    length,
+                    kind,
+                    inode: u64::from(block) << 16 | u64::from(offset),
+                });
+            }
+            if self.names.len() as u64 > MAX_TEXT_SIZE
+                || self.nodes.len() + children.len() > MAX_ENTRIES as usize
+            {
+                return Err(malformed(format!(
+                    "more than {MAX_ENTRIES} names, or of more than {MAX_TEXT_SIZE} bytes"
+                )));
+            }
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    fn sort(&self, children: &mut [Child]) -> Result<(), ImageError> {
+        let name = |child: &Child| self.name(child.name, child.length);
+        if !children.is_sorted_by_key(name) {
+            children.sort_unstable_by(|a, b| name(a).cmp(name(b)));
+        }
+        for pair in children.windows(2) {
+            if let [a, b] = pair
+                && name(a) == name(b)
+            {
+                return Err(malformed(format!(
+                    "a directory has two files named {:?}",
+                    String::from_utf8_lossy(name(a))
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn name(&self, name: usize, length: u16) -> &[u8] {
+        self.names.get(name..name + usize::from(length)).unwrap_or_default()
+    }
+
+    fn children(&self, first: u32, count: u32) -> &[Node] {
+        let first = first as usize;
+        self.nodes.get(first..first + count as usize).unwrap_or_default()
+    }
+
+    /// The regular file at `path` (relative, without leading slash).
+    pub fn find(&self, path: &[u8]) -> Option<File> {
+        let mut what = self.nodes.first()?.what;
+        for component in path.split(|byte| *byte == b'/') {
+            let What::Directory { first, count } = what else {
+                return None;
+            };
+            let children = self.children(first, count);
+            let at =
+                children.binary_search_by(|node| self.name(node.name, node.length).cmp(component)).ok()?;
+            what = children.get(at)?.what;
+        }
+        match what {
+            What::File(file) => Some(file),
+            _ => None,
+        }
+    }
+
+    /// Calls `each` with the path of every regular file.
+    pub fn for_each_file(&self, mut each: impl FnMut(&[u8])) {
+        let mut pending = vec![(0, Vec::new())];
+        while let Some((node, path)) = pending.pop() {
+            let Some(What::Directory { first, count }) = self.nodes.get::<usize>(node).map(|node| node.what)
+            else {
+                continue;
+            };
+            for (at, child) in self.children(first, count).iter().enumerate() {
+                let mut path = path.clone();
+                if node != 0 {
+                    path.push(b'/');
+                }
+                path.extend_from_slice(self.name(child.name, child.length));
+                match child.what {
+                    What::Directory { .. } => pending.push((first as usize + at, path)),
+                    What::File(_) => each(&path),
+                    What::Other => {}
+                }
+            }
+        }
+    }
+}
+
+struct Child {
+    name: usize,
+    length: u16,
+    kind: u16,
+    inode: u64,
+}
+
+impl File {
+    fn read(
+        metadata: &Metadata,
+        superblock: &Superblock,
+        fragments: &[StoredBlock],
+        inode: u64,
+    ) -> Result<Self, ImageError> {
+        let (file, _) = Inode::read(metadata, superblock, inode)?;
+        let fragment = match file.tail {
+            None => None,
+            Some((number, _)) => Some(fragments.get(number as usize).ok_or_else(|| {
+                malformed(format!("inode {inode:#x} is in fragment {number} of {}", fragments.len()))
+            })?),
+        };
+        let position = match fragment {
+            Some(fragment) if file.blocks == 0 => fragment.start,
+            _ => file.start,
+        };
+        Ok(File { inode, position })
+    }
+}
+
+/// The table of fragments: a list of offsets, each of a metadata block with 512 entries.
+pub fn read_fragments(
+    source: &dyn ReadAt,
+    metadata: &Metadata,
+    superblock: &Superblock,
+) -> Result<Vec<StoredBlock>, ImageError> {
+    const ENTRIES: u64 = 512;
+    let count = u64::from(superblock.fragments);
+    let mut fragments = Vec::new();
+    for block in 0..count.div_ceil(ENTRIES) {
+        let place = superblock.fragment_table.checked_add(8 * block);
+        let place = place.ok_or_else(|| malformed("the fragment table is out of the image".into()))?;
+        let mut offset = [0; 8];
+        read(source, superblock.used, place, &mut offset)?;
+        let mut cursor = metadata.cursor(u64::from_le_bytes(offset), 0)?;
+        for _ in 0..ENTRIES.min(count - block * ENTRIES) {
+            let (start, size) = (cursor.u64()?, cursor.u32()?);
+            cursor.skip::<4>()?; // unused
+            let what = || format!("fragment {}", fragments.len());
+            let size = BlockSize::check(size, superblock.block_size, what)?;
+            if start.checked_add(size.stored() as u64).is_none_or(|end| end > superblock.used) {
+                return Err(malformed(format!(
+                    "fragment {} of {} bytes at byte {start}, but it ends at {}",
+                    fragments.len(),
+                    size.stored(),
+                    superblock.used
+                )));
+            }
+            fragments.push(StoredBlock { start, size });
+        }
+    }
+    Ok(fragments)
+}
