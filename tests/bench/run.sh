@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Benchmark: tiu beside its peers, on two real root trees and one loopback btrfs, in one run.
 #
-#   sudo tests/bench/run.sh [--runs N] [--json FILE] [JOB...]     JOB: same update empty pack (default: all)
+#   sudo tests/bench/run.sh [--runs N] [--json FILE] [--only PATTERN] [JOB...]     JOB: same update empty pack (default: all)
 #
+# --only: the tools whose name matches the shell pattern alone, e.g. '@(tiu|rsync by mtime|unsquashfs)*'.
 # Jobs, each into a fresh snapshot (or an empty subvolume), each tool with its inputs in the same cache state (the page cache is
 # dropped, then the image and the base tree are read once; what a tool stored for itself is read too):
 #   same    version 1 over a snapshot of version 1
@@ -18,12 +19,15 @@ top=$(cd "$here/../.." && pwd)
 cache=${TIU_CACHE:-${XDG_CACHE_HOME:-/var/cache}/tiu}
 runs=3
 json=
+only='*'
+shopt -s extglob
 jobs=()
 while [ $# -gt 0 ]; do
     case $1 in
         --runs) runs=$2; shift 2 ;;
         --json) json=$2; shift 2 ;;
-        -h | --help) sed -n '2,15s/^# \{0,1\}//p' "$0"; exit 0 ;;
+        --only) only=$2; shift 2 ;;
+        -h | --help) sed -n '2,17s/^# \{0,1\}//p' "$0"; exit 0 ;;
         same | update | empty | pack) jobs+=("$1"); shift ;;
         *) echo "bench: unknown argument $1 (see --help)" >&2; exit 2 ;;
     esac
@@ -108,6 +112,8 @@ median() { printf '%s\n' "$@" | sort -n | awk '{a[NR]=$1} END {print a[int((NR+1
 measure() {
     local job=$1 tool=$2 base=$3
     shift 3
+    # shellcheck disable=SC2053  # a pattern
+    [[ $tool == $only ]] || return 0
     local secs=() mems=() grows=() i before after out
     for ((i = 0; i < runs; i++)); do
         fresh_fs
@@ -185,6 +191,8 @@ peers() { # JOB VERSION BASE
 
 pack_one() { # TOOL COMMAND...
     local tool=$1 secs=() mems=() i out s m
+    # shellcheck disable=SC2053  # a pattern
+    [[ $tool == $only ]] || return 0
     shift
     for ((i = 0; i < runs; i++)); do
         rm -f "$work/packed"
