@@ -16,6 +16,7 @@ mod check;
 mod error;
 mod execute;
 mod hash;
+mod inventory;
 mod join;
 mod metadata;
 mod plan;
@@ -30,8 +31,10 @@ pub use beneath::is_temporary;
 pub use check::{Difference, ReadBack, check};
 pub use error::EngineError;
 pub use execute::execute;
-pub use plan::Plan;
+pub use inventory::{Found, inventory};
+pub use plan::{Plan, Shown};
 pub use rules::{Reflink, Rules};
+pub use xattr::{is_label, map_acl_owners};
 
 use crate::image::Image;
 use error::shown;
@@ -128,7 +131,8 @@ pub fn plan(job: &Job) -> Result<Plan, EngineError> {
 fn scan(index: &Index, attributes: Attributes, reading: &Reading) -> Result<(Tree, Joined), EngineError> {
     let Reading { root, rules, progress, cancel, .. } = *reading;
     progress.begin("Looking", 0, Unit::Items);
-    let tree = walk::Walk { root, index: Some(index), rules, attributes, progress, cancel }.run();
+    let tree =
+        walk::Walk { root, index: Some(index), everything: false, rules, attributes, progress, cancel }.run();
     progress.end();
     let tree = tree?;
     let joined = Joined::new(index, &tree, rules, attributes);
@@ -139,7 +143,7 @@ fn scan_seed(reading: &Reading) -> Result<Tree, EngineError> {
     let Reading { root, rules, progress, cancel, .. } = *reading;
     let attributes = Attributes::WithContent;
     progress.begin("Looking at the seed", 0, Unit::Items);
-    let tree = walk::Walk { root, index: None, rules, attributes, progress, cancel }.run();
+    let tree = walk::Walk { root, index: None, everything: false, rules, attributes, progress, cancel }.run();
     progress.end();
     tree
 }

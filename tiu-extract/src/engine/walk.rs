@@ -38,6 +38,8 @@ pub(crate) struct Walk<'a> {
     pub root: BorrowedFd<'a>,
     /// Entries of this index are looked up; without it (a seed), nothing but kinds and sizes is read.
     pub index: Option<&'a Index>,
+    /// Attributes and targets of all that is not the host's are read, in an index or not.
+    pub everything: bool,
     pub rules: &'a Lookup<'a>,
     pub attributes: Attributes,
     pub progress: &'a dyn Progress,
@@ -114,8 +116,8 @@ impl<'a> Walker<'a> {
     fn root(&self) -> Result<Listing, EngineError> {
         let mut listing = Listing::default();
         let mut node = node(&self.root, 0);
-        if self.walk.index.is_some() {
-            node.entry = 0;
+        if self.walk.index.is_some() || self.walk.everything {
+            node.entry = if self.walk.everything { NONE } else { 0 };
             // The root of a tree can be an O_PATH descriptor and a mount point, but not a symlink: the "." makes it a directory.
             let mut path = ProcPath::default();
             let xattrs = xattr::read(Reach::Name(path.within(self.walk.root, c".")), self.walk.rules, b"")?;
@@ -201,23 +203,23 @@ impl<'a> Walker<'a> {
             node.owned = self.owned(&stat, &child, node.kind);
             if let Some(index) = self.walk.index {
                 node.entry = index.find(&child).map_or(NONE, |i| i as u32);
-                if node.entry != NONE && node.owned != Owned::Host {
-                    let later = node.kind == Kind::File && self.walk.attributes == Attributes::WithContent;
-                    let xattrs = match later {
-                        true => Xattrs::default(),
-                        false => {
-                            let inode = Reach::Name(proc_path.within(fd.as_fd(), name));
-                            xattr::read(inode, self.walk.rules, &child)?
-                        }
-                    };
-                    if !xattrs.0.is_empty() {
-                        listing.xattrs.push((listing.nodes.len() as u32, xattrs));
+            }
+            if (node.entry != NONE || self.walk.everything) && node.owned != Owned::Host {
+                let later = node.kind == Kind::File && self.walk.attributes == Attributes::WithContent;
+                let xattrs = match later {
+                    true => Xattrs::default(),
+                    false => {
+                        let inode = Reach::Name(proc_path.within(fd.as_fd(), name));
+                        xattr::read(inode, self.walk.rules, &child)?
                     }
-                    if node.kind == Kind::Symlink {
-                        let target = rustix::fs::readlinkat(&fd, name.as_c_str(), Vec::new())
-                            .map_err(|e| EngineError::io("read the symlink", &child, e))?;
-                        node.target = listing.keep(target.to_bytes());
-                    }
+                };
+                if !xattrs.0.is_empty() {
+                    listing.xattrs.push((listing.nodes.len() as u32, xattrs));
+                }
+                if node.kind == Kind::Symlink {
+                    let target = rustix::fs::readlinkat(&fd, name.as_c_str(), Vec::new())
+                        .map_err(|e| EngineError::io("read the symlink", &child, e))?;
+                    node.target = listing.keep(target.to_bytes());
                 }
             }
             listing.nodes.push(node);

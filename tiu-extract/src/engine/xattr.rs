@@ -9,7 +9,7 @@
 
 use super::error::EngineError;
 use super::reach::Reach;
-use super::rules::Lookup;
+use super::rules::{Lookup, Rules};
 use rustix::io::Errno;
 use tiu_bundle::index::Entry;
 
@@ -135,12 +135,20 @@ fn counts(name: &[u8], rules: &Lookup) -> bool {
     starts(b"user.") || is_acl(name) || (rules.owner() && (starts(b"trusted.") || starts(b"security.")))
 }
 
+/// The value of attribute `name` of an image in the host's numbers: owners that a POSIX ACL names are mapped.
+pub fn map_acl_owners(name: &[u8], value: &[u8], rules: &Rules) -> Vec<u8> {
+    match is_acl(name) {
+        true => map_acl(value, &Lookup::new(rules)),
+        false => value.to_vec(),
+    }
+}
+
 fn is_acl(name: &[u8]) -> bool {
     name == ACL_ACCESS || name == ACL_DEFAULT
 }
 
-/// Labels that the host's security modules put on files.
-fn is_label(name: &[u8]) -> bool {
+/// Whether an attribute of this name is a label that the host's security modules put on files.
+pub fn is_label(name: &[u8]) -> bool {
     name.strip_prefix(b"security.").is_some_and(|label| {
         label.starts_with(b"SMACK64") || [&b"selinux"[..], b"apparmor", b"ima", b"evm"].contains(&label)
     })
@@ -180,7 +188,6 @@ fn map_acl(value: &[u8], rules: &Lookup) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::rules::Rules;
 
     fn acl(entries: &[(u16, u16, u32)]) -> Vec<u8> {
         let mut value = 2u32.to_le_bytes().to_vec();

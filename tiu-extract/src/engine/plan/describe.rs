@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use tiu_bundle::index::Index;
 
 /// A path in which nothing can break a line: as in the index, `\n`, `\\` and `\xNN` stand for what is not printable text.
-pub(in crate::engine) struct Shown<'a>(pub &'a [u8]);
+pub struct Shown<'a>(pub &'a [u8]);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -25,7 +25,7 @@ mod tests;
 use super::Summary;
 use super::join::Place;
 use super::tree::Tree;
-pub(super) use describe::Shown;
+pub use describe::Shown;
 use tiu_bundle::index::Kind;
 
 /// Files up to this size have their content beside their metadata on btrfs (`max_inline`): there is nothing to share.

@@ -1,0 +1,70 @@
+//! A tree as it is, told in the index's own terms: what a three-way merge compares.
+
+use super::hash::{Reading, Through, Wanted};
+use super::rules::Lookup;
+use super::tree::Owned;
+use super::walk::{Attributes, Walk};
+use super::{EngineError, Rules};
+use std::borrow::Cow;
+use std::os::fd::BorrowedFd;
+use tiu_bundle::index::{EntryBuf, Kind};
+use tiu_bundle::progress::{Cancel, Progress, Unit};
+
+/// An inode's name that was found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The inode as an index would tell it; hard links are told as what they are links to.
+    pub entry: EntryBuf,
+    /// A mount point, a nested subvolume or one of [`Rules::host_paths`]: not entered.
+    pub host: bool,
+}
+
+/// Reads all that lies in `root`, content included, sorted by path; the first is the root itself.
+pub fn inventory(
+    root: BorrowedFd,
+    rules: &Rules,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<Vec<Found>, EngineError> {
+    let rules = &Lookup::new(rules);
+    let attributes = Attributes::Now;
+    progress.begin("Looking", 0, Unit::Items);
+    let tree = Walk { root, index: None, everything: true, rules, attributes, progress, cancel }.run();
+    progress.end();
+    let mut tree = tree?;
+    let mine = |owned: Owned| !matches!(owned, Owned::Host | Owned::Placeholder);
+    let files = (0u32..)
+        .zip(&tree.nodes)
+        .filter(|(_, node)| node.kind == Kind::File && mine(node.owned))
+        .map(|(node, _)| Wanted { node, expected: None, attributes: false })
+        .collect();
+    Reading { root, through: Through::Cache, rules, progress, cancel }.run("Reading", &mut tree, files)?;
+    let entry = |(i, node): (u32, &super::tree::Node)| {
+        let xattrs = tree.xattrs(i).map_or(&[][..], |xattrs| &xattrs.0);
+        let own = |bytes: &[u8]| -> Cow<'static, [u8]> { Cow::Owned(bytes.to_vec()) };
+        let target = (node.kind == Kind::Symlink).then(|| own(tree.target(i)));
+        Found {
+            entry: EntryBuf {
+                path: Cow::Owned(tree.path(i)),
+                kind: node.kind,
+                mode: node.mode,
+                nlink: 1,
+                uid: node.uid,
+                gid: node.gid,
+                rdev: if matches!(node.kind, Kind::CharDev | Kind::BlockDev) { node.value } else { 0 },
+                mtime: node.mtime,
+                size: match (node.kind, &target) {
+                    (Kind::File, _) => node.value,
+                    (_, target) => target.as_ref().map_or(0, |target| target.len() as u64),
+                },
+                target,
+                digest: tree.digest(i),
+                xattrs: xattrs.iter().map(|(name, value)| (own(name), own(value))).collect(),
+            },
+            host: !mine(node.owned),
+        }
+    };
+    let mut found: Vec<Found> = (0u32..).zip(&tree.nodes).map(entry).collect();
+    found.sort_by(|a, b| a.entry.path.cmp(&b.entry.path));
+    Ok(found)
+}
