@@ -1,8 +1,10 @@
 //! Small root trees that have what a system has, so that a test of the whole takes a second.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use tiu_bundle::content_digest::Digest;
 
 /// Writes a file with its parent directories.
 pub fn file(root: &Path, path: &str, content: impl AsRef<[u8]>) {
@@ -83,4 +85,37 @@ pub fn small_system(root: &Path, version: u32) {
     }
     fs::hard_link(root.join("usr/share/same"), root.join("usr/share/same-again")).unwrap();
     symlink("same", root.join("usr/share/link")).unwrap();
+}
+
+/// Everything below `root` with its inode, metadata, time of change and content: equal before and after means that nothing was touched.
+pub fn state(root: &Path) -> BTreeMap<PathBuf, String> {
+    let mut found = BTreeMap::new();
+    let mut todo = vec![root.to_owned()];
+    while let Some(path) = todo.pop() {
+        let metadata = fs::symlink_metadata(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let kind = metadata.file_type();
+        let content = match () {
+            () if kind.is_dir() => {
+                todo.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+                "directory".to_owned()
+            }
+            () if kind.is_symlink() => fs::read_link(&path).unwrap().display().to_string(),
+            () if kind.is_file() => Digest::of(&fs::read(&path).unwrap()).to_string(),
+            () => "special".to_owned(),
+        };
+        let (seconds, nanoseconds) = (metadata.ctime(), metadata.ctime_nsec());
+        let changed = format!("{seconds}.{nanoseconds:09}");
+        let owner = format!("{}:{}", metadata.uid(), metadata.gid());
+        let text =
+            format!("{:o} {owner} inode {} changed {changed} {content}", metadata.mode(), metadata.ino());
+        found.insert(path, text);
+    }
+    found
+}
+
+/// [`state`] without directories, whose times change when something is made in them and removed again.
+pub fn files(root: &Path) -> BTreeMap<PathBuf, String> {
+    let mut state = state(root);
+    state.retain(|_, text| !text.ends_with("directory"));
+    state
 }

@@ -68,7 +68,10 @@ fn error_of(change: impl FnOnce(&mut Parts)) -> BundleError {
 #[track_caller]
 fn error_after(change: impl FnOnce(&mut Vec<u8>)) -> BundleError {
     let signer = signer();
-    let mut bytes = parts().bytes(&signer.certificate, &signer.key);
+    // Signatures end in random bytes. After a zero byte a cut trailer would have the form of a whole one.
+    let mut bytes = std::iter::repeat_with(|| parts().bytes(&signer.certificate, &signer.key))
+        .find(|bytes| bytes[bytes.len() - 9] != 0)
+        .expect("a signature that does not end in a zero byte");
     change(&mut bytes);
     error(bytes, &signer)
 }

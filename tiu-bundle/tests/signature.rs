@@ -235,7 +235,7 @@ fn certificate_of_the_same_name_and_serial_but_another_key() {
     assert!(
         matches!(
             result,
-            Err(SignatureError::UntrustedRoot { .. } | SignatureError::ForgedCertificate { .. })
+            Err(SignatureError::OtherIssuerKey { .. } | SignatureError::ForgedCertificate { .. })
         ),
         "{result:?}"
     );

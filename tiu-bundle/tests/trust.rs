@@ -86,24 +86,33 @@ fn unknown_ca() {
     let cms = sign(CONTENT, &direct.certificate, &direct.key, &[]).expect("a signature");
     let found = error(&cms, &other.trust());
     assert!(
-        matches!(&found, SignatureError::UnknownIssuer { issuer, signer: true, .. } if *issuer == named("Evil Root")),
+        matches!(&found, SignatureError::UnknownIssuer { issuer, trusted, .. } if *issuer == named("Evil Root") && *trusted == named("Root")),
         "{found}"
     );
     // or enclosed, which is no reason to trust it,
     let cms = sign(CONTENT, &direct.certificate, &direct.key, &[root.certificate]).expect("a signature");
     let found = error(&cms, &other.trust());
     assert!(
-        matches!(&found, SignatureError::UntrustedRoot { root } if *root == named("Evil Root")),
+        matches!(&found, SignatureError::UntrustedRoot { root, .. } if *root == named("Evil Root")),
         "{found}"
     );
     // or above an intermediate that is enclosed,
     let evil = chain(&signer());
     let found = error(&evil.cms(), &keyring(&[&direct.certificate]));
-    assert!(matches!(&found, SignatureError::UnknownIssuer { signer: false, .. }), "{found}");
+    assert!(matches!(&found, SignatureError::UnknownIssuer { .. }), "{found}");
     // or has the same name as one that is trusted, but another key.
     let found = error(&evil.cms(), &other.trust());
     assert!(
-        matches!(&found, SignatureError::UnknownIssuer { .. } | SignatureError::ForgedCertificate { .. }),
+        matches!(&found, SignatureError::OtherIssuerKey { subject, issuer } if *subject == named("Intermediate") && *issuer == named("Root")),
+        "{found}"
+    );
+    // Also when that root is enclosed.
+    let signer = &evil.signer;
+    let enclosed = [evil.intermediate.certificate, evil.root.certificate];
+    let cms = sign(CONTENT, &signer.certificate, &signer.key, &enclosed).expect("a signature");
+    let found = error(&cms, &other.trust());
+    assert!(
+        matches!(&found, SignatureError::OtherIssuerKey { subject, .. } if *subject == named("Root")),
         "{found}"
     );
 }
@@ -113,7 +122,10 @@ fn self_signed_and_unknown() {
     let signer = signer().self_signed();
     let cms = sign(CONTENT, &signer.certificate, &signer.key, &[]).expect("a signature");
     let found = error(&cms, &chain(&self::signer()).trust());
-    assert!(matches!(&found, SignatureError::UntrustedRoot { root } if *root == named("Signer")), "{found}");
+    assert!(
+        matches!(&found, SignatureError::UntrustedRoot { root, .. } if *root == named("Signer")),
+        "{found}"
+    );
 }
 
 #[test]
@@ -122,7 +134,7 @@ fn missing_intermediate() {
     let cms = sign(CONTENT, &chain.signer.certificate, &chain.signer.key, &[]).expect("a signature");
     let found = error(&cms, &chain.trust());
     assert!(
-        matches!(&found, SignatureError::UnknownIssuer { issuer, signer: true, .. } if *issuer == named("Intermediate")),
+        matches!(&found, SignatureError::UnknownIssuer { issuer, .. } if *issuer == named("Intermediate")),
         "{found}"
     );
     assert!(found.hint().is_some_and(|hint| hint.contains("--intermediate")));

@@ -12,7 +12,7 @@ pub enum IndexError {
     #[error("reading the index failed: {0}")]
     Io(#[source] io::Error),
     /// Not a zstd stream, a damaged one, or one that needs too much memory.
-    #[error("the index cannot be decompressed: {0}")]
+    #[error("the index cannot be decompressed, expected zstd: {0}")]
     Zstd(String),
     /// The zstd stream ends too early.
     #[error("the compressed index is cut: it ends in the middle, after {text_size} bytes of text")]

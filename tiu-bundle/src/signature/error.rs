@@ -89,21 +89,35 @@ pub enum SignatureError {
     },
     /// The certificate's issuer is unknown.
     #[error(
-        "the certificate of {subject} was issued by {issuer}, which is neither in the keyring nor enclosed in the bundle"
+        "the certificate of {subject} was issued by {issuer}, which is neither in the keyring nor enclosed in the bundle; the keyring has {trusted}"
     )]
     UnknownIssuer {
         /// Whose issuer is missing.
         subject: String,
-        /// The issuer.
+        /// The issuer: an unknown root or a missing intermediate, which cannot be told apart without it.
         issuer: String,
-        /// Whether this is the signer itself, and so an intermediate certificate may be missing.
-        signer: bool,
+        /// Whom the keyring has.
+        trusted: String,
     },
     /// The chain ends in a root that is not trusted.
-    #[error("the chain of certificates ends in {root}, which is not in the keyring")]
+    #[error(
+        "the chain of certificates ends in {root}, which is not in the keyring; the keyring has {trusted}"
+    )]
     UntrustedRoot {
         /// The self-signed certificate at its end.
         root: String,
+        /// Whom the keyring has.
+        trusted: String,
+    },
+    /// The keyring has a certificate with the issuer's name, but it is not the issuer's.
+    #[error(
+        "the certificate of {subject} was issued by {issuer} with another key than that of the certificate of this name in the keyring"
+    )]
+    OtherIssuerKey {
+        /// Whose issuer it is.
+        subject: String,
+        /// The issuer.
+        issuer: String,
     },
     /// Expired.
     #[error("the certificate of {subject} expired at {not_after} (checked at {at})")]
@@ -271,10 +285,14 @@ impl Hint for SignatureError {
             BadSignature { .. } => {
                 "the bundle was changed after it was signed: fetch it again, and do not use it if this stays"
             }
-            UnknownIssuer { signer: true, .. } => {
-                "if the issuer is a root that you trust, add it to the keyring; if it is an intermediate, sign again with `--intermediate`"
+            UnknownIssuer { .. } => {
+                "if the issuer is a root that you trust, add it to the keyring; if it is an intermediate, sign again with `--intermediate`; \
+                 otherwise do not use the bundle"
             }
-            UnknownIssuer { .. } | UntrustedRoot { .. } => {
+            OtherIssuerKey { .. } => {
+                "if the authority has a new certificate, get it from the authority itself and add it to the keyring; otherwise do not use the bundle"
+            }
+            UntrustedRoot { .. } => {
                 "add the certificate of this authority to the keyring if you trust it; otherwise do not use the bundle"
             }
             Expired { .. } => "sign the bundle again with a valid certificate; check this host's clock",

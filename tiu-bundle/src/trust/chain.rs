@@ -11,6 +11,8 @@ use openssl::x509::{X509, X509Ref, X509StoreContext};
 
 /// OpenSSL's level for keys of at least 112 bits of security: RSA 2048, curves of 224 bits, no SHA-1 in certificates.
 const SECURITY_LEVEL: i32 = 2;
+/// Most names of a keyring that are shown.
+const NAMES: usize = 3;
 
 /// What OpenSSL found, before anything is made of it.
 struct Failure {
@@ -19,8 +21,6 @@ struct Failure {
     words: &'static str,
     /// The certificate it is about.
     certificate: X509,
-    /// 0: the signer's.
-    depth: u32,
 }
 
 impl Trust {
@@ -51,7 +51,6 @@ impl Trust {
                 code: context.error().as_raw(),
                 words: context.error().error_string(),
                 certificate: context.current_cert().unwrap_or(certificate).to_owned(),
-                depth: context.error_depth(),
             }))
         });
         let chain: Vec<X509> = match outcome.map_err(internal)? {
@@ -86,15 +85,31 @@ impl Trust {
         Ok(store.build())
     }
 
+    /// Whether somebody in the keyring has this name.
+    fn has_name(&self, name: &str) -> bool {
+        self.anchors.iter().any(|anchor| subject(anchor) == name)
+    }
+
+    /// Whom the keyring has, for a message.
+    fn names(&self) -> String {
+        let names: Vec<_> = self.anchors.iter().take(NAMES).map(|anchor| subject(anchor)).collect();
+        match self.anchors.len().saturating_sub(NAMES) {
+            0 => names.join("; "),
+            more => format!("{} and {more} more", names.join("; ")),
+        }
+    }
+
     fn explain(&self, failure: &Failure, at: i64) -> SignatureError {
         use SignatureError as E;
         let certificate = &failure.certificate;
         let (subject, issuer, at) = (subject(certificate), issuer(certificate), rfc3339(at));
         match failure.code {
             // UNABLE_TO_GET_ISSUER_CERT, UNABLE_TO_GET_ISSUER_CERT_LOCALLY, UNABLE_TO_VERIFY_LEAF_SIGNATURE
-            2 | 20 | 21 => E::UnknownIssuer { subject, issuer, signer: failure.depth == 0 },
+            2 | 20 | 21 if self.has_name(&issuer) => E::OtherIssuerKey { subject, issuer },
+            2 | 20 | 21 => E::UnknownIssuer { subject, issuer, trusted: self.names() },
             // DEPTH_ZERO_SELF_SIGNED_CERT, SELF_SIGNED_CERT_IN_CHAIN
-            18 | 19 => E::UntrustedRoot { root: subject },
+            18 | 19 if self.has_name(&issuer) => E::OtherIssuerKey { subject, issuer },
+            18 | 19 => E::UntrustedRoot { root: subject, trusted: self.names() },
             // CERT_SIGNATURE_FAILURE, UNABLE_TO_DECRYPT_CERT_SIGNATURE
             4 | 7 => E::ForgedCertificate { subject, issuer },
             // CERT_NOT_YET_VALID

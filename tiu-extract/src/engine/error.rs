@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use tiu_bundle::Hint;
 use tiu_bundle::content_digest::Digest;
+use tiu_bundle::hash_tree::VerityError;
 use tiu_bundle::index::Kind;
 
 /// Why a run failed.
@@ -152,7 +153,12 @@ impl Hint for EngineError {
             EngineError::Digest { .. } | EngineError::Size { .. } => {
                 "the bundle was built wrongly or its index belongs to another image: build it again"
             }
-            EngineError::Read { .. } => "check the bundle with `tiu-extract verify`",
+            EngineError::Read { source, .. } => {
+                match source.get_ref().and_then(|cause| cause.downcast_ref::<VerityError>()) {
+                    Some(damaged) => return damaged.hint(),
+                    None => "check the bundle with `tiu-extract verify`",
+                }
+            }
             EngineError::Conflict { .. } => "move it elsewhere or unmount it, then run again",
             EngineError::NoReflink { .. } => "use a btrfs or xfs filesystem with reflink",
             EngineError::TooMany { .. } => "choose a directory that holds a system",
