@@ -1,6 +1,7 @@
 //! Verify: whether a snapshot is still what was signed, from the certificate to the last byte.
 
 use crate::config::{Config, matches};
+use crate::etc::pristine::{self, PristineError};
 use crate::etc::{self, is_etc};
 use crate::facts::{ImageFacts, SignerFacts};
 use crate::fstab;
@@ -70,6 +71,9 @@ pub enum VerifyError {
     /// See [`RecordError`].
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// See [`PristineError`].
+    #[error(transparent)]
+    Pristine(PristineError),
     /// See [`EngineError`].
     #[error(transparent)]
     Engine(EngineError),
@@ -95,6 +99,15 @@ impl From<EngineError> for VerifyError {
     }
 }
 
+impl From<PristineError> for VerifyError {
+    fn from(e: PristineError) -> Self {
+        match e {
+            PristineError::Engine(EngineError::Cancelled) => VerifyError::Cancelled,
+            other => VerifyError::Pristine(other),
+        }
+    }
+}
+
 impl Hint for VerifyError {
     fn hint(&self) -> Option<String> {
         match self {
@@ -105,6 +118,7 @@ impl Hint for VerifyError {
             VerifyError::Provenance { source, .. } => source.hint(),
             VerifyError::Tree(e) => e.hint(),
             VerifyError::Record(e) => e.hint(),
+            VerifyError::Pristine(e) => e.hint(),
             VerifyError::Engine(e) => e.hint(),
             VerifyError::Differs { .. } => Some(
                 "apply the image once more (tiu apply --force BUNDLE), or go back (tiu rollback); then look for who or what changed it"
@@ -166,6 +180,7 @@ pub fn verify(
     };
     let found = engine::check(&index, tree.fd(), &rules, ReadBack::All, progress, cancel)?;
     let (etc, mut differences): (Vec<_>, Vec<_>) = found.into_iter().partition(|d| is_etc(&d.raw_path));
+    differences.extend(pristine::check(&tree, &index, &rules, ReadBack::All, progress, cancel)?);
     let mut generated = Vec::new();
     for file in files {
         match file.difference(&tree)? {

@@ -140,7 +140,8 @@ fn a_directory_that_holds_the_administrator_s_files_and_becomes_a_file() {
     host.tiu("apply", [kit.bundle(1, |root| file(root, "etc/x/default", "1"))]).succeeded();
     host.reboot();
     host.edit(2, |root| file(root, "etc/x/mine", "ada"));
-    host.tiu("apply", [kit.bundle(2, |root| file(root, "etc/x", "2"))]).refused(&["etc/x", "etc/x/mine"]);
+    host.tiu("apply", [kit.bundle(2, |root| file(root, "etc/x", "2"))])
+        .refused(&["/etc/x: the image has a regular file", "/etc/x/mine"]);
     assert_eq!((host.snapshots(), host.default()), (vec![1, 2], 2));
 }
 

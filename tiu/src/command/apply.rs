@@ -54,7 +54,8 @@ struct Report<'a> {
     image: ImageFacts,
     signer: SignerFacts,
     summary: &'a Summary,
-    etc_kept: &'a [String],
+    etc_kept: Vec<&'a str>,
+    etc_conflicts: Vec<&'a str>,
     generated: &'a [String],
     removed: &'a [u32],
     warnings: &'a [String],
@@ -94,7 +95,8 @@ fn report_json(applied: &Applied) -> Result<(), Failure> {
         image: (&applied.manifest).into(),
         signer: (&applied.signer).into(),
         summary: &applied.summary,
-        etc_kept: &applied.etc_kept,
+        etc_kept: applied.etc.hosts().map(|decided| decided.path.as_str()).collect(),
+        etc_conflicts: applied.etc.conflicts().map(|decided| decided.path.as_str()).collect(),
         generated: &applied.generated,
         removed: &applied.removed,
         warnings: &applied.warnings,
@@ -125,8 +127,16 @@ fn report(applied: &Applied, live: bool) -> String {
         summary.reflinked,
         summary.removed,
     );
-    if !applied.etc_kept.is_empty() {
-        text += &format!("  /etc: {} paths stay as the host has them\n", applied.etc_kept.len());
+    let kept = applied.etc.hosts().filter(|decided| !decided.conflict).count();
+    if kept > 0 {
+        text += &format!("  /etc: {kept} paths stay as the host has them (tiu etc report)\n");
+    }
+    let conflicts: Vec<_> = applied.etc.conflicts().collect();
+    if !conflicts.is_empty() {
+        text += "  /etc: conflicts, where the host's version stays and the image has another one (tiu etc conflicts):\n";
+    }
+    for decided in conflicts {
+        text += &format!("    /{}: {}\n", printable(&decided.path), decided.reason);
     }
     for path in &applied.generated {
         text += &format!("  made on this host: /{path}\n");

@@ -4,19 +4,22 @@
 use super::fill::Filled;
 use super::preflight::Ready;
 use super::{ApplyError, Context};
+use crate::etc::pristine;
 use crate::record::Record;
 use tiu_extract::engine::{self, ReadBack, Rules};
 
 /// Fails with every difference but those that finish recorded. Afterwards all is on the disk.
 pub fn run(context: &Context, ready: &Ready, filled: &Filled, record: &Record) -> Result<(), ApplyError> {
-    let mut rules = Rules { ..ready.rules.clone() };
+    let mut rules = Rules { ..filled.etc.rules.clone() };
     rules.keep.extend(record.files.iter().map(|file| file.path.clone().into_bytes()));
     let what = match record.files.is_empty() {
         true => ReadBack::WrittenBy(&filled.plan),
         false => ReadBack::All,
     };
-    let differences =
-        engine::check(&ready.index, filled.tree.fd(), &rules, what, context.progress, context.cancel)?;
+    let Context { progress, cancel, .. } = *context;
+    let mut differences = engine::check(&ready.index, filled.tree.fd(), &rules, what, progress, cancel)?;
+    let what = ReadBack::WrittenBy(&filled.pristine);
+    differences.extend(pristine::check(&filled.tree, &ready.index, &rules, what, progress, cancel)?);
     if !differences.is_empty() {
         return Err(ApplyError::Differs(differences));
     }

@@ -1,6 +1,9 @@
 //! Why a bundle was not applied. Every error but those of `commit` leaves the host as it was.
 
 use crate::accounts::Clash;
+use crate::etc::pristine::PristineError;
+use crate::etc::report::ReportError;
+use crate::etc::state::ReadError;
 use crate::host::HostError;
 use crate::identity::Mismatch;
 use crate::initrd::InitrdError;
@@ -54,6 +57,18 @@ pub enum ApplyError {
     /// See [`RecordError`].
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// The image has no `/etc`, or it is no directory.
+    #[error("the image has no directory /etc")]
+    NoEtc,
+    /// What the administrator and the image have in `/etc` cannot both be.
+    #[error("/etc cannot be merged in {} place{}:{}", .0.len(), if .0.len() == 1 { "" } else { "s" }, lines(.0))]
+    EtcClash(Vec<crate::etc::merge::Clash>),
+    /// See [`ReportError`].
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// See [`PristineError`].
+    #[error(transparent)]
+    Pristine(PristineError),
     /// See [`EngineError`].
     #[error(transparent)]
     Engine(EngineError),
@@ -108,6 +123,11 @@ pub enum ApplyError {
     },
 }
 
+/// Each clash on a line of its own.
+fn lines(clashes: &[crate::etc::merge::Clash]) -> String {
+    clashes.iter().map(|clash| format!("\n  {clash}")).collect()
+}
+
 /// The first few differences.
 fn first(differences: &[Difference]) -> String {
     let shown = differences
@@ -138,6 +158,24 @@ impl From<EngineError> for ApplyError {
     }
 }
 
+impl From<ReadError> for ApplyError {
+    fn from(e: ReadError) -> Self {
+        match e {
+            ReadError::Tree(e) => e.into(),
+            ReadError::Engine(e) => e.into(),
+        }
+    }
+}
+
+impl From<PristineError> for ApplyError {
+    fn from(e: PristineError) -> Self {
+        match e {
+            PristineError::Engine(EngineError::Cancelled) => ApplyError::Cancelled,
+            other => ApplyError::Pristine(other),
+        }
+    }
+}
+
 impl Hint for ApplyError {
     fn hint(&self) -> Option<String> {
         let text = match self {
@@ -150,6 +188,14 @@ impl Hint for ApplyError {
             ApplyError::BaseUnfinished { .. } => "choose a finished one: tiu rollback N (tiu list shows them)".into(),
             ApplyError::Tree(e) => return e.hint(),
             ApplyError::Record(e) => return e.hint(),
+            ApplyError::NoEtc => "build the image with an /etc: tiu-create packs a whole root tree".into(),
+            ApplyError::EtcClash(_) => {
+                "for each of them, move what is the administrator's out of the directory (or out of the image's way) on the host, then run again; \
+                 or list it in tiu.yaml under etc: always-image, and the image's version replaces the directory"
+                    .into()
+            }
+            ApplyError::Report(e) => return e.hint(),
+            ApplyError::Pristine(e) => return e.hint(),
             ApplyError::Engine(e) => return e.hint(),
             ApplyError::Initrd(e) => return e.hint(),
             ApplyError::Clash { what, clash } => format!(

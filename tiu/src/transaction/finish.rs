@@ -17,7 +17,7 @@ use tiu_bundle::progress::Unit;
 /// Makes what is to be made in the filled target, and records it there.
 pub fn run(context: &Context, ready: &Ready, filled: &Filled) -> Result<Record, ApplyError> {
     let tree = &filled.tree;
-    let mut record = Record::new(&ready.rules.uids, &ready.rules.gids);
+    let mut record = Record::new(&filled.etc.rules.uids, &filled.etc.rules.gids);
     if let Plan::Dracut(plan) = &ready.initrd {
         context.progress.begin("Making the initrd", 0, Unit::Items);
         let made = dracut(context, tree, plan);

@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | preflight | lock; signature, identity, space, `/etc`, host; removes leftovers | nothing new |
 //! | open | snapper makes a read-write snapshot of the base, marked `tiu-state=in-progress` | a marked snapshot |
-//! | fill | the engine brings it to the image's tree; signed manifest and index go beside | a marked snapshot |
+//! | fill | the engine brings it to the image's tree, and `/etc` to what was decided; signed manifest, index, the image's `/etc` and the report go beside | a marked snapshot |
 //! | finish | the initrd is made, chrooted into it; what was made is recorded | a marked snapshot |
 //! | check | every inode is compared with the index again, what was written is read back; syncfs | a marked snapshot |
 //! | commit | read-only, `tiu-state=done`, sync; then the default is set: the one moment that counts | before: a complete snapshot that nobody boots; after: the new default |
@@ -16,6 +16,7 @@
 mod check;
 mod commit;
 mod error;
+mod etc;
 mod fill;
 mod finish;
 mod preflight;
@@ -23,6 +24,7 @@ mod preflight;
 pub use error::ApplyError;
 
 use crate::config::Config;
+use crate::etc::report::Report;
 use crate::host::Host;
 use crate::snapshots::{Snapshot, State};
 use preflight::Ready;
@@ -75,8 +77,8 @@ pub struct Applied {
     pub signer: Signer,
     /// What the engine did.
     pub summary: Summary,
-    /// Paths of `/etc` that stayed the host's.
-    pub etc_kept: Vec<String>,
+    /// What became of `/etc`.
+    pub etc: Report,
     /// Paths that were made on the host.
     pub generated: Vec<String>,
     /// Unfinished snapshots of earlier runs that were removed.
@@ -91,6 +93,7 @@ pub struct Applied {
 pub fn dry_run(context: &Context, request: &Request, out: &mut dyn std::io::Write) -> Result<(), ApplyError> {
     let ready = preflight::prepare(context, request)?;
     let plan = preflight::plan(context, &ready)?;
+    ready.etc.report.describe(out).map_err(ApplyError::Output)?;
     plan.describe(&ready.index, out).map_err(ApplyError::Output)
 }
 
@@ -103,11 +106,11 @@ pub fn apply(context: &Context, request: &Request) -> Result<Applied, ApplyError
     go_on(context)?;
     let target = open(context, &ready)?;
     match stages(context, &ready, plan, &target) {
-        Ok((summary, generated)) => Ok(Applied {
+        Ok(Stages { summary, etc, generated }) => Ok(Applied {
             snapshot: target.number,
             base: ready.base.number,
             summary,
-            etc_kept: ready.etc.keep.iter().map(|path| String::from_utf8_lossy(path).into_owned()).collect(),
+            etc,
             generated,
             removed,
             warnings: ready.warnings,
@@ -119,13 +122,15 @@ pub fn apply(context: &Context, request: &Request) -> Result<Applied, ApplyError
     }
 }
 
+/// What the stages give.
+struct Stages {
+    summary: Summary,
+    etc: Report,
+    generated: Vec<String>,
+}
+
 /// Everything between the new snapshot and the new default.
-fn stages(
-    context: &Context,
-    ready: &Ready,
-    plan: Plan,
-    target: &Snapshot,
-) -> Result<(Summary, Vec<String>), ApplyError> {
+fn stages(context: &Context, ready: &Ready, plan: Plan, target: &Snapshot) -> Result<Stages, ApplyError> {
     let filled = fill::run(context, ready, plan, target)?;
     go_on(context)?;
     let record = finish::run(context, ready, &filled)?;
@@ -133,7 +138,8 @@ fn stages(
     check::run(context, ready, &filled, &record)?;
     go_on(context)?;
     commit::run(context, ready, target)?;
-    Ok((filled.summary, record.files.into_iter().map(|file| file.path).collect()))
+    let generated = record.files.into_iter().map(|file| file.path).collect();
+    Ok(Stages { summary: filled.summary, etc: filled.etc.report, generated })
 }
 
 /// Stops between stages.

@@ -1,9 +1,9 @@
 //! Everything that can be known before anything is touched: who signed, whether the image is for this host, what will be done to
 //! `/etc`, where the initrd comes from, and whether there is room.
 
+use super::etc::{self, Etc, New, image_text};
 use super::{ApplyError, Context, Request};
-use crate::accounts::{self, Names};
-use crate::etc::{self, Defaults, Etc};
+use crate::etc::ETC;
 use crate::fstab;
 use crate::host::Lock;
 use crate::host_paths::{host_paths, left_out};
@@ -11,11 +11,8 @@ use crate::identity::{Allowed, Identity};
 use crate::initrd;
 use crate::os_release::OsRelease;
 use crate::provenance::Provenance;
-use crate::record::Record;
 use crate::snapshots::{Snapshot, State, nested_subvolumes};
 use crate::tree::{Tree, TreeError};
-use std::collections::HashMap;
-use std::io::Read;
 use std::sync::Arc;
 use tiu_bundle::bundle::Bundle;
 use tiu_bundle::index::Index;
@@ -40,9 +37,9 @@ pub struct Ready {
     pub index: Index,
     /// What the update starts from.
     pub base: Snapshot,
-    /// What the engine must know.
-    pub rules: Rules,
-    /// What happens to `/etc`.
+    /// What in the base is the host's.
+    pub host_rules: Rules,
+    /// What becomes of `/etc`.
     pub etc: Etc,
     /// Where the initrd comes from.
     pub initrd: initrd::Plan,
@@ -55,7 +52,7 @@ pub struct Ready {
 
 /// Checks all but space.
 pub fn prepare(context: &Context, request: &Request) -> Result<Ready, ApplyError> {
-    let Context { host, config, trust, progress, cancel } = *context;
+    let Context { host, config, trust, .. } = *context;
     let lock = host.lock()?;
     host.check_updatable()?;
     let bundle = Arc::new(open_bundle(&request.bundle, trust)?);
@@ -85,27 +82,16 @@ pub fn prepare(context: &Context, request: &Request) -> Result<Ready, ApplyError
     let nested = nested_subvolumes(tree.path())?;
     let mut rules =
         Rules { host_paths: host_paths(&mounts, &nested, &config.host_paths)?, ..Rules::default() };
-    if nested.iter().any(|path| path.as_os_str().as_encoded_bytes() == etc::ETC) {
-        rules.subvolumes.push(etc::ETC.to_vec());
+    if nested.iter().any(|path| path.as_os_str().as_encoded_bytes() == ETC) {
+        rules.subvolumes.push(ETC.to_vec());
     }
 
-    let base_index = match &origin {
-        Some(origin) => Some(origin.index(&tree).map_err(broken)?),
-        None => None,
-    };
-    let defaults = base_index.as_ref().map_or(Defaults::New(&index), Defaults::Base);
-    let known = Record::read(&tree)?;
-    let base_rules = Rules {
-        uids: known.iter().flat_map(|r| &r.uids).map(|(k, v)| (*k, *v)).collect(),
-        gids: known.iter().flat_map(|r| &r.gids).map(|(k, v)| (*k, *v)).collect(),
-        ..rules.clone()
-    };
-    let against = base_index.as_ref().unwrap_or(&index);
-    let differences = etc::compare(&tree, against, &base_rules, progress, cancel)?;
-    let etc = etc::decide(&differences, &defaults, config);
-    rules.keep = etc.keep.clone();
-    rules.uids = owners(&tree, &*image, &index, &etc, "user")?;
-    rules.gids = owners(&tree, &*image, &index, &etc, "group")?;
+    let etc = etc::decide(
+        context,
+        &tree,
+        New { base: base.number, manifest: &bundle.manifest, image: &*image, index: &index },
+        &rules,
+    )?;
 
     let mut warnings = Vec::new();
     if host.is_live() && !base.active {
@@ -119,13 +105,13 @@ pub fn prepare(context: &Context, request: &Request) -> Result<Ready, ApplyError
             "/{path} belongs to the host: {count} entries of the image there are not installed"
         ));
     }
-    Ok(Ready { bundle, image, index, base, rules, etc, initrd, warnings, lock })
+    Ok(Ready { bundle, image, index, base, host_rules: rules, etc, initrd, warnings, lock })
 }
 
 /// Plans on the base, of which the new snapshot will be a copy, and asks whether there is room.
 pub fn plan(context: &Context, ready: &Ready) -> Result<Plan, ApplyError> {
     let tree = Tree::open(&context.host.snapshot_path(ready.base.number))?;
-    let plan = engine::plan(&ready.job(context, &tree))?;
+    let plan = engine::plan(&ready.job(context, &tree, &ready.etc.rules))?;
     let initrd = match &ready.initrd {
         initrd::Plan::Dracut(dracut) => {
             let old = tree.stat(&dracut.path).map_or(0, |stat| stat.st_size.max(0) as u64);
@@ -134,7 +120,9 @@ pub fn plan(context: &Context, ready: &Ready) -> Result<Plan, ApplyError> {
         }
         _ => 0,
     };
-    let needed = plan.space_needed().saturating_add(initrd).saturating_add(RESERVE);
+    let needed = [initrd, pristine_space(&ready.index), RESERVE]
+        .into_iter()
+        .fold(plan.space_needed(), u64::saturating_add);
     let stat = rustix::fs::fstatvfs(tree.fd())
         .map_err(|e| TreeError { path: tree.path().to_owned(), source: e.into() })?;
     let free = stat.f_bavail.saturating_mul(stat.f_frsize);
@@ -144,15 +132,31 @@ pub fn plan(context: &Context, ready: &Ready) -> Result<Plan, ApplyError> {
     Ok(plan)
 }
 
+/// What the copy of the image's `/etc` may need, in bytes: each file a block and an inode, as if nothing could be shared.
+fn pristine_space(index: &Index) -> u64 {
+    let files = index.iter().filter(|entry| crate::etc::is_etc(&entry.path));
+    files.map(|entry| entry.size.next_multiple_of(4096).saturating_add(4096)).fold(0, u64::saturating_add)
+}
+
 impl Ready {
+    /// What is applied.
+    pub fn new_image(&self) -> New<'_> {
+        New {
+            base: self.base.number,
+            manifest: &self.bundle.manifest,
+            image: &*self.image,
+            index: &self.index,
+        }
+    }
+
     /// The engine's job on `tree`.
-    pub fn job<'a>(&'a self, context: &'a Context, tree: &'a Tree) -> Job<'a> {
+    pub fn job<'a>(&'a self, context: &'a Context, tree: &'a Tree, rules: &'a Rules) -> Job<'a> {
         Job {
             index: &self.index,
             image: &*self.image,
             target: tree.fd(),
             seeds: &[],
-            rules: &self.rules,
+            rules,
             progress: context.progress,
             cancel: context.cancel,
         }
@@ -167,42 +171,5 @@ pub fn os_release(tree: &Tree) -> Result<String, ApplyError> {
     match tree.link("etc/os-release") {
         Some(_) => Ok(String::new()),
         None => Ok(tree.read_text("etc/os-release", TEXT_LIMIT)?.unwrap_or_default()),
-    }
-}
-
-/// The first of `paths` that is a regular file in the image; nothing if none is, or if it cannot be read: whatever depends on it then
-/// takes its default, and damage is found when the file is written.
-fn image_text(image: &dyn Image, index: &Index, paths: &[&str]) -> String {
-    let read = |path: &&str| {
-        let entry = index.entry(index.find(path.as_bytes())?);
-        entry.digest?;
-        let mut bytes = Vec::new();
-        image.open(path.as_bytes()).ok()?.take(TEXT_LIMIT).read_to_end(&mut bytes).ok()?;
-        Some(String::from_utf8_lossy(&bytes).into_owned())
-    };
-    paths.iter().find_map(read).unwrap_or_default()
-}
-
-/// How the image's numbers of `what` (user, group) become the host's. The image's own unless the host keeps its file.
-fn owners(
-    tree: &Tree,
-    image: &dyn Image,
-    index: &Index,
-    etc: &Etc,
-    what: &'static str,
-) -> Result<HashMap<u32, u32>, ApplyError> {
-    let path = if what == "user" { "etc/passwd" } else { "etc/group" };
-    if !etc.is_kept(path.as_bytes()) {
-        return Ok(HashMap::new());
-    }
-    let of_image = Names::parse(image_text(image, index, &[path]).as_bytes());
-    let of_host = Names::parse(&tree.read(path, TEXT_LIMIT)?.unwrap_or_default());
-    let (numbers, clashes) = accounts::map(&of_image, &of_host);
-    let used = |number: u32| {
-        index.iter().any(|entry| if what == "user" { entry.uid == number } else { entry.gid == number })
-    };
-    match clashes.into_iter().find(|clash| used(clash.number)) {
-        Some(clash) => Err(ApplyError::Clash { what, clash }),
-        None => Ok(numbers),
     }
 }

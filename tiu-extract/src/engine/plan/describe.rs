@@ -20,7 +20,10 @@ impl fmt::Display for Shown<'_> {
                 match c {
                     '\n' => f.write_str("\\n")?,
                     '\\' => f.write_str("\\\\")?,
-                    c if c.is_control() => write!(f, "\\x{:02x}", u32::from(c))?,
+                    // Byte by byte, so that what was written can be read back.
+                    c if c.is_control() => {
+                        c.encode_utf8(&mut [0; 4]).bytes().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?
+                    }
                     c => f.write_char(c)?,
                 }
             }

@@ -1,0 +1,41 @@
+//! `/etc`: a three-way merge of the base's defaults, what the administrator has, and the new image's defaults.
+//!
+//! ```text
+//! state      what there is at a path; merge: the decision, a function of three such states
+//! report     what was decided, kept in the snapshot
+//! pristine   the image's whole /etc beside the host's, to look at and to go back to
+//! settled    conflicts of which the administrator said that the host's version stays
+//! escape     paths of any bytes in text
+//! ```
+//!
+//! docs/etc.md has the rule for people, with a table of every case.
+
+pub mod escape;
+pub mod merge;
+pub mod pristine;
+pub mod report;
+pub mod settled;
+pub mod state;
+
+/// Where it lies in a tree.
+pub const ETC: &[u8] = b"etc";
+
+/// Files that name users and groups. They refer to each other by name and number.
+pub const ACCOUNTS: [&[u8]; 6] =
+    [b"etc/passwd", b"etc/group", b"etc/shadow", b"etc/gshadow", b"etc/subuid", b"etc/subgid"];
+
+/// Whether `path` is `/etc` or lies in it.
+pub fn is_etc(path: &[u8]) -> bool {
+    path.strip_prefix(ETC).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_begin_like_etc_are_not_etc() {
+        assert!(is_etc(b"etc") && is_etc(b"etc/a"));
+        assert!(!is_etc(b"etcetera") && !is_etc(b"usr/etc"));
+    }
+}

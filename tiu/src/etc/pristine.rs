@@ -1,0 +1,168 @@
+//! The image's whole `/etc` as it was signed, beside the host's: in `usr/lib/sysimage/tiu/etc`.
+//!
+//! It is what the administrator compares with and goes back to, and where the image's version of a conflict lies. Its content is shared
+//! with `/etc` where that is the same. It is as exactly the image's as the rest of the tree, and is checked like it: made and compared by
+//! the same engine, with the part of the index that is about `/etc`. Hard links become files of their own there.
+
+use super::state::inode_of;
+use super::{ETC, is_etc};
+use crate::tree::{Tree, TreeError};
+use rustix::fs::Mode;
+use rustix::io::Errno;
+use std::borrow::Cow;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use tiu_bundle::index::{EntryBuf, Index, IndexError, IndexWriter, Kind};
+use tiu_bundle::progress::{Cancel, Progress};
+use tiu_extract::engine::{self, Difference, EngineError, Job, Plan, ReadBack, Rules};
+use tiu_extract::image::{Image, ImageError};
+
+/// Where it lies, without the leading slash.
+pub const PRISTINE_PATH: &str = "usr/lib/sysimage/tiu/etc";
+
+/// Why it could not be made or compared.
+#[derive(Debug, thiserror::Error)]
+pub enum PristineError {
+    /// See [`TreeError`].
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// See [`EngineError`].
+    #[error("{PRISTINE_PATH}: {0}")]
+    Engine(EngineError),
+    /// The part of the index is no index: a fault of tiu.
+    #[error("the index of /etc: {0}")]
+    Index(IndexError),
+}
+
+impl tiu_bundle::Hint for PristineError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            PristineError::Tree(e) => e.hint(),
+            PristineError::Engine(e) => e.hint(),
+            PristineError::Index(_) => Some("this is a fault of tiu: please report it".into()),
+        }
+    }
+}
+
+/// A path of the image's `/etc`, relative to it.
+fn inside(path: &[u8]) -> &[u8] {
+    path.strip_prefix(ETC).map_or(path, |rest| rest.strip_prefix(b"/").unwrap_or(rest))
+}
+
+/// The part of `index` that is about `/etc`, with `/etc` as its root.
+pub fn index_of_etc(index: &Index) -> Result<Index, PristineError> {
+    let mut writer = IndexWriter::default();
+    for entry in index.iter().filter(|entry| is_etc(&entry.path)) {
+        let inode = inode_of(index, &entry);
+        let owned: EntryBuf = inode.into_owned().into_owned();
+        writer.push(EntryBuf { path: Cow::Owned(inside(&entry.path).to_vec()), nlink: 1, ..owned });
+    }
+    Index::parse(writer.finish()).map_err(PristineError::Index)
+}
+
+/// The image's `/etc` as an image of its own.
+struct EtcImage<'a> {
+    image: &'a dyn Image,
+    index: &'a Index,
+}
+
+impl EtcImage<'_> {
+    /// Where the content of `path` lies in the image.
+    fn place(&self, path: &[u8]) -> Vec<u8> {
+        let path = [ETC, b"/", path].concat();
+        match self.index.find(&path).map(|i| self.index.entry(i)) {
+            Some(entry) if entry.kind == Kind::HardLink => entry.target.map_or(path, Cow::into_owned),
+            _ => path,
+        }
+    }
+}
+
+impl Image for EtcImage<'_> {
+    fn open(&self, path: &[u8]) -> Result<Box<dyn Read + Send + '_>, ImageError> {
+        self.image.open(&self.place(path))
+    }
+
+    fn position(&self, path: &[u8]) -> u64 {
+        self.image.position(&self.place(path))
+    }
+}
+
+/// Brings the copy in `tree`, whose `/etc` is done, to the image's `/etc`. A crash leaves it part-way; running again completes it.
+pub fn fill(
+    tree: &Tree,
+    image: &dyn Image,
+    index: &Index,
+    rules: &Rules,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<Plan, PristineError> {
+    let target = open(tree)?;
+    let etc = index_of_etc(index)?;
+    let rules = own_rules(rules);
+    let seeds = [tree.path().join("etc")];
+    let image = EtcImage { image, index };
+    let job = Job {
+        index: &etc,
+        image: &image,
+        target: target.as_fd(),
+        seeds: &seeds,
+        rules: &rules,
+        progress,
+        cancel,
+    };
+    let plan = engine::plan(&job).map_err(PristineError::Engine)?;
+    engine::execute(&job, &plan).map_err(PristineError::Engine)?;
+    Ok(plan)
+}
+
+/// In what the copy in `tree` differs from the image's `/etc`; paths are those in the tree. One that is missing altogether is a difference.
+pub fn check(
+    tree: &Tree,
+    index: &Index,
+    rules: &Rules,
+    what: ReadBack,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<Vec<Difference>, PristineError> {
+    let whole = |found: &str| {
+        let raw_path = PRISTINE_PATH.as_bytes().to_vec();
+        let (found, expected) = (found.to_owned(), Kind::Dir.to_string());
+        Difference { path: PRISTINE_PATH.into(), raw_path, what: "missing", found, expected }
+    };
+    let target = match tree.directory(PRISTINE_PATH) {
+        Ok(target) => target,
+        Err(e) => match Errno::from_io_error(&e.source) {
+            Some(Errno::NOENT) => return Ok(vec![whole("nothing")]),
+            Some(Errno::NOTDIR | Errno::LOOP) => return Ok(vec![whole("something else")]),
+            _ => return Err(e.into()),
+        },
+    };
+    let etc = index_of_etc(index)?;
+    let found = engine::check(&etc, target.as_fd(), &own_rules(rules), what, progress, cancel);
+    let mut found = found.map_err(PristineError::Engine)?;
+    for difference in &mut found {
+        difference.path = match difference.path.as_str() {
+            "." => PRISTINE_PATH.to_owned(),
+            inside => format!("{PRISTINE_PATH}/{inside}"),
+        };
+        difference.raw_path = [PRISTINE_PATH.as_bytes(), b"/", &difference.raw_path].concat();
+    }
+    Ok(found)
+}
+
+/// Only how owners map: nothing in the copy is the host's.
+fn own_rules(rules: &Rules) -> Rules {
+    Rules { uids: rules.uids.clone(), gids: rules.gids.clone(), ..Rules::default() }
+}
+
+/// The directory, made where it is missing.
+fn open(tree: &Tree) -> Result<OwnedFd, PristineError> {
+    let (parent, name) = PRISTINE_PATH.rsplit_once('/').unwrap_or(("", PRISTINE_PATH));
+    let made = match rustix::fs::mkdirat(tree.directory(parent)?, name, Mode::RWXU) {
+        Err(e) if e != Errno::EXIST => Err(e),
+        _ => Ok(()),
+    };
+    let failed = |e: Errno| TreeError { path: tree.path().join(PRISTINE_PATH), source: io::Error::from(e) };
+    made.map_err(failed)?;
+    Ok(tree.directory(PRISTINE_PATH)?)
+}

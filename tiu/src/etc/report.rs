@@ -1,0 +1,203 @@
+//! The report: what the merge decided and why, kept in the new snapshot for whoever asks later: `tiu etc`, `tiu status`, `tiu verify`.
+
+use super::escape;
+use super::merge::{Decision, Merge, Reason, Settled, Side, Sides, is_settled};
+use super::state::{Inode, InodeFacts, States, same};
+use crate::tree::{Tree, TreeError};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::io::{self, Write};
+use tiu_bundle::Hint;
+use tiu_extract::engine::Shown;
+
+/// Where it lies, without the leading slash.
+pub const REPORT_PATH: &str = "usr/lib/sysimage/tiu/etc.json";
+/// Largest report that is read, in bytes.
+const MAX_SIZE: u64 = 64 << 20;
+/// Version of the format.
+const VERSION: u32 = 1;
+
+/// What was decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Format.
+    pub version: u32,
+    /// Version of the image that the base was made from; none at the first update of a host.
+    pub from: Option<String>,
+    /// Version of the image.
+    pub to: String,
+    /// Paths that nobody changed.
+    pub unchanged: usize,
+    /// All others, in path order.
+    pub paths: Vec<Decided>,
+}
+
+/// One path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    /// Path without a leading slash; what is not printable text is escaped as `\n`, `\\`, `\xNN`.
+    pub path: String,
+    /// Whose version it got.
+    pub side: Side,
+    /// Why.
+    pub reason: Reason,
+    /// Whether the administrator should look.
+    pub conflict: bool,
+    /// The base's default.
+    pub base: Option<InodeFacts>,
+    /// What the host had.
+    pub host: Option<InodeFacts>,
+    /// What the image has.
+    pub image: Option<InodeFacts>,
+}
+
+/// A report that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// See [`TreeError`].
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// It is damaged.
+    #[error("{REPORT_PATH} is damaged: {0}")]
+    Damaged(serde_json::Error),
+    /// It was written by a newer tiu.
+    #[error("{REPORT_PATH} has format {found}, this tiu reads up to {VERSION}")]
+    Future {
+        /// Format found.
+        found: u32,
+    },
+}
+
+impl Hint for ReportError {
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            ReportError::Tree(e) => return e.hint(),
+            ReportError::Damaged(_) => {
+                "the snapshot was changed after it was made: go back to another one (tiu list), or apply its image again"
+                    .into()
+            }
+            ReportError::Future { .. } => "use the tiu of that snapshot or a newer one".into(),
+        })
+    }
+}
+
+impl Report {
+    /// Of a merge.
+    pub fn new(merge: &Merge, sides: &Sides, from: Option<&str>, to: &str) -> Self {
+        let at = |states: Option<&States>, decision: &Decision| {
+            states.and_then(|states| states.get(&decision.path)).map(InodeFacts::from)
+        };
+        let told: Vec<Decided> = merge
+            .decisions
+            .iter()
+            .filter(|decision| is_told(decision, sides))
+            .map(|decision| Decided {
+                path: Shown(&decision.path).to_string(),
+                side: decision.side,
+                reason: decision.reason,
+                conflict: decision.conflict,
+                base: at(sides.base, decision),
+                host: at(Some(sides.host), decision),
+                image: at(Some(sides.image), decision),
+            })
+            .collect();
+        Report {
+            version: VERSION,
+            from: from.map(str::to_owned),
+            to: to.to_owned(),
+            unchanged: merge.decisions.len() - told.len(),
+            paths: told,
+        }
+    }
+
+    /// The report in `tree`; none where no image was applied, or by a tiu that wrote none.
+    pub fn read(tree: &Tree) -> Result<Option<Self>, ReportError> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        let Some(bytes) = tree.read(REPORT_PATH, MAX_SIZE)? else { return Ok(None) };
+        let Version { version } = serde_json::from_slice(&bytes).map_err(ReportError::Damaged)?;
+        if version > VERSION {
+            return Err(ReportError::Future { found: version });
+        }
+        serde_json::from_slice(&bytes).map(Some).map_err(ReportError::Damaged)
+    }
+
+    /// Writes it into `tree`.
+    pub fn write(&self, tree: &Tree) -> Result<(), ReportError> {
+        let text = serde_json::to_vec_pretty(self).map_err(ReportError::Damaged)?;
+        Ok(tree.write(REPORT_PATH, &text[..])?)
+    }
+
+    /// Paths that stayed the host's.
+    pub fn hosts(&self) -> impl Iterator<Item = &Decided> {
+        self.paths.iter().filter(|decided| decided.side == Side::Host)
+    }
+
+    /// Conflicts, resolved since or not.
+    pub fn conflicts(&self) -> impl Iterator<Item = &Decided> {
+        self.paths.iter().filter(|decided| decided.conflict)
+    }
+
+    /// Prints one line for each path.
+    pub fn describe(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.paths.iter().try_for_each(|decided| writeln!(out, "{decided}"))
+    }
+
+    /// What was decided about `path`; nothing if nobody had changed it.
+    pub fn of(&self, path: &[u8]) -> Option<&Decided> {
+        let shown = Shown(path).to_string();
+        self.paths.iter().find(|decided| decided.path == shown)
+    }
+
+    /// Whether a difference of `/etc` from the image is what the merge left there: `now` is what is there.
+    pub fn explains(&self, path: &[u8], now: Option<&Inode>) -> bool {
+        self.of(path)
+            .is_some_and(|decided| decided.side == Side::Host && decided.host == now.map(InodeFacts::from))
+    }
+
+    /// Conflicts that are not resolved: the host still differs from the image's version, and the administrator did not say that this is
+    /// meant.
+    pub fn unresolved<'a>(
+        &'a self,
+        host: &'a States,
+        image: &'a States,
+        settled: &'a Settled,
+    ) -> impl Iterator<Item = &'a Decided> {
+        self.paths.iter().filter(move |decided| {
+            let path = decided.raw_path();
+            let (host, image) = (host.get(&path), image.get(&path));
+            decided.conflict && !same(host, image) && !is_settled(&path, image, settled)
+        })
+    }
+}
+
+impl Decided {
+    /// The path as it is.
+    pub fn raw_path(&self) -> Vec<u8> {
+        escape::unescape(&self.path)
+    }
+}
+
+impl fmt::Display for Decided {
+    /// `VERB PATH (REASON)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = match (self.conflict, self.side, &self.host, &self.image) {
+            (true, ..) => "conflict",
+            (_, Side::Host, Some(_), _) => "keep",
+            (_, Side::Host, None, _) => "keep-away",
+            (_, Side::Image, _, None) => "drop",
+            (_, Side::Image, None, _) => "add",
+            (_, Side::Image, ..) => "update",
+        };
+        write!(f, "{verb:<9} {} ({})", self.path, self.reason)
+    }
+}
+
+/// Whether there is anything to say about a path: somebody changed it, or the lists decided against one side.
+fn is_told(decision: &Decision, sides: &Sides) -> bool {
+    let (host, image) = (sides.host.get(&decision.path), sides.image.get(&decision.path));
+    let base = sides.base.map_or(image, |base| base.get(&decision.path));
+    !(same(host, image) && same(base, image))
+}

@@ -1,0 +1,220 @@
+//! What there is at a path of `/etc`: in the base's defaults, on the host, in the new image. All that counts is here, so that the merge
+//! is a function of data; the modification time is carried along, but it is no difference.
+
+use super::{ETC, is_etc};
+use crate::tree::{Tree, TreeError};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use tiu_bundle::content_digest::{Digest, digest_bytes};
+use tiu_bundle::index::{Entry, Index, Kind, Mtime};
+use tiu_bundle::progress::{Cancel, Progress};
+use tiu_extract::engine::{self, EngineError, Rules, Shown};
+
+/// One inode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inode {
+    /// What it is; never a hard link.
+    pub kind: Kind,
+    /// Permission bits; of symlinks without meaning.
+    pub mode: u32,
+    /// Owner, in the host's numbers.
+    pub uid: u32,
+    /// Group, in the host's numbers.
+    pub gid: u32,
+    /// Number of a device.
+    pub rdev: u64,
+    /// Where a symlink leads.
+    pub target: Option<Vec<u8>>,
+    /// Content digest of a regular file.
+    pub digest: Option<Digest>,
+    /// Extended attributes, ACLs among them, sorted by name.
+    pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Modification time, which does not count.
+    pub mtime: Mtime,
+    /// Whether something of the host lies there that nobody looks into: a mount, a nested subvolume.
+    pub host: bool,
+}
+
+/// Paths (`etc`, `etc/...`) and what there is; each path's parent comes before it.
+pub type States = BTreeMap<Vec<u8>, Inode>;
+
+/// What of two inodes differs: none if nothing that counts.
+pub fn differences(a: &Inode, b: &Inode) -> Vec<&'static str> {
+    if a.kind != b.kind {
+        return vec!["type"];
+    }
+    let checks = [
+        ("content", a.digest != b.digest),
+        ("target", a.target != b.target),
+        ("rdev", a.rdev != b.rdev),
+        ("mode", a.kind != Kind::Symlink && a.mode != b.mode),
+        ("owner", (a.uid, a.gid) != (b.uid, b.gid)),
+        ("xattrs", !same_xattrs(a, b)),
+    ];
+    checks.into_iter().filter(|(_, differs)| *differs).map(|(what, _)| what).collect()
+}
+
+/// Whether the two are alike, in all that counts. Nothing is like nothing.
+pub fn same(a: Option<&Inode>, b: Option<&Inode>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => differences(a, b).is_empty(),
+        (a, b) => a.is_none() && b.is_none(),
+    }
+}
+
+/// Labels that only one side has are the host's security modules' affair.
+fn same_xattrs(a: &Inode, b: &Inode) -> bool {
+    let one_sided = |name: &[u8], other: &Inode| {
+        engine::is_label(name) && !other.xattrs.iter().any(|(their, _)| their == name)
+    };
+    let counting = |of: &Inode, other: &Inode| -> Vec<(Vec<u8>, Vec<u8>)> {
+        of.xattrs.iter().filter(|(name, _)| !one_sided(name, other)).cloned().collect()
+    };
+    counting(a, b) == counting(b, a)
+}
+
+/// The defaults of an image, in the host's numbers, which `rules` has.
+pub fn of_index(index: &Index, rules: &Rules) -> States {
+    let entries = index.iter().filter(|entry| is_etc(&entry.path));
+    entries.map(|entry| (entry.path.to_vec(), of_entry(index, &entry, rules))).collect()
+}
+
+/// The inode that an entry is a name of.
+fn of_entry(index: &Index, entry: &Entry, rules: &Rules) -> Inode {
+    let inode = inode_of(index, entry);
+    let number = |map: &std::collections::HashMap<u32, u32>, n: u32| map.get(&n).copied().unwrap_or(n);
+    Inode {
+        kind: inode.kind,
+        mode: inode.mode,
+        uid: number(&rules.uids, inode.uid),
+        gid: number(&rules.gids, inode.gid),
+        rdev: inode.rdev,
+        target: inode.target.as_ref().map(|target| target.to_vec()),
+        digest: inode.digest,
+        xattrs: sorted(inode.xattrs.iter().map(|(n, v)| (n.to_vec(), engine::map_acl_owners(n, v, rules)))),
+        mtime: inode.mtime,
+        host: false,
+    }
+}
+
+/// An entry's inode: itself, or what it is a hard link to.
+pub fn inode_of<'a>(index: &'a Index, entry: &'a Entry<'a>) -> Cow<'a, Entry<'a>> {
+    match (entry.kind, &entry.target) {
+        (Kind::HardLink, Some(first)) => {
+            index.find(first).map_or(Cow::Borrowed(entry), |i| Cow::Owned(index.entry(i)))
+        }
+        _ => Cow::Borrowed(entry),
+    }
+}
+
+fn sorted(xattrs: impl Iterator<Item = (Vec<u8>, Vec<u8>)>) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut xattrs: Vec<_> = xattrs.collect();
+    xattrs.sort();
+    xattrs
+}
+
+/// Why `/etc` could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// See [`TreeError`].
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// See [`EngineError`].
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// The `/etc` of the system in `tree`. `rules` tells what in it is the host's.
+pub fn of_tree(
+    tree: &Tree,
+    rules: &Rules,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<States, ReadError> {
+    let directory = tree.directory("etc")?;
+    let inside = |path: &Vec<u8>| Some(path.strip_prefix(ETC)?.strip_prefix(b"/")?.to_vec());
+    let rules =
+        Rules { host_paths: rules.host_paths.iter().filter_map(inside).collect(), ..Rules::default() };
+    let found = engine::inventory(std::os::fd::AsFd::as_fd(&directory), &rules, progress, cancel)?;
+    let state = |found: engine::Found| {
+        let entry = found.entry;
+        let path = match &entry.path[..] {
+            [] => ETC.to_vec(),
+            path => [ETC, b"/", path].concat(),
+        };
+        let inode = Inode {
+            kind: entry.kind,
+            mode: entry.mode,
+            uid: entry.uid,
+            gid: entry.gid,
+            rdev: entry.rdev,
+            target: entry.target.map(Cow::into_owned),
+            digest: entry.digest,
+            xattrs: sorted(entry.xattrs.into_iter().map(|(n, v)| (n.into_owned(), v.into_owned()))),
+            mtime: entry.mtime,
+            host: found.host,
+        };
+        (path, inode)
+    };
+    Ok(found.into_iter().map(state).collect())
+}
+
+/// An inode as it is told to people and programs. The field names are those of the report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InodeFacts {
+    /// `regular file`, `directory`, `symbolic link`, ...
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Permission bits in octal; not of symlinks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// Owner's number.
+    pub uid: u32,
+    /// Group's number.
+    pub gid: u32,
+    /// Content digest of a regular file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// Where a symlink leads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// `MAJOR:MINOR` of a device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    /// Extended attributes: as quoted text, or as hex digits after `0x`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub xattrs: BTreeMap<String, String>,
+}
+
+impl From<&Inode> for InodeFacts {
+    fn from(inode: &Inode) -> Self {
+        let device = matches!(inode.kind, Kind::CharDev | Kind::BlockDev);
+        let value = |value: &[u8]| {
+            let text = std::str::from_utf8(value).ok().filter(|text| !text.chars().any(char::is_control));
+            let hex = || value.iter().fold("0x".to_owned(), |hex, byte| format!("{hex}{byte:02x}"));
+            text.map_or_else(hex, |text| format!("{text:?}"))
+        };
+        // What security modules of the host say of a file is not the merge's.
+        let xattrs = inode.xattrs.iter().filter(|(name, _)| !engine::is_label(name));
+        InodeFacts {
+            kind: inode.kind.to_string(),
+            mode: (inode.kind != Kind::Symlink).then(|| format!("{:04o}", inode.mode)),
+            uid: inode.uid,
+            gid: inode.gid,
+            digest: inode.digest.map(|digest| digest.to_string()),
+            target: inode.target.as_ref().map(|target| Shown(target).to_string()),
+            device: device
+                .then(|| format!("{}:{}", rustix::fs::major(inode.rdev), rustix::fs::minor(inode.rdev))),
+            xattrs: xattrs.map(|(n, v)| (Shown(n).to_string(), value(v))).collect(),
+        }
+    }
+}
+
+impl InodeFacts {
+    /// A digest of all of it (and of nothing), by which a default is known again.
+    pub fn fingerprint(facts: Option<&InodeFacts>) -> String {
+        // Serializing to memory does not fail.
+        digest_bytes(&serde_json::to_vec(&facts).unwrap_or_default()).to_string()
+    }
+}
