@@ -4,6 +4,7 @@
 //! command         the command line, one file for each command
 //! transaction     tiu apply: preflight, open, fill, finish, check, commit
 //! verify          tiu verify: is a snapshot still what was signed?
+//! diff            tiu diff: what differs between two images, in files and in packages
 //! rollback        tiu rollback: another snapshot boots next
 //! facts           what there is to say about snapshots (status, list)
 //!
@@ -27,6 +28,7 @@ pub mod accounts;
 pub mod boot;
 pub mod command;
 pub mod config;
+pub mod diff;
 pub mod etc;
 pub mod facts;
 pub mod fstab;

@@ -30,6 +30,8 @@ pub struct Program {
 /// snapper(8).
 pub const SNAPPER: Program =
     Program { name: "snapper", candidates: &["/usr/bin/snapper"], package: "snapper" };
+/// rpm(8).
+pub const RPM: Program = Program { name: "rpm", candidates: &["/usr/bin/rpm", "/bin/rpm"], package: "rpm" };
 /// unshare(1).
 pub const UNSHARE: Program =
     Program { name: "unshare", candidates: &["/usr/bin/unshare", "/bin/unshare"], package: "util-linux" };

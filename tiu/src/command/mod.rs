@@ -2,6 +2,7 @@
 
 mod apply;
 mod cleanup;
+mod diff;
 mod in_target;
 mod list;
 mod man;
@@ -17,7 +18,7 @@ use crate::tree::{Tree, TreeError};
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tiu_bundle::Hint;
 use tiu_bundle::console::{self, exit};
 use tiu_bundle::progress::Cancel;
@@ -49,6 +50,7 @@ enum Command {
     Status(status::Arguments),
     List(list::Arguments),
     Rollback(rollback::Arguments),
+    Diff(diff::Arguments),
     Verify(verify::Arguments),
     Cleanup(cleanup::Arguments),
     Man(man::Arguments),
@@ -78,8 +80,14 @@ impl HostArguments {
     /// Opens the host and reads its configuration. Without any keyring there is no [`Trust`].
     fn open(&self) -> Result<Opened, Failure> {
         let host = Host::open(self.root.as_deref())?;
-        let config = Config::load(host.root())?;
-        let tree = Tree::open(host.root())?;
+        let (config, trust) = self.settings(host.root())?;
+        Ok(Opened { host, config, trust })
+    }
+
+    /// The configuration of the system at `root`, and whom to trust.
+    fn settings(&self, root: &Path) -> Result<(Config, Option<Trust>), Failure> {
+        let config = Config::load(root)?;
+        let tree = Tree::open(root)?;
         let below = |paths: &[PathBuf]| -> Vec<PathBuf> { paths.iter().map(|p| tree.resolve(p)).collect() };
         let keyrings = if self.keyring.is_empty() { below(&config.keyring) } else { self.keyring.clone() };
         let trust = match keyrings.is_empty() {
@@ -94,7 +102,7 @@ impl HostArguments {
                 Some(trust)
             }
         };
-        Ok(Opened { host, config, trust })
+        Ok((config, trust))
     }
 }
 
@@ -157,6 +165,7 @@ macro_rules! fails_with_its_code {
 }
 fails_with_its_code!(
     crate::transaction::ApplyError,
+    crate::diff::DiffError,
     crate::rollback::RollbackError,
     crate::verify::VerifyError
 );
@@ -171,6 +180,7 @@ pub fn main() -> u8 {
         Command::Status(arguments) => arguments.run(),
         Command::List(arguments) => arguments.run(),
         Command::Rollback(arguments) => arguments.run(),
+        Command::Diff(arguments) => arguments.run(),
         Command::Verify(arguments) => arguments.run(),
         Command::Cleanup(arguments) => arguments.run(),
         Command::Man(arguments) => arguments.run(),

@@ -1,0 +1,188 @@
+//! `tiu diff`: what differs between two images.
+
+use super::table::{columns, printable};
+use super::{CommandError, Failure, HostArguments, Outcome, cancel_on_signals, print, print_json};
+use crate::diff::files::{Change, FileChange, FileFacts};
+use crate::diff::packages::PackageChanges;
+use crate::diff::{self, Diff, Side, SideFacts, What};
+use crate::host::Host;
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::str::FromStr;
+use tiu_bundle::console::{self, ProgressMode, exit};
+
+/// Shows what differs between two images: files and packages
+///
+/// Each is a bundle or what is in a snapshot. Files are compared by the signed indexes: content, size, type, target, mode, owner and
+/// attributes, not times. Whether a snapshot is still what was signed, tiu verify tells. A snapshot that was not made by tiu is read as it is,
+/// without what belongs to the host (/var, /home, mount points).
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  tiu diff 3 4                             two snapshots
+  tiu diff 4 system-5.tiu --packages       what would an update bring?
+  tiu diff --keyring ca.cert.pem system-4.tiu system-5.tiu
+
+A and D are what only the second or only the first has, M is what both have and is not the same.
+Ends with 0 whether or not anything differs.")]
+pub struct Arguments {
+    /// Number of a snapshot, or path of a bundle (./7 is a file)
+    #[arg(value_name = "A")]
+    from: Operand,
+    /// The same, to compare with
+    #[arg(value_name = "B")]
+    to: Operand,
+    #[command(flatten)]
+    host: HostArguments,
+    /// Only files
+    #[arg(long)]
+    files: bool,
+    /// Only packages: those of dpkg, or of rpm, which must be installed for that
+    #[arg(long)]
+    packages: bool,
+    /// Prints JSON
+    #[arg(long)]
+    json: bool,
+    /// How progress is shown, on standard error
+    #[arg(long, value_enum, value_name = "HOW", default_value = "auto")]
+    progress: ProgressMode,
+}
+
+/// What is to be compared.
+#[derive(Clone, Debug)]
+enum Operand {
+    Snapshot(u32),
+    Bundle(PathBuf),
+}
+
+impl FromStr for Operand {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(text.parse().map_or_else(|_| Operand::Bundle(text.into()), Operand::Snapshot))
+    }
+}
+
+impl Arguments {
+    pub fn run(self) -> Outcome {
+        // Two bundles can be compared anywhere: only a snapshot needs a host.
+        let root = self.host.root.clone().unwrap_or_else(|| "/".into());
+        let (config, trust) = self.host.settings(&root)?;
+        let progress = console::progress(self.progress);
+        let cancel = cancel_on_signals()?;
+        let side = |operand: &Operand| -> Result<Side, Failure> {
+            match operand {
+                Operand::Snapshot(number) => {
+                    let host = Host::open(Some(&root))?;
+                    let snapshot = host.snapshot(*number)?;
+                    Ok(Side::snapshot(&host, &config, trust.as_ref(), &snapshot, &*progress, cancel)?)
+                }
+                Operand::Bundle(path) => {
+                    let trust = trust.as_ref().ok_or(CommandError::NoKeyring)?;
+                    Ok(Side::bundle(path, trust, config.verity)?)
+                }
+            }
+        };
+        let (from, to) = (side(&self.from)?, side(&self.to)?);
+        let both = self.files == self.packages;
+        let what = What { files: self.files || both, packages: self.packages || both };
+        let diff = diff::diff(from, to, what, cancel)?;
+        match self.json {
+            true => print_json(&diff)?,
+            false => print(&human(&diff))?,
+        }
+        Ok(exit::DONE)
+    }
+}
+
+fn human(diff: &Diff) -> String {
+    let mut text = columns(&[title("A", &diff.from), title("B", &diff.to)], "");
+    if let Some(packages) = &diff.packages {
+        text += &packages_text(packages, diff);
+    }
+    if let Some(files) = &diff.files {
+        text += &files_text(files);
+    }
+    for warning in &diff.warnings {
+        text += &format!("warning: {}\n", printable(warning));
+    }
+    text
+}
+
+fn title(label: &str, side: &SideFacts) -> Vec<String> {
+    let what = match (&side.bundle, side.snapshot) {
+        (_, Some(number)) => format!("snapshot {number}"),
+        (path, None) => path.clone().unwrap_or_default(),
+    };
+    let image = match &side.image {
+        Some(image) => format!("{} version {}", image.compatible, image.version),
+        None => "not made by tiu: read as it is".into(),
+    };
+    let signer = match (&side.image, &side.signer) {
+        (None, _) => String::new(),
+        (_, Some(signer)) => format!("signed by {}", signer.subject),
+        (_, None) => "signature NOT checked or not trusted".into(),
+    };
+    [label.into(), what, image, signer].iter().map(|cell: &String| printable(cell)).collect()
+}
+
+fn packages_text(packages: &PackageChanges, diff: &Diff) -> String {
+    if diff.from.packages.is_none() && diff.to.packages.is_none() {
+        return "\nPackages: no database of dpkg or rpm on either side\n".into();
+    }
+    let PackageChanges { upgraded, downgraded, added, removed } = packages;
+    let mut rows = Vec::new();
+    for (word, list) in [("upgraded", upgraded), ("DOWNGRADED", downgraded)] {
+        let row = |c: &diff::packages::Changed| {
+            [word, &c.name, &c.arch, &c.from, "->", &c.to].map(printable).to_vec()
+        };
+        rows.extend(list.iter().map(row));
+    }
+    for (word, list) in [("added", added), ("removed", removed)] {
+        let row = |p: &diff::packages::Package| [word, &p.name, &p.arch, &p.version].map(printable).to_vec();
+        rows.extend(list.iter().map(row));
+    }
+    let heading = format!(
+        "\nPackages: {} upgraded, {} downgraded, {} added, {} removed\n",
+        upgraded.len(),
+        downgraded.len(),
+        added.len(),
+        removed.len()
+    );
+    heading + &columns(&rows, "  ")
+}
+
+fn files_text(files: &[FileChange]) -> String {
+    let count = |change: Change| files.iter().filter(|file| file.change == change).count();
+    let mut text = format!(
+        "\nFiles: {} added, {} removed, {} modified\n",
+        count(Change::Added),
+        count(Change::Removed),
+        count(Change::Modified)
+    );
+    for file in files {
+        text += &match (file.change, &file.from, &file.to) {
+            (Change::Modified, Some(from), Some(to)) => {
+                let what: Vec<String> = file.what.iter().map(|what| detail(what, from, to)).collect();
+                format!("  M  /{} ({})\n", file.path, what.join(", "))
+            }
+            (Change::Removed, ..) => format!("  D  /{}\n", file.path),
+            _ => format!("  A  /{}\n", file.path),
+        };
+    }
+    text
+}
+
+/// A way in which two inodes differ, with both values where they say something to people.
+fn detail(what: &str, from: &FileFacts, to: &FileFacts) -> String {
+    let both = |a: &dyn std::fmt::Display, b: &dyn std::fmt::Display| format!("{what} {a} -> {b}");
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    match what {
+        "type" => both(&from.kind, &to.kind),
+        "size" => both(&from.size.unwrap_or_default(), &to.size.unwrap_or_default()),
+        "target" => both(&text(&from.target), &text(&to.target)),
+        "rdev" => both(&text(&from.rdev), &text(&to.rdev)),
+        "mode" => both(&from.mode, &to.mode),
+        "owner" => both(&format!("{}:{}", from.uid, from.gid), &format!("{}:{}", to.uid, to.gid)),
+        other => other.to_owned(),
+    }
+}

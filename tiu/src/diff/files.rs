@@ -1,0 +1,252 @@
+//! What differs between two trees, by what two indexes say of them: pure data in, pure data out.
+
+use serde::Serialize;
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use tiu_bundle::index::{Entry, Kind};
+use tiu_extract::engine::Shown;
+
+/// What became of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// Only the second has it.
+    Added,
+    /// Only the first has it.
+    Removed,
+    /// Both have it, and it is not the same.
+    Modified,
+}
+
+/// A path that differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FileChange {
+    /// Path without the leading slash; what is not printable text is escaped as in the index (`\n`, `\xNN`).
+    pub path: String,
+    /// What became of it.
+    pub change: Change,
+    /// Of a modified path, in what it differs: `type`, or any of `content`, `size`, `target`, `rdev`, `mode`, `owner`, `xattrs`.
+    pub what: Vec<&'static str>,
+    /// What the first has there.
+    pub from: Option<FileFacts>,
+    /// What the second has there.
+    pub to: Option<FileFacts>,
+}
+
+/// An inode, as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FileFacts {
+    /// `regular file`, `directory`, ...
+    pub kind: String,
+    /// Permission bits, octal.
+    pub mode: String,
+    /// Owner's number.
+    pub uid: u32,
+    /// Group's number.
+    pub gid: u32,
+    /// Bytes, of regular files.
+    pub size: Option<u64>,
+    /// Content digest, of regular files.
+    pub digest: Option<String>,
+    /// Target, of symlinks.
+    pub target: Option<String>,
+    /// Device number as `major:minor`.
+    pub rdev: Option<String>,
+}
+
+impl From<&Entry<'_>> for FileFacts {
+    fn from(entry: &Entry) -> Self {
+        FileFacts {
+            kind: entry.kind.to_string(),
+            mode: format!("{:04o}", entry.mode),
+            uid: entry.uid,
+            gid: entry.gid,
+            size: (entry.kind == Kind::File).then_some(entry.size),
+            digest: entry.digest.map(|digest| digest.to_string()),
+            target: entry.target.as_ref().map(|target| Shown(target).to_string()),
+            rdev: matches!(entry.kind, Kind::CharDev | Kind::BlockDev)
+                .then(|| format!("{}:{}", rustix::fs::major(entry.rdev), rustix::fs::minor(entry.rdev))),
+        }
+    }
+}
+
+/// Compares two trees. Both are sorted by path, and hard links are told as the inodes that they name. Times and numbers of links do not
+/// count: every build of an image has others.
+pub fn compare<'a>(
+    from: impl Iterator<Item = Entry<'a>>,
+    to: impl Iterator<Item = Entry<'a>>,
+) -> Vec<FileChange> {
+    let (mut from, mut to) = (from.peekable(), to.peekable());
+    let mut changes = Vec::new();
+    loop {
+        let order = match (from.peek(), to.peek()) {
+            (None, None) => return changes,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(a), Some(b)) => a.path.cmp(&b.path),
+        };
+        let a = if order.is_le() { from.next() } else { None };
+        let b = if order.is_ge() { to.next() } else { None };
+        let (what, change) = match (&a, &b) {
+            (Some(a), Some(b)) => (differences(a, b), Change::Modified),
+            (Some(_), None) => (Vec::new(), Change::Removed),
+            (None, _) => (Vec::new(), Change::Added),
+        };
+        if let Some(path) = a.as_ref().or(b.as_ref()).map(|entry| &entry.path)
+            && (change != Change::Modified || !what.is_empty())
+        {
+            let path = Shown(path).to_string();
+            let facts = |entry: &Option<Entry>| entry.as_ref().map(FileFacts::from);
+            changes.push(FileChange { path, change, what, from: facts(&a), to: facts(&b) });
+        }
+    }
+}
+
+fn differences(a: &Entry, b: &Entry) -> Vec<&'static str> {
+    if a.kind != b.kind {
+        return vec!["type"];
+    }
+    // All symlinks have the same mode.
+    let mode = a.kind != Kind::Symlink && a.mode != b.mode;
+    [
+        ("content", a.digest != b.digest),
+        ("size", a.kind == Kind::File && a.size != b.size),
+        ("target", a.target != b.target),
+        ("rdev", a.rdev != b.rdev),
+        ("mode", mode),
+        ("owner", (a.uid, a.gid) != (b.uid, b.gid)),
+        ("xattrs", a.xattrs != b.xattrs),
+    ]
+    .into_iter()
+    .filter_map(|(what, differs)| differs.then_some(what))
+    .collect()
+}
+
+/// Entries below any of `paths` (sorted), which are compared on neither side.
+pub fn is_below(path: &[u8], paths: &[Vec<u8>]) -> bool {
+    paths.iter().any(|above| path.strip_prefix(above.as_slice()).is_some_and(|rest| rest.starts_with(b"/")))
+}
+
+/// A hard link is told as the inode that it names, at its own path.
+pub fn without_link<'a>(entry: Entry<'a>, find: impl Fn(&[u8]) -> Option<Entry<'a>>) -> Entry<'a> {
+    match (entry.kind, &entry.target) {
+        (Kind::HardLink, Some(first)) => match find(first) {
+            Some(inode) => Entry { path: entry.path, ..inode },
+            None => entry,
+        },
+        _ => entry,
+    }
+}
+
+/// Without labels that the host's security modules put on files.
+pub fn without_labels(mut entry: Entry) -> Entry {
+    entry.xattrs.retain(|(name, _): &(Cow<[u8]>, _)| !tiu_extract::engine::is_label(name));
+    entry
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use tiu_bundle::content_digest::digest_reader;
+    use tiu_bundle::index::{EntryBuf, Mtime};
+
+    fn entry(path: &str, kind: Kind, content: &str) -> EntryBuf {
+        EntryBuf {
+            path: path.as_bytes().to_vec().into(),
+            kind,
+            mode: 0o644,
+            nlink: 1,
+            uid: 0,
+            gid: 0,
+            rdev: 0,
+            mtime: Mtime::default(),
+            size: if kind == Kind::File { content.len() as u64 } else { 0 },
+            target: (kind == Kind::Symlink).then(|| content.as_bytes().to_vec().into()),
+            digest: (kind == Kind::File).then(|| digest_reader(content.as_bytes()).unwrap().0),
+            xattrs: vec![],
+        }
+    }
+
+    fn file(path: &str, content: &str) -> EntryBuf {
+        entry(path, Kind::File, content)
+    }
+
+    fn what(a: EntryBuf, b: EntryBuf) -> Vec<&'static str> {
+        let changes = compare([a].into_iter(), [b].into_iter());
+        assert!(changes.len() <= 1);
+        changes.into_iter().flat_map(|change| change.what).collect()
+    }
+
+    #[test]
+    fn paths_of_one_side_are_added_or_removed() {
+        let changes = compare(
+            [file("a", ""), file("b", ""), file("d", "")].into_iter(),
+            [file("b", ""), file("c", ""), file("e", "")].into_iter(),
+        );
+        let seen: Vec<_> = changes.iter().map(|c| (c.path.as_str(), c.change)).collect();
+        use Change::*;
+        assert_eq!(seen, [("a", Removed), ("c", Added), ("d", Removed), ("e", Added)]);
+    }
+
+    #[test]
+    fn each_way_to_differ_is_named() {
+        assert_eq!(what(file("a", "x"), file("a", "y")), ["content"]);
+        assert_eq!(what(file("a", "x"), file("a", "xx")), ["content", "size"]);
+        assert_eq!(what(file("a", "x"), entry("a", Kind::Dir, "")), ["type"]);
+        assert_eq!(what(entry("a", Kind::Symlink, "x"), entry("a", Kind::Symlink, "y")), ["target"]);
+        assert_eq!(what(file("a", ""), EntryBuf { mode: 0o4755, ..file("a", "") }), ["mode"]);
+        assert_eq!(what(file("a", ""), EntryBuf { gid: 7, ..file("a", "") }), ["owner"]);
+        let device = |rdev| EntryBuf { rdev, ..entry("a", Kind::CharDev, "") };
+        assert_eq!(what(device(1), device(2)), ["rdev"]);
+        let xattrs = vec![(b"user.a".to_vec().into(), b"b".to_vec().into())];
+        assert_eq!(what(file("a", ""), EntryBuf { xattrs, ..file("a", "") }), ["xattrs"]);
+    }
+
+    #[test]
+    fn times_and_the_mode_of_symlinks_do_not_count() {
+        let mtime = Mtime { sec: 5, nsec: 6 };
+        assert_eq!(what(file("a", ""), EntryBuf { mtime, nlink: 3, ..file("a", "") }), [""; 0]);
+        let link = entry("a", Kind::Symlink, "x");
+        assert_eq!(what(link.clone(), EntryBuf { mode: 0o777, ..link }), [""; 0]);
+    }
+
+    #[test]
+    fn a_hard_link_is_the_inode_that_it_names() {
+        let link = EntryBuf { target: Some(b"a".to_vec().into()), ..entry("b", Kind::HardLink, "") };
+        let told = without_link(link, |path| (path == b"a").then(|| file("a", "x")));
+        assert_eq!(told, file("b", "x"));
+    }
+
+    #[test]
+    fn below_is_not_the_path_itself_and_not_one_that_begins_like_it() {
+        let paths = [b"var".to_vec()];
+        assert!(is_below(b"var/lib", &paths));
+        assert!(!is_below(b"var", &paths) && !is_below(b"various", &paths));
+    }
+
+    proptest! {
+        /// Whatever two trees are, the changes lead from one to the other.
+        #[test]
+        fn changes_lead_from_one_to_the_other(
+            a in prop::collection::btree_map("[a-e]{1,2}", "[x-z]{0,2}", 0..8),
+            b in prop::collection::btree_map("[a-e]{1,2}", "[x-z]{0,2}", 0..8),
+        ) {
+            let tree = |t: &std::collections::BTreeMap<String, String>| -> Vec<EntryBuf> {
+                t.iter().map(|(path, content)| file(path, content)).collect()
+            };
+            let mut now = a.clone();
+            for change in compare(tree(&a).into_iter(), tree(&b).into_iter()) {
+                match change.change {
+                    Change::Removed => { prop_assert!(now.remove(&change.path).is_some()); }
+                    Change::Added => { prop_assert!(now.insert(change.path.clone(), b[&change.path].clone()).is_none()); }
+                    Change::Modified => {
+                        let before = now.insert(change.path.clone(), b[&change.path].clone());
+                        prop_assert!(before.is_some_and(|before| before != b[&change.path]));
+                    }
+                }
+            }
+            prop_assert_eq!(now, b);
+        }
+    }
+}

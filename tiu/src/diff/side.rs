@@ -1,0 +1,227 @@
+//! One side of a comparison: a bundle, or a snapshot.
+
+use super::DiffError;
+use super::files::{is_below, without_labels, without_link};
+use super::packages::{Database, Manager};
+use super::{dpkg, rpm};
+use crate::config::Config;
+use crate::facts::{ImageFacts, SignerFacts};
+use crate::fstab;
+use crate::host::Host;
+use crate::host_paths::host_paths;
+use crate::provenance::Provenance;
+use crate::snapshots::{Snapshot, State, nested_subvolumes};
+use crate::tree::Tree;
+use serde::Serialize;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+use tiu_bundle::content_digest::{Digest, digest_reader};
+use tiu_bundle::index::{Entry, EntryBuf, Index, Kind};
+use tiu_bundle::progress::{Cancel, Progress};
+use tiu_bundle::trust::Trust;
+use tiu_extract::engine::{self, Rules};
+use tiu_extract::image::{self, Image, Verity};
+use tiu_extract::options::open_bundle;
+
+/// What a side is. The field names are those of `--json`.
+#[derive(Clone, Debug, Serialize)]
+pub struct SideFacts {
+    /// The bundle's path, as it was given.
+    pub bundle: Option<String>,
+    /// The snapshot's number.
+    pub snapshot: Option<u32>,
+    /// The image that it is.
+    pub image: Option<ImageFacts>,
+    /// Who signed it; null where nobody we trust did.
+    pub signer: Option<SignerFacts>,
+    /// Who installed its packages; null if they were not asked for, or if no database was found.
+    pub packages: Option<Manager>,
+}
+
+/// A side that can be compared.
+pub struct Side {
+    /// What it is.
+    pub facts: SideFacts,
+    tree: Content,
+    entries: Entries,
+}
+
+enum Content {
+    Bundle(Box<dyn Image>),
+    Snapshot(Tree),
+}
+
+enum Entries {
+    Signed(Index),
+    /// As found; and what was left out.
+    Found(Vec<EntryBuf>, Vec<Vec<u8>>),
+}
+
+impl Side {
+    /// A bundle: signature and index are checked.
+    pub fn bundle(path: &Path, trust: &Trust, verity: Verity) -> Result<Self, DiffError> {
+        let bundle = Arc::new(open_bundle(path, trust)?);
+        let image = image::open(bundle.clone(), verity)?;
+        let index = image::read_index(&bundle, &*image)?;
+        let facts = SideFacts {
+            bundle: Some(path.display().to_string()),
+            snapshot: None,
+            image: Some((&bundle.manifest).into()),
+            signer: Some((&bundle.signer).into()),
+            packages: None,
+        };
+        Ok(Side { facts, tree: Content::Bundle(image), entries: Entries::Signed(index) })
+    }
+
+    /// A snapshot: by its index, or as it is where it has none.
+    pub fn snapshot(
+        host: &Host,
+        config: &Config,
+        trust: Option<&Trust>,
+        snapshot: &Snapshot,
+        progress: &dyn Progress,
+        cancel: &Cancel,
+    ) -> Result<Self, DiffError> {
+        let number = snapshot.number;
+        let state = snapshot.state();
+        if !matches!(state, State::Ordinary | State::Done) {
+            return Err(DiffError::Unfinished { number, state });
+        }
+        let tree = Tree::open(&host.snapshot_path(number))?;
+        let failed = |source| DiffError::Provenance { number, source };
+        let origin = Provenance::read(&tree, trust).map_err(failed)?;
+        let entries = match &origin {
+            Some(origin) => Entries::Signed(origin.index(&tree).map_err(failed)?),
+            None => found(&tree, config, progress, cancel)?,
+        };
+        let facts = SideFacts {
+            bundle: None,
+            snapshot: Some(number),
+            image: origin.as_ref().map(|origin| (&origin.manifest).into()),
+            signer: origin.and_then(|origin| origin.signer.ok()).as_ref().map(SignerFacts::from),
+            packages: None,
+        };
+        Ok(Side { facts, tree: Content::Snapshot(tree), entries })
+    }
+
+    /// Whether it is told by a signed index.
+    pub(super) fn is_signed(&self) -> bool {
+        matches!(self.entries, Entries::Signed(_))
+    }
+
+    /// Paths below which it was not read.
+    pub(super) fn host_paths(&self) -> &[Vec<u8>] {
+        match &self.entries {
+            Entries::Signed(_) => &[],
+            Entries::Found(_, paths) => paths,
+        }
+    }
+
+    /// Its inodes by path, without what lies below `apart`; with labels of security modules or without.
+    pub(super) fn entries(
+        &self,
+        apart: &[Vec<u8>],
+        labels: bool,
+    ) -> Box<dyn Iterator<Item = Entry<'_>> + '_> {
+        let apart = apart.to_vec();
+        let all: Box<dyn Iterator<Item = Entry<'_>> + '_> = match &self.entries {
+            Entries::Signed(index) => Box::new(
+                index
+                    .iter()
+                    .map(|entry| without_link(entry, |path| index.find(path).map(|i| index.entry(i)))),
+            ),
+            Entries::Found(found, _) => Box::new(found.iter().cloned()),
+        };
+        let all = all.filter(move |entry| !is_below(&entry.path, &apart));
+        if labels { Box::new(all) } else { Box::new(all.map(without_labels)) }
+    }
+
+    /// The packages of the first database that is found. A snapshot's database that is not what was signed is read, and told of.
+    pub(super) fn packages(
+        &self,
+        cancel: &Cancel,
+        warnings: &mut Vec<String>,
+    ) -> Result<Option<Database>, DiffError> {
+        for path in dpkg::STATUS {
+            let Some(content) = self.open(path)? else { continue };
+            let mut bytes = Vec::new();
+            let read = content.take(dpkg::MAX_SIZE).read_to_end(&mut bytes);
+            read.map_err(|source| DiffError::Read { path: path.to_owned(), source })?;
+            self.compare_with_index(path, &bytes[..], warnings)?;
+            let packages = dpkg::parse(&String::from_utf8_lossy(&bytes));
+            return Ok(Some(Database { manager: Manager::Dpkg, packages }));
+        }
+        for directory in rpm::DIRECTORIES {
+            for database in rpm::DATABASES {
+                let path = format!("{directory}/{database}");
+                let Some(content) = self.open(&path)? else { continue };
+                self.compare_with_index(&path, content, warnings)?;
+                let mut files = Vec::new();
+                for name in std::iter::once(database).chain(rpm::COMPANIONS) {
+                    if let Some(content) = self.open(&format!("{directory}/{name}"))? {
+                        files.push((name, content));
+                    }
+                }
+                let packages = rpm::packages(files.into_iter(), cancel)?;
+                return Ok(Some(Database { manager: Manager::Rpm, packages }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The regular file at `path`, or `None` where there is none.
+    fn open(&self, path: &str) -> Result<Option<Box<dyn Read + '_>>, DiffError> {
+        match &self.tree {
+            Content::Bundle(image) => match self.signed_digest(path) {
+                Some(_) => Ok(Some(image.open(path.as_bytes())?)),
+                None => Ok(None),
+            },
+            Content::Snapshot(tree) => {
+                let kind = tree.stat(path).and_then(|stat| Kind::from_mode(stat.st_mode));
+                match kind {
+                    Some(Kind::File) => Ok(tree.file(path)?.map(|file| Box::new(file) as Box<dyn Read>)),
+                    _ => Ok(None),
+                }
+            }
+        }
+    }
+
+    /// Digest of the regular file at `path`, by the index.
+    fn signed_digest(&self, path: &str) -> Option<Digest> {
+        let Entries::Signed(index) = &self.entries else { return None };
+        index.entry(index.find(path.as_bytes())?).digest
+    }
+
+    fn compare_with_index(
+        &self,
+        path: &str,
+        content: impl Read,
+        warnings: &mut Vec<String>,
+    ) -> Result<(), DiffError> {
+        let (true, Some(number)) = (self.is_signed(), self.facts.snapshot) else { return Ok(()) };
+        let (digest, _) =
+            digest_reader(content).map_err(|source| DiffError::Read { path: path.to_owned(), source })?;
+        if self.signed_digest(path) != Some(digest) {
+            warnings.push(format!(
+                "snapshot {number}: /{path} is not what was signed: its packages are told as they are there"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// What is in a snapshot without an index.
+fn found(
+    tree: &Tree,
+    config: &Config,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<Entries, DiffError> {
+    let mounts = fstab::parse(&tree.read_text("etc/fstab", 16 << 20)?.unwrap_or_default());
+    let paths = host_paths(&mounts, &nested_subvolumes(tree.path())?, &config.host_paths)?;
+    let rules =
+        Rules { host_paths: paths.clone(), subvolumes: vec![crate::etc::ETC.to_vec()], ..Rules::default() };
+    let found = engine::inventory(tree.fd(), &rules, progress, cancel)?;
+    Ok(Entries::Found(found.into_iter().map(|found| found.entry).collect(), paths))
+}
