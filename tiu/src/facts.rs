@@ -28,6 +28,8 @@ pub struct SnapshotFacts {
     pub next: bool,
     /// Whether its subvolume is read-only.
     pub read_only: bool,
+    /// Whether it is kept from every clean-up.
+    pub pinned: bool,
     /// Whether there is a finished system in it that could boot.
     pub bootable: bool,
     /// The image that was applied in it.
@@ -132,7 +134,7 @@ pub fn snapshots(host: &Host, trust: Option<&Trust>) -> Result<Vec<SnapshotFacts
 }
 
 fn facts(host: &Host, snapshot: Snapshot, trust: Option<&Trust>) -> SnapshotFacts {
-    let state = snapshot.state();
+    let (state, pinned) = (snapshot.state(), snapshot.is_pinned());
     let mut facts = SnapshotFacts {
         number: snapshot.number,
         date: snapshot.date,
@@ -141,6 +143,7 @@ fn facts(host: &Host, snapshot: Snapshot, trust: Option<&Trust>) -> SnapshotFact
         state,
         running: snapshot.active,
         next: snapshot.default,
+        pinned,
         read_only: snapshot.read_only,
         bootable: false,
         image: None,
@@ -239,6 +242,7 @@ mod tests {
             running: false,
             next,
             read_only: true,
+            pinned: false,
             bootable,
             image: None,
             signature: Signature::None,

@@ -5,6 +5,7 @@
 //! transaction     tiu apply: preflight, open, fill, finish, check, commit
 //! verify          tiu verify: is a snapshot still what was signed?
 //! diff            tiu diff: what differs between two images, in files and in packages
+//! pin             tiu pin: a snapshot that no clean-up may remove
 //! rollback        tiu rollback: another snapshot boots next
 //! facts           what there is to say about snapshots (status, list)
 //!
@@ -38,6 +39,7 @@ pub mod identity;
 pub mod in_target;
 pub mod initrd;
 pub mod os_release;
+pub mod pin;
 pub mod provenance;
 pub mod record;
 pub mod rollback;

@@ -76,6 +76,13 @@ impl Snapper {
         self.run(&["modify", "--userdata", userdata, &number.to_string()]).map(drop)
     }
 
+    /// Changes the cleanup algorithm (empty for none) and userdata in one write.
+    pub fn set_cleanup(&self, number: u32, algorithm: &str, userdata: &str) -> Result<(), RunError> {
+        let arguments =
+            ["modify", "--cleanup-algorithm", algorithm, "--userdata", userdata, &number.to_string()];
+        self.run(&arguments).map(drop)
+    }
+
     /// Deletes; look afterwards whether it is gone. Gives what snapper printed.
     pub fn delete(&self, number: u32) -> Result<Output, RunError> {
         self.run(&["delete", &number.to_string()])

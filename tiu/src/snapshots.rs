@@ -4,6 +4,7 @@
 //! change is read back from the filesystem, because snapper's exit codes are no proof.
 
 use crate::host::{Host, HostError};
+use crate::pin::PIN_KEY;
 use crate::run::RunError;
 use crate::snapper;
 use libbtrfsutil::{
@@ -46,6 +47,8 @@ pub struct Snapshot {
     pub date: String,
     /// snapper's description.
     pub description: String,
+    /// snapper's cleanup algorithm; empty for none.
+    pub cleanup: String,
     /// snapper's userdata.
     pub userdata: BTreeMap<String, String>,
     /// Id of the subvolume.
@@ -71,6 +74,11 @@ impl Snapshot {
             Some("done") => State::Done,
             Some(_) => State::Unknown,
         }
+    }
+
+    /// Whether it is kept from every clean-up; see [`crate::pin`].
+    pub fn is_pinned(&self) -> bool {
+        self.cleanup.is_empty() && self.userdata.contains_key(PIN_KEY)
     }
 }
 
@@ -175,6 +183,7 @@ impl Host {
                 number: row.number,
                 date: if row.date.is_empty() { row.date } else { row.date.replacen(' ', "T", 1) + "Z" },
                 description: row.description,
+                cleanup: row.cleanup,
                 userdata: row.userdata.unwrap_or_default(),
                 id: info.id(),
                 uuid: info.uuid().to_string(),

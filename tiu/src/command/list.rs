@@ -54,7 +54,7 @@ fn human(snapshots: &[SnapshotFacts]) -> String {
         rows.push(vec![
             format!("{}{}", mark(snapshot.running, ">"), mark(snapshot.next, "*")),
             snapshot.number.to_string(),
-            state.into(),
+            if snapshot.pinned { format!("{state}, pinned") } else { state.into() },
             minute(&snapshot.date),
             printable(&snapshot.title()),
             printable(&kernel.unwrap_or_else(|| "-".into())),

@@ -6,6 +6,7 @@ mod diff;
 mod in_target;
 mod list;
 mod man;
+mod pin;
 mod rollback;
 mod status;
 mod table;
@@ -52,6 +53,7 @@ enum Command {
     Rollback(rollback::Arguments),
     Diff(diff::Arguments),
     Verify(verify::Arguments),
+    Pin(pin::Arguments),
     Cleanup(cleanup::Arguments),
     Man(man::Arguments),
     InTarget(in_target::Arguments),
@@ -166,6 +168,7 @@ macro_rules! fails_with_its_code {
 fails_with_its_code!(
     crate::transaction::ApplyError,
     crate::diff::DiffError,
+    crate::pin::PinError,
     crate::rollback::RollbackError,
     crate::verify::VerifyError
 );
@@ -182,6 +185,7 @@ pub fn main() -> u8 {
         Command::Rollback(arguments) => arguments.run(),
         Command::Diff(arguments) => arguments.run(),
         Command::Verify(arguments) => arguments.run(),
+        Command::Pin(arguments) => arguments.run(),
         Command::Cleanup(arguments) => arguments.run(),
         Command::Man(arguments) => arguments.run(),
         Command::InTarget(arguments) => arguments.run(),

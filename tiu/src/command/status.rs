@@ -66,7 +66,7 @@ fn human(status: &Status) -> String {
             snapshot.number.to_string(),
             printable(&snapshot.title()),
             minute(&snapshot.date),
-            printable(&snapshot.signed()),
+            printable(&snapshot.signed()) + if snapshot.pinned { ", pinned" } else { "" },
         ]
     };
     let mut rows = Vec::new();

@@ -176,7 +176,11 @@ fn undo(host: &Host, base: &Snapshot, target: &Snapshot, error: ApplyError) -> A
 pub fn clean_up(host: &Host) -> Result<Vec<u32>, crate::snapshots::SnapshotError> {
     let mut removed = Vec::new();
     for snapshot in host.snapshots()? {
-        if snapshot.state() == State::InProgress && !snapshot.active && !snapshot.default {
+        if snapshot.state() == State::InProgress
+            && !snapshot.active
+            && !snapshot.default
+            && !snapshot.is_pinned()
+        {
             host.delete_snapshot(snapshot.number)?;
             removed.push(snapshot.number);
         }
