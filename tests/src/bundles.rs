@@ -6,9 +6,9 @@ use openssl::x509::X509;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use tiu_bundle::content_digest::Digest;
+use tiu_bundle::content_digest::{Digest, digest_reader};
 use tiu_bundle::hash_tree;
-use tiu_bundle::index::{Index, IndexWriter};
+use tiu_bundle::index::{EntryBuf, Index, IndexWriter, Kind, Mtime};
 use tiu_bundle::manifest::{Manifest, Meta};
 use tiu_bundle::progress::Silent;
 use tiu_bundle::signature;
@@ -99,12 +99,10 @@ impl Parts {
     }
 }
 
-/// Index text of a tree that has only the root and one regular file `a` of `content`; tests bend it.
-pub fn tiny_index(content: &[u8]) -> Vec<u8> {
-    use tiu_bundle::content_digest::digest_reader;
-    use tiu_bundle::index::{EntryBuf, Kind, Mtime};
-    let entry = |path: &str, kind, mode| EntryBuf {
-        path: path.as_bytes().to_vec().into(),
+/// An entry of an index: root's, of 2023, empty.
+pub fn entry(path: impl AsRef<[u8]>, kind: Kind, mode: u32) -> EntryBuf {
+    EntryBuf {
+        path: path.as_ref().to_vec().into(),
         kind,
         mode,
         nlink: 1,
@@ -116,12 +114,26 @@ pub fn tiny_index(content: &[u8]) -> Vec<u8> {
         target: None,
         digest: None,
         xattrs: vec![],
-    };
+    }
+}
+
+/// The entry of a regular file with `content`.
+pub fn file_entry(path: impl AsRef<[u8]>, content: &[u8]) -> EntryBuf {
+    let (digest, size) = digest_reader(content).unwrap();
+    EntryBuf { size, digest: Some(digest), ..entry(path, Kind::File, 0o644) }
+}
+
+/// Index text of a root directory with `entries`.
+pub fn index_of(entries: impl IntoIterator<Item = EntryBuf>) -> Vec<u8> {
     let mut writer = IndexWriter::default();
     writer.push(entry("", Kind::Dir, 0o755));
-    let (digest, size) = digest_reader(content).unwrap();
-    writer.push(EntryBuf { size, digest: Some(digest), ..entry("a", Kind::File, 0o644) });
+    entries.into_iter().for_each(|entry| writer.push(entry));
     let text = writer.finish();
-    Index::parse(text.clone()).expect("the tiny index is a good one");
+    Index::parse(text.clone()).expect("a good index");
     text
+}
+
+/// Index text of a tree that has only the root and one regular file `a` of `content`; tests bend it.
+pub fn tiny_index(content: &[u8]) -> Vec<u8> {
+    index_of([file_entry("a", content)])
 }

@@ -1,5 +1,6 @@
 //! The contents of a bundle as a whole: checking every file against the index, and selecting a part of it.
 
+use crate::engine::bytes_read;
 use crate::image::{Image, ImageError};
 use rayon::prelude::*;
 use std::borrow::Cow;
@@ -39,7 +40,7 @@ pub enum ContentsError {
         expected: Digest,
     },
     /// Another size than the index says.
-    #[error("{} has {found} bytes in the image, the index says {expected}", path.display())]
+    #[error("{} has {} bytes in the image, the index says {expected}", path.display(), bytes_read(*found, *expected))]
     Size {
         /// Path in the image.
         path: PathBuf,

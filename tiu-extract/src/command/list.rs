@@ -114,15 +114,20 @@ fn line(entry: &Entry) -> String {
         });
     }
     text.push(if entry.xattrs.is_empty() { ' ' } else { '+' });
+    let size = match entry.kind {
+        Kind::CharDev | Kind::BlockDev => {
+            format!("{}, {}", rustix::fs::major(entry.rdev), rustix::fs::minor(entry.rdev))
+        }
+        _ => entry.size.to_string(),
+    };
     let time = tiu_bundle::rfc3339(entry.mtime.sec);
     // Writing to a String cannot fail.
     let _ = write!(
         text,
-        " {:>3} {:>5} {:>5} {:>10} {time} /{}",
+        " {:>3} {:>5} {:>5} {size:>10} {time} /{}",
         entry.nlink,
         entry.uid,
         entry.gid,
-        entry.size,
         printable(&entry.path)
     );
     match (entry.kind, &entry.target) {

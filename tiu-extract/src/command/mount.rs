@@ -1,9 +1,12 @@
 //! `tiu-extract mount` and `umount`: a bundle's tree as a read-only mount that dm-verity watches.
 
-use super::{CommandError, Failure};
-use crate::image;
+use super::Failure;
+use crate::image::{self, ImageError};
 use crate::options::{TrustArguments, open_bundle};
+use rustix::io::Errno;
+use std::io;
 use std::path::PathBuf;
+use tiu_bundle::Hint;
 
 /// Mounts a bundle's tree, read-only; the kernel verifies each block that is read
 ///
@@ -21,16 +24,47 @@ pub struct Arguments {
     trust: TrustArguments,
 }
 
+/// Mounting or unmounting failed.
+#[derive(Debug, thiserror::Error)]
+enum MountError {
+    /// See [`ImageError`].
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    #[error("{} cannot be unmounted: {source}", directory.display())]
+    Unmount { directory: PathBuf, source: io::Error },
+}
+
+impl Hint for MountError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            // There is no other way to mount.
+            MountError::Image(ImageError::NoKernelWay { .. }) => {
+                "mounting needs root and the kernel's modules loop, dm-mod, dm-verity and squashfs; `tiu-extract extract` needs none of them"
+            }
+            MountError::Image(error) => return error.hint(),
+            MountError::Unmount { source, .. } => match Errno::from_io_error(source) {
+                Some(Errno::INVAL) => "nothing is mounted there: see `findmnt`",
+                Some(Errno::BUSY) => "something uses it: see `fuser -vm DIRECTORY`",
+                Some(Errno::PERM) => "unmounting needs root",
+                _ => "see whether the directory is there and may be used",
+            },
+        };
+        Some(hint.into())
+    }
+}
+
 impl Arguments {
     pub fn run(self) -> Result<(), Failure> {
         let bundle = open_bundle(&self.bundle, &self.trust.trust()?)?;
-        image::mount_at(&bundle, &self.directory)?;
+        image::mount_at(&bundle, &self.directory).map_err(MountError::from)?;
         Ok(())
     }
 }
 
 /// Unmounts what `mount` mounted; the devices below go with it
 #[derive(clap::Args)]
+#[command(after_help = "Example:
+  tiu-extract umount /mnt")]
 pub struct UmountArguments {
     /// Where it is mounted
     directory: PathBuf,
@@ -39,7 +73,7 @@ pub struct UmountArguments {
 impl UmountArguments {
     pub fn run(self) -> Result<(), Failure> {
         rustix::mount::unmount(&self.directory, rustix::mount::UnmountFlags::NOFOLLOW)
-            .map_err(|e| CommandError::path(&self.directory)(e.into()))?;
+            .map_err(|e| MountError::Unmount { directory: self.directory, source: e.into() })?;
         Ok(())
     }
 }

@@ -45,7 +45,7 @@ pub enum EngineError {
         expected: Digest,
     },
     /// Content read from the image is longer or shorter than the index says.
-    #[error("{}: the image holds {found} bytes, its index says {expected}", path.display())]
+    #[error("{}: the image holds {} bytes, its index says {expected}", path.display(), bytes_read(*found, *expected))]
     Size {
         /// File.
         path: PathBuf,
@@ -113,6 +113,14 @@ impl EngineError {
     }
 }
 
+/// How many bytes a file has of which `found` were read: reading ends soon after it proves to be too long.
+pub(crate) fn bytes_read(found: u64, expected: u64) -> String {
+    match found > expected {
+        true => format!("more than {expected}"),
+        false => found.to_string(),
+    }
+}
+
 /// A path for an error message.
 pub(crate) fn shown(path: &[u8]) -> PathBuf {
     use std::os::unix::ffi::OsStrExt;
@@ -127,7 +135,7 @@ impl Hint for EngineError {
         let text = match self {
             EngineError::Io { source, .. } => match rustix::io::Errno::from_io_error(source)? {
                 rustix::io::Errno::PERM | rustix::io::Errno::ACCESS => {
-                    "owners, devices and trusted attributes need root: run as root, or extract without owners; as root, look for \
+                    "owners, devices and trusted attributes need root: run as root, or extract with --no-owner; as root, look for \
                      the immutable attribute (lsattr)"
                 }
                 rustix::io::Errno::ROFS => "the target is read-only: make it writable first",

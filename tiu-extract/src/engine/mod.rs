@@ -30,6 +30,7 @@ mod xattr;
 pub use beneath::is_temporary;
 pub use check::{Difference, ReadBack, check};
 pub use error::EngineError;
+pub(crate) use error::bytes_read;
 pub use execute::execute;
 pub use inventory::{Found, inventory};
 pub use plan::{Plan, Shown};

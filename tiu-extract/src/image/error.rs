@@ -68,7 +68,9 @@ impl Hint for ImageError {
             ImageError::Squashfs { .. } | ImageError::NotFound { .. } | ImageError::NoIndex => {
                 "the bundle was signed in this state: ask its maker to pack it again with tiu-create".into()
             }
-            ImageError::Compressor { .. } => "pack the image with one of these compressors".into(),
+            ImageError::Compressor { .. } => {
+                "pack the image with one of these compressors, or use --verity kernel where the kernel can read this one".into()
+            }
             ImageError::Read { .. } => {
                 "the bundle may be damaged or its medium gone; run `tiu-extract verify` on it".into()
             }

@@ -9,7 +9,6 @@ use crate::image::ImageError;
 use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::sync::Arc;
-use tiu_bundle::hash_tree::VerityError;
 
 /// Most stored bytes that are read at once.
 const READ_AHEAD: usize = 512 * 1024;
@@ -168,8 +167,7 @@ impl Read for FileReader<'_> {
         match self.give(buf) {
             0 => self.next(buf).map_err(|e| match e {
                 // As `VerifiedImage` gives them.
-                ImageError::Verity(VerityError::Io { source, .. }) => source,
-                ImageError::Verity(e) => io::Error::new(io::ErrorKind::InvalidData, e),
+                ImageError::Verity(e) => e.into(),
                 e => io::Error::new(io::ErrorKind::InvalidData, e),
             }),
             length => Ok(length),
