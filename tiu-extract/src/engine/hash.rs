@@ -19,8 +19,8 @@ use tiu_bundle::progress::{Cancel, Progress, Unit};
 const READ: usize = 256 * 1024;
 /// Alignment of memory and offsets that reading past the page cache needs on any filesystem.
 const ALIGN: usize = 4096;
-/// Files below this size are read through the page cache in any case: the cost is in opening them.
-const DIRECT: u64 = 16 * 1024;
+/// Files below this size are read through the page cache in any case: on btrfs they mostly lie beside their metadata.
+const DIRECT: u64 = 4096;
 /// Files of this size and more come first, so that none of them is left for the end, when the other cores have nothing to do.
 const BIG: u64 = 4 << 20;
 
@@ -110,7 +110,18 @@ impl Reading<'_> {
                     let path = tree.path(file.node);
                     let direct = self.through == Through::Disk && size(file) >= DIRECT;
                     let fd = open(self.root, &path, direct)?;
-                    let digest = digest(fd.as_fd(), &path, file.expected, buf, self.progress, self.cancel)?;
+                    let node = tree.node(file.node);
+                    let measured = match (node.verity, file.expected) {
+                        (true, Some(expected)) => measured(fd.as_fd(), expected),
+                        _ => None,
+                    };
+                    let digest = match measured {
+                        Some(digest) => {
+                            self.progress.advance(node.value);
+                            digest
+                        }
+                        None => self.digest(fd.as_fd(), &path, node.value, buf)?,
+                    };
                     let xattrs = match file.attributes {
                         true => Some(xattr::read(Reach::File(fd.as_fd()), self.rules, &path)?),
                         false => None,
@@ -124,6 +135,45 @@ impl Reading<'_> {
         tree.add_xattrs(found.iter_mut().filter_map(|found| Some((found.node, found.xattrs.take()?))));
         tree.add_digests(found.iter().map(|found| (found.node, found.digest)));
         Ok(())
+    }
+
+    /// Reads a file that had `size` bytes when it was looked at.
+    fn digest(
+        &self,
+        file: BorrowedFd,
+        path: &[u8],
+        size: u64,
+        buf: &mut [u8],
+    ) -> Result<Digest, EngineError> {
+        let start = buf.as_ptr().align_offset(ALIGN);
+        let buf = buf.get_mut(start..).and_then(|buf| buf.get_mut(..READ)).unwrap_or_default();
+        let mut hasher = ContentHasher::new();
+        loop {
+            if self.cancel.is_cancelled() {
+                return Err(EngineError::Cancelled);
+            }
+            match rustix::io::read(file, &mut *buf) {
+                Ok(0) => break,
+                Ok(n) => {
+                    hasher.update(buf.get(..n).unwrap_or_default());
+                    self.progress.advance(n as u64);
+                    // Where it ended before, and what was read says that it still does: asking once more costs as much as a small file.
+                    if n < READ && hasher.size() == size {
+                        break;
+                    }
+                }
+                Err(Errno::INTR) => {}
+                // Past the cache, some filesystems refuse what others do through the cache by themselves.
+                Err(Errno::INVAL)
+                    if rustix::fs::fcntl_getfl(file).is_ok_and(|f| f.contains(OFlags::DIRECT)) =>
+                {
+                    rustix::fs::fcntl_setfl(file, OFlags::NONBLOCK)
+                        .map_err(|e| EngineError::io("read", path, e))?;
+                }
+                Err(e) => return Err(EngineError::io("read", path, e)),
+            }
+        }
+        Ok(hasher.finalize())
     }
 }
 
@@ -140,42 +190,7 @@ fn open(root: BorrowedFd, path: &[u8], direct: bool) -> Result<OwnedFd, EngineEr
     file.map_err(|e| EngineError::io("open", path, e))
 }
 
-fn digest(
-    file: BorrowedFd,
-    path: &[u8],
-    expected: Option<Digest>,
-    buf: &mut [u8],
-    progress: &dyn Progress,
-    cancel: &Cancel,
-) -> Result<Digest, EngineError> {
-    if let Some(expected) = expected
-        && let Ok(Some(measured)) = ioctl::measure_verity(file)
-        && measured == expected
-    {
-        progress.advance(rustix::fs::fstat(file).map_or(0, |stat| stat.st_size as u64));
-        return Ok(measured);
-    }
-    let start = buf.as_ptr().align_offset(ALIGN);
-    let buf = buf.get_mut(start..).and_then(|buf| buf.get_mut(..READ)).unwrap_or_default();
-    let mut hasher = ContentHasher::new();
-    loop {
-        if cancel.is_cancelled() {
-            return Err(EngineError::Cancelled);
-        }
-        match rustix::io::read(file, &mut *buf) {
-            Ok(0) => break,
-            Ok(n) => {
-                hasher.update(buf.get(..n).unwrap_or_default());
-                progress.advance(n as u64);
-            }
-            Err(Errno::INTR) => {}
-            // Past the cache, some filesystems refuse what others do through the cache by themselves.
-            Err(Errno::INVAL) if rustix::fs::fcntl_getfl(file).is_ok_and(|f| f.contains(OFlags::DIRECT)) => {
-                rustix::fs::fcntl_setfl(file, OFlags::NONBLOCK)
-                    .map_err(|e| EngineError::io("read", path, e))?;
-            }
-            Err(e) => return Err(EngineError::io("read", path, e)),
-        }
-    }
-    Ok(hasher.finalize())
+/// `expected`, if fs-verity says that the file has that content.
+fn measured(file: BorrowedFd, expected: Digest) -> Option<Digest> {
+    ioctl::measure_verity(file).ok().flatten().filter(|measured| *measured == expected)
 }

@@ -10,9 +10,9 @@ pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Threads for work that waits for the disk as often as it computes.
+/// Threads for work that waits for the disk more often than it computes: for each small file once.
 pub(crate) fn readers() -> usize {
-    cores().saturating_mul(2)
+    cores().saturating_mul(4)
 }
 
 /// Runs `work` on every job, on so many `threads`; each thread has a state of its own, made by `state`. Gives back the states.

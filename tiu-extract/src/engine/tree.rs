@@ -45,6 +45,8 @@ pub(crate) struct Node {
     /// Bytes, for regular files; `st_rdev` for devices.
     pub value: u64,
     pub mtime: Mtime,
+    /// Whether the kernel holds a content digest of it (fs-verity).
+    pub verity: bool,
 }
 
 /// A tree as it was found. Node 0 is its root.

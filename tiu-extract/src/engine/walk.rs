@@ -10,7 +10,7 @@ use super::reach::Reach;
 use super::rules::Lookup;
 use super::tree::{Listing, NONE, Node, Owned, Tree};
 use super::xattr::{self, Xattrs};
-use rustix::fs::{FileType, OFlags, Statx};
+use rustix::fs::{FileType, OFlags, Statx, StatxAttributes};
 use rustix::io::Errno;
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
@@ -297,5 +297,6 @@ fn node(stat: &Statx, parent: u32) -> Node {
         ino: stat.stx_ino,
         value,
         mtime: Mtime { sec: stat.stx_mtime.tv_sec, nsec: stat.stx_mtime.tv_nsec },
+        verity: stat.stx_attributes.contains(StatxAttributes::VERITY),
     }
 }

@@ -84,6 +84,30 @@ fn is_zero(bytes: &[u8]) -> bool {
     bytes.chunks(BLOCK_SIZE).all(|chunk| ZERO.get(..chunk.len()) == Some(chunk))
 }
 
+/// Which pieces of a file are compared with its older version: all while that pays. After each one with nothing to share, twice as many
+/// are written unread, so that a file that changed everywhere is not read twice, and one that changed in places loses little.
+#[derive(Default)]
+struct Probe {
+    skip: u32,
+    left: u32,
+}
+
+impl Probe {
+    /// Most pieces that are skipped in a row.
+    const MOST: u32 = 15;
+
+    fn is_due(&mut self) -> bool {
+        let due = self.left == 0;
+        self.left = self.left.saturating_sub(1);
+        due
+    }
+
+    fn result(&mut self, shared: bool) {
+        self.skip = if shared { 0 } else { (self.skip * 2 + 1).min(Self::MOST) };
+        self.left = self.skip;
+    }
+}
+
 /// A file that is being written.
 struct Writer<'a> {
     context: &'a Context<'a>,
@@ -119,6 +143,7 @@ pub(super) fn write(
     };
     let tail = old.is_some_and(|(_, old_size)| old_size == size);
     let mut hasher = ContentHasher::new();
+    let mut probe = Probe::default();
     let mut offset = 0u64;
     // Where the last byte is put, by a write or by a shared block.
     let mut end = 0u64;
@@ -136,7 +161,7 @@ pub(super) fn write(
             });
         }
         let m = match writer.old {
-            Some(fd) if n > 0 => pread_full(fd, older.get_mut(..n).unwrap_or_default(), offset)
+            Some(fd) if n > 0 && probe.is_due() => pread_full(fd, older.get_mut(..n).unwrap_or_default(), offset)
                 .map_err(|e| EngineError::io("read the older version of", path, e))?,
             _ => 0,
         };
@@ -146,7 +171,11 @@ pub(super) fn write(
             end = size;
         }
         let mut at = 0;
-        for (run, len) in runs(bytes, older.get(..m).unwrap_or_default(), tail) {
+        let runs = runs(bytes, older.get(..m).unwrap_or_default(), tail);
+        if m > 0 {
+            probe.result(runs.iter().any(|(run, _)| *run == Run::Share));
+        }
+        for (run, len) in runs {
             let data = bytes.get(at..at + len).unwrap_or_default();
             let here = offset + at as u64;
             match run {
@@ -320,6 +349,17 @@ mod tests {
         assert_eq!(cut("A...B", "X...X", true), "WSSSW");
         assert_eq!(cut("A...B", "", true), "WWWWW");
         assert_eq!(cut("..", "AA", true), "WW");
+    }
+
+    #[test]
+    fn what_shares_nothing_is_looked_at_ever_less_often() {
+        let mut probe = Probe::default();
+        let mut looked_at = |pieces: u32, shares: fn(u32) -> bool| -> Vec<u32> {
+            let due = |piece: &u32| probe.is_due().then(|| probe.result(shares(*piece))).is_some();
+            (0..pieces).filter(due).collect()
+        };
+        assert_eq!(looked_at(40, |_| false), [0, 2, 6, 14, 30]);
+        assert_eq!(looked_at(12, |_| true), [6, 7, 8, 9, 10, 11]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::super::beneath;
 use super::super::error::{EngineError, shown};
-use super::super::join::{Place, inode_of};
+use super::super::join::inode_of;
 use super::super::metadata;
 use super::super::plan::{Content, File, Source};
 use super::super::reach::Reach;
@@ -26,10 +26,9 @@ impl Worker<'_> {
         let inode = inode_of(context.job.index, &entry);
         let path: &[u8] = &entry.path;
         let (directory, name) = self.parents.of(path)?;
-        let replaces = early || !matches!(context.plan.places.get(file.entry as usize), Some(Place::Missing));
         let wanted = context.rules.wanted(&entry);
-        let temporary_name = context.names.name(file.entry);
-        let (temporary, fd) = Temporary::file(directory, temporary_name, replaces, wanted.mode.unwrap_or(0))
+        let made_as = if early { context.names.name(file.entry) } else { context.made_as(file.entry, &name) };
+        let (temporary, fd) = Temporary::file(directory, made_as, wanted.mode.unwrap_or(0o600))
             .map_err(|e| EngineError::io("make a file for", path, e))?;
         let done = self.fill(fd.as_fd(), file, &inode, path)?;
         let now =
@@ -39,7 +38,7 @@ impl Worker<'_> {
         match early {
             true => temporary.keep(),
             false => {
-                temporary.finish(&fd, &name).map_err(|e| EngineError::io("rename into place", path, e))?
+                temporary.rename(&name).map_err(|e| EngineError::io("rename into place", path, e))?
             }
         }
         match done.written {

@@ -37,11 +37,11 @@ impl Worker<'_> {
         let inode = inode_of(context.job.index, &entry);
         let path: &[u8] = &entry.path;
         let (parent, name) = self.parents.of(path)?;
-        let temporary_name = context.names.name(i);
+        let made_as = context.made_as(i, &name);
         let made = match inode.kind {
             Kind::Symlink => {
                 let target = inode.target.as_deref().unwrap_or_default();
-                rustix::fs::symlinkat(target, parent.fd(), &temporary_name)
+                rustix::fs::symlinkat(target, parent.fd(), &made_as)
             }
             kind => {
                 let kind = match kind {
@@ -50,13 +50,12 @@ impl Worker<'_> {
                     Kind::Socket => FileType::Socket,
                     _ => FileType::Fifo,
                 };
-                rustix::fs::mknodat(parent.fd(), &temporary_name, kind, Mode::RUSR | Mode::WUSR, inode.rdev)
+                rustix::fs::mknodat(parent.fd(), &made_as, kind, Mode::RUSR | Mode::WUSR, inode.rdev)
             }
         };
         made.map_err(|e| EngineError::io(verb(inode.kind), path, e))?;
-        let temporary = Temporary::named(parent, temporary_name.clone());
-        let fd =
-            open_path(&temporary.directory, &temporary_name).map_err(|e| EngineError::io("open", path, e))?;
+        let temporary = Temporary::named(parent, made_as.clone());
+        let fd = open_path(&temporary.directory, &made_as).map_err(|e| EngineError::io("open", path, e))?;
         let mut proc_path = ProcPath::default();
         let now =
             beneath::stat(fd.as_fd(), c"").map_err(|e| EngineError::io("read the metadata of", path, e))?;

@@ -1,7 +1,7 @@
 //! Carries a plan out. Each list of steps runs on all cores; between two lists, everything of the first is done.
 //!
-//! A crash leaves every path with its old inode, its new one, or none; beside them files of names that begin with `.tiu-`, which are in no
-//! index, so that the next run removes them. Nothing is flushed: whoever needs the result on disk calls `syncfs`.
+//! A crash leaves every path with its old inode or its new one, or, where there was nothing, nothing or a part of the new one; beside them
+//! files of names that begin with `.tiu-`, which are in no index. The next run mends all that. Nothing is flushed: whoever needs the result on disk calls `syncfs`.
 
 mod content;
 mod file;
@@ -10,12 +10,13 @@ mod temporary;
 
 use super::beneath::{self, Parents, TemporaryNames};
 use super::error::EngineError;
-use super::join::inode_of;
+use super::join::{Place, inode_of};
 use super::plan::{Content, File, Plan};
 use super::rules::Lookup;
 use super::{Job, Summary, pool};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tiu_bundle::progress::Unit;
@@ -154,6 +155,14 @@ impl<'a> Context<'a> {
         )?;
         workers.iter().for_each(|worker| add(sum, &worker.sum));
         Ok(())
+    }
+
+    /// The name under which entry `i` is made: its own, `name`, if nothing is there that must stay until it is complete.
+    fn made_as(&self, i: u32, name: &CStr) -> CString {
+        match self.plan.places.get(i as usize) {
+            Some(Place::Missing) => name.to_owned(),
+            _ => self.names.name(i),
+        }
     }
 
     /// Big files first, then what needs no reading from the image, then the others by where they lie in it, so that neighbours are

@@ -124,6 +124,7 @@ fn tree(paper: &Paper, index: &Index) -> Tree {
                 ino: if inode.ino == 0 { number } else { inode.ino },
                 value: inode.size,
                 mtime: Mtime::default(),
+                verity: false,
             });
         }
         let first = tree.add(directory, listing).unwrap();
