@@ -112,7 +112,7 @@ impl Arguments {
             };
         }
         let summary = engine::execute(&job, &plan).map_err(failed)?;
-        let what = ReadBack::WrittenBy(&plan);
+        let what = ReadBack::Executed(&plan);
         let differences =
             engine::check(&index, target.as_fd(), &rules, what, &*progress, cancel).map_err(failed)?;
         bundle.check_unchanged()?;

@@ -11,7 +11,6 @@ use super::rules::{Lookup, Wanted};
 use super::tree::{NONE, Owned, Tree};
 use super::walk::Attributes;
 use super::{EngineError, Plan, Rules};
-use std::collections::HashSet;
 use std::os::fd::BorrowedFd;
 use tiu_bundle::index::{Entry, Index, Kind};
 use tiu_bundle::progress::{Cancel, Progress};
@@ -36,8 +35,8 @@ pub struct Difference {
 pub enum ReadBack<'a> {
     /// Every regular file.
     All,
-    /// What this plan wrote or shared; metadata of everything.
-    WrittenBy(&'a Plan),
+    /// None: right after this plan was carried out, which read back each file that it made.
+    Executed(&'a Plan),
 }
 
 /// Compares a directory with `index`. All differences are given, sorted by path.
@@ -49,27 +48,24 @@ pub fn check(
     progress: &dyn Progress,
     cancel: &Cancel,
 ) -> Result<Vec<Difference>, EngineError> {
-    if let ReadBack::WrittenBy(plan) = what
+    if let ReadBack::Executed(plan) = what
         && plan.is_empty()
     {
         // The plan is this comparison already, and nothing was touched since.
         return Ok(Vec::new());
     }
     let rules = &Lookup::new(rules);
-    let (through, attributes) = match what {
-        ReadBack::All => (Through::Disk, Attributes::WithContent),
-        ReadBack::WrittenBy(_) => (Through::Cache, Attributes::Now),
+    let reading = Reading { root: target, through: Through::Disk, rules, progress, cancel };
+    let attributes = match what {
+        ReadBack::All => Attributes::WithContent,
+        ReadBack::Executed(_) => Attributes::Now,
     };
-    let reading = Reading { root: target, through, rules, progress, cancel };
     let (mut tree, mut joined) = super::scan(index, attributes, &reading)?;
-    let mut files = std::mem::take(&mut joined.same_size);
-    match what {
+    let mut files = Vec::new();
+    if let ReadBack::All = what {
+        files.append(&mut joined.same_size);
         // Those of another size for their attributes.
-        ReadBack::All => files.append(&mut joined.other_size),
-        ReadBack::WrittenBy(plan) => {
-            let written: HashSet<u32> = plan.steps.all_files().map(|file| file.entry).collect();
-            files.retain(|file| written.contains(&tree.node(file.node).entry));
-        }
+        files.append(&mut joined.other_size);
     }
     reading.run("Checking", &mut tree, files)?;
     let mut checker = Checker { index, tree: &tree, joined: &joined, rules, found: Vec::new() };

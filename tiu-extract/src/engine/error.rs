@@ -34,12 +34,12 @@ pub enum EngineError {
         /// Bytes of new content that were still to be written, beyond those that are free.
         missing: u64,
     },
-    /// Content read from the image is not what the index says.
-    #[error("{}: the image's content has digest {found}, its index says {expected}", path.display())]
+    /// Content that was written is not what the index says.
+    #[error("{}: the content that was written has digest {found}, the index says {expected}", path.display())]
     Digest {
         /// File.
         path: PathBuf,
-        /// Content digest of what was read.
+        /// Content digest of what was read back.
         found: Digest,
         /// Content digest in the index.
         expected: Digest,
@@ -159,7 +159,7 @@ impl Hint for EngineError {
                 "free some space (delete old snapshots, `btrfs filesystem usage`), then run again: what is already there is reused"
             }
             EngineError::Digest { .. } | EngineError::Size { .. } => {
-                "the bundle was built wrongly or its index belongs to another image: build it again"
+                "the bundle was built wrongly (`tiu-extract verify` tells), or memory or disk are failing (dmesg)"
             }
             EngineError::Read { source, .. } => {
                 match source.get_ref().and_then(|cause| cause.downcast_ref::<VerityError>()) {

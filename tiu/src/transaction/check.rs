@@ -13,12 +13,12 @@ pub fn run(context: &Context, ready: &Ready, filled: &Filled, record: &Record) -
     let mut rules = Rules { ..filled.etc.rules.clone() };
     rules.keep.extend(record.files.iter().map(|file| file.path.clone().into_bytes()));
     let what = match record.files.is_empty() {
-        true => ReadBack::WrittenBy(&filled.plan),
+        true => ReadBack::Executed(&filled.plan),
         false => ReadBack::All,
     };
     let Context { progress, cancel, .. } = *context;
     let mut differences = engine::check(&ready.index, filled.tree.fd(), &rules, what, progress, cancel)?;
-    let what = ReadBack::WrittenBy(&filled.pristine);
+    let what = ReadBack::Executed(&filled.pristine);
     differences.extend(pristine::check(&filled.tree, &ready.index, &rules, what, progress, cancel)?);
     if !differences.is_empty() {
         return Err(ApplyError::Differs(differences));

@@ -1,4 +1,7 @@
-//! The content of one file: read from the image, digested on the way, and written without writing what can be shared or left as a hole.
+//! The content of one file: read from the image, written without writing what can be shared or left as a hole, and read back.
+//!
+//! The digest is that of what is read back, not of what was handed to the kernel: one digest then vouches for the image, the sharing and the
+//! writing. The file gets its place only afterwards.
 
 use super::super::EngineError;
 use super::super::error::shown;
@@ -12,7 +15,7 @@ use tiu_bundle::BLOCK_SIZE;
 use tiu_bundle::content_digest::ContentHasher;
 use tiu_bundle::index::Entry;
 
-/// Bytes that are read, digested, compared and written at once: they stay in a core's cache for all of that.
+/// Bytes that are read, compared and written at once: they stay in a core's cache for all of that.
 const SIZE: usize = 256 * 1024;
 /// Zero blocks in a row that become a hole. A shorter hole costs about as much in metadata and in a torn extent as it saves.
 const HOLE: usize = 4;
@@ -142,7 +145,6 @@ pub(super) fn write(
         done: Done::default(),
     };
     let tail = old.is_some_and(|(_, old_size)| old_size == size);
-    let mut hasher = ContentHasher::new();
     let mut probe = Probe::default();
     let mut offset = 0u64;
     // Where the last byte is put, by a write or by a shared block.
@@ -152,17 +154,18 @@ pub(super) fn write(
         let n =
             read_full(&mut *reader, new).map_err(|source| EngineError::Read { path: shown(path), source })?;
         let bytes = new.get(..n).unwrap_or_default();
-        hasher.update(bytes);
         if n as u64 > size.saturating_sub(offset) {
             return Err(EngineError::Size {
                 path: shown(path),
-                found: size.saturating_add(1),
+                found: offset.saturating_add(n as u64),
                 expected: size,
             });
         }
         let m = match writer.old {
-            Some(fd) if n > 0 && probe.is_due() => pread_full(fd, older.get_mut(..n).unwrap_or_default(), offset)
-                .map_err(|e| EngineError::io("read the older version of", path, e))?,
+            Some(fd) if n > 0 && probe.is_due() => {
+                pread_full(fd, older.get_mut(..n).unwrap_or_default(), offset)
+                    .map_err(|e| EngineError::io("read the older version of", path, e))?
+            }
             _ => 0,
         };
         if offset == 0 && m > 0 {
@@ -199,16 +202,37 @@ pub(super) fn write(
     if offset != size {
         return Err(EngineError::Size { path: shown(path), found: offset, expected: size });
     }
-    let found = hasher.finalize();
-    if let Some(expected) = inode.digest
-        && found != expected
-    {
-        return Err(EngineError::Digest { path: shown(path), found, expected });
-    }
     if end < size {
         rustix::fs::ftruncate(file, size).map_err(|e| EngineError::io("set the length of", path, e))?;
     }
     Ok(writer.done)
+}
+
+/// Reads a file that is complete, and fails unless it is what `inode` says.
+pub(super) fn read_back(
+    context: &Context,
+    buffers: &mut Buffers,
+    file: BorrowedFd,
+    inode: &Entry,
+    path: &[u8],
+) -> Result<(), EngineError> {
+    let buffer = &mut buffers.new;
+    buffer.resize(SIZE, 0);
+    let mut hasher = ContentHasher::new();
+    loop {
+        context.stop_if_cancelled()?;
+        let n = pread_full(file, buffer, hasher.size()).map_err(|e| EngineError::io("read back", path, e))?;
+        hasher.update(buffer.get(..n).unwrap_or_default());
+        if n < buffer.len() {
+            break;
+        }
+    }
+    match (hasher.finalize(), inode.digest) {
+        (found, Some(expected)) if found != expected => {
+            Err(EngineError::Digest { path: shown(path), found, expected })
+        }
+        _ => Ok(()),
+    }
 }
 
 impl Writer<'_> {
@@ -254,7 +278,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Writes a range that could not be shared. It was compared before, and the digest of what was compared is checked.
+    /// Writes a range that could not be shared. It was compared before.
     fn copy(&mut self, old: BorrowedFd, offset: u64, len: u64) -> Result<(), EngineError> {
         let mut buf = vec![0; SIZE];
         let end = offset + len;

@@ -1,4 +1,4 @@
-//! One regular file: made under a temporary name, filled, given its metadata, renamed into place.
+//! One regular file: made, filled, read back, given its metadata, renamed into place.
 
 use super::super::beneath;
 use super::super::error::{EngineError, shown};
@@ -31,15 +31,14 @@ impl Worker<'_> {
         let (temporary, fd) = Temporary::file(directory, made_as, wanted.mode.unwrap_or(0o600))
             .map_err(|e| EngineError::io("make a file for", path, e))?;
         let done = self.fill(fd.as_fd(), file, &inode, path)?;
+        content::read_back(context, &mut self.buffers, fd.as_fd(), &inode, path)?;
         let now =
             beneath::stat(fd.as_fd(), c"").map_err(|e| EngineError::io("read the metadata of", path, e))?;
         let attributes = temporary.directory.default_acl;
         metadata::apply(Reach::File(fd.as_fd()), &now, attributes, &wanted, &context.rules, path)?;
         match early {
             true => temporary.keep(),
-            false => {
-                temporary.rename(&name).map_err(|e| EngineError::io("rename into place", path, e))?
-            }
+            false => temporary.rename(&name).map_err(|e| EngineError::io("rename into place", path, e))?,
         }
         match done.written {
             0 if inode.size > 0 => self.sum.reflinked += 1,
