@@ -2,6 +2,8 @@
 
 use crate::config::{Config, matches};
 use crate::etc::pristine::{self, PristineError};
+use crate::etc::report::{Report, ReportError};
+use crate::etc::state::{self, ReadError, States};
 use crate::etc::{self, is_etc};
 use crate::facts::{ImageFacts, SignerFacts};
 use crate::fstab;
@@ -31,10 +33,20 @@ pub struct Verified {
     pub entries: usize,
     /// Where the snapshot differs from what was signed: none if all is well.
     pub differences: Vec<Difference>,
-    /// Where `/etc` differs: changes by the administrator, which nobody signed.
-    pub etc: Vec<Difference>,
+    /// Where `/etc` differs: changes by the administrator, which nobody signed. Times do not count there.
+    pub etc: Vec<EtcDifference>,
     /// What was made on the host when the image was applied, and is unchanged since; nobody signed it either.
     pub generated: Vec<String>,
+}
+
+/// Where `/etc` differs from what was signed.
+#[derive(Debug, Serialize)]
+pub struct EtcDifference {
+    /// How.
+    #[serde(flatten)]
+    pub difference: Difference,
+    /// Whether it is what the merge left there when the image was applied; else it was changed since. Null where the merge kept no report.
+    pub merged: Option<bool>,
 }
 
 /// Why a snapshot could not be verified.
@@ -77,6 +89,9 @@ pub enum VerifyError {
     /// See [`EngineError`].
     #[error(transparent)]
     Engine(EngineError),
+    /// See [`ReportError`].
+    #[error(transparent)]
+    Report(#[from] ReportError),
     /// It is not what was signed.
     #[error("snapshot {number} differs in {count} place{} from what was signed", if *.count == 1 { "" } else { "s" })]
     Differs {
@@ -95,6 +110,15 @@ impl From<EngineError> for VerifyError {
         match e {
             EngineError::Cancelled => VerifyError::Cancelled,
             other => VerifyError::Engine(other),
+        }
+    }
+}
+
+impl From<ReadError> for VerifyError {
+    fn from(e: ReadError) -> Self {
+        match e {
+            ReadError::Tree(e) => e.into(),
+            ReadError::Engine(e) => e.into(),
         }
     }
 }
@@ -118,6 +142,7 @@ impl Hint for VerifyError {
             VerifyError::Provenance { source, .. } => source.hint(),
             VerifyError::Tree(e) => e.hint(),
             VerifyError::Record(e) => e.hint(),
+            VerifyError::Report(e) => e.hint(),
             VerifyError::Pristine(e) => e.hint(),
             VerifyError::Engine(e) => e.hint(),
             VerifyError::Differs { .. } => Some(
@@ -144,6 +169,27 @@ fn may_be_generated(path: &str, config: &Config) -> bool {
     let configured = config.initrd_path.as_ref().map(|path| path.replace("{kernel}", "*"));
     let places = ["boot/*", "usr/lib/modules/*/initr*"];
     places.into_iter().chain(configured.as_deref()).any(|place| matches(place, path.as_bytes()))
+}
+
+/// Tells apart what the merge left in `/etc` and what was changed since.
+fn explained(
+    tree: &Tree,
+    found: Vec<Difference>,
+    rules: &Rules,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<Vec<EtcDifference>, VerifyError> {
+    let found: Vec<Difference> = found.into_iter().filter(|difference| difference.what != "mtime").collect();
+    let report = Report::read(tree)?;
+    let now = match (&report, found.is_empty()) {
+        (Some(_), false) => state::of_tree(tree, rules, progress, cancel)?,
+        _ => States::new(),
+    };
+    let explained = |difference: Difference| EtcDifference {
+        merged: report.as_ref().map(|r| r.explains(&difference.raw_path, now.get(&difference.raw_path))),
+        difference,
+    };
+    Ok(found.into_iter().map(explained).collect())
 }
 
 /// Compares every inode of `snapshot` with the signed index, content included.
@@ -180,6 +226,7 @@ pub fn verify(
     };
     let found = engine::check(&index, tree.fd(), &rules, ReadBack::All, progress, cancel)?;
     let (etc, mut differences): (Vec<_>, Vec<_>) = found.into_iter().partition(|d| is_etc(&d.raw_path));
+    let etc = explained(&tree, etc, &rules, progress, cancel)?;
     differences.extend(pristine::check(&tree, &index, &rules, ReadBack::All, progress, cancel)?);
     let mut generated = Vec::new();
     for file in files {

@@ -32,15 +32,14 @@ fn differs(change: impl FnOnce(&Path), places: &[&str]) {
 #[test]
 fn an_untouched_snapshot_is_what_was_signed() {
     let kit = Kit::new();
-    let mut host = updated(&kit);
+    let host = updated(&kit);
     let shown = host.tiu("verify", ["2"]).succeeded().stdout;
     assert!(shown.contains("testos version 1, signed by CN=Test Signer"), "{shown}");
     assert!(shown.contains("modified by admin: /etc/hostname (extra)"), "{shown}");
     assert!(shown.contains("not signed: /boot/initramfs-6.1.1-test.img (unchanged since)"), "{shown}");
     assert!(shown.contains("are what was signed"), "{shown}");
-    // Without a number: what is mounted.
-    host.tiu("verify", [""; 0]).refused(&["snapshot 1 was not made by tiu"]);
-    host.reboot();
+    // Without a number, of a host that does not run: what boots next.
+    host.tiu("verify", ["1"]).refused(&["snapshot 1 was not made by tiu"]);
     let report = json(&host.tiu("verify", ["--json"]).succeeded());
     assert_eq!(report["snapshot"], 2);
     assert_eq!(report["differences"], serde_json::json!([]));
@@ -147,16 +146,34 @@ fn by_a_signer_who_is_not_trusted() {
 }
 
 #[test]
-fn changes_of_the_administrator_are_no_failure() {
+fn changes_of_the_administrator_are_no_failure_and_those_since_the_update_are_told_apart() {
     let kit = Kit::new();
-    let host = updated(&kit);
+    let host = kit.host_with(512, |root| tree::file(root, "etc/mine", "before"));
+    host.tiu("apply", [kit.bundle(1, |_| {})]).succeeded();
     host.edit(2, |root| {
+        fs::set_permissions(root.join("etc/hostname"), PermissionsExt::from_mode(0o600)).unwrap();
         tree::file(root, "etc/app.conf", "colour=red\n");
         fs::remove_file(root.join("etc/default/app")).unwrap();
         tree::file(root, "etc/new.d/file", "x");
     });
     let shown = host.tiu("verify", ["2"]).succeeded().stdout;
-    for line in ["/etc/app.conf (content)", "/etc/default/app (missing)", "/etc/new.d/file (extra)"] {
-        assert!(shown.contains(&format!("modified by admin: {line}")), "{line}:\n{shown}");
+    let since = [
+        "/etc/app.conf (content)",
+        "/etc/default/app (missing)",
+        "/etc/hostname (extra)",
+        "/etc/new.d/file (extra)",
+    ];
+    for line in since {
+        assert!(shown.contains(&format!("changed since the update: {line}")), "{line}:\n{shown}");
     }
+    assert!(shown.contains("modified by admin: /etc/mine (extra)"), "{shown}");
+    let report = json(&host.tiu("verify", ["2", "--json"]).succeeded());
+    let merged = |path: &str| {
+        let etc = report["etc"].as_array().unwrap();
+        etc.iter()
+            .find(|difference| difference["path"] == path)
+            .map(|difference| difference["merged"].clone())
+    };
+    assert_eq!(merged("etc/mine"), Some(true.into()));
+    assert_eq!(merged("etc/app.conf"), Some(false.into()));
 }

@@ -4,22 +4,24 @@ use super::table::printable;
 use super::{HostArguments, Opened, Outcome, cancel_on_signals, print, print_json};
 use crate::host::Host;
 use crate::snapshots::{Snapshot, SnapshotError};
-use crate::verify::{self, Verified, VerifyError};
+use crate::verify::{self, EtcDifference, Verified, VerifyError};
 use std::collections::BTreeMap;
 use tiu_bundle::console::{self, ProgressMode, exit};
 
 /// Compares a snapshot with what was signed: certificate, manifest, index, and every file's content, mode, owner and attributes
 ///
-/// Changes in /etc are the administrator's: they are listed apart and are no failure. So is what was made on the host (the initrd), which
+/// Changes in /etc are the administrator's: they are listed apart, those that the update found and those that came since, and are no
+/// failure. So is what was made on the host (the initrd), which
 /// nobody signed; it is compared with its digest as of then.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   tiu verify                     what runs
-  tiu verify --root /mnt 7       snapshot 7 of the host at /mnt
+  tiu verify 7                   snapshot 7
+  tiu verify --root /mnt         what boots next of the host at /mnt
 
 Ends with 1 if anything differs.")]
 pub struct Arguments {
-    /// Number of the snapshot; without it, what runs (with --root: what is mounted there)
+    /// Number of the snapshot; without it, what runs; with --root, what boots next there
     number: Option<u32>,
     #[command(flatten)]
     host: HostArguments,
@@ -52,8 +54,8 @@ impl Arguments {
         match self.number {
             Some(number) => host.snapshot(number),
             None => match host.snapshots()?.into_iter().find(|s| s.active) {
-                Some(active) => Ok(active),
-                None => host.default_snapshot(),
+                Some(running) if host.is_live() => Ok(running),
+                _ => host.default_snapshot(),
             },
         }
     }
@@ -78,12 +80,13 @@ fn human(verified: &Verified) -> String {
         );
     }
     // One line for each path is enough here: what exactly changed is the administrator's to know.
-    let mut etc: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for difference in verified.etc.iter().filter(|d| d.what != "mtime") {
-        etc.entry(&difference.path).or_default().push(difference.what);
+    let mut etc: BTreeMap<(bool, &str), Vec<&str>> = BTreeMap::new();
+    for EtcDifference { difference, merged } in &verified.etc {
+        etc.entry((*merged == Some(false), &difference.path)).or_default().push(difference.what);
     }
-    for (path, what) in &etc {
-        text += &format!("  modified by admin: /{path} ({})\n", what.join(", "));
+    for ((since, path), what) in &etc {
+        let who = if *since { "changed since the update" } else { "modified by admin" };
+        text += &format!("  {who}: /{path} ({})\n", what.join(", "));
     }
     for path in &verified.generated {
         text += &format!("  made on this host, not signed: /{path} (unchanged since)\n");
