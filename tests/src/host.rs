@@ -2,6 +2,7 @@
 
 use crate::program::{Outcome, tool};
 use crate::tree;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,15 @@ pub const SUBVOLUMES: [&str; 8] =
 pub struct LoopHost {
     dir: TempDir,
     device: Option<String>,
+}
+
+/// See [`LoopHost::state`].
+#[derive(Debug, PartialEq, Eq)]
+pub struct HostState {
+    default: u32,
+    list: String,
+    inodes: BTreeMap<PathBuf, String>,
+    mounts: Vec<String>,
 }
 
 #[track_caller]
@@ -150,6 +160,22 @@ impl LoopHost {
     pub fn tiu<S: AsRef<OsStr>>(&self, command: &str, arguments: impl IntoIterator<Item = S>) -> Outcome {
         let mut tiu = Command::new(crate::program::path("tiu"));
         crate::program::outcome(tiu.arg(command).arg("--root").arg(self.root()).args(arguments))
+    }
+
+    /// All there is to the host: what boots next, snapper's list, every inode below its root, mounts. Equal before and after means
+    /// that nothing was touched.
+    pub fn state(&self) -> HostState {
+        HostState { inodes: tree::state(&self.root()), ..self.outline() }
+    }
+
+    /// [`state`](Self::state) with files only: a snapshot that was made and removed again changes the times of directories.
+    pub fn outline(&self) -> HostState {
+        HostState {
+            default: self.default(),
+            list: self.snapper(&["--csvout", "list"]).stdout,
+            inodes: tree::files(&self.root()),
+            mounts: self.mounts(),
+        }
     }
 
     /// Mounts anywhere in the system that lie at or below the host's directory, as `/proc/self/mounts` shows them.

@@ -18,6 +18,14 @@ fn apply(root: &Path) -> Outcome {
     program::outcome(&mut tiu)
 }
 
+/// The host is refused with `needles` and stays as it is.
+#[track_caller]
+fn refused(host: &LoopHost, needles: &[&str]) {
+    let before = host.state();
+    apply(&host.root()).refused(needles);
+    assert_eq!(host.state(), before, "something was changed");
+}
+
 fn run(program: &str, arguments: &[&str], path: &Path) {
     let status = Command::new(program).args(arguments).arg(path).status().unwrap();
     assert!(status.success(), "{program} {arguments:?}");
@@ -56,14 +64,16 @@ fn snapshots_that_are_not_mounted() {
 #[test]
 fn a_root_without_snapper_configuration() {
     let host = LoopHost::with(512, |root| fs::remove_file(root.join("etc/snapper/configs/root")).unwrap());
-    apply(&host.root()).refused(&["snapper is not configured", "create-config"]);
+    refused(&host, &["snapper is not configured", "create-config"]);
 }
 
 #[test]
 fn snapshots_that_are_immutable() {
     let host = LoopHost::new();
     run("chattr", &["+i"], &host.root().join(".snapshots"));
+    let before = host.state();
     let outcome = apply(&host.root());
+    assert_eq!(host.state(), before, "something was changed");
     run("chattr", &["-i"], &host.root().join(".snapshots"));
     outcome.refused(&[".snapshots is not writable", "lsattr"]);
     assert_eq!(host.snapshots(), [1]);
@@ -73,7 +83,7 @@ fn snapshots_that_are_immutable() {
 fn snapshots_that_are_mounted_read_only() {
     let host = LoopHost::new();
     run("mount", &["-o", "remount,ro,bind"], &host.root().join(".snapshots"));
-    apply(&host.root()).refused(&[".snapshots is not writable", "Read-only file system"]);
+    refused(&host, &[".snapshots is not writable", "Read-only file system"]);
 }
 
 #[test]
@@ -87,7 +97,7 @@ fn an_etc_that_is_an_overlay() {
     let options =
         format!("lowerdir={},upperdir={},workdir={}", etc.display(), upper.display(), work.display());
     run("mount", &["-t", "overlay", "overlay", "-o", &options], &etc);
-    apply(&host.root()).refused(&["/etc of the host is an overlay", "transactional-update 5"]);
+    refused(&host, &["/etc of the host is an overlay", "transactional-update 5"]);
 }
 
 #[test]
@@ -102,7 +112,7 @@ fn a_default_that_is_no_snapshot() {
 #[test]
 fn a_configuration_with_an_unknown_key() {
     let host = LoopHost::with(512, |root| tree::file(root, "etc/tiu/tiu.yaml", "keyrings: /x\n"));
-    apply(&host.root()).refused(&["etc/tiu/tiu.yaml", "keyrings", "docs/client.md"]);
+    refused(&host, &["etc/tiu/tiu.yaml", "keyrings", "docs/client.md"]);
 }
 
 #[test]
@@ -114,6 +124,6 @@ fn a_host_that_trusts_nobody() {
 #[test]
 fn a_bundle_that_is_missing() {
     let host = LoopHost::new();
-    apply(&host.root()).refused(&["/nowhere/bundle.tiu", "No such file"]);
+    refused(&host, &["/nowhere/bundle.tiu", "No such file"]);
     assert_eq!(host.snapshots(), [1]);
 }

@@ -57,9 +57,9 @@ pub enum ApplyError {
     /// See [`RecordError`].
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// The image has no `/etc`, or it is no directory.
-    #[error("the image has no directory /etc")]
-    NoEtc,
+    /// The image lacks a directory that every system has, or it is no directory.
+    #[error("the image has no directory /{0}")]
+    NoDirectory(&'static str),
     /// What the administrator and the image have in `/etc` cannot both be.
     #[error("/etc cannot be merged in {} place{}:{}", .0.len(), if .0.len() == 1 { "" } else { "s" }, lines(.0))]
     EtcClash(Vec<crate::etc::merge::Clash>),
@@ -188,7 +188,9 @@ impl Hint for ApplyError {
             ApplyError::BaseUnfinished { .. } => "choose a finished one: tiu rollback N (tiu list shows them)".into(),
             ApplyError::Tree(e) => return e.hint(),
             ApplyError::Record(e) => return e.hint(),
-            ApplyError::NoEtc => "build the image with an /etc: tiu-create packs a whole root tree".into(),
+            ApplyError::NoDirectory(_) => {
+                "build the image with it: `tiu-create pack` packs a whole root tree and adds what tiu needs".into()
+            }
             ApplyError::EtcClash(_) => {
                 "for each of them, move what is the administrator's out of the directory (or out of the image's way) on the host, then run again; \
                  or list it in tiu.yaml under etc: always-image, and the image's version replaces the directory"

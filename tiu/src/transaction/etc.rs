@@ -7,14 +7,14 @@ use super::{ApplyError, Context};
 use crate::accounts::{self, Names};
 use crate::etc::merge::{Merge, Side, Sides, accounts_stay, merge};
 use crate::etc::report::Report;
+use crate::etc::settled;
 use crate::etc::state::{self, States};
-use crate::etc::{ETC, settled};
 use crate::provenance::Provenance;
 use crate::record::Record;
 use crate::tree::Tree;
 use std::collections::HashMap;
 use std::io::Read;
-use tiu_bundle::index::{Index, Kind};
+use tiu_bundle::index::{Index, Kind, STATE_DIR};
 use tiu_bundle::manifest::Manifest;
 use tiu_extract::engine::Rules;
 use tiu_extract::image::Image;
@@ -47,9 +47,11 @@ pub struct Etc {
 /// Decides what becomes of `/etc` of the system in `tree`, whose image its own state directory names. `rules` tells what is the host's.
 /// What cannot be merged is an error.
 pub fn decide(context: &Context, tree: &Tree, new: New, rules: &Rules) -> Result<Etc, ApplyError> {
-    let directory = new.index.find(ETC).is_some_and(|i| new.index.entry(i).kind == Kind::Dir);
-    if !directory {
-        return Err(ApplyError::NoEtc);
+    // What is merged, and where the image's own version is kept.
+    for path in ["etc", STATE_DIR] {
+        if !new.index.find(path.as_bytes()).is_some_and(|i| new.index.entry(i).kind == Kind::Dir) {
+            return Err(ApplyError::NoDirectory(path));
+        }
     }
     let broken = |source| ApplyError::Base { number: new.base, source };
     let origin = Provenance::read(tree, None).map_err(broken)?;

@@ -17,6 +17,7 @@ pub const SIGNER: &str = "Test Signer";
 pub struct Kit {
     dir: TempDir,
     pub authority: Identity,
+    pub signer: Identity,
 }
 
 /// What `tiu-create pack` is told.
@@ -35,7 +36,7 @@ impl Kit {
         authority.write(dir.path(), "ca");
         let signer = Certificate::new(SIGNER).usages(&["codeSigning"]).issued_by(&authority);
         signer.write(dir.path(), "signer");
-        Kit { dir, authority }
+        Kit { dir, authority, signer }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
