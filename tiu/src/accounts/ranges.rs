@@ -1,0 +1,125 @@
+//! subuid and subgid: ranges of numbers that users may use in namespaces of their own. A new range never overlaps another one: who shares
+//! a number shares the files.
+
+use super::numbers::Numbers;
+use super::table::number;
+use super::{File, Files, Limits, Note, Table, Three, What};
+use std::collections::{BTreeMap, HashSet};
+
+/// Merges one of the two files into `files`. `users`: all names of users that there are then.
+pub(super) fn merge(
+    mut three: Three,
+    uids: &Numbers,
+    users: &HashSet<Vec<u8>>,
+    limits: &Limits,
+    files: &mut Files,
+    notes: &mut Vec<Note>,
+) {
+    let file = three.file;
+    let range = if file == File::Subuid { &limits.subuids } else { &limits.subgids };
+    let mut taken = Taken::default();
+    for (_, line) in three.host.entries() {
+        let (Some(start), Some(count)) = (line.number(1), line.number(2)) else { continue };
+        if taken.overlaps(start, count) {
+            let text = format!("{start}:{count} overlaps another range of the host; it stays as it is");
+            notes.push(Note::new(What::Overlap, file, line.name(), text));
+        }
+        taken.add(start, count);
+    }
+    let owners =
+        |table: &Table| -> HashSet<Vec<u8>> { table.readable().map(|line| line.name().to_vec()).collect() };
+    let host = owners(&three.host);
+    let base = three.base.as_ref().map(owners).unwrap_or_default();
+    let mut lines = Vec::new();
+    for (_, line) in three.image.entries() {
+        let (Some(start), Some(count)) = (line.number(1), line.number(2)) else { continue };
+        // An owner can be a number, of the image.
+        let numeric = number(line.name());
+        let name = numeric.and_then(|number| uids.name(number)).unwrap_or(line.name()).to_vec();
+        let there = numeric.map(|number| uids.host(number).to_string().into_bytes());
+        let keys = [Some(&name), there.as_ref()];
+        let any = |set: &HashSet<Vec<u8>>| keys.into_iter().flatten().any(|key| set.contains(key));
+        if three.closed
+            || count == 0
+            || any(&host)
+            || any(&base)
+            || base.contains(line.name())
+            || !users.contains(&name)
+        {
+            continue;
+        }
+        let placed = match taken.overlaps(start, count) || start == 0 {
+            false => Some(start),
+            true => taken.gap(*range.start(), *range.end(), count),
+        };
+        let Some(placed) = placed else {
+            let text = format!(
+                "{start}:{count} does not come from the image: it is taken, and there is no free range of that size"
+            );
+            notes.push(Note::new(What::Refused, file, &name, text));
+            continue;
+        };
+        taken.add(placed, count);
+        let owner = there.as_deref().unwrap_or(&name);
+        lines.push([owner, placed.to_string().as_bytes(), count.to_string().as_bytes()].join(&b':'));
+        notes.push(match placed == start {
+            true => Note::new(What::Added, file, &name, format!("added with {placed}:{count}")),
+            false => {
+                let text = format!(
+                    "added with {placed}:{count}, for {start}:{count} of the image is taken on the host"
+                );
+                Note::new(What::Moved, file, &name, text)
+            }
+        });
+    }
+    three.host.insert(lines);
+    super::put(three, files);
+}
+
+/// Ranges that are taken: first number to the one after the last, joined where they touch.
+#[derive(Default)]
+struct Taken(BTreeMap<u64, u64>);
+
+impl Taken {
+    fn overlaps(&self, start: u32, count: u32) -> bool {
+        let (start, end) = span(start, count);
+        self.0.range(..end).next_back().is_some_and(|(_, taken)| *taken > start)
+    }
+
+    fn add(&mut self, start: u32, count: u32) {
+        let (mut start, mut end) = span(start, count);
+        if start == end {
+            return;
+        }
+        while let Some((from, to)) = self.0.range(..=end).next_back().map(|(from, to)| (*from, *to)) {
+            if to < start {
+                break;
+            }
+            self.0.remove(&from);
+            start = start.min(from);
+            end = end.max(to);
+        }
+        self.0.insert(start, end);
+    }
+
+    /// The lowest free range of `count` numbers from `low` to `high`.
+    fn gap(&self, low: u32, high: u32, count: u32) -> Option<u32> {
+        let mut start = u64::from(low);
+        if let Some((_, to)) = self.0.range(..=start).next_back() {
+            start = start.max(*to);
+        }
+        for (from, to) in self.0.range(start..) {
+            if start.saturating_add(u64::from(count)) <= *from {
+                break;
+            }
+            start = start.max(*to);
+        }
+        let last = start.checked_add(u64::from(count))?.checked_sub(1)?;
+        (last <= u64::from(high)).then(|| u32::try_from(start).ok()).flatten()
+    }
+}
+
+/// First number and the one after the last.
+fn span(start: u32, count: u32) -> (u64, u64) {
+    (u64::from(start), u64::from(start).saturating_add(u64::from(count)))
+}

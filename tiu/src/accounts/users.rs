@@ -1,0 +1,125 @@
+//! passwd and shadow.
+//!
+//! Nobody can log in by an update who could not before. A user that the image adds comes with a locked password (`!*`, as
+//! systemd-sysusers gives it), whatever the image has: a password that is locked with `!` in front could be unlocked again. Its shell stays only if it is a system
+//! user that cannot log in in the image either (services such as databases have one for `su`); everybody else gets nologin(8).
+
+use super::numbers::Numbers;
+use super::table::{Kind, Line};
+use super::{File, Files, Limits, Note, Three, What};
+use std::collections::HashSet;
+
+/// Stands for no password at all; nothing hashes to it.
+const LOCKED: &[u8] = b"!*";
+/// Says that the password is in shadow.
+const SHADOWED: &[u8] = b"x";
+/// The shell of users without one.
+const NOLOGIN: &[u8] = b"/usr/sbin/nologin";
+
+/// Merges users into `files`; gives the names that there are then.
+pub(super) fn merge(
+    mut passwd: Three,
+    mut shadow: Three,
+    uids: &Numbers,
+    gids: &Numbers,
+    limits: &Limits,
+    files: &mut Files,
+    notes: &mut Vec<Note>,
+) -> HashSet<Vec<u8>> {
+    note_differences(&passwd, notes);
+    let with_shadow = shadow.there || shadow.shipped;
+    let mut lines = Vec::new();
+    let mut locked = Vec::new();
+    for (i, number) in uids.added().filter_map(|i| Some((i, uids.of_added(i)?))) {
+        let Some(line) = passwd.image.line(i) else { continue };
+        let secret = shadow.image.find(line.name()).map(|(_, line)| line);
+        let login = may_log_in(line, secret);
+        let person = line.number(2).is_none_or(|number| number >= limits.people);
+        let root = number == 0;
+        let mut shell = line.field(6);
+        let without = matches!(shell.rsplit(|c| *c == b'/').next(), Some(b"nologin" | b"false"));
+        if (login || person) && !root && !without {
+            shell = NOLOGIN;
+        }
+        let mut gone = Vec::new();
+        gone.extend(login.then_some("password"));
+        gone.extend((shell != line.field(6)).then_some("shell"));
+        if !gone.is_empty() {
+            let text = format!("comes without the {} that it has in the image", gone.join(" and the "));
+            notes.push(Note::new(What::Disarmed, File::Passwd, line.name(), text));
+        }
+        let gid = line.number(3).map(|gid| gids.host(gid)).unwrap_or_default().to_string();
+        let password = if with_shadow { SHADOWED } else { LOCKED };
+        let uid = number.to_string();
+        let (gecos, home) = (line.field(4), line.field(5));
+        lines.push([line.name(), password, uid.as_bytes(), gid.as_bytes(), gecos, home, shell].join(&b':'));
+        // An entry that the host has for somebody without an account is not for us to change.
+        if shadow.host.find(line.name()).is_none() {
+            locked.push(locked_line(line.name(), secret));
+        }
+    }
+    passwd.host.insert(lines);
+    if with_shadow && !shadow.closed {
+        if !shadow.there {
+            let known: HashSet<&[u8]> =
+                locked.iter().filter_map(|line| line.split(|c| *c == b':').next()).collect();
+            let missing = |line: &&Line| {
+                line.kind() == Kind::Entry && line.field(1) == SHADOWED && !known.contains(line.name())
+            };
+            let host: Vec<Vec<u8>> =
+                passwd.host.readable().filter(missing).map(|line| locked_line(line.name(), None)).collect();
+            shadow.host.insert(host);
+        }
+        shadow.host.insert(locked);
+    }
+    let names = passwd.host.readable().map(|line| line.name().to_vec()).collect();
+    super::put(passwd, files);
+    super::put(shadow, files);
+    names
+}
+
+/// Whether somebody could log in with a password in the image.
+fn may_log_in(line: &Line, shadow: Option<&Line>) -> bool {
+    let password = match (line.field(1), shadow) {
+        (SHADOWED, Some(shadow)) => shadow.field(1),
+        // Nothing hashes to it.
+        (SHADOWED, None) => return false,
+        (password, _) => password,
+    };
+    !matches!(password.first(), Some(b'!' | b'*'))
+}
+
+/// A line of shadow without a password; the rest is as in `from`.
+fn locked_line(name: &[u8], from: Option<&Line>) -> Vec<u8> {
+    let from =
+        from.filter(|line| line.kind() == Kind::Entry && !line.bytes().iter().any(u8::is_ascii_control));
+    let password =
+        from.map(|line| line.field(1)).filter(|password| super::is_locked(password)).unwrap_or(LOCKED);
+    let mut fields = vec![name, password];
+    fields.extend((2..9).map(|i| from.map_or(&b""[..], |line| line.field(i))));
+    fields.join(&b':')
+}
+
+/// Entries that the image changed or dropped, and that stay as the host has them.
+fn note_differences(passwd: &Three, notes: &mut Vec<Note>) {
+    let Some(base) = &passwd.base else { return };
+    for (_, old) in base.entries() {
+        let (Some((_, host)), new) = (passwd.host.find(old.name()), passwd.image.find(old.name())) else {
+            continue;
+        };
+        let Some((_, new)) = new else {
+            let text = "the image has no such user any more; it stays, for files may belong to it";
+            notes.push(Note::new(What::Dropped, File::Passwd, old.name(), text));
+            continue;
+        };
+        let changed: Vec<&str> = [(5, "home directory"), (6, "shell")]
+            .into_iter()
+            .filter(|(i, _)| old.field(*i) != new.field(*i) && host.field(*i) != new.field(*i))
+            .map(|(_, what)| what)
+            .collect();
+        if !changed.is_empty() {
+            let text = format!("the image changed its {}; the host's stays", changed.join(" and its "));
+            notes.push(Note::new(What::Unlike, File::Passwd, old.name(), text));
+        }
+    }
+}
