@@ -39,6 +39,16 @@ pub struct Verified {
     pub generated: Vec<String>,
 }
 
+/// How much is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// All: every byte.
+    Content,
+    /// What is known without reading a file: names, types, sizes, modes, owners, attributes, times. Who changes content and puts size and time
+    /// back is not seen.
+    Metadata,
+}
+
 /// Where `/etc` differs from what was signed.
 #[derive(Debug, Serialize)]
 pub struct EtcDifference {
@@ -192,12 +202,13 @@ fn explained(
     Ok(found.into_iter().map(explained).collect())
 }
 
-/// Compares every inode of `snapshot` with the signed index, content included.
+/// Compares every inode of `snapshot` with the signed index, to `depth`.
 pub fn verify(
     host: &Host,
     config: &Config,
     trust: Option<&Trust>,
     snapshot: &Snapshot,
+    depth: Depth,
     progress: &dyn Progress,
     cancel: &Cancel,
 ) -> Result<Verified, VerifyError> {
@@ -224,13 +235,21 @@ pub fn verify(
         gids: record.iter().flat_map(|r| &r.gids).map(|(k, v)| (*k, *v)).collect(),
         ..Rules::default()
     };
-    let found = engine::check(&index, tree.fd(), &rules, ReadBack::All, progress, cancel)?;
+    let read_back = || match depth {
+        Depth::Content => ReadBack::All,
+        Depth::Metadata => ReadBack::Metadata,
+    };
+    let found = engine::check(&index, tree.fd(), &rules, read_back(), progress, cancel)?;
     let (etc, mut differences): (Vec<_>, Vec<_>) = found.into_iter().partition(|d| is_etc(&d.raw_path));
     let etc = explained(&tree, etc, &rules, progress, cancel)?;
-    differences.extend(pristine::check(&tree, &index, &rules, ReadBack::All, progress, cancel)?);
+    differences.extend(pristine::check(&tree, &index, &rules, read_back(), progress, cancel)?);
     let mut generated = Vec::new();
     for file in files {
-        match file.difference(&tree)? {
+        let found = match depth {
+            Depth::Metadata if tree.stat(&file.path).is_some() => None,
+            _ => file.difference(&tree)?,
+        };
+        match found {
             None => generated.push(file.path.clone()),
             Some(found) => differences.push(Difference {
                 path: file.path.clone(),

@@ -5,6 +5,7 @@ mod common;
 use common::{Kit, SIGNER, json};
 use std::fs;
 use tiu_testing::host::LoopHost;
+use tiu_testing::tree;
 
 /// A host with version 1 as snapshot 2 and version 2 as snapshot 3.
 fn updated_twice(kit: &Kit) -> LoopHost {
@@ -60,6 +61,42 @@ fn after_two_updates_it_says_what_runs_what_is_next_what_was_and_who_signed() {
     let shown = host.tiu("status", [""; 0]).succeeded().stdout;
     assert!(shown.contains("Mounted    3  testos 2"), "{shown}");
     assert!(shown.contains("Next boot  3  the same"), "{shown}");
+}
+
+#[test]
+fn what_runs_and_what_boots_next_are_compared_with_what_was_signed_as_far_as_metadata_go() {
+    let kit = Kit::new();
+    let host = updated_twice(&kit);
+    let status = || json(&host.tiu("status", ["--json"]).succeeded());
+    assert_eq!(status()["differs"], serde_json::json!([]));
+    host.edit(2, |root| tree::file(root, "usr/bin/evil", "#!/bin/sh\n"));
+    // An administrator may.
+    host.edit(3, |root| tree::file(root, "etc/app.conf", "colour=red\n"));
+    let differs = status()["differs"].clone();
+    assert_eq!((differs.as_array().unwrap().len(), &differs[0]["snapshot"]), (1, &2.into()));
+    let paths: Vec<_> = differs[0]["differences"].as_array().unwrap().iter().map(|d| &d["path"]).collect();
+    assert_eq!(paths, ["usr/bin", "usr/bin/evil"]);
+    host.edit(3, |root| fs::remove_file(root.join("boot/initramfs-6.1.2-test.img")).unwrap());
+    let shown = host.tiu("status", [""; 0]).succeeded().stdout;
+    assert!(
+        shown.contains("Snapshot 2 DIFFERS from what was signed: /usr/bin, /usr/bin/evil; tiu verify 2"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("Snapshot 3 DIFFERS from what was signed: /boot/initramfs-6.1.2-test.img;"),
+        "{shown}"
+    );
+
+    // What only reading shows is for verify.
+    host.edit(3, |root| {
+        tree::file(root, "boot/initramfs-6.1.2-test.img", "");
+        let path = root.join("usr/share/size-one");
+        let time = path.metadata().unwrap().modified().unwrap();
+        fs::write(&path, "?").unwrap();
+        fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    });
+    assert_eq!(status()["differs"].as_array().unwrap().len(), 1);
+    host.tiu("verify", ["3"]).refused(&["snapshot 3 differs in 2 places"]);
 }
 
 #[test]

@@ -35,6 +35,8 @@ pub struct Difference {
 pub enum ReadBack<'a> {
     /// Every regular file.
     All,
+    /// None: sizes, and the rest of the metadata, are all that is compared.
+    Metadata,
     /// None: right after this plan was carried out, which read back each file that it made.
     Executed(&'a Plan),
 }
@@ -58,7 +60,7 @@ pub fn check(
     let reading = Reading { root: target, through: Through::Disk, rules, progress, cancel };
     let attributes = match what {
         ReadBack::All => Attributes::WithContent,
-        ReadBack::Executed(_) => Attributes::Now,
+        ReadBack::Metadata | ReadBack::Executed(_) => Attributes::Now,
     };
     let (mut tree, mut joined) = super::scan(index, attributes, &reading)?;
     let mut files = Vec::new();

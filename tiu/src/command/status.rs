@@ -1,16 +1,24 @@
 //! `tiu status`: what runs, what boots next, what one can go back to, who signed it, and whether it is still what was signed.
 
 use super::table::{columns, minute, printable};
-use super::{HostArguments, Opened, Outcome, print, print_json};
-use crate::facts::{self, SnapshotFacts, ways_back};
+use super::{Failure, HostArguments, Opened, Outcome, print, print_json};
+use crate::config::Config;
+use crate::facts::{self, Signature, SnapshotFacts, ways_back};
+use crate::host::Host;
 use crate::snapshots::State;
+use crate::verify::{self, Depth};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::path::Path;
 use tiu_bundle::console::exit;
+use tiu_bundle::progress::{Cancel, Silent};
+use tiu_bundle::trust::Trust;
+use tiu_extract::engine::Difference;
 
 /// Shows what runs, what boots next, what one can go back to, and who signed it
 ///
-/// Signatures, manifests and indexes are checked here; whether every file is still what was signed, `tiu verify` tells.
+/// Signatures, manifests and indexes are checked here. What runs and what boots next are compared with what was signed, too, as far as that
+/// goes without reading files: names, types, sizes, modes, owners, attributes, times. Content is for `tiu verify`.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   tiu status
@@ -32,12 +40,23 @@ struct Status<'a> {
     next: Option<u32>,
     back: Vec<u32>,
     unfinished: Vec<u32>,
+    differs: Vec<Differs>,
     snapshots: &'a [SnapshotFacts],
+}
+
+/// A snapshot that is not what was signed.
+#[derive(Serialize)]
+struct Differs {
+    snapshot: u32,
+    /// Where; without content, and without what in `/etc` is the administrator's.
+    differences: Vec<Difference>,
+    /// Why that could not be told.
+    problem: Option<String>,
 }
 
 impl Arguments {
     pub fn run(self) -> Outcome {
-        let Opened { host, trust, .. } = self.host.open()?;
+        let Opened { host, config, trust } = self.host.open()?;
         let snapshots = facts::snapshots(&host, trust.as_ref())?;
         let number =
             |wanted: fn(&SnapshotFacts) -> bool| snapshots.iter().find(|s| wanted(s)).map(|s| s.number);
@@ -48,6 +67,7 @@ impl Arguments {
             next: number(|s| s.next),
             back: ways_back(&snapshots).iter().map(|s| s.number).collect(),
             unfinished: snapshots.iter().filter(|s| s.state == State::InProgress).map(|s| s.number).collect(),
+            differs: differs(&host, &config, trust.as_ref(), &snapshots)?,
             snapshots: &snapshots,
         };
         match self.json {
@@ -56,6 +76,49 @@ impl Arguments {
         }
         Ok(exit::DONE)
     }
+}
+
+/// What runs and what boots next, where they are not what was signed by somebody we trust.
+fn differs(
+    host: &Host,
+    config: &Config,
+    trust: Option<&Trust>,
+    snapshots: &[SnapshotFacts],
+) -> Result<Vec<Differs>, Failure> {
+    let mut differs = Vec::new();
+    let signed = |s: &&SnapshotFacts| matches!(s.signature, Signature::AsSigned { .. });
+    for facts in snapshots.iter().filter(|s| s.running || s.next).filter(signed) {
+        let number = facts.number;
+        let snapshot = host.snapshot(number)?;
+        let verified =
+            verify::verify(host, config, trust, &snapshot, Depth::Metadata, &Silent, &Cancel::new());
+        let (differences, problem) = match verified {
+            Ok(verified) => (verified.differences, None),
+            Err(e) => (Vec::new(), Some(e.to_string())),
+        };
+        if !differences.is_empty() || problem.is_some() {
+            differs.push(Differs { snapshot: number, differences, problem });
+        }
+    }
+    Ok(differs)
+}
+
+/// One line: what is wrong with a snapshot.
+fn warning(differs: &Differs) -> String {
+    let Differs { snapshot, differences, problem } = differs;
+    if let Some(problem) = problem {
+        return format!(
+            "Snapshot {snapshot} cannot be compared with what was signed: {}\n",
+            printable(problem)
+        );
+    }
+    let paths: BTreeSet<&str> = differences.iter().map(|difference| difference.path.as_str()).collect();
+    let shown: Vec<String> = paths.iter().take(3).map(|path| format!("/{path}")).collect();
+    let more = if paths.len() > 3 { ", ..." } else { "" };
+    format!(
+        "Snapshot {snapshot} DIFFERS from what was signed: {}{more}; tiu verify {snapshot} lists all and compares content, too.\n",
+        shown.join(", ")
+    )
 }
 
 fn human(status: &Status) -> String {
@@ -95,6 +158,7 @@ fn human(status: &Status) -> String {
         false => format!("mounted at {}", status.root.display()),
     };
     let mut text = format!("Host: {}\n{}", printable(&host), columns(&rows, "  "));
+    text.extend(status.differs.iter().map(warning));
     for number in &status.unfinished {
         text += &format!(
             "Snapshot {number} is unfinished: being made now, or left over (tiu cleanup removes it).\n"

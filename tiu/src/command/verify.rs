@@ -4,7 +4,7 @@ use super::table::printable;
 use super::{HostArguments, Opened, Outcome, cancel_on_signals, print, print_json};
 use crate::host::Host;
 use crate::snapshots::{Snapshot, SnapshotError};
-use crate::verify::{self, EtcDifference, Verified, VerifyError};
+use crate::verify::{self, Depth, EtcDifference, Verified, VerifyError};
 use std::collections::BTreeMap;
 use tiu_bundle::console::{self, ProgressMode, exit};
 
@@ -39,7 +39,8 @@ impl Arguments {
         let snapshot = self.snapshot(&host)?;
         let progress = console::progress(self.progress);
         let cancel = cancel_on_signals()?;
-        let verified = verify::verify(&host, &config, trust.as_ref(), &snapshot, &*progress, cancel)?;
+        let verified =
+            verify::verify(&host, &config, trust.as_ref(), &snapshot, Depth::Content, &*progress, cancel)?;
         match self.json {
             true => print_json(&verified)?,
             false => print(&human(&verified))?,
