@@ -4,6 +4,7 @@
 
 use crate::run::RunError;
 use crate::snapper::{CONFIG, ListError, Snapper};
+use crate::tukit;
 use rustix::fs::{Access, AtFlags, CWD, FlockOperation, Mode, OFlags};
 use std::fs::Metadata;
 use std::io;
@@ -88,6 +89,12 @@ pub enum HostError {
         /// Its process, where it can be seen.
         holder: Option<u32>,
     },
+    /// transactional-update works on the running system.
+    #[error("transactional-update works on this system{}", holder.map(|pid| format!(": process {pid}")).unwrap_or_default())]
+    TukitRuns {
+        /// Its process, where it can be seen.
+        holder: Option<u32>,
+    },
     /// snapper could not be run.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -117,6 +124,9 @@ impl Hint for HostError {
                 "boot from a snapshot: btrfs subvolume set-default .snapshots/N/snapshot of the one to start from".into()
             }
             HostError::Locked { .. } => "wait until it is done, or end it; it cleans up after itself".into(),
+            HostError::TukitRuns { .. } => {
+                "wait until it is done: systemctl status transactional-update.service".into()
+            }
             HostError::Run(e) => return e.hint(),
             HostError::List(_) => "run snapper --jsonout list by hand to see what it prints".into(),
         })
@@ -135,7 +145,7 @@ pub struct Host {
 
 /// Held while snapshots are made, removed or switched; let go when dropped or when the process ends, however it ends.
 #[derive(Debug)]
-pub struct Lock(#[allow(dead_code)] OwnedFd);
+pub struct Lock(#[allow(dead_code)] OwnedFd, #[allow(dead_code)] Option<tukit::Lock>);
 
 impl Host {
     /// The running system (`None` or `/`), or what is mounted at `root`.
@@ -207,13 +217,13 @@ impl Host {
     }
 
     /// Takes the host's lock, which is on the directory `.snapshots` itself: the same inode, and so the same lock, for each mount
-    /// of the host, and nothing is left behind.
+    /// of the host, and nothing is left behind. On the running system transactional-update's, too.
     pub fn lock(&self) -> Result<Lock, HostError> {
         let path = self.root.join(".snapshots");
         let io = |source: io::Error| HostError::Io { path: path.clone(), source };
         let fd = directory(&path).map_err(io)?;
         match rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Lock(fd)),
+            Ok(()) => Ok(Lock(fd, self.live.then(lock_tukit).transpose()?)),
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 let locks = std::fs::read_to_string("/proc/locks").unwrap_or_default();
                 let ours = path.metadata().map_err(io)?;
@@ -223,6 +233,13 @@ impl Host {
             Err(e) => Err(io(e.into())),
         }
     }
+}
+
+fn lock_tukit() -> Result<tukit::Lock, HostError> {
+    tukit::lock().map_err(|refused| match refused {
+        tukit::Refused::Busy(holder) => HostError::TukitRuns { holder },
+        tukit::Refused::Io(path, source) => HostError::Io { path, source },
+    })
 }
 
 /// Processes that hold an exclusive flock(2) on an inode of this number on some filesystem, from the text of `/proc/locks` (proc(5)).

@@ -21,6 +21,7 @@
 //! run             the one runner for external programs; snapper: how it is run, and its table
 //! in_target       runs a program of the new system in it, in namespaces of its own
 //! without_plugins snapper for another host than the running one
+//! tukit           transactional-update's locks
 //! tree            single files of a system's tree; fstab, os_release: parsers
 //! ```
 #![forbid(unsafe_code)]
@@ -48,6 +49,7 @@ pub mod snapper;
 pub mod snapshots;
 pub mod transaction;
 pub mod tree;
+pub mod tukit;
 pub mod verify;
 pub mod version;
 pub mod without_plugins;
