@@ -92,29 +92,13 @@ fn cancel_on_signals() -> &'static Cancel {
 
 /// Prints on standard output. A closed pipe is no reason to fail.
 fn say(text: &str) {
-    use std::io::Write;
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let _ = console::print(text);
 }
 
 /// Prints a warning on standard error.
 fn warn(text: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "tiu-create: warning: {text}");
-}
-
-/// Bytes for people: `172.3 MB`.
-fn human(bytes: u64) -> String {
-    let units = ["bytes", "kB", "MB", "GB", "TB"];
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    while value >= 1000.0 && unit + 1 < units.len() {
-        value /= 1000.0;
-        unit += 1;
-    }
-    match unit {
-        0 => format!("{bytes} bytes"),
-        unit => format!("{value:.1} {}", units.get(unit).copied().unwrap_or_default()),
-    }
 }
 
 #[cfg(test)]
@@ -124,11 +108,5 @@ mod tests {
     #[test]
     fn the_command_line_is_well_made() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn bytes_for_people() {
-        assert_eq!(human(999), "999 bytes");
-        assert_eq!(human(172_345_678), "172.3 MB");
     }
 }

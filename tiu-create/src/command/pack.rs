@@ -1,7 +1,7 @@
 //! `tiu-create pack`
 
 use super::signer::SignerArguments;
-use super::{Failure, cancel_on_signals, human, say, warn};
+use super::{Failure, cancel_on_signals, say, warn};
 use serde_json::json;
 use std::path::PathBuf;
 use tiu_bundle::console::{self, ProgressMode};
@@ -153,8 +153,8 @@ fn summary(options: &Options, packed: &Packed) -> String {
         manifest.tiu.arch,
         optional(", kernel ", &manifest.tiu.kernel),
         manifest.tiu.files,
-        human(manifest.tiu.size),
-        human(packed.bundle_size),
+        console::bytes(manifest.tiu.size),
+        console::bytes(packed.bundle_size),
         packed.seconds,
         manifest.verity_hash,
     )
@@ -171,7 +171,7 @@ fn warnings(packed: &Packed) {
         warn(&format!(
             "{why}: {} files ({}) are not in the image, the first is /{}",
             left.files,
-            human(left.bytes),
+            console::bytes(left.bytes),
             tiu_create::shown(&left.first)
         ));
     }

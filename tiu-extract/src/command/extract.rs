@@ -1,6 +1,6 @@
 //! `tiu-extract extract`: a bundle's tree into a directory.
 
-use super::{CommandError, Failure, human, print, print_json};
+use super::{CommandError, Failure, print, print_json};
 use crate::contents;
 use crate::engine::{self, Difference, EngineError, Job, ReadBack, Rules, Summary};
 use crate::image::{self, Verity};
@@ -147,8 +147,8 @@ fn text(bundle: &Bundle, done: &Summary, seconds: f64) -> String {
         done.unchanged,
         done.reflinked,
         done.written,
-        human(done.bytes_written),
-        human(done.bytes_shared),
+        console::bytes(done.bytes_written),
+        console::bytes(done.bytes_shared),
         done.made,
         done.metadata,
         done.removed,

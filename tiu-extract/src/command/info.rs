@@ -1,10 +1,11 @@
 //! `tiu-extract info`: what a bundle is, who signed it, for whom.
 
-use super::{Failure, human, print, print_json, printable};
+use super::{Failure, print, print_json};
 use crate::options::{TrustArguments, open_bundle};
 use serde_json::json;
 use std::path::PathBuf;
 use tiu_bundle::bundle::Bundle;
+use tiu_bundle::console;
 
 /// Shows what a bundle is, who signed it and for whom
 ///
@@ -70,13 +71,13 @@ fn text(bundle: &Bundle) -> String {
         ("Kernel", meta.kernel.clone().unwrap_or_default()),
         ("Created", meta.created.clone()),
         ("For hosts from", meta.min_version.clone().unwrap_or_default()),
-        ("Content", format!("{} in {} entries", human(meta.size), meta.files)),
+        ("Content", format!("{} in {} entries", console::bytes(meta.size), meta.files)),
         (
             "File",
             format!(
                 "{} image, {} hash tree, {} B signature",
-                human(layout.image_size),
-                human(layout.tree_size),
+                console::bytes(layout.image_size),
+                console::bytes(layout.tree_size),
                 layout.cms_size
             ),
         ),
@@ -89,5 +90,5 @@ fn text(bundle: &Bundle) -> String {
         ("Chain", signer.chain.join("  <-  ")),
     ];
     rows.retain(|(_, value)| !value.is_empty());
-    rows.iter().map(|(name, value)| format!("{name:<16}{}\n", printable(value.as_bytes()))).collect()
+    rows.iter().map(|(name, value)| format!("{name:<16}{}\n", console::printable(value))).collect()
 }

@@ -1,6 +1,6 @@
 //! `tiu-extract list`: what is in an image, from its index.
 
-use super::{Failure, print, print_json, printable};
+use super::{Failure, print, print_json};
 use crate::contents;
 use crate::image::{self, Verity};
 use crate::options::{TrustArguments, open_bundle};
@@ -8,6 +8,7 @@ use serde_json::json;
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tiu_bundle::console;
 use tiu_bundle::index::{Entry, Kind};
 
 /// Lists what is in a bundle, as `ls -lR` would
@@ -50,6 +51,10 @@ impl Arguments {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn text_of(bytes: &[u8]) -> String {
+    console::printable(&String::from_utf8_lossy(bytes))
 }
 
 fn kind_name(kind: Kind) -> &'static str {
@@ -128,11 +133,11 @@ fn line(entry: &Entry) -> String {
         entry.nlink,
         entry.uid,
         entry.gid,
-        printable(&entry.path)
+        text_of(&entry.path)
     );
     match (entry.kind, &entry.target) {
-        (Kind::Symlink, Some(target)) => text += &format!(" -> {}", printable(target)),
-        (Kind::HardLink, Some(target)) => text += &format!(" = /{}", printable(target)),
+        (Kind::Symlink, Some(target)) => text += &format!(" -> {}", text_of(target)),
+        (Kind::HardLink, Some(target)) => text += &format!(" = /{}", text_of(target)),
         _ => {}
     }
     text.push('\n');

@@ -8,7 +8,7 @@ mod mount;
 mod verify;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use tiu_bundle::Hint;
@@ -110,34 +110,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Writes to standard output; a reader that left (`| head`) is no error.
 fn print(text: &str) -> Result<(), CommandError> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(CommandError::Output(e)),
-        _ => Ok(()),
-    }
+    console::print(text).map_err(CommandError::Output)
 }
 
 fn print_json(value: &serde_json::Value) -> Result<(), CommandError> {
     print(&format!("{value:#}\n"))
-}
-
-/// Text from outside on one line of a terminal: without control characters, lossily.
-fn printable(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes)
-        .chars()
-        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
-        .collect()
-}
-
-/// Bytes for people.
-fn human(bytes: u64) -> String {
-    let mut value = bytes as f64;
-    for unit in ["B", "KiB", "MiB", "GiB"] {
-        if value < 1024.0 {
-            return if unit == "B" { format!("{bytes} B") } else { format!("{value:.1} {unit}") };
-        }
-        value /= 1024.0;
-    }
-    format!("{value:.1} TiB")
 }

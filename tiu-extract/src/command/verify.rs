@@ -1,6 +1,6 @@
 //! `tiu-extract verify`: every byte of a bundle.
 
-use super::{CommandError, Failure, human, print, print_json};
+use super::{CommandError, Failure, print, print_json};
 use crate::contents::{self, ContentsError};
 use crate::image::{self, Verity};
 use crate::options::{TrustArguments, cancel_on_signals, open_bundle};
@@ -65,10 +65,10 @@ impl Arguments {
                 manifest.compatible,
                 manifest.version,
                 bundle.signer.subject,
-                human(bundle.layout.image_size),
-                human(content),
+                console::bytes(bundle.layout.image_size),
+                console::bytes(content),
                 index.len(),
-                human((content as f64 / seconds.max(0.001)) as u64),
+                console::bytes((content as f64 / seconds.max(0.001)) as u64),
             ))?,
         }
         Ok(())

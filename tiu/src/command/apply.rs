@@ -123,7 +123,7 @@ fn report(applied: &Applied, live: bool) -> String {
         applied.took.as_secs_f64(),
         summary.unchanged,
         summary.written,
-        size(summary.bytes_written),
+        console::bytes(summary.bytes_written),
         summary.reflinked,
         summary.removed,
     );
@@ -149,13 +149,4 @@ fn report(applied: &Applied, live: bool) -> String {
         false => "It boots next.\n",
     };
     text
-}
-
-fn size(bytes: u64) -> String {
-    match bytes {
-        0..1024 => format!("{bytes} B"),
-        1024..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1024.0),
-        1_048_576..1_073_741_824 => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
-        _ => format!("{:.1} GiB", bytes as f64 / 1_073_741_824.0),
-    }
 }

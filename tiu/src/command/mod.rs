@@ -18,7 +18,7 @@ use crate::host::{Host, HostError};
 use crate::tree::{Tree, TreeError};
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use tiu_bundle::Hint;
 use tiu_bundle::console::{self, exit};
@@ -199,8 +199,7 @@ pub fn main() -> u8 {
 
 /// Prints text on standard output.
 fn print(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|e| CommandError::Output(e).into())
+    console::print(text).map_err(|e| CommandError::Output(e).into())
 }
 
 /// Prints `facts` as JSON, with the version of the schema (docs/client.md).

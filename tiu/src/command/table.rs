@@ -1,5 +1,7 @@
 //! Columns of text.
 
+pub use tiu_bundle::console::printable;
+
 /// Lays `rows` out in columns, two blanks between them; the last column is not padded. Each line is indented by `indent`.
 pub fn columns(rows: &[Vec<String>], indent: &str) -> String {
     let mut widths: Vec<usize> = Vec::new();
@@ -21,11 +23,6 @@ pub fn columns(rows: &[Vec<String>], indent: &str) -> String {
         text.push('\n');
     }
     text
-}
-
-/// What comes from a snapshot or a bundle must not steer the terminal.
-pub fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// A time as people read it: to the minute, UTC.
