@@ -38,7 +38,7 @@ impl Worker<'_> {
         metadata::apply(Reach::File(fd.as_fd()), &now, attributes, &wanted, &context.rules, path)?;
         match early {
             true => temporary.keep(),
-            false => temporary.rename(&name).map_err(|e| EngineError::io("rename into place", path, e))?,
+            false => temporary.exchange(&name).map_err(|e| EngineError::io("rename into place", path, e))?,
         }
         match done.written {
             0 if inode.size > 0 => self.sum.reflinked += 1,

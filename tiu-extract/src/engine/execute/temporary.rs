@@ -5,7 +5,7 @@
 //! the next run finds by its digest, as it finds everything else.
 
 use super::super::beneath::Parent;
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
@@ -45,6 +45,22 @@ impl Temporary {
         let directory = self.directory.fd();
         if let Some(temporary) = self.name.as_deref().filter(|temporary| *temporary != name) {
             rustix::fs::renameat(directory, temporary, directory, name)?;
+        }
+        self.name = None;
+        Ok(())
+    }
+
+    /// Gives a regular file its final name as [`Temporary::rename`] does, but btrfs does not write its content to the disk at once, as it does
+    /// when a file is renamed over another: the two change places, and the old one goes.
+    pub fn exchange(mut self, name: &CStr) -> Result<(), Errno> {
+        let directory = self.directory.fd();
+        if let Some(temporary) = self.name.as_deref().filter(|temporary| *temporary != name) {
+            match renameat_with(directory, temporary, directory, name, RenameFlags::EXCHANGE) {
+                Ok(()) => rustix::fs::unlinkat(directory, temporary, AtFlags::empty())?,
+                // Nothing is there any more, or the filesystem cannot.
+                Err(Errno::NOENT | Errno::INVAL | Errno::NOSYS) => return self.rename(name),
+                Err(e) => return Err(e),
+            }
         }
         self.name = None;
         Ok(())
