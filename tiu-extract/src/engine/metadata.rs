@@ -80,14 +80,14 @@ pub(crate) fn apply(
     {
         inode.chmod(mode).map_err(fail("change the mode of"))?;
     }
-    set_mtime(inode, now, wanted.mtime).map_err(fail("set the modification time of"))
+    if (now.stx_mtime.tv_sec, now.stx_mtime.tv_nsec) == (wanted.mtime.sec, wanted.mtime.nsec) {
+        return Ok(());
+    }
+    set_mtime(inode, wanted.mtime).map_err(fail("set the modification time of"))
 }
 
 /// Sets the modification time alone.
-pub(crate) fn set_mtime(inode: Reach, now: &Statx, mtime: Mtime) -> rustix::io::Result<()> {
-    if (now.stx_mtime.tv_sec, now.stx_mtime.tv_nsec) == (mtime.sec, mtime.nsec) {
-        return Ok(());
-    }
+pub(crate) fn set_mtime(inode: Reach, mtime: Mtime) -> rustix::io::Result<()> {
     inode.set_times(&Timestamps {
         last_access: Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT },
         last_modification: Timespec { tv_sec: mtime.sec, tv_nsec: mtime.nsec.into() },

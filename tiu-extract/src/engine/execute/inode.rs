@@ -2,16 +2,17 @@
 
 use super::super::beneath::{self, Parent};
 use super::super::join::{Place, inode_of};
-use super::super::metadata;
+use super::super::metadata::{self, Wrong};
 use super::super::plan::{Link, MakeDir};
 use super::super::reach::Reach;
+use super::super::rules::Wanted;
 use super::super::{EngineError, beneath::ProcPath};
 use super::Worker;
 use super::temporary::{Temporary, open_path};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::ffi::CStr;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use tiu_bundle::index::Kind;
 
 impl Worker<'_> {
@@ -93,24 +94,30 @@ impl Worker<'_> {
     pub fn fix(&mut self, i: u32) -> Result<(), EngineError> {
         let context = self.context;
         let entry = context.job.index.entry(i as usize);
-        let path: &[u8] = &entry.path;
-        let fd = beneath::open(context.job.target, path, OFlags::PATH)
-            .map_err(|e| EngineError::io("open", path, e))?;
-        let mut proc_path = ProcPath::default();
-        let now =
-            beneath::stat(fd.as_fd(), c"").map_err(|e| EngineError::io("read the metadata of", path, e))?;
         let kind = inode_of(context.job.index, &entry).kind;
-        let wanted = with_kind(context.rules.wanted(&entry), kind);
-        metadata::apply(
-            Reach::Descriptor(proc_path.of(fd.as_fd())),
-            &now,
-            true,
-            &wanted,
-            &context.rules,
-            path,
-        )?;
+        let fd = beneath::open(context.job.target, &entry.path, OFlags::PATH)
+            .map_err(|e| EngineError::io("open", &entry.path, e))?;
+        self.set_metadata(fd, i, &with_kind(context.rules.wanted(&entry), kind), &entry.path)?;
         self.sum.metadata += 1;
         Ok(())
+    }
+
+    /// Makes the metadata of entry `i`, open as `fd`, what is `wanted`. Of an inode that was there, what the plan found is believed: mostly the
+    /// time alone is wrong.
+    fn set_metadata(&self, fd: OwnedFd, i: u32, wanted: &Wanted, path: &[u8]) -> Result<(), EngineError> {
+        let context = self.context;
+        let mut proc_path = ProcPath::default();
+        let inode = Reach::Descriptor(proc_path.of(fd.as_fd()));
+        if let Some(Place::Here(node)) = context.plan.places.get(i as usize)
+            && let Wrong { owner: false, mode: false, xattrs: false, .. } =
+                metadata::differences(&context.plan.tree, *node, wanted)
+        {
+            return metadata::set_mtime(inode, wanted.mtime)
+                .map_err(|e| EngineError::io("set the modification time of", path, e));
+        }
+        let now =
+            beneath::stat(fd.as_fd(), c"").map_err(|e| EngineError::io("read the metadata of", path, e))?;
+        metadata::apply(inode, &now, true, wanted, &context.rules, path)
     }
 
     /// Removes what is not a directory.
@@ -152,30 +159,20 @@ impl Worker<'_> {
         let path: &[u8] = &entry.path;
         let fd = beneath::open(context.job.target, path, OFlags::PATH | OFlags::DIRECTORY)
             .map_err(|e| EngineError::io("open the directory", path, e))?;
-        let mut proc_path = ProcPath::default();
-        let now =
-            beneath::stat(fd.as_fd(), c"").map_err(|e| EngineError::io("read the metadata of", path, e))?;
         match context.plan.places.get(i as usize) {
             // It stays as it is: what was changed in it must not show in its time.
             Some(Place::Kept(node)) => {
                 let mtime = context.plan.tree.node(*node).mtime;
-                metadata::set_mtime(Reach::Descriptor(proc_path.of(fd.as_fd())), &now, mtime)
+                metadata::set_mtime(Reach::Descriptor(ProcPath::default().of(fd.as_fd())), mtime)
                     .map_err(|e| EngineError::io("set the modification time of", path, e))
             }
-            _ => metadata::apply(
-                Reach::Descriptor(proc_path.of(fd.as_fd())),
-                &now,
-                true,
-                &context.rules.wanted(&entry),
-                &context.rules,
-                path,
-            ),
+            _ => self.set_metadata(fd, i, &context.rules.wanted(&entry), path),
         }
     }
 }
 
 /// A hard link's line does not tell that its inode is a symlink, which has no mode.
-fn with_kind(mut wanted: super::super::rules::Wanted, kind: Kind) -> super::super::rules::Wanted {
+fn with_kind(mut wanted: Wanted, kind: Kind) -> Wanted {
     if kind == Kind::Symlink {
         wanted.mode = None;
     }
