@@ -3,6 +3,7 @@
 //! A file says only what it wants to be different: key by key, the first file that has a key decides. An unknown key is an error, for a
 //! misspelt `keyring` must not pass as "none".
 
+use crate::etc;
 use crate::tree::Tree;
 use serde::Deserialize;
 use std::io;
@@ -16,13 +17,14 @@ use tiu_extract::options::PurposeName;
 pub const FILES: [&str; 3] = ["etc/tiu/tiu.yaml", "usr/etc/tiu/tiu.yaml", "usr/lib/tiu/tiu.yaml"];
 
 /// Files of `/etc` that stay the host's, whatever the image brings.
-const ALWAYS_HOST: [&str; 9] = [
+const ALWAYS_HOST: [&str; 10] = [
     "/etc/machine-id",
     "/etc/hostname",
     "/etc/fstab",
     "/etc/crypttab",
     "/etc/adjtime",
     "/etc/tiu/tiu.yaml",
+    "/etc/tiu/etc-kept",
     "/etc/snapper/configs/root",
     "/etc/default/snapper",
     "/etc/sysconfig/snapper",
@@ -77,6 +79,7 @@ struct Layer {
 struct EtcLayer {
     always_host: Option<OneOrMany>,
     always_image: Option<OneOrMany>,
+    change: Option<etc::change::Target>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -112,10 +115,12 @@ pub struct Config {
     pub verity: Verity,
     /// Whether older images are accepted.
     pub allow_downgrade: bool,
-    /// Files of `/etc` that always stay the host's; `*` stands for any run of characters but a slash.
+    /// Files of `/etc`, or directories with all in them, that always stay the host's; `*` stands for any run of characters but a slash.
     pub etc_always_host: Vec<String>,
     /// Files of `/etc` that always become the image's; same patterns.
     pub etc_always_image: Vec<String>,
+    /// Where `tiu etc reset` and `tiu etc keep` make their changes.
+    pub etc_change: etc::change::Target,
     /// More paths that belong to the host, with all below them.
     pub host_paths: Vec<String>,
     /// See [`Initrd`].
@@ -142,6 +147,7 @@ impl Default for Config {
                 .map(|p| relative(p))
                 .collect(),
             etc_always_image: ALWAYS_IMAGE.iter().map(|p| relative(p)).collect(),
+            etc_change: etc::change::Target::default(),
             host_paths: Vec::new(),
             initrd: Initrd::default(),
             initrd_path: None,
@@ -262,6 +268,7 @@ impl Config {
         }
         self.compatible = layer.compatible.or(self.compatible.take());
         self.allow_downgrade = layer.allow_downgrade.unwrap_or(self.allow_downgrade);
+        self.etc_change = layer.etc.change.unwrap_or(self.etc_change);
         self.initrd = layer.initrd.unwrap_or(self.initrd);
         self.boot = layer.boot.unwrap_or(self.boot);
         Ok(())

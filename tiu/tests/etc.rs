@@ -185,14 +185,7 @@ fn the_first_update_keeps_what_differs_and_takes_what_is_missing() {
 #[test]
 fn a_nested_etc_subvolume_is_updated_in_place() {
     let kit = Kit::new();
-    let mut host = kit.host_with(512, |root| {
-        fs::rename(root.join("etc"), root.join("plain")).unwrap();
-        libbtrfsutil::create_subvolume(root.join("etc")).unwrap();
-        let mut copy = std::process::Command::new("cp");
-        copy.arg("-aT").arg(root.join("plain")).arg(root.join("etc"));
-        assert!(copy.status().unwrap().success());
-        fs::remove_dir_all(root.join("plain")).unwrap();
-    });
+    let mut host = kit.host_with(512, common::nest_etc);
     host.tiu("apply", [kit.bundle(1, |_| {})]).succeeded();
     host.reboot();
     file(&host.root(), "etc/app.conf", "colour=red\n");

@@ -3,6 +3,7 @@
 mod apply;
 mod cleanup;
 mod diff;
+mod etc;
 mod in_target;
 mod list;
 mod man;
@@ -52,6 +53,7 @@ enum Command {
     List(list::Arguments),
     Rollback(rollback::Arguments),
     Diff(diff::Arguments),
+    Etc(etc::Arguments),
     Verify(verify::Arguments),
     Pin(pin::Arguments),
     Cleanup(cleanup::Arguments),
@@ -64,10 +66,10 @@ enum Command {
 #[derive(Args)]
 struct HostArguments {
     /// Works on the host that is mounted at DIR instead of on the running system; its .snapshots must be mounted there too
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     root: Option<PathBuf>,
     /// Trusts these certificates, a file or a directory, instead of the configured ones; may be given more than once
-    #[arg(long, value_name = "FILE|DIR")]
+    #[arg(long, value_name = "FILE|DIR", global = true)]
     keyring: Vec<PathBuf>,
 }
 
@@ -170,7 +172,8 @@ fails_with_its_code!(
     crate::diff::DiffError,
     crate::pin::PinError,
     crate::rollback::RollbackError,
-    crate::verify::VerifyError
+    crate::verify::VerifyError,
+    crate::etc::EtcError
 );
 
 /// What a subcommand gives: its exit code.
@@ -184,6 +187,7 @@ pub fn main() -> u8 {
         Command::List(arguments) => arguments.run(),
         Command::Rollback(arguments) => arguments.run(),
         Command::Diff(arguments) => arguments.run(),
+        Command::Etc(arguments) => arguments.run(),
         Command::Verify(arguments) => arguments.run(),
         Command::Pin(arguments) => arguments.run(),
         Command::Cleanup(arguments) => arguments.run(),

@@ -3,6 +3,7 @@
 use super::table::{columns, minute, printable};
 use super::{Failure, HostArguments, Opened, Outcome, print, print_json};
 use crate::config::Config;
+use crate::etc::view::View;
 use crate::facts::{self, Signature, SnapshotFacts, ways_back};
 use crate::host::Host;
 use crate::snapshots::State;
@@ -41,6 +42,7 @@ struct Status<'a> {
     back: Vec<u32>,
     unfinished: Vec<u32>,
     differs: Vec<Differs>,
+    etc_conflicts: Vec<String>,
     snapshots: &'a [SnapshotFacts],
 }
 
@@ -68,6 +70,7 @@ impl Arguments {
             back: ways_back(&snapshots).iter().map(|s| s.number).collect(),
             unfinished: snapshots.iter().filter(|s| s.state == State::InProgress).map(|s| s.number).collect(),
             differs: differs(&host, &config, trust.as_ref(), &snapshots)?,
+            etc_conflicts: conflicts(&host, &config),
             snapshots: &snapshots,
         };
         match self.json {
@@ -121,6 +124,13 @@ fn warning(differs: &Differs) -> String {
     )
 }
 
+/// Unresolved conflicts in `/etc` of what boots next. Where they cannot be told (it holds no image, or is damaged), the snapshot's own line
+/// says why.
+fn conflicts(host: &Host, config: &Config) -> Vec<String> {
+    let view = host.default_snapshot().ok().and_then(|next| View::of(host, config, &next).ok());
+    view.iter().flat_map(View::conflicts).map(|decided| decided.path.clone()).collect()
+}
+
 fn human(status: &Status) -> String {
     let find = |number: Option<u32>| status.snapshots.iter().find(|s| Some(s.number) == number);
     let row = |label: &str, snapshot: &SnapshotFacts| {
@@ -159,6 +169,15 @@ fn human(status: &Status) -> String {
     };
     let mut text = format!("Host: {}\n{}", printable(&host), columns(&rows, "  "));
     text.extend(status.differs.iter().map(warning));
+    if !status.etc_conflicts.is_empty() {
+        let shown: Vec<String> = status.etc_conflicts.iter().take(3).map(|path| format!("/{path}")).collect();
+        let more = if status.etc_conflicts.len() > 3 { ", ..." } else { "" };
+        text += &format!(
+            "Unresolved conflicts in /etc of what boots next: {} ({}{more}); tiu etc conflicts shows them.\n",
+            status.etc_conflicts.len(),
+            shown.join(", ")
+        );
+    }
     for number in &status.unfinished {
         text += &format!(
             "Snapshot {number} is unfinished: being made now, or left over (tiu cleanup removes it).\n"

@@ -5,17 +5,28 @@
 //! report     what was decided, kept in the snapshot
 //! pristine   the image's whole /etc beside the host's, to look at and to go back to
 //! settled    conflicts of which the administrator said that the host's version stays
+//!
+//! view       a snapshot's /etc as it is now, against its image: for tiu etc
+//! unified    differences of content as text
+//! reset      back to the image's version, or: the host's stays; change: in which snapshot
 //! escape     paths of any bytes in text
 //! ```
 //!
 //! docs/etc.md has the rule for people, with a table of every case.
 
+pub mod change;
+mod error;
 pub mod escape;
 pub mod merge;
 pub mod pristine;
 pub mod report;
+pub mod reset;
 pub mod settled;
 pub mod state;
+pub mod unified;
+pub mod view;
+
+pub use error::EtcError;
 
 /// Where it lies in a tree.
 pub const ETC: &[u8] = b"etc";

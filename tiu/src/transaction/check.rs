@@ -12,13 +12,14 @@ use tiu_extract::engine::{self, ReadBack, Rules};
 pub fn run(context: &Context, ready: &Ready, filled: &Filled, record: &Record) -> Result<(), ApplyError> {
     let mut rules = Rules { ..filled.etc.rules.clone() };
     rules.keep.extend(record.files.iter().map(|file| file.path.clone().into_bytes()));
-    let what = match record.files.is_empty() {
-        true => ReadBack::Executed(&filled.plan),
+    let what = |plan| match record.files.is_empty() {
+        true => ReadBack::Executed(plan),
         false => ReadBack::All,
     };
     let Context { progress, cancel, .. } = *context;
-    let mut differences = engine::check(&ready.index, filled.tree.fd(), &rules, what, progress, cancel)?;
-    let what = ReadBack::Executed(&filled.pristine);
+    let plan = what(&filled.plan);
+    let mut differences = engine::check(&ready.index, filled.tree.fd(), &rules, plan, progress, cancel)?;
+    let what = what(&filled.pristine);
     differences.extend(pristine::check(&filled.tree, &ready.index, &rules, what, progress, cancel)?);
     if !differences.is_empty() {
         return Err(ApplyError::Differs(differences));

@@ -6,21 +6,38 @@
 use super::preflight::Ready;
 use super::{ApplyError, Context};
 use crate::boot::boot_loader;
+use crate::config::Config;
+use crate::host::Host;
 use crate::snapshots::{COMPATIBLE_KEY, STATE_KEY, Snapshot, VERSION_KEY};
+use tiu_bundle::progress::Cancel;
 
 /// Marks `target` as done and makes it the default.
 pub fn run(context: &Context, ready: &Ready, target: &Snapshot) -> Result<(), ApplyError> {
-    let (host, manifest) = (context.host, &ready.bundle.manifest);
-    if ready.base.read_only {
+    let Context { host, config, cancel, .. } = *context;
+    let manifest = &ready.bundle.manifest;
+    make_default(host, config, target, ready.base.read_only, &manifest.version, &manifest.compatible, cancel)
+}
+
+/// The same for any snapshot that is complete, with what its userdata says of its image.
+pub fn make_default(
+    host: &Host,
+    config: &Config,
+    target: &Snapshot,
+    read_only: bool,
+    version: &str,
+    compatible: &str,
+    cancel: &Cancel,
+) -> Result<(), ApplyError> {
+    if read_only {
         host.set_read_only(target.number, true)?;
     }
-    host.set_userdata(
-        target.number,
-        &[(STATE_KEY, "done"), (VERSION_KEY, &manifest.version), (COMPATIBLE_KEY, &manifest.compatible)],
-    )?;
+    let userdata = [(STATE_KEY, "done"), (VERSION_KEY, version), (COMPATIBLE_KEY, compatible)];
+    host.set_userdata(target.number, &userdata)?;
     rustix::fs::syncfs(host.snapshots_fd()).map_err(|e| ApplyError::Sync(e.into()))?;
-    boot_loader(context.config.boot).commit(host, target)?;
-    super::go_on(context)?;
+    boot_loader(config.boot).commit(host, target)?;
+    if cancel.is_cancelled() {
+        return Err(ApplyError::Cancelled);
+    }
     // The commit point.
     Ok(host.set_default(target.number)?)
 }

@@ -21,6 +21,7 @@ mod fill;
 mod finish;
 mod preflight;
 
+pub use commit::make_default;
 pub use error::ApplyError;
 
 use crate::config::Config;

@@ -136,3 +136,13 @@ pub fn json(outcome: &Outcome) -> serde_json::Value {
     assert_eq!(value["version"], 1, "{value}");
     value
 }
+
+/// Makes `/etc` in `root` what it is from transactional-update 5 on: a nested subvolume.
+pub fn nest_etc(root: &Path) {
+    fs::rename(root.join("etc"), root.join("plain")).unwrap();
+    libbtrfsutil::create_subvolume(root.join("etc")).unwrap();
+    let mut copy = Command::new("cp");
+    copy.arg("-aT").arg(root.join("plain")).arg(root.join("etc"));
+    assert!(copy.status().unwrap().success());
+    fs::remove_dir_all(root.join("plain")).unwrap();
+}

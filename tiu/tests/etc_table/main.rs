@@ -123,16 +123,6 @@ fn write_all(root: &Path, cells: &[Cell], side: impl Fn(&Cell) -> &Paper) {
     }
 }
 
-/// `/etc` as it is from transactional-update 5 on: a subvolume in the snapshot.
-fn nest(root: &Path) {
-    fs::rename(root.join("etc"), root.join("plain")).unwrap();
-    libbtrfsutil::create_subvolume(root.join("etc")).unwrap();
-    let mut copy = std::process::Command::new("cp");
-    copy.arg("-aT").arg(root.join("plain")).arg(root.join("etc"));
-    assert!(copy.status().unwrap().success());
-    fs::remove_dir_all(root.join("plain")).unwrap();
-}
-
 #[test]
 fn every_cell_on_a_real_host() {
     let kit = Kit::new();
@@ -154,7 +144,7 @@ fn every_cell_on_a_real_host() {
         println!("/etc is {}", if nested { "a nested subvolume" } else { "a directory" });
         let host = kit.host_with(512, |root| {
             if nested {
-                nest(root)
+                common::nest_etc(root)
             }
         });
         update(host, &bundles, &refused, &merged);

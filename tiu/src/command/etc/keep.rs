@@ -1,0 +1,39 @@
+//! `tiu etc keep`: the host's version stays, and is no conflict.
+
+use super::{Changed, Opened, Outcome, paths, place, print_changed};
+use crate::command::cancel_on_signals;
+use crate::etc::change::Target;
+use crate::etc::reset;
+use tiu_bundle::console::exit;
+
+/// Resolves conflicts in /etc: the host's versions stay
+///
+/// It is noted in /etc/tiu/etc-kept. When an image changes the file once more, there is a conflict again.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  tiu etc keep /etc/app.conf
+  tiu etc keep /etc             all conflicts")]
+pub struct Arguments {
+    /// Conflicts, or directories with conflicts
+    #[arg(required = true)]
+    paths: Vec<String>,
+    /// Where it is noted: in the running system's /etc, or in a new snapshot
+    #[arg(long = "in", value_enum, value_name = "PLACE")]
+    target: Option<Target>,
+}
+
+impl Arguments {
+    pub fn run(self, opened: &Opened, json: bool) -> Outcome {
+        let wanted = paths(&self.paths)?;
+        let cancel = cancel_on_signals()?;
+        let next = opened.next(None)?;
+        // What cannot be done is found before a snapshot is made for it.
+        reset::conflicts_in(&opened.view(&next)?, &wanted)?;
+        let (kept, snapshot) = opened.change(self.target, cancel, |view| reset::keep(view, &wanted))?;
+        let changed = Changed { snapshot, made: snapshot != next.number, paths: &kept };
+        let lines: String = kept.iter().map(|path| format!("  /{path}\n")).collect();
+        let text = format!("The host's version stays, noted {}:\n{lines}", place(&changed));
+        print_changed(&changed, json, &text)?;
+        Ok(exit::DONE)
+    }
+}

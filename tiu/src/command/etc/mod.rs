@@ -1,0 +1,129 @@
+//! `tiu etc`: what the administrator has in `/etc`, what the image has, and what the merge made of both.
+
+mod conflicts;
+mod diff;
+mod keep;
+mod report;
+mod reset;
+
+use super::{Failure, HostArguments, Opened, Outcome, print_json};
+use crate::etc::change::{Target, change};
+use crate::etc::reset::asked;
+use crate::etc::view::View;
+use crate::etc::{ETC, EtcError};
+use crate::snapshots::{Snapshot, SnapshotError};
+use clap::Subcommand;
+use tiu_bundle::progress::Cancel;
+
+/// Shows what differs in /etc from the image, and the conflicts of the last update; takes files back to the image's version
+///
+/// An update merges /etc: what the administrator changed stays, everything else becomes the image's. Where both changed something, the
+/// administrator's version stays, the image's lies beside in /usr/lib/sysimage/tiu/etc, and that is a conflict until somebody resolves it.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  tiu etc diff                     what is not as the image has it
+  tiu etc diff -p /etc/ssh         the same below /etc/ssh, line by line
+  tiu etc conflicts                what both the image and the administrator changed
+  tiu etc reset /etc/app.conf      takes the image's version
+  tiu etc keep /etc/app.conf       keeps the host's version: no conflict any more
+  tiu etc report                   what the last update decided, path by path, and why")]
+pub struct Arguments {
+    #[command(flatten)]
+    host: HostArguments,
+    /// Prints JSON
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    Diff(diff::Arguments),
+    Conflicts(conflicts::Arguments),
+    Report(report::Arguments),
+    Reset(reset::Arguments),
+    Keep(keep::Arguments),
+}
+
+impl Arguments {
+    pub fn run(self) -> Outcome {
+        let opened = self.host.open()?;
+        match self.what {
+            What::Diff(arguments) => arguments.run(&opened, self.json),
+            What::Conflicts(arguments) => arguments.run(&opened, self.json),
+            What::Report(arguments) => arguments.run(&opened, self.json),
+            What::Reset(arguments) => arguments.run(&opened, self.json),
+            What::Keep(arguments) => arguments.run(&opened, self.json),
+        }
+    }
+}
+
+impl Opened {
+    /// The snapshot of that number; without one, what boots next.
+    fn next(&self, number: Option<u32>) -> Result<Snapshot, SnapshotError> {
+        match number {
+            Some(number) => self.host.snapshot(number),
+            None => self.host.default_snapshot(),
+        }
+    }
+
+    /// The snapshot of that number; without one, what runs (or is mounted).
+    fn running(&self, number: Option<u32>) -> Result<Snapshot, SnapshotError> {
+        match self.host.snapshots()?.into_iter().find(|s| number.is_none() && s.active) {
+            Some(active) => Ok(active),
+            None => self.next(number),
+        }
+    }
+
+    fn view(&self, snapshot: &Snapshot) -> Result<View, EtcError> {
+        View::of(&self.host, &self.config, snapshot)
+    }
+
+    /// Lets `edit` change `/etc`, where the command line or the configuration says.
+    fn change<T>(
+        &self,
+        target: Option<Target>,
+        cancel: &Cancel,
+        edit: impl FnOnce(&View) -> Result<T, EtcError>,
+    ) -> Result<(T, u32), EtcError> {
+        let target = target.unwrap_or(self.config.etc_change);
+        change(&self.host, &self.config, target, cancel, |tree, number| {
+            edit(&View::in_tree(tree, &self.config, number)?)
+        })
+    }
+}
+
+/// Paths as they were given, or all of `/etc`.
+fn paths(given: &[String]) -> Result<Vec<Vec<u8>>, EtcError> {
+    match given {
+        [] => Ok(vec![ETC.to_vec()]),
+        given => given.iter().map(|path| asked(path)).collect(),
+    }
+}
+
+/// What was changed, and where.
+#[derive(serde::Serialize)]
+struct Changed<'a> {
+    /// Number of the snapshot that was changed or made.
+    snapshot: u32,
+    /// Whether it was made for this.
+    made: bool,
+    /// What was changed.
+    paths: &'a [String],
+}
+
+/// Where a change is, as a sentence.
+fn place(changed: &Changed) -> String {
+    match changed.made {
+        true => format!("in the new snapshot {}, which boots next", changed.snapshot),
+        false => format!("in snapshot {}, at once", changed.snapshot),
+    }
+}
+
+fn print_changed(changed: &Changed, json: bool, text: &str) -> Result<(), Failure> {
+    match json {
+        true => print_json(changed),
+        false => super::print(text),
+    }
+}

@@ -1,0 +1,58 @@
+//! `tiu etc reset`: back to the image's version.
+
+use super::{Changed, Opened, Outcome, paths, place, print_changed};
+use crate::command::cancel_on_signals;
+use crate::etc::change::Target;
+use crate::etc::reset;
+use tiu_bundle::console::exit;
+
+/// Takes the image's version of files and directories in /etc, with all that is in them; what the image does not have is removed
+///
+/// Content, type, mode, owner and attributes become the image's. In the running system's /etc where that can be written and what runs
+/// boots next, else in a new snapshot that boots next; `etc: change` in tiu.yaml or --in decides otherwise.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  tiu etc reset /etc/app.conf
+  tiu etc reset --in snapshot /etc/ssh
+
+Ends with 77 if all of it is as the image has it.")]
+pub struct Arguments {
+    /// What to reset, like /etc/app.conf
+    #[arg(required = true)]
+    paths: Vec<String>,
+    /// Where
+    #[arg(long = "in", value_enum, value_name = "PLACE")]
+    target: Option<Target>,
+}
+
+impl Arguments {
+    pub fn run(self, opened: &Opened, json: bool) -> Outcome {
+        let wanted = paths(&self.paths)?;
+        let cancel = cancel_on_signals()?;
+        let next = opened.next(None)?;
+        let differs: Vec<String> = opened
+            .view(&next)?
+            .changes()
+            .into_iter()
+            .map(|change| change.path)
+            .filter(|path| {
+                let path = crate::etc::escape::unescape(path);
+                wanted.iter().any(|top| reset::is_within(&path, top))
+            })
+            .collect();
+        if differs.is_empty() {
+            // What is not there at all is an error, of which the library knows.
+            let view = opened.view(&next)?;
+            reset::check_there(&view, &wanted)?;
+            let changed = Changed { snapshot: next.number, made: false, paths: &[] };
+            print_changed(&changed, json, "All of it is as the image has it.\n")?;
+            return Ok(exit::NOTHING_TO_DO);
+        }
+        let (_, snapshot) = opened.change(self.target, cancel, |view| reset::reset(view, &wanted, cancel))?;
+        let changed = Changed { snapshot, made: snapshot != next.number, paths: &differs };
+        let lines: String = differs.iter().map(|path| format!("  /{path}\n")).collect();
+        let text = format!("The image's version again, {}:\n{lines}", place(&changed));
+        print_changed(&changed, json, &text)?;
+        Ok(exit::DONE)
+    }
+}
