@@ -12,6 +12,7 @@
 //! config          tiu.yaml
 //! host            what a host must be; its lock
 //! snapshots       list, make, change, delete, choose what boots next (snapper, libbtrfsutil)
+//! unlisted        what a power cut inside snapper leaves
 //! provenance      where a snapshot comes from: its signed manifest and index
 //! record          what was made on the host: initrd, mapped owners
 //! identity        whether an image is for this host; version: which of two is newer
@@ -50,6 +51,7 @@ pub mod snapshots;
 pub mod transaction;
 pub mod tree;
 pub mod tukit;
+pub mod unlisted;
 pub mod verify;
 pub mod version;
 pub mod without_plugins;

@@ -7,6 +7,7 @@ use crate::host::{Host, HostError};
 use crate::pin::PIN_KEY;
 use crate::run::RunError;
 use crate::snapper;
+use crate::unlisted;
 use libbtrfsutil::{
     CreateSnapshotOptions, DeleteSubvolumeOptions, IterateSubvolume, is_subvolume, set_subvolume_read_only,
     subvolume_id, subvolume_info, subvolume_path_with_id, subvolume_read_only,
@@ -158,7 +159,7 @@ fn said(output: &str) -> String {
     if output.is_empty() { String::new() } else { format!("; it printed: {output}") }
 }
 
-fn btrfs<T>(
+pub(crate) fn btrfs<T>(
     what: &'static str,
     path: &Path,
     result: Result<T, libbtrfsutil::Error>,
@@ -171,7 +172,7 @@ impl Host {
     pub fn snapshots(&self) -> Result<Vec<Snapshot>, SnapshotError> {
         let rows = snapper::parse_list(&self.snapper.list()?).map_err(HostError::from)?;
         let default = self.default_id()?;
-        let active = btrfs("asking for the id of", self.root(), subvolume_id(self.root()))?;
+        let active = self.active_id()?;
         let mut snapshots = Vec::with_capacity(rows.len());
         for row in rows {
             let path = self.snapshot_path(row.number);
@@ -214,7 +215,13 @@ impl Host {
         Err(HostError::DefaultIsNoSnapshot { root: self.root().to_owned(), found }.into())
     }
 
-    fn default_id(&self) -> Result<u64, SnapshotError> {
+    /// Id of the subvolume that is mounted at the host's root.
+    pub(crate) fn active_id(&self) -> Result<u64, SnapshotError> {
+        btrfs("asking for the id of", self.root(), subvolume_id(self.root()))
+    }
+
+    /// Id of the default subvolume.
+    pub(crate) fn default_id(&self) -> Result<u64, SnapshotError> {
         ioctl::default_subvolume(self.root_fd()).map_err(|source| SnapshotError::Btrfs {
             what: "asking for the default subvolume of",
             path: self.root().to_owned(),
@@ -225,7 +232,7 @@ impl Host {
     /// A read-write snapshot of `base`, marked as in progress from its first moment in snapper's table.
     ///
     /// A nested `/etc` subvolume of the base is in the new snapshot too, whether or not a snapper plugin made it.
-    /// A crash leaves nothing, a subvolume that snapper does not list, or a snapshot that is marked as in progress.
+    /// A crash leaves nothing, a subvolume that snapper does not list (see [`unlisted`]), or a snapshot that is marked as in progress.
     pub fn create_snapshot(
         &self,
         base: &Snapshot,
@@ -233,13 +240,22 @@ impl Host {
         version: &str,
     ) -> Result<Snapshot, SnapshotError> {
         let userdata = format!("{STATE_KEY}=in-progress,{VERSION_KEY}={}", snapper::userdata_value(version));
-        let printed = self.snapper.create(base.number, &snapper::userdata_value(description), &userdata)?;
+        unlisted::begin(self, base)?;
+        let printed = match self.snapper.create(base.number, &snapper::userdata_value(description), &userdata)
+        {
+            Ok(printed) => printed,
+            Err(error) => {
+                // What matters is why; what stays is found by the next run.
+                let _ = unlisted::clean_up(self);
+                return Err(error.into());
+            }
+        };
         let number = printed.trim().parse().map_err(|_| SnapshotError::NotDone {
             what: format!("tell the number of the new snapshot of {}", base.number),
             found: format!("{printed:?}"),
             output: String::new(),
         })?;
-        match self.complete_snapshot(base, number) {
+        match unlisted::end(self).and_then(|()| self.complete_snapshot(base, number)) {
             Ok(made) => Ok(made),
             Err(error) => {
                 // What matters is why; what stays is marked, and so found by the next run.
@@ -346,16 +362,9 @@ impl Host {
             return Ok(());
         }
         // A nested subvolume is in the way, unless a plugin of snapper took care of it.
-        let nested = nested_subvolumes(&path)?;
-        if !nested.is_empty() {
-            btrfs("changing the flags of", &path, set_subvolume_read_only(&path, false))?;
-            for inner in nested.iter().rev().map(|inner| path.join(inner)) {
-                btrfs("deleting", &inner, DeleteSubvolumeOptions::new().delete(&inner))?;
-            }
-        }
-        let output = match (nested.is_empty(), first) {
-            (true, first) => first?,
-            (false, _) => self.snapper.delete(number)?,
+        let output = match delete_nested(&path)? {
+            0 => first?,
+            _ => self.snapper.delete(number)?,
         };
         match path.exists() {
             false => Ok(()),
@@ -366,6 +375,18 @@ impl Host {
             }),
         }
     }
+}
+
+/// Deletes the subvolumes inside the subvolume at `path`, which becomes read-write for that, and counts them.
+pub(crate) fn delete_nested(path: &Path) -> Result<usize, SnapshotError> {
+    let nested = nested_subvolumes(path)?;
+    if !nested.is_empty() {
+        btrfs("changing the flags of", path, set_subvolume_read_only(path, false))?;
+        for inner in nested.iter().rev().map(|inner| path.join(inner)) {
+            btrfs("deleting", &inner, DeleteSubvolumeOptions::new().delete(&inner))?;
+        }
+    }
+    Ok(nested.len())
 }
 
 /// Whether `path` exists, is a directory and the root of a subvolume.

@@ -81,3 +81,80 @@ fn the_lock_is_one_for_all_mounts_of_the_host_and_free_when_its_holder_is_gone()
     drop(held);
     two.lock().unwrap();
 }
+
+/// `btrfs subvolume snapshot` of snapshot 1, in a directory without snapper's entry: what a power cut inside `snapper create` leaves.
+fn unlisted(host: &LoopHost, number: u32) {
+    std::fs::create_dir_all(host.snapshot(number).parent().unwrap()).unwrap();
+    libbtrfsutil::CreateSnapshotOptions::new().create(host.snapshot(1), host.snapshot(number)).unwrap();
+}
+
+#[test]
+fn a_subvolume_that_snapper_was_cut_off_before_it_listed_it_is_removed_and_nobody_else_s() {
+    let loop_host = LoopHost::new();
+    let host = open(&loop_host);
+    // Somebody's own, from before.
+    unlisted(&loop_host, 7);
+    let base = host.default_snapshot().unwrap();
+    tiu::unlisted::begin(&host, &base).unwrap();
+    unlisted(&loop_host, 2);
+    libbtrfsutil::create_subvolume(loop_host.snapshot(2).join("nested")).unwrap();
+    // Cut off before there was a subvolume, and while the entry was written.
+    std::fs::create_dir_all(loop_host.root().join(".snapshots/3")).unwrap();
+    std::fs::write(loop_host.root().join(".snapshots/3/info.xml.tmp-abc"), "<").unwrap();
+    // Of another parent: not what was being made.
+    std::fs::create_dir_all(loop_host.snapshot(8).parent().unwrap()).unwrap();
+    libbtrfsutil::create_subvolume(loop_host.snapshot(8)).unwrap();
+
+    let cleaned = loop_host.tiu("cleanup", ["--json"]).succeeded();
+    let report: serde_json::Value = serde_json::from_str(&cleaned.stdout).unwrap();
+    assert_eq!(report["removed"], serde_json::json!([2, 3]));
+    assert_eq!(loop_host.snapshots(), [1, 7, 8]);
+    assert!(
+        !loop_host.root().join(".snapshots/2").exists() && !loop_host.root().join(".snapshots/3").exists()
+    );
+    assert_eq!(loop_host.tiu("cleanup", [""; 0]).code, Some(77));
+}
+
+#[test]
+fn an_entry_without_a_subvolume_that_a_deletion_was_cut_off_in_is_removed_if_it_is_ours() {
+    let loop_host = LoopHost::new();
+    let host = open(&loop_host);
+    host.create_snapshot(&host.default_snapshot().unwrap(), "x", "2").unwrap();
+    loop_host.snapper(&["create", "--userdata", "tiu-state=done"]).succeeded();
+    for number in [2, 3] {
+        libbtrfsutil::DeleteSubvolumeOptions::new().delete(loop_host.snapshot(number)).unwrap();
+    }
+    assert_eq!(loop_host.tiu("cleanup", [""; 0]).succeeded().stdout, "Removed the unfinished snapshot 2.\n");
+    let there = |number: u32| loop_host.snapshot(number).parent().unwrap().exists();
+    assert_eq!((there(2), there(3)), (false, true));
+}
+
+#[test]
+fn an_unlisted_subvolume_is_somebody_s_own_if_no_run_was_cut_off() {
+    let loop_host = LoopHost::new();
+    let host = open(&loop_host);
+    let base = host.default_snapshot().unwrap();
+    host.create_snapshot(&base, "x", "2").unwrap();
+    host.delete_snapshot(2).unwrap();
+    unlisted(&loop_host, 2);
+    assert_eq!(loop_host.tiu("cleanup", [""; 0]).code, Some(77));
+    assert_eq!(loop_host.snapshots(), [1, 2]);
+}
+
+#[test]
+fn a_snapper_that_still_writes_its_entry_is_waited_for() {
+    let loop_host = LoopHost::new();
+    let host = open(&loop_host);
+    tiu::unlisted::begin(&host, &host.default_snapshot().unwrap()).unwrap();
+    unlisted(&loop_host, 2);
+    let entry = loop_host.root().join(".snapshots/2/info.xml");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(std::time::Duration::from_millis(500));
+            let text = std::fs::read_to_string(loop_host.root().join(".snapshots/1/info.xml")).unwrap();
+            std::fs::write(entry, text.replace("<num>1<", "<num>2<")).unwrap();
+        });
+        assert_eq!(tiu::unlisted::clean_up(&host).unwrap(), [0; 0]);
+    });
+    assert_eq!(host.snapshot(2).unwrap().number, 2);
+}

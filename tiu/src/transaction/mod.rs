@@ -28,6 +28,7 @@ use crate::config::Config;
 use crate::etc::report::Report;
 use crate::host::Host;
 use crate::snapshots::{Snapshot, State};
+use crate::unlisted;
 use preflight::Ready;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -175,7 +176,7 @@ fn undo(host: &Host, base: &Snapshot, target: &Snapshot, error: ApplyError) -> A
 
 /// Removes what earlier runs left unfinished; the caller holds the lock, so their owners are gone. What runs or boots next stays.
 pub fn clean_up(host: &Host) -> Result<Vec<u32>, crate::snapshots::SnapshotError> {
-    let mut removed = Vec::new();
+    let mut removed = unlisted::clean_up(host)?;
     for snapshot in host.snapshots()? {
         if snapshot.state() == State::InProgress
             && !snapshot.active
