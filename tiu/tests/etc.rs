@@ -2,32 +2,11 @@
 
 mod common;
 
-use common::Kit;
+use common::{Kit, updated};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use tiu_testing::host::LoopHost;
 use tiu_testing::tree::file;
-
-/// A host with version 1, after `edit` of its `/etc`, and then version 2 with `change`: applied as snapshot 3.
-fn updated(
-    base: impl Fn(&std::path::Path),
-    edit: impl FnOnce(&std::path::Path),
-    change: impl FnOnce(&std::path::Path),
-) -> LoopHost {
-    let kit = Kit::new();
-    let mut host = kit.host();
-    host.tiu("apply", [kit.bundle(1, &base)]).succeeded();
-    host.reboot();
-    host.edit(2, edit);
-    let second = kit.bundle(2, |root| {
-        base(root);
-        change(root);
-    });
-    host.tiu("apply", [second]).succeeded();
-    let verified = host.tiu("verify", ["3"]).succeeded();
-    assert!(!verified.stdout.contains("DIFFERS"), "{}", verified.stdout);
-    host
-}
 
 fn text(host: &LoopHost, path: &str) -> String {
     fs::read_to_string(host.snapshot(3).join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
@@ -228,4 +207,124 @@ fn files_get_the_host_s_numbers_where_it_keeps_its_own_accounts() {
     });
     host.tiu("apply", [clash]).refused(&["1000", "news", "ada"]);
     assert_eq!(host.snapshots(), [1, 2]);
+}
+
+#[test]
+fn the_first_update_reports_what_the_host_had() {
+    let kit = Kit::new();
+    let mut host = kit.host_with(512, |root| {
+        file(root, "etc/app.conf", "colour=red\n");
+        file(root, "etc/default/app", "LEVEL=1\n");
+        file(root, "etc/mine/file", "ada\n");
+        file(root, "etc/was-file/inner", "ada\n");
+        symlink("elsewhere", root.join("etc/was-dir")).unwrap();
+    });
+    let first = kit.bundle(1, |root| {
+        file(root, "etc/was-file", "image\n");
+        file(root, "etc/was-dir/inner", "image\n");
+    });
+    host.tiu("apply", [first]).succeeded();
+    let report = host.tiu("etc", ["report"]).succeeded().stdout;
+    for line in [
+        "/etc from a host without an image to version 1",
+        "conflict  etc/app.conf (the host had it before the first image)",
+        "keep      etc/mine/file (the host had it before the first image)",
+        "conflict  etc/was-file (the host had it before the first image)",
+        "conflict  etc/was-dir (the host had it before the first image)",
+        "conflict  etc/was-dir/inner (the host has no directory for it)",
+        "add       etc/passwd (only the image changed it)",
+    ] {
+        assert!(report.contains(line), "{line:?} is not in\n{report}");
+    }
+    assert!(!report.contains("etc/default/app"), "{report}");
+    let new = host.snapshot(2);
+    assert_eq!(fs::read_to_string(new.join("etc/was-file/inner")).unwrap(), "ada\n");
+    assert!(new.join("etc/was-dir").is_symlink());
+    host.tiu("verify", ["2"]).succeeded();
+    // What equalled the default is the image's from then on.
+    host.reboot();
+    host.tiu("apply", [kit.bundle(2, |_| {})]).succeeded();
+    assert_eq!(text(&host, "etc/default/app"), "LEVEL=2\n");
+    assert_eq!(text(&host, "etc/app.conf"), "colour=red\n");
+}
+
+#[test]
+fn a_list_names_directories_with_all_in_them() {
+    let kit = Kit::new();
+    let mut host = kit.host();
+    let dirs = |root: &std::path::Path, content: &str| {
+        for path in ["etc/theirs/a/b", "etc/ours/a/b"] {
+            file(root, path, content);
+        }
+    };
+    host.tiu("apply", [kit.bundle(1, |root| dirs(root, "1"))]).succeeded();
+    host.reboot();
+    host.edit(2, |root| {
+        let config = fs::read_to_string(root.join("etc/tiu/tiu.yaml")).unwrap();
+        let lists = "etc: {always-host: [/etc/fstab, /etc/theirs], always-image: [/etc/ours]}\n";
+        file(root, "etc/tiu/tiu.yaml", config + lists);
+        file(root, "etc/ours/a/b", "ada");
+        file(root, "etc/ours/mine", "ada");
+    });
+    host.tiu("apply", [kit.bundle(2, |root| dirs(root, "2"))]).succeeded();
+    assert_eq!((text(&host, "etc/theirs/a/b"), text(&host, "etc/ours/a/b")), ("1".into(), "2".into()));
+    assert!(!host.snapshot(3).join("etc/ours/mine").exists());
+    let conflicts = host.tiu("etc", ["conflicts"]).succeeded().stdout;
+    assert!(!conflicts.contains("theirs") && !conflicts.contains("ours"), "{conflicts}");
+}
+
+#[test]
+fn what_is_always_the_image_s_in_a_directory_that_the_host_replaced() {
+    let kit = Kit::new();
+    let mut host = kit.host();
+    host.tiu("apply", [kit.bundle(1, |root| file(root, "etc/d/ours", "1"))]).succeeded();
+    host.reboot();
+    host.edit(2, |root| {
+        let config = fs::read_to_string(root.join("etc/tiu/tiu.yaml")).unwrap();
+        file(root, "etc/tiu/tiu.yaml", config + "etc: {always-image: [/etc/d/ours]}\n");
+        fs::remove_dir_all(root.join("etc/d")).unwrap();
+        symlink("/run", root.join("etc/d")).unwrap();
+    });
+    host.tiu("apply", [kit.bundle(2, |root| file(root, "etc/d/ours", "2"))])
+        .refused(&["/etc/d/ours: it is always the image's, but on the host /etc/d is a symbolic link"]);
+    assert_eq!((host.snapshots(), host.default()), (vec![1, 2], 2));
+}
+
+#[test]
+fn an_image_without_etc() {
+    let kit = Kit::new();
+    let host = kit.host();
+    let bundle = kit.bundle(1, |root| {
+        fs::remove_dir_all(root.join("etc")).unwrap();
+        symlink("usr/etc", root.join("etc")).unwrap();
+    });
+    host.tiu("apply", [bundle]).refused(&["the image has no directory /etc"]);
+    assert_eq!(host.snapshots(), [1]);
+}
+
+#[test]
+fn names_that_are_no_text_and_hard_links() {
+    use std::os::unix::ffi::OsStrExt;
+    let odd = |root: &std::path::Path| root.join("etc").join(std::ffi::OsStr::from_bytes(b"odd \xff\n"));
+    let host = updated(
+        |root| {
+            fs::write(odd(root), "default").unwrap();
+            file(root, "etc/a", "default");
+            fs::hard_link(root.join("etc/a"), root.join("etc/b")).unwrap();
+            fs::hard_link(root.join("etc/a"), root.join("usr/share/c")).unwrap();
+        },
+        |root| {
+            fs::write(odd(root), "ada").unwrap();
+            fs::remove_file(root.join("etc/b")).unwrap();
+            file(root, "etc/b", "ada");
+        },
+        |root| {
+            fs::write(odd(root), "second").unwrap();
+            file(root, "etc/a", "second");
+        },
+    );
+    assert_eq!(fs::read_to_string(odd(&host.snapshot(3))).unwrap(), "ada");
+    assert_eq!((text(&host, "etc/a"), text(&host, "etc/b")), ("second".into(), "ada".into()));
+    let conflicts = host.tiu("etc", ["conflicts"]).succeeded().stdout;
+    assert!(conflicts.contains(r"/etc/odd \xff\n: both changed it"), "{conflicts}");
 }

@@ -146,3 +146,20 @@ pub fn nest_etc(root: &Path) {
     assert!(copy.status().unwrap().success());
     fs::remove_dir_all(root.join("plain")).unwrap();
 }
+
+/// A host with version 1, after `edit` of its `/etc`, and then version 2 with `change`: applied as snapshot 3.
+pub fn updated(base: impl Fn(&Path), edit: impl FnOnce(&Path), change: impl FnOnce(&Path)) -> LoopHost {
+    let kit = Kit::new();
+    let mut host = kit.host();
+    host.tiu("apply", [kit.bundle(1, &base)]).succeeded();
+    host.reboot();
+    host.edit(2, edit);
+    let second = kit.bundle(2, |root| {
+        base(root);
+        change(root);
+    });
+    host.tiu("apply", [second]).succeeded();
+    let verified = host.tiu("verify", ["3"]).succeeded();
+    assert!(!verified.stdout.contains("DIFFERS"), "{}", verified.stdout);
+    host
+}
