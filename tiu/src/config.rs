@@ -17,12 +17,17 @@ use tiu_extract::options::PurposeName;
 pub const FILES: [&str; 3] = ["etc/tiu/tiu.yaml", "usr/etc/tiu/tiu.yaml", "usr/lib/tiu/tiu.yaml"];
 
 /// Files of `/etc` that stay the host's, whatever the image brings.
-const ALWAYS_HOST: [&str; 10] = [
+const ALWAYS_HOST: [&str; 15] = [
     "/etc/machine-id",
     "/etc/hostname",
     "/etc/fstab",
     "/etc/crypttab",
     "/etc/adjtime",
+    "/etc/hostid",
+    "/etc/nvme/hostid",
+    "/etc/nvme/hostnqn",
+    "/etc/iscsi/initiatorname.iscsi",
+    "/etc/kernel/cmdline",
     "/etc/tiu/tiu.yaml",
     "/etc/tiu/etc-kept",
     "/etc/snapper/configs/root",
@@ -30,7 +35,8 @@ const ALWAYS_HOST: [&str; 10] = [
     "/etc/sysconfig/snapper",
 ];
 /// Files of `/etc` that are the image's, whatever the host has.
-const ALWAYS_IMAGE: [&str; 2] = ["/etc/ld.so.cache", "/etc/os-release"];
+/// They are made from what is in `/usr`, or say what is there.
+const ALWAYS_IMAGE: [&str; 3] = ["/etc/ld.so.cache", "/etc/os-release", "/etc/udev/hwdb.bin"];
 
 /// How the initrd comes into a new snapshot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -372,6 +378,7 @@ mod tests {
             "host-paths: [data]",
             "initrd-path: ./x",
             "etc: {always-host: [x]}",
+            "etc: {always-image: [/etc/../x]}",
         ] {
             assert!(matches!(load(&[(FILES[0], text)]), Err(ConfigError::Value { .. })), "{text}");
         }
@@ -384,6 +391,7 @@ mod tests {
             "purpose: none",
             "initrd: maybe",
             "boot: grub3",
+            "etc: {change: maybe}",
             "verity: none",
             "- a",
             "keyring: {a: b}",

@@ -5,7 +5,7 @@
 //! the same engine, with the part of the index that is about `/etc`. Hard links become files of their own there.
 
 use super::state::inode_of;
-use super::{ETC, is_etc};
+use super::{ETC, entries};
 use crate::tree::{Tree, TreeError};
 use rustix::fs::Mode;
 use rustix::io::Errno;
@@ -52,7 +52,7 @@ fn inside(path: &[u8]) -> &[u8] {
 /// The part of `index` that is about `/etc`, with `/etc` as its root.
 pub fn index_of_etc(index: &Index) -> Result<Index, PristineError> {
     let mut writer = IndexWriter::default();
-    for entry in index.iter().filter(|entry| is_etc(&entry.path)) {
+    for entry in entries(index) {
         let inode = inode_of(index, &entry);
         let owned: EntryBuf = inode.into_owned().into_owned();
         writer.push(EntryBuf { path: Cow::Owned(inside(&entry.path).to_vec()), nlink: 1, ..owned });

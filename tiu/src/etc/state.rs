@@ -1,7 +1,7 @@
 //! What there is at a path of `/etc`: in the base's defaults, on the host, in the new image. All that counts is here, so that the merge
 //! is a function of data; the modification time is carried along, but it is no difference.
 
-use super::{ETC, is_etc};
+use super::{ETC, entries};
 use crate::tree::{Tree, TreeError};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -76,8 +76,7 @@ fn same_xattrs(a: &Inode, b: &Inode) -> bool {
 
 /// The defaults of an image, in the host's numbers, which `rules` has.
 pub fn of_index(index: &Index, rules: &Rules) -> States {
-    let entries = index.iter().filter(|entry| is_etc(&entry.path));
-    entries.map(|entry| (entry.path.to_vec(), of_entry(index, &entry, rules))).collect()
+    entries(index).map(|entry| (entry.path.to_vec(), of_entry(index, &entry, rules))).collect()
 }
 
 /// The inode that an entry is a name of.

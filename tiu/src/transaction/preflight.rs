@@ -134,8 +134,7 @@ pub fn plan(context: &Context, ready: &Ready) -> Result<Plan, ApplyError> {
 
 /// What the copy of the image's `/etc` may need, in bytes: each file a block and an inode, as if nothing could be shared.
 fn pristine_space(index: &Index) -> u64 {
-    let files = index.iter().filter(|entry| crate::etc::is_etc(&entry.path));
-    files.map(|entry| entry.size.next_multiple_of(4096).saturating_add(4096)).fold(0, u64::saturating_add)
+    crate::etc::entries(index).map(|entry| entry.size.saturating_add(8192)).fold(0, u64::saturating_add)
 }
 
 impl Ready {
