@@ -194,6 +194,13 @@ impl Hint for RecipeError {
     }
 }
 
+/// Whether the client will take it for a path in `/etc`.
+fn is_in_etc(entry: &str) -> bool {
+    let inside = entry.strip_prefix("/etc/").unwrap_or_default();
+    inside.split('/').any(|part| !part.is_empty())
+        && !inside.split('/').any(|part| matches!(part, "." | ".."))
+}
+
 impl Recipe {
     /// Reads the file at `path`.
     pub fn read(path: &Path) -> Result<Self, RecipeError> {
@@ -228,7 +235,7 @@ impl Recipe {
             return Err(RecipeError::BlockSize { path: path(), found: size });
         }
         let mut listed = recipe.etc.always_image.iter().chain(&recipe.etc.always_host);
-        match listed.find(|entry| !entry.starts_with("/etc/")) {
+        match listed.find(|entry| !is_in_etc(entry)) {
             Some(found) => Err(RecipeError::NotInEtc { path: path(), found: found.clone() }),
             None => Ok(recipe),
         }

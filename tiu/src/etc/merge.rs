@@ -16,8 +16,8 @@
 //! a [`Clash`], and nothing is merged.
 
 use super::ACCOUNTS;
+use super::lists::Lists;
 use super::state::{Inode, InodeFacts, States, same};
-use crate::config::{Config, matches};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -56,9 +56,9 @@ pub enum Reason {
     HoldsAdmins,
     /// The image has it in what is no directory on the host any more.
     NoDirectory,
-    /// The configuration says that it is always the image's.
+    /// The configuration or the image's lists say that it is always the image's.
     AlwaysImage,
-    /// The configuration says that it is always the host's.
+    /// The configuration or the image's lists say that it is always the host's.
     AlwaysHost,
     /// A file of users or groups, merged by entry.
     ByEntry,
@@ -206,15 +206,15 @@ impl Merge {
     }
 }
 
-/// Decides.
-pub fn merge(sides: &Sides, config: &Config, settled: &Settled) -> Merge {
+/// Decides. Of `lists`, the first that names a path counts.
+pub fn merge(sides: &Sides, lists: &[Lists], settled: &Settled) -> Merge {
     let all: BTreeSet<&Vec<u8>> = [sides.base, Some(sides.host), Some(sides.image)]
         .into_iter()
         .flatten()
         .flat_map(|side| side.keys())
         .collect();
     let accounts = accounts_stay(sides);
-    let decide = |path: &Vec<u8>| one(path, sides, config, settled, accounts);
+    let decide = |path: &Vec<u8>| one(path, sides, lists, settled, accounts);
     let mut decisions: Vec<Decision> = all.into_iter().map(decide).collect();
     let clashes = Hanging { sides, settled, decisions: &mut decisions }.settle();
     Merge { decisions, clashes }
@@ -229,22 +229,16 @@ pub fn accounts_stay(sides: &Sides) -> bool {
     })
 }
 
-/// Whether one of `patterns` names `path` or a directory that it lies in.
-fn listed(patterns: &[String], path: &[u8]) -> bool {
-    let ends = path.iter().enumerate().filter(|(_, c)| **c == b'/').map(|(i, _)| i).chain([path.len()]);
-    let prefixes: Vec<&[u8]> = ends.filter_map(|end| path.get(..end)).collect();
-    patterns.iter().any(|pattern| prefixes.iter().any(|prefix| matches(pattern, prefix)))
-}
-
-fn one(path: &[u8], sides: &Sides, config: &Config, settled: &Settled, accounts: bool) -> Decision {
+fn one(path: &[u8], sides: &Sides, lists: &[Lists], settled: &Settled, accounts: bool) -> Decision {
     let (host, image) = (sides.host.get(path), sides.image.get(path));
     let base = sides.base.map(|base| base.get(path));
     let image_is_news = !same(base.flatten(), image);
+    let listed = lists.iter().find_map(|lists| lists.side(path));
     let (side, reason) = if host.is_some_and(|host| host.host) {
         (Side::Host, Reason::Mount)
-    } else if listed(&config.etc_always_image, path) {
+    } else if listed == Some(Side::Image) {
         (Side::Image, Reason::AlwaysImage)
-    } else if host.is_some() && listed(&config.etc_always_host, path) {
+    } else if host.is_some() && listed == Some(Side::Host) {
         (Side::Host, Reason::AlwaysHost)
     } else if accounts && host.is_some() && ACCOUNTS.contains(&path) {
         (Side::Host, Reason::ByEntry)

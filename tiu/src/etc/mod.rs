@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! state      what there is at a path; merge: the decision, a function of three such states
+//! lists      paths that always are one side's
 //! report     what was decided, kept in the snapshot
 //! pristine   the image's whole /etc beside the host's, to look at and to go back to
 //! settled    conflicts of which the administrator said that the host's version stays
@@ -17,6 +18,7 @@
 pub mod change;
 mod error;
 pub mod escape;
+pub mod lists;
 pub mod merge;
 pub mod pristine;
 pub mod report;

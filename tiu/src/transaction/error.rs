@@ -1,6 +1,7 @@
 //! Why a bundle was not applied. Every error but those of `commit` leaves the host as it was.
 
 use crate::accounts::Clash;
+use crate::etc::lists::ListsError;
 use crate::etc::pristine::PristineError;
 use crate::etc::report::ReportError;
 use crate::etc::state::ReadError;
@@ -63,6 +64,9 @@ pub enum ApplyError {
     /// What the administrator and the image have in `/etc` cannot both be.
     #[error("/etc cannot be merged in {} place{}:{}", .0.len(), if .0.len() == 1 { "" } else { "s" }, lines(.0))]
     EtcClash(Vec<crate::etc::merge::Clash>),
+    /// See [`ListsError`].
+    #[error(transparent)]
+    Lists(#[from] ListsError),
     /// See [`ReportError`].
     #[error(transparent)]
     Report(#[from] ReportError),
@@ -196,6 +200,7 @@ impl Hint for ApplyError {
                  or list it in tiu.yaml under etc: always-image, and the image's version replaces the directory"
                     .into()
             }
+            ApplyError::Lists(e) => return e.hint(),
             ApplyError::Report(e) => return e.hint(),
             ApplyError::Pristine(e) => return e.hint(),
             ApplyError::Engine(e) => return e.hint(),

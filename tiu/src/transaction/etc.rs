@@ -5,6 +5,7 @@
 
 use super::{ApplyError, Context};
 use crate::accounts::{self, Names};
+use crate::etc::lists::{self, Lists};
 use crate::etc::merge::{Merge, Side, Sides, accounts_stay, merge};
 use crate::etc::report::Report;
 use crate::etc::settled;
@@ -77,7 +78,8 @@ pub fn decide(context: &Context, tree: &Tree, new: New, rules: &Rules) -> Result
 
     let sides = Sides { base: base.as_ref(), host: &host, image: &image };
     let settled = settled::read(tree, Report::read(tree)?.as_ref())?;
-    let merge = merge(&sides, context.config, &settled);
+    let of_image = Lists::of_image(&image_text(new.image, new.index, &[lists::IMAGE_PATH]))?;
+    let merge = merge(&sides, &[Lists::of_host(context.config), of_image], &settled);
     if !merge.clashes.is_empty() {
         return Err(ApplyError::EtcClash(merge.clashes));
     }

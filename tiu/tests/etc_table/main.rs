@@ -13,6 +13,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use tiu::config::Config;
+use tiu::etc::lists::Lists;
 use tiu::etc::merge::{Merge, Settled, Sides, merge};
 use tiu::etc::state::States;
 use tiu_testing::host::LoopHost;
@@ -39,7 +40,7 @@ fn sides(cells: &[Cell]) -> [States; 3] {
 fn decided(cells: &[Cell]) -> Merge {
     let [base, host, image] = sides(cells);
     let sides = Sides { base: Some(&base), host: &host, image: &image };
-    merge(&sides, &Config::default(), &Settled::default())
+    merge(&sides, &[Lists::of_host(&Config::default())], &Settled::default())
 }
 
 fn conflicts(merge: &Merge, cell: &Cell) -> BTreeSet<String> {
