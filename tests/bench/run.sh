@@ -61,6 +61,16 @@ trap 'exit 130' INT TERM
 
 say() { printf '%s\n' "$*" >&2; }
 
+# wanted TOOL...: whether one of them is to be measured
+wanted() {
+    local tool
+    for tool in "$@"; do
+        # shellcheck disable=SC2053  # a pattern
+        [[ $tool == $only ]] && return
+    done
+    return 1
+}
+
 # --- inputs, kept from run to run -------------------------------------------------------------------------------------------
 keys=$work/keys
 [ -e "$keys/signer.key.pem" ] || { rm -rf "$keys"; "$bin/tiu-create" keygen "$keys" >&2; }
@@ -74,11 +84,11 @@ for v in 1 2; do
 done
 mkdir "$mnt"/fs "$mnt"/img1 "$mnt"/img2
 for v in 1 2; do mount -o loop,ro "$work/v$v.tiu" "$mnt/img$v"; done
-if [ ! -e "$work/v2.caidx" ]; then
+if wanted casync "casync with seed" && [ ! -e "$work/v2.caidx" ]; then
     say "making the casync store"
     for v in 1 2; do casync make --store="$work/casync-store" "$work/v$v.caidx" "$mnt/img$v" >/dev/null; done
 fi
-if [ ! -e "$work/ostree-remote/refs/heads/v2" ]; then
+if wanted "ostree pull + checkout" && [ ! -e "$work/ostree-remote/refs/heads/v2" ]; then
     say "making the ostree repository"
     rm -rf "$work/ostree-remote"
     ostree init --repo="$work/ostree-remote" --mode=archive
@@ -91,7 +101,7 @@ fresh_fs() {
     mountpoint -q "$mnt/fs" && umount "$mnt/fs"
     rm -f "$disk"
     truncate -s 6G "$disk"
-    mkfs.btrfs -q "$disk"
+    mkfs.btrfs -q "$disk" 2>/dev/null
     mount -o loop "$disk" "$mnt/fs"
 }
 used() { btrfs filesystem usage -b "$mnt/fs" | awk '/^ *Used:/ {print $2; exit}'; }
@@ -112,8 +122,7 @@ median() { printf '%s\n' "$@" | sort -n | awk '{a[NR]=$1} END {print a[int((NR+1
 measure() {
     local job=$1 tool=$2 base=$3
     shift 3
-    # shellcheck disable=SC2053  # a pattern
-    [[ $tool == $only ]] || return 0
+    wanted "$tool" || return 0
     local secs=() mems=() grows=() i before after out
     for ((i = 0; i < runs; i++)); do
         fresh_fs
@@ -191,8 +200,7 @@ peers() { # JOB VERSION BASE
 
 pack_one() { # TOOL COMMAND...
     local tool=$1 secs=() mems=() i out s m
-    # shellcheck disable=SC2053  # a pattern
-    [[ $tool == $only ]] || return 0
+    wanted "$tool" || return 0
     shift
     for ((i = 0; i < runs; i++)); do
         rm -f "$work/packed"

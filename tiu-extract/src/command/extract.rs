@@ -133,7 +133,7 @@ fn report(bundle: &Bundle, summary: &Summary, seconds: Option<f64>) -> serde_jso
     json!({
         "version": 1,
         "compatible": bundle.manifest.compatible,
-        "image-version": bundle.manifest.version,
+        "image_version": bundle.manifest.version,
         "summary": summary,
         "seconds": seconds,
     })

@@ -13,7 +13,7 @@ use tiu_bundle::index::{Entry, Kind};
 
 /// Lists what is in a bundle, as `ls -lR` would
 ///
-/// The JSON has `version` 1 and `entries`: path (as text; bytes that are not UTF-8 are replaced, and `path-hex` is there too), kind, mode
+/// The JSON has `version` 1 and `entries`: path (as text; bytes that are not UTF-8 are replaced, and `path_hex` is there too), kind, mode
 /// (octal), nlink, uid, gid, rdev, size in bytes, mtime (seconds and nanoseconds since 1970), target, content digest, xattrs (values in hex).
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -90,7 +90,7 @@ fn facts(entry: &Entry) -> serde_json::Value {
     if std::str::from_utf8(&entry.path).is_err()
         && let Some(object) = value.as_object_mut()
     {
-        object.insert("path-hex".into(), json!(hex(&entry.path)));
+        object.insert("path_hex".into(), json!(hex(&entry.path)));
     }
     value
 }

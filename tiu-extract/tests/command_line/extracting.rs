@@ -82,7 +82,7 @@ fn whole() {
     let before = tree::state(&target);
     let again = kit.run("extract", ["--json".as_ref(), bundle.as_path(), &target]).succeeded().stdout;
     let report: Value = serde_json::from_str(&again).unwrap();
-    assert_eq!((&report["version"], &report["image-version"]), (&1.into(), &"1".into()));
+    assert_eq!((&report["version"], &report["image_version"]), (&1.into(), &"1".into()));
     assert_eq!(report["summary"]["written"], 0, "{report:#}");
     assert_eq!(report["summary"]["unchanged"], 10, "{report:#}");
     assert_eq!(tree::state(&target), before);

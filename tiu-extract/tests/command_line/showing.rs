@@ -94,15 +94,15 @@ fn info_for_programs() {
         (&image["compatible"], &image["version"], &image["description"], &image["build"]),
         (&json!("testos"), &json!("1"), &json!("For tests"), &Value::Null)
     );
-    assert_eq!((&image["os-id"], &image["kernel"]), (&json!("testos"), &json!("6.1.0-test")));
+    assert_eq!((&image["os_id"], &image["kernel"]), (&json!("testos"), &json!("6.1.0-test")));
     assert_eq!(
-        (&image["files"], &image["size"], &image["min-version"]),
+        (&image["files"], &image["size"], &image["min_version"]),
         (&json!(8), &json!(0), &Value::Null)
     );
     assert_eq!((&image["created"], &info["format"]), (&json!("2024-01-01T00:00:00Z"), &json!(1)));
-    assert!(is_hex(&image["index-digest"], 64) && is_hex(&info["root-hash"], 64), "{info:#}");
+    assert!(is_hex(&image["index_digest"], 64) && is_hex(&info["root_hash"], 64), "{info:#}");
     let part = |name: &str| info["layout"][name].as_u64().unwrap();
-    assert_eq!(part("image") + part("hash-tree") + part("cms") + 8, size);
+    assert_eq!(part("image") + part("hash_tree") + part("cms") + 8, size);
     let signer = &info["signer"];
     assert_eq!(signer["subject"], "CN=Test Signer, O=tiu test");
     assert_eq!(signer["chain"], json!(["CN=Test Signer, O=tiu test", "CN=Test Root, O=tiu test"]));
@@ -145,8 +145,8 @@ fn list_for_programs() {
     assert_eq!((&entries[3]["target"], &entries[4]["target"]), (&json!("bin/tool"), &json!("bin/tool")));
     assert_eq!((&entries[6]["rdev"], &entries[6]["digest"]), (&json!(0x103), &Value::Null));
     // Where text cannot tell a name, its bytes do.
-    assert_eq!(entries[5]["path-hex"], "6e6f74207574662d3820fffe");
-    assert!(entries.iter().filter(|entry| entry.get("path-hex").is_some()).count() == 1, "{list:#}");
+    assert_eq!(entries[5]["path_hex"], "6e6f74207574662d3820fffe");
+    assert!(entries.iter().filter(|entry| entry.get("path_hex").is_some()).count() == 1, "{list:#}");
 }
 
 #[test]
@@ -182,9 +182,9 @@ fn verify_for_people_and_for_programs() {
     assert!(shown.contains("18 B in 8 entries, all as signed"), "{shown}");
     let verified = json_of(kit.run("verify", ["--json".as_ref(), bundle.as_path()]));
     assert_eq!((&verified["verified"], &verified["entries"]), (&json!(true), &json!(8)));
-    assert_eq!((&verified["content-bytes"], &verified["image-version"]), (&json!(18), &json!("1")));
+    assert_eq!((&verified["content_bytes"], &verified["image_version"]), (&json!(18), &json!("1")));
     assert_eq!(verified["signer"]["subject"], "CN=Test Signer, O=tiu test");
-    assert!(verified["seconds"].is_number() && verified["image-bytes"].is_number(), "{verified:#}");
+    assert!(verified["seconds"].is_number() && verified["image_bytes"].is_number(), "{verified:#}");
 }
 
 #[test]
