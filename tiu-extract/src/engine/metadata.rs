@@ -83,13 +83,13 @@ pub(crate) fn apply(
     if (now.stx_mtime.tv_sec, now.stx_mtime.tv_nsec) == (wanted.mtime.sec, wanted.mtime.nsec) {
         return Ok(());
     }
-    set_mtime(inode, wanted.mtime).map_err(fail("set the modification time of"))
+    inode.set_times(&times(wanted.mtime)).map_err(fail("set the modification time of"))
 }
 
-/// Sets the modification time alone.
-pub(crate) fn set_mtime(inode: Reach, mtime: Mtime) -> rustix::io::Result<()> {
-    inode.set_times(&Timestamps {
+/// The modification time alone, for utimensat(2).
+pub(crate) fn times(mtime: Mtime) -> Timestamps {
+    Timestamps {
         last_access: Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT },
         last_modification: Timespec { tv_sec: mtime.sec, tv_nsec: mtime.nsec.into() },
-    })
+    }
 }

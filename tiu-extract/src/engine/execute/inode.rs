@@ -12,8 +12,8 @@ use super::temporary::{Temporary, open_path};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::ffi::CStr;
-use std::os::fd::{AsFd, OwnedFd};
-use tiu_bundle::index::Kind;
+use std::os::fd::AsFd;
+use tiu_bundle::index::{Kind, Mtime};
 
 impl Worker<'_> {
     /// Makes a directory; only we can enter it until its metadata is set, which is done last.
@@ -95,29 +95,37 @@ impl Worker<'_> {
         let context = self.context;
         let entry = context.job.index.entry(i as usize);
         let kind = inode_of(context.job.index, &entry).kind;
-        let fd = beneath::open(context.job.target, &entry.path, OFlags::PATH)
-            .map_err(|e| EngineError::io("open", &entry.path, e))?;
-        self.set_metadata(fd, i, &with_kind(context.rules.wanted(&entry), kind), &entry.path)?;
+        self.set_metadata(i, &with_kind(context.rules.wanted(&entry), kind), &entry.path)?;
         self.sum.metadata += 1;
         Ok(())
     }
 
-    /// Makes the metadata of entry `i`, open as `fd`, what is `wanted`. Of an inode that was there, what the plan found is believed: mostly the
-    /// time alone is wrong.
-    fn set_metadata(&self, fd: OwnedFd, i: u32, wanted: &Wanted, path: &[u8]) -> Result<(), EngineError> {
+    /// Makes the metadata of entry `i` what is `wanted`. Of an inode that was there, what the plan found is believed: mostly the time alone is
+    /// wrong.
+    fn set_metadata(&mut self, i: u32, wanted: &Wanted, path: &[u8]) -> Result<(), EngineError> {
         let context = self.context;
-        let mut proc_path = ProcPath::default();
-        let inode = Reach::Descriptor(proc_path.of(fd.as_fd()));
         if let Some(Place::Here(node)) = context.plan.places.get(i as usize)
             && let Wrong { owner: false, mode: false, xattrs: false, .. } =
                 metadata::differences(&context.plan.tree, *node, wanted)
         {
-            return metadata::set_mtime(inode, wanted.mtime)
-                .map_err(|e| EngineError::io("set the modification time of", path, e));
+            return self.set_mtime(path, wanted.mtime);
         }
+        let fd = beneath::open(context.job.target, path, OFlags::PATH)
+            .map_err(|e| EngineError::io("open", path, e))?;
         let now =
             beneath::stat(fd.as_fd(), c"").map_err(|e| EngineError::io("read the metadata of", path, e))?;
+        let mut proc_path = ProcPath::default();
+        let inode = Reach::Descriptor(proc_path.of(fd.as_fd()));
         metadata::apply(inode, &now, true, wanted, &context.rules, path)
+    }
+
+    /// Sets the modification time alone.
+    fn set_mtime(&mut self, path: &[u8], mtime: Mtime) -> Result<(), EngineError> {
+        let (parent, name) = self.parents.of(path)?;
+        let name = if name.is_empty() { c"." } else { name.as_c_str() };
+        let times = metadata::times(mtime);
+        rustix::fs::utimensat(parent.fd(), name, &times, AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(|e| EngineError::io("set the modification time of", path, e))
     }
 
     /// Removes what is not a directory.
@@ -157,16 +165,10 @@ impl Worker<'_> {
         let context = self.context;
         let entry = context.job.index.entry(i as usize);
         let path: &[u8] = &entry.path;
-        let fd = beneath::open(context.job.target, path, OFlags::PATH | OFlags::DIRECTORY)
-            .map_err(|e| EngineError::io("open the directory", path, e))?;
         match context.plan.places.get(i as usize) {
             // It stays as it is: what was changed in it must not show in its time.
-            Some(Place::Kept(node)) => {
-                let mtime = context.plan.tree.node(*node).mtime;
-                metadata::set_mtime(Reach::Descriptor(ProcPath::default().of(fd.as_fd())), mtime)
-                    .map_err(|e| EngineError::io("set the modification time of", path, e))
-            }
-            _ => self.set_metadata(fd, i, &context.rules.wanted(&entry), path),
+            Some(Place::Kept(node)) => self.set_mtime(path, context.plan.tree.node(*node).mtime),
+            _ => self.set_metadata(i, &context.rules.wanted(&entry), path),
         }
     }
 }
