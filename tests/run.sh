@@ -3,7 +3,7 @@
 #
 #   sudo tests/run.sh [--long] [--list] [TEST...]
 #     --ci     what continuous integration runs
-#     --long   also the benchmark, and more cases of each property test
+#     --long   also the benchmark, more cases of each property test, and full sizes of the crash tests
 #     --list   the names of the tests
 #
 # Each test says what it did and how long it took; the last line counts those that passed and failed. None is skipped: what cannot
@@ -17,7 +17,7 @@ for part in console setup; do
 done
 cd "$top"
 
-all=(shellcheck shell format clippy documentation rust clean-check kiwi vm quickstart)
+all=(shellcheck shell format clippy documentation rust clean-check crash kiwi vm quickstart)
 # What continuous integration runs (--ci): what was seen to pass from end to end on one machine. The whole-program tests of create,
 # extract and client, vm and quickstart are to join as soon as they were; until then run them by name or without --ci.
 ci=(shellcheck format clippy documentation format-library clean-check)
@@ -100,6 +100,12 @@ test_rust() {
 test_format-library() { cargo test --package tiu-bundle --all-targets --locked --no-fail-fast; }
 
 test_clean-check() { tests/check-clean.sh self-test; }
+
+# Kills, power cuts, full disks (docs/crash-safety.md).
+test_crash() {
+    cargo build --package tiu --package tiu-create --package tiu-testing --locked
+    "${CARGO_TARGET_DIR:-target}/debug/crash" ${long:+--long}
+}
 
 test_kiwi() { tests/kiwi.sh; }
 

@@ -1,16 +1,13 @@
 //! Runs the project's programs as a user would, and looks at what came out.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-/// Where cargo put the programs: beside the `deps` folder of the running test.
+/// Where cargo put the programs: beside the `deps` folder of the running test, or beside the running program.
 pub fn path(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("path of the running test");
-    let dir = test
-        .ancestors()
-        .find(|dir| dir.ends_with("deps"))
-        .and_then(Path::parent)
-        .expect("a cargo target folder");
+    let deps = test.ancestors().find(|dir| dir.ends_with("deps"));
+    let dir = deps.unwrap_or(&test).parent().expect("a cargo target folder");
     let program = dir.join(name);
     assert!(program.exists(), "{} is missing: run `cargo build --workspace` first", program.display());
     program

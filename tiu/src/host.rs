@@ -11,6 +11,8 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tiu_bundle::Hint;
 
 /// `statfs` type of btrfs (linux/magic.h).
@@ -19,6 +21,10 @@ const BTRFS_MAGIC: u64 = 0x9123_683e;
 const OVERLAY_MAGIC: u64 = 0x794c_7630;
 /// Inode number of the root of every subvolume (btrfs_tree.h: `BTRFS_FIRST_FREE_OBJECTID`).
 const SUBVOLUME_INODE: u64 = 256;
+/// How long the programs of a tiu that was killed may hold its lock. snapper's take seconds on a busy disk.
+const ORPHANS: Duration = Duration::from_secs(60);
+/// How often a held lock is tried again.
+const TICK: Duration = Duration::from_millis(20);
 
 /// Why a root cannot be updated, or not now.
 #[derive(Debug, thiserror::Error)]
@@ -138,14 +144,22 @@ pub struct Host {
     root: PathBuf,
     live: bool,
     root_fd: OwnedFd,
-    snapshots_fd: OwnedFd,
+    /// Of `.snapshots`; the host's lock is on it.
+    snapshots_fd: Arc<OwnedFd>,
     /// How to run its snapper.
     pub snapper: Snapper,
 }
 
 /// Held while snapshots are made, removed or switched; let go when dropped or when the process ends, however it ends.
 #[derive(Debug)]
-pub struct Lock(#[allow(dead_code)] OwnedFd, #[allow(dead_code)] Option<tukit::Lock>);
+pub struct Lock(Arc<OwnedFd>, #[allow(dead_code)] Option<tukit::Lock>);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // The descriptor lives on, as the host's.
+        let _ = rustix::fs::flock(&self.0, FlockOperation::Unlock);
+    }
+}
 
 impl Host {
     /// The running system (`None` or `/`), or what is mounted at `root`.
@@ -172,7 +186,8 @@ impl Host {
         if !root.join(&config).is_file() {
             return Err(HostError::NoSnapperConfig { path: Path::new("/").join(config), root });
         }
-        let snapper = Snapper::new((!live).then_some(root.as_path()));
+        let snapshots_fd = Arc::new(snapshots_fd);
+        let snapper = Snapper::new((!live).then_some(root.as_path()), snapshots_fd.clone());
         Ok(Host { root, live, root_fd, snapshots_fd, snapper })
     }
 
@@ -218,19 +233,29 @@ impl Host {
 
     /// Takes the host's lock, which is on the directory `.snapshots` itself: the same inode, and so the same lock, for each mount
     /// of the host, and nothing is left behind. On the running system transactional-update's, too.
+    ///
+    /// Refused at once while another tiu runs. The programs of one that was killed are waited for.
     pub fn lock(&self) -> Result<Lock, HostError> {
         let path = self.root.join(".snapshots");
         let io = |source: io::Error| HostError::Io { path: path.clone(), source };
-        let fd = directory(&path).map_err(io)?;
-        match rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Lock(fd, self.live.then(lock_tukit).transpose()?)),
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                let locks = std::fs::read_to_string("/proc/locks").unwrap_or_default();
-                let ours = path.metadata().map_err(io)?;
-                let holder = flock_holders(&locks, ours.ino()).into_iter().find(|pid| has_open(*pid, &ours));
-                Err(HostError::Locked { holder })
+        let ours = path.metadata().map_err(io)?;
+        let began = Instant::now();
+        loop {
+            match rustix::fs::flock(&self.snapshots_fd, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {
+                    let mut lock = Lock(self.snapshots_fd.clone(), None);
+                    lock.1 = self.live.then(lock_tukit).transpose()?;
+                    return Ok(lock);
+                }
+                Err(rustix::io::Errno::WOULDBLOCK) => {}
+                Err(e) => return Err(io(e.into())),
             }
-            Err(e) => Err(io(e.into())),
+            let locks = std::fs::read_to_string("/proc/locks").unwrap_or_default();
+            let holder = flock_holders(&locks, ours.ino()).into_iter().find(|pid| has_open(*pid, &ours));
+            if holder.is_some() || began.elapsed() > ORPHANS {
+                return Err(HostError::Locked { holder });
+            }
+            std::thread::sleep(TICK);
         }
     }
 }

@@ -9,6 +9,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::io::{self, Read};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -149,7 +150,16 @@ pub struct Run<'a> {
     arguments: Vec<OsString>,
     limit: Duration,
     cancel: Option<&'a Cancel>,
-    hold_stdin: bool,
+    stdin: Input,
+}
+
+/// Standard input of a program.
+enum Input {
+    Null,
+    /// See [`Run::hold_stdin`].
+    Held,
+    /// See [`Run::stdin`].
+    Given(OwnedFd),
 }
 
 impl<'a> Run<'a> {
@@ -160,7 +170,7 @@ impl<'a> Run<'a> {
             arguments: Vec::new(),
             limit: Duration::from_secs(600),
             cancel: None,
-            hold_stdin: false,
+            stdin: Input::Null,
         }
     }
 
@@ -191,7 +201,13 @@ impl<'a> Run<'a> {
     /// Gives the program a pipe as standard input that stays open, without data, as long as tiu lives. A program that ends when it
     /// sees the end of its input so cannot outlive tiu.
     pub fn hold_stdin(mut self) -> Self {
-        self.hold_stdin = true;
+        self.stdin = Input::Held;
+        self
+    }
+
+    /// Gives the program a descriptor as standard input.
+    pub fn stdin(mut self, descriptor: OwnedFd) -> Self {
+        self.stdin = Input::Given(descriptor);
         self
     }
 
@@ -206,7 +222,11 @@ impl<'a> Run<'a> {
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env("HOME", "/root")
             .env("LC_ALL", "C.UTF-8")
-            .stdin(if self.hold_stdin { Stdio::piped() } else { Stdio::null() })
+            .stdin(match self.stdin {
+                Input::Null => Stdio::null(),
+                Input::Held => Stdio::piped(),
+                Input::Given(descriptor) => descriptor.into(),
+            })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)

@@ -8,7 +8,9 @@ use crate::run::{Output, Run, RunError, SNAPPER};
 use crate::without_plugins;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// snapper's configuration for the root filesystem.
 pub const CONFIG: &str = "root";
@@ -40,12 +42,15 @@ pub struct Snapper {
     /// Another root than the running one.
     root: Option<PathBuf>,
     bus: bool,
+    /// What the host's lock is on.
+    locked: Arc<OwnedFd>,
 }
 
 impl Snapper {
-    /// For the running system (`None`), or for what is mounted at `root`.
-    pub fn new(root: Option<&Path>) -> Self {
-        Snapper { root: root.map(Path::to_owned), bus: root.is_none() && Path::new(SYSTEM_BUS).exists() }
+    /// For the running system (`None`), or for what is mounted at `root`; `locked` is the open file that the host's lock is taken on.
+    pub fn new(root: Option<&Path>, locked: Arc<OwnedFd>) -> Self {
+        let bus = root.is_none() && Path::new(SYSTEM_BUS).exists();
+        Snapper { root: root.map(Path::to_owned), bus, locked }
     }
 
     /// Runs snapper with `arguments`.
@@ -55,7 +60,11 @@ impl Snapper {
             None if self.bus => Run::new(&SNAPPER),
             None => Run::new(&SNAPPER).arg("--no-dbus"),
         };
-        run.args(["--config", CONFIG]).args(arguments).output()
+        // A tiu that is killed does not end its snapper. As flock(2) locks open files and not processes, the lock stays until snapper,
+        // to which that file is standard input, has ended too: the next run does not meet a half-made snapshot.
+        let locked = self.locked.try_clone();
+        let locked = locked.map_err(|source| RunError::Start { command: "snapper".into(), source })?;
+        run.stdin(locked).args(["--config", CONFIG]).args(arguments).output()
     }
 
     /// The table, as JSON text for [`parse_list`].

@@ -6,7 +6,7 @@
 use crate::host::{Host, HostError};
 use crate::pin::PIN_KEY;
 use crate::run::RunError;
-use crate::snapper;
+use crate::snapper::{self, Row};
 use crate::unlisted;
 use libbtrfsutil::{
     CreateSnapshotOptions, DeleteSubvolumeOptions, IterateSubvolume, is_subvolume, set_subvolume_read_only,
@@ -24,6 +24,9 @@ pub const STATE_KEY: &str = "tiu-state";
 pub const VERSION_KEY: &str = "tiu-version";
 /// Userdata key of the image's kind of host; see [`VERSION_KEY`].
 pub const COMPATIBLE_KEY: &str = "tiu-compatible";
+
+/// State of a snapshot that is complete and checked, but was not yet made what boots next.
+pub const CHECKED: &str = "checked";
 
 /// What tiu knows of a snapshot from its userdata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -67,10 +70,12 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// State by its userdata.
+    /// State by its userdata, and by whether the last step was done.
     pub fn state(&self) -> State {
         match self.userdata.get(STATE_KEY).map(String::as_str) {
             None => State::Ordinary,
+            Some(CHECKED) if self.is_committed() => State::Done,
+            Some(CHECKED) => State::InProgress,
             Some("in-progress") => State::InProgress,
             Some("done") => State::Done,
             Some(_) => State::Unknown,
@@ -80,6 +85,13 @@ impl Snapshot {
     /// Whether it is kept from every clean-up; see [`crate::pin`].
     pub fn is_pinned(&self) -> bool {
         self.cleanup.is_empty() && self.userdata.contains_key(PIN_KEY)
+    }
+}
+
+impl Snapshot {
+    /// Whether it was made what boots next and then not marked as done: the run was cut off in between.
+    pub fn is_committed(&self) -> bool {
+        self.userdata.get(STATE_KEY).is_some_and(|state| state == CHECKED) && (self.default || self.active)
     }
 }
 
@@ -176,23 +188,12 @@ impl Host {
         let mut snapshots = Vec::with_capacity(rows.len());
         for row in rows {
             let path = self.snapshot_path(row.number);
-            if !path.is_dir() || !btrfs("looking at", &path, is_subvolume(&path))? {
-                continue;
+            match look(row, &path, default, active) {
+                Ok(snapshot) => snapshots.extend(snapshot),
+                // snapper's own clean-up may have removed it since.
+                Err(_) if !path.exists() => {}
+                Err(e) => return Err(e),
             }
-            let info = btrfs("reading", &path, subvolume_info(&path))?;
-            snapshots.push(Snapshot {
-                number: row.number,
-                date: if row.date.is_empty() { row.date } else { row.date.replacen(' ', "T", 1) + "Z" },
-                description: row.description,
-                cleanup: row.cleanup,
-                userdata: row.userdata.unwrap_or_default(),
-                id: info.id(),
-                uuid: info.uuid().to_string(),
-                parent_uuid: info.parent_uuid().map(|uuid| uuid.to_string()),
-                read_only: btrfs("reading the flags of", &path, subvolume_read_only(&path))?,
-                default: info.id() == default,
-                active: info.id() == active,
-            });
         }
         Ok(snapshots)
     }
@@ -309,6 +310,16 @@ impl Host {
         Ok(())
     }
 
+    /// Marks a snapshot that boots next as done.
+    pub fn set_done(&self, number: u32) -> Result<(), SnapshotError> {
+        self.set_userdata(number, &[(STATE_KEY, "done")])
+    }
+
+    /// Writes out all that was changed on the filesystem.
+    pub fn sync(&self) -> std::io::Result<()> {
+        Ok(rustix::fs::syncfs(self.snapshots_fd())?)
+    }
+
     /// Makes a snapshot read-only or read-write, a nested `/etc` not.
     pub fn set_read_only(&self, number: u32, read_only: bool) -> Result<(), SnapshotError> {
         let path = self.snapshot_path(number);
@@ -375,6 +386,27 @@ impl Host {
             }),
         }
     }
+}
+
+/// A line of snapper's table with its subvolume, if that is there.
+fn look(row: Row, path: &Path, default: u64, active: u64) -> Result<Option<Snapshot>, SnapshotError> {
+    if !path.is_dir() || !btrfs("looking at", path, is_subvolume(path))? {
+        return Ok(None);
+    }
+    let info = btrfs("reading", path, subvolume_info(path))?;
+    Ok(Some(Snapshot {
+        number: row.number,
+        date: if row.date.is_empty() { row.date } else { row.date.replacen(' ', "T", 1) + "Z" },
+        description: row.description,
+        cleanup: row.cleanup,
+        userdata: row.userdata.unwrap_or_default(),
+        id: info.id(),
+        uuid: info.uuid().to_string(),
+        parent_uuid: info.parent_uuid().map(|uuid| uuid.to_string()),
+        read_only: btrfs("reading the flags of", path, subvolume_read_only(path))?,
+        default: info.id() == default,
+        active: info.id() == active,
+    }))
 }
 
 /// Deletes the subvolumes inside the subvolume at `path`, which becomes read-write for that, and counts them.

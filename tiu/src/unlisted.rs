@@ -1,13 +1,13 @@
 //! What a power cut inside snapper leaves: a subvolume that is not in its table (`.snapshots/N/snapshot` without `info.xml`), because it
-//! makes the subvolume first; or, of a deletion, an entry without a subvolume. snapper passes over both for ever. An entry says whether it is
-//! that of an unfinished snapshot of ours; of a subvolume nothing does.
+//! makes the subvolume first; or, of a deletion, an entry without a subvolume, or an empty directory. snapper passes over all of them for
+//! ever. An entry says whether it is that of an unfinished snapshot of ours; of a subvolume nothing does; an empty directory is nobody's loss.
 //!
 //! So before snapper is asked for a snapshot, an attribute of `.snapshots` says of which base, and what was unlisted already. btrfs makes
 //! both last in this order: a subvolume that is on the disk has the attribute before it. Only what the attribute tells to be ours is
 //! removed: somebody's own subvolume that lies there stays.
 
 use crate::host::Host;
-use crate::snapshots::{STATE_KEY, Snapshot, SnapshotError, btrfs, delete_nested};
+use crate::snapshots::{CHECKED, STATE_KEY, Snapshot, SnapshotError, btrfs, delete_nested};
 use crate::tree::Tree;
 use libbtrfsutil::{DeleteSubvolumeOptions, is_subvolume, subvolume_info};
 use rustix::fs::{AtFlags, XattrFlags};
@@ -86,8 +86,9 @@ fn half_deleted(host: &Host) -> Result<Vec<u32>, SnapshotError> {
         let entry =
             tree.read_text(&format!("{number}/info.xml"), MAX_ENTRY).ok().flatten().unwrap_or_default();
         let entry: String = entry.split_whitespace().collect();
-        let unfinished = format!("<key>{STATE_KEY}</key><value>in-progress</value>");
-        tree.stat(&format!("{number}/snapshot")).is_none() && entry.contains(&unfinished)
+        let unfinished = ["in-progress", CHECKED]
+            .map(|state| entry.contains(&format!("<key>{STATE_KEY}</key><value>{state}</value>")));
+        tree.stat(&format!("{number}/snapshot")).is_none() && unfinished.contains(&true)
     };
     Ok(numbers(host)?.into_iter().filter(is_ours).collect())
 }
@@ -96,15 +97,19 @@ fn half_deleted(host: &Host) -> Result<Vec<u32>, SnapshotError> {
 fn half_made(host: &Host) -> Result<Vec<u32>, SnapshotError> {
     let mut value = vec![0; MAX_SIZE];
     let making = match rustix::fs::fgetxattr(host.snapshots_fd(), ATTRIBUTE, &mut value[..]) {
-        Ok(length) => Making::parse(&String::from_utf8_lossy(value.get(..length).unwrap_or_default())),
-        Err(Errno::NODATA) => return Ok(Vec::new()),
+        Ok(length) => Some(Making::parse(&String::from_utf8_lossy(value.get(..length).unwrap_or_default()))),
+        Err(Errno::NODATA) => None,
         Err(e) => return Err(failed("reading the mark of", &top(host), e)),
     };
     let ours = |host: &Host| -> Result<Vec<u32>, SnapshotError> {
-        let new = unlisted(host)?.into_iter().filter(|number| !making.before.contains(number));
         let mut ours = Vec::new();
-        for number in new {
-            if is_ours(host, number, &making)? {
+        for number in unlisted(host)? {
+            let new = making.as_ref().filter(|making| !making.before.contains(&number));
+            let is_ours = match new {
+                Some(making) => is_ours(host, number, making)?,
+                None => is_empty(host, number),
+            };
+            if is_ours {
                 ours.push(number);
             }
         }
@@ -119,8 +124,18 @@ fn half_made(host: &Host) -> Result<Vec<u32>, SnapshotError> {
     for number in &left {
         remove(host, *number)?;
     }
-    end(host)?;
+    if making.is_some() {
+        end(host)?;
+    }
     Ok(left)
+}
+
+/// Whether there is nothing in the directory but an entry that was not completed.
+fn is_empty(host: &Host, number: u32) -> bool {
+    let is_half = |entry: io::Result<std::fs::DirEntry>| {
+        entry.is_ok_and(|entry| entry.file_name().as_encoded_bytes().starts_with(b"info.xml.tmp-"))
+    };
+    std::fs::read_dir(top(host).join(number.to_string())).is_ok_and(|mut entries| entries.all(is_half))
 }
 
 /// Numbers of directories in `.snapshots` without an entry for snapper's table.

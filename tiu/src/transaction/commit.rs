@@ -1,17 +1,20 @@
 //! Commit: from a checked snapshot to what boots next.
 //!
-//! The order is what makes it safe. The snapshot is complete, read-only (where the base is) and marked as done, and all of that is on
+//! The order is what makes it safe. The snapshot is complete, read-only (where the base is) and marked as checked, and all of that is on
 //! the disk, before the default is set. The default is one item of btrfs' root tree: after a power cut it is the old one or the new one.
+//!
+//! That mark counts as unfinished as long as the snapshot is not the default, so that a run that is cut off right before leaves nothing
+//! that would stay for ever, and as done from then on, so that one that is cut off right after has done its work.
 
 use super::preflight::Ready;
 use super::{ApplyError, Context};
 use crate::boot::boot_loader;
 use crate::config::Config;
 use crate::host::Host;
-use crate::snapshots::{COMPATIBLE_KEY, STATE_KEY, Snapshot, VERSION_KEY};
+use crate::snapshots::{CHECKED, COMPATIBLE_KEY, STATE_KEY, Snapshot, VERSION_KEY};
 use tiu_bundle::progress::Cancel;
 
-/// Marks `target` as done and makes it the default.
+/// Makes `target` the default, and marks it as done.
 pub fn run(context: &Context, ready: &Ready, target: &Snapshot) -> Result<(), ApplyError> {
     let Context { host, config, cancel, .. } = *context;
     let manifest = &ready.bundle.manifest;
@@ -31,13 +34,16 @@ pub fn make_default(
     if read_only {
         host.set_read_only(target.number, true)?;
     }
-    let userdata = [(STATE_KEY, "done"), (VERSION_KEY, version), (COMPATIBLE_KEY, compatible)];
+    let userdata = [(STATE_KEY, CHECKED), (VERSION_KEY, version), (COMPATIBLE_KEY, compatible)];
     host.set_userdata(target.number, &userdata)?;
-    rustix::fs::syncfs(host.snapshots_fd()).map_err(|e| ApplyError::Sync(e.into()))?;
+    host.sync().map_err(ApplyError::Sync)?;
     boot_loader(config.boot).commit(host, target)?;
     if cancel.is_cancelled() {
         return Err(ApplyError::Cancelled);
     }
     // The commit point.
-    Ok(host.set_default(target.number)?)
+    host.set_default(target.number)?;
+    // Whatever happens now, the new snapshot boots, and so counts as done; the next run marks it.
+    let _ = host.set_done(target.number);
+    Ok(())
 }

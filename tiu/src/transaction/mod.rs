@@ -8,7 +8,7 @@
 //! | fill | the engine brings it to the image's tree, and `/etc` to what was decided; signed manifest, index, the image's `/etc` and the report go beside | a marked snapshot |
 //! | finish | the initrd is made, chrooted into it; what was made is recorded | a marked snapshot |
 //! | check | every inode is compared with the index again, what was written is read back; syncfs | a marked snapshot |
-//! | commit | read-only, `tiu-state=done`, sync; then the default is set: the one moment that counts | before: a complete snapshot that nobody boots; after: the new default |
+//! | commit | read-only, `tiu-state=checked`, sync; then the default is set: the one moment that counts; then `tiu-state=done` | before: a complete snapshot that counts as unfinished; after: the new default, which counts as done |
 //!
 //! A marked snapshot is never booted by itself, and the next run or `tiu cleanup` removes it. An error or a cancellation removes it at
 //! once; if that fails too, both errors are told, the first one first.
@@ -174,11 +174,14 @@ fn undo(host: &Host, base: &Snapshot, target: &Snapshot, error: ApplyError) -> A
     }
 }
 
-/// Removes what earlier runs left unfinished; the caller holds the lock, so their owners are gone. What runs or boots next stays.
+/// Removes what earlier runs left unfinished; the caller holds the lock, so their owners are gone. What runs or boots next
+/// stays, and is marked as done where a run was cut off right after its commit point.
 pub fn clean_up(host: &Host) -> Result<Vec<u32>, crate::snapshots::SnapshotError> {
     let mut removed = unlisted::clean_up(host)?;
     for snapshot in host.snapshots()? {
-        if snapshot.state() == State::InProgress
+        if snapshot.is_committed() {
+            host.set_done(snapshot.number)?;
+        } else if snapshot.state() == State::InProgress
             && !snapshot.active
             && !snapshot.default
             && !snapshot.is_pinned()

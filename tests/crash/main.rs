@@ -1,0 +1,104 @@
+//! Crash safety, shown: `tiu apply` through its real command line on loopback hosts with real snapper, and everything that can go
+//! wrong around it. What a distributor may rely on is in docs/crash-safety.md; each claim there is a scenario here.
+//!
+//! A program and not a `cargo test`, because runs are many, random and long: it prints its seed, takes it back, and says in figures
+//! what it did.
+#![forbid(unsafe_code)]
+
+#[path = "../../tiu/tests/common/mod.rs"]
+mod common;
+mod facts;
+mod kill;
+mod random;
+mod run;
+mod scene;
+
+use clap::Parser;
+use random::Random;
+use std::process::ExitCode;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// Kills, power cuts, full disks and the like in the middle of `tiu apply`
+///
+/// Needs root, btrfs-progs, snapper and loop devices.
+#[derive(Parser)]
+#[command(after_help = "Example:
+  crash --seed 7 --runs 200 kill")]
+struct Cli {
+    /// Scenarios to run; default: all
+    scenarios: Vec<String>,
+    /// Full sizes: at least 500 kills, 100 power cuts, 200 updates in a row
+    #[arg(long)]
+    long: bool,
+    /// How often the scenario is repeated, instead of its default
+    #[arg(long, value_name = "N")]
+    runs: Option<usize>,
+    /// What the random moments follow from; printed by each run
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+    /// Lists the scenarios
+    #[arg(long)]
+    list: bool,
+}
+
+/// What a scenario is told.
+struct Settings {
+    long: bool,
+    runs: Option<usize>,
+    seed: u64,
+}
+
+impl Settings {
+    /// How often to repeat: `short` by default, `long` with `--long`.
+    fn runs(&self, short: usize, long: usize) -> usize {
+        self.runs.unwrap_or(if self.long { long } else { short })
+    }
+
+    /// Random numbers of a scenario's own, so that each gives the same with the same seed, whether or not others run before it.
+    fn random(&self, scenario: &str) -> Random {
+        Random::new(scenario.bytes().fold(self.seed, |seed, byte| seed.rotate_left(8) ^ u64::from(byte)))
+    }
+}
+
+/// Runs to its end or panics; gives what it did, in one line.
+type Scenario = fn(&Settings) -> String;
+
+const SCENARIOS: &[(&str, Scenario)] = &[("kill", kill::run)];
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if cli.list {
+        SCENARIOS.iter().for_each(|(name, _)| println!("{name}"));
+        return ExitCode::SUCCESS;
+    }
+    if let Some(unknown) = cli.scenarios.iter().find(|name| !SCENARIOS.iter().any(|(known, _)| known == name))
+    {
+        eprintln!("crash: no scenario {unknown:?} (see --list)");
+        return ExitCode::from(2);
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_micros() as u64);
+    let settings = Settings { long: cli.long, runs: cli.runs, seed: cli.seed.unwrap_or(now % 1_000_000_007) };
+    println!("seed {} (again: --seed {0})", settings.seed);
+    let mut failed = Vec::new();
+    for (name, scenario) in SCENARIOS {
+        if !cli.scenarios.is_empty() && !cli.scenarios.iter().any(|wanted| wanted == name) {
+            continue;
+        }
+        let began = Instant::now();
+        // Unwinding runs the guards: nothing stays mounted after a failure either.
+        match std::panic::catch_unwind(|| scenario(&settings)) {
+            Ok(said) => println!("{name}: {said} ({:.1} s)", began.elapsed().as_secs_f64()),
+            Err(_) => {
+                println!("{name}: FAILED ({:.1} s)", began.elapsed().as_secs_f64());
+                failed.push(*name);
+            }
+        }
+    }
+    match failed.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => {
+            println!("failed: {} (seed {})", failed.join(", "), settings.seed);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The scene of most scenarios: a host that runs image 1 with an administrator's changes, bundles of images 1 and 2, and what the host
+//! is before and after an update that nobody disturbs.
+
+use crate::common::{self, Kit};
+use crate::facts::{self, Around, Closeness, Facts};
+use crate::run::{Ended, Running};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tempfile::TempDir;
+use tiu_testing::host::LoopHost;
+use tiu_testing::program::tool;
+use tiu_testing::tree;
+
+/// Snapshot that boots next when the scene begins.
+pub const OLD: u32 = 2;
+
+/// See above.
+pub struct Scene {
+    _kit: Kit,
+    pub host: LoopHost,
+    /// TMPDIR of the runs.
+    pub temporary: TempDir,
+    /// Image 2.
+    pub bundle: PathBuf,
+    /// The old default as it must stay.
+    pub old: Facts,
+    /// The new default as it must become.
+    pub new: Facts,
+    around: Around,
+    /// How long an undisturbed run takes: the last ones.
+    lengths: Vec<Duration>,
+}
+
+/// Makes a small system one of some thousand files and some MiB; between two versions a third of the files differs.
+pub fn image(root: &Path, version: u32) {
+    for i in 0..2500u64 {
+        let seed = if i % 3 == 0 { i + 100_000 * u64::from(version) } else { i };
+        if i % 17 == u64::from(version) % 17 {
+            continue;
+        }
+        let path = format!("usr/lib/many/{}/{i}", i / 25);
+        tree::file(root, &path, tree::noise(seed, (i * 37 % 6000) as usize));
+        if i % 11 == u64::from(version) % 11 {
+            fs::set_permissions(root.join(&path), fs::Permissions::from_mode(0o4711)).unwrap();
+        }
+    }
+    for i in 0..4 {
+        tree::file(root, &format!("usr/lib/large-{i}"), tree::noise(900 + i * u64::from(version), 1 << 20));
+    }
+    tree::file(root, "etc/both.conf", format!("image {version}\n"));
+    common::dracut(
+        root,
+        "dd if=/dev/zero bs=65536 count=16 2>/dev/null >\"$image\"; echo \"$kernel\" >>\"$image\"\n",
+    );
+}
+
+impl Scene {
+    /// A host of `mib` MiB in the system's folder for temporary files.
+    pub fn new(mib: u64) -> Self {
+        Self::on(mib, |kit, fill| kit.host_with(mib, fill))
+    }
+
+    /// A host that `make` makes, with the given filling.
+    pub fn on(mib: u64, make: impl FnOnce(&Kit, &dyn Fn(&Path)) -> LoopHost) -> Self {
+        assert!(mib >= 160, "two versions and a spare do not fit into {mib} MiB");
+        let kit = Kit::new();
+        let fill = |root: &Path| {
+            let config = root.join("etc/tiu/tiu.yaml");
+            let text = fs::read_to_string(&config).unwrap() + "allow-downgrade: true\n";
+            fs::write(config, text).unwrap();
+            let config = root.join("etc/snapper/configs/root");
+            let text = fs::read_to_string(&config).unwrap() + "NUMBER_MIN_AGE=\"0\"\n";
+            fs::write(config, text).unwrap();
+        };
+        let mut host = make(&kit, &fill);
+        let first = kit.bundle(1, |root| image(root, 1));
+        host.tiu("apply", [&first]).succeeded();
+        host.edit(OLD, |root| {
+            tree::file(root, "etc/app.conf", "colour=red\n");
+            tree::file(root, "etc/both.conf", "the administrator's\n");
+            tree::file(root, "etc/admin/own", "own\n");
+        });
+        host.reboot();
+        let bundle = kit.bundle(2, |root| image(root, 2));
+        let temporary = tempfile::tempdir().unwrap();
+        let around = facts::around(&host, temporary.path());
+        let old = facts::of(&host.snapshot(OLD), Closeness::Untouched);
+        let mut scene =
+            Scene { _kit: kit, host, temporary, bundle, new: old.clone(), old, around, lengths: vec![] };
+        for _ in 0..3 {
+            let ended = scene.apply();
+            ended.outcome.succeeded();
+            scene.lengths.push(ended.took);
+            scene.assert_verified();
+            scene.new = facts::of(&scene.host.snapshot(scene.host.default()), Closeness::Same);
+            scene.reset();
+        }
+        scene
+    }
+
+    /// Begins an update to image 2.
+    pub fn start(&self) -> Running {
+        Running::apply(&self.host, self.temporary.path(), [&self.bundle])
+    }
+
+    /// An update to image 2, to its end.
+    pub fn apply(&self) -> Ended {
+        self.start().end()
+    }
+
+    /// How long an undisturbed run takes: the lower quartile of the last ones, for other programs come and go on the machine.
+    pub fn length(&self) -> Duration {
+        let last = self.lengths.len().saturating_sub(5);
+        let mut lengths = self.lengths[last..].to_vec();
+        lengths.sort();
+        lengths[lengths.len() / 4]
+    }
+
+    /// The old default boots next, and not one byte or time of it has changed.
+    #[track_caller]
+    pub fn assert_old(&self) {
+        assert_eq!(self.host.default(), OLD, "the default");
+        self.assert_old_untouched();
+    }
+
+    /// Whatever boots next, the old default is what it was.
+    #[track_caller]
+    pub fn assert_old_untouched(&self) {
+        self.old.assert_equal(&facts::of(&self.host.snapshot(OLD), Closeness::Untouched), "the old default");
+    }
+
+    /// A new snapshot boots next, and it is what an undisturbed run makes.
+    #[track_caller]
+    pub fn assert_new(&self) {
+        let default = self.host.default();
+        assert_ne!(default, OLD, "the default");
+        self.new.assert_equal(&facts::of(&self.host.snapshot(default), Closeness::Same), "the new default");
+    }
+
+    /// What boots next equals its signed index.
+    #[track_caller]
+    pub fn assert_verified(&self) {
+        let number = self.host.default().to_string();
+        self.host.tiu("verify", [&number]).succeeded();
+    }
+
+    /// No mounts, loop devices or temporary files have stayed, and no lock.
+    #[track_caller]
+    pub fn assert_nothing_leaked(&self) {
+        // The kernel lets a loop device go a moment after its last user.
+        let settled = (0..100).any(|_| {
+            let settled = facts::around(&self.host, self.temporary.path()) == self.around;
+            if !settled {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            settled
+        });
+        if !settled {
+            assert_eq!(facts::around(&self.host, self.temporary.path()), self.around, "something leaked");
+        }
+        let snapshots = fs::File::open(self.host.root().join(".snapshots")).unwrap();
+        let lock = rustix::fs::FlockOperation::NonBlockingLockExclusive;
+        rustix::fs::flock(&snapshots, lock).expect("the host's lock is still held");
+    }
+
+    /// After whatever happened: the next run succeeds at once, its result is right, and it has cleaned up what was left.
+    #[track_caller]
+    pub fn assert_recovers(&mut self) {
+        let ended = self.apply();
+        match self.host.default() {
+            // The disturbed run had got through.
+            _ if ended.outcome.code == Some(77) => {}
+            _ => {
+                ended.outcome.succeeded();
+                self.lengths.push(ended.took);
+            }
+        }
+        self.assert_new();
+        self.assert_verified();
+        self.assert_old_untouched();
+        self.assert_nothing_leaked();
+        facts::assert_only_snapshots(&self.host, &[1, OLD, self.host.default()]);
+    }
+
+    /// Back to the old default alone.
+    pub fn reset(&self) {
+        let old = self.host.snapshot(OLD);
+        let set = ["subvolume".as_ref(), "set-default".as_ref(), old.as_os_str()];
+        tool("btrfs", "btrfs-progs", &set).succeeded();
+        for number in self.host.snapshots().into_iter().filter(|number| *number > OLD) {
+            self.host.snapper(&["delete", &number.to_string()]).succeeded();
+        }
+        facts::assert_only_snapshots(&self.host, &[1, OLD]);
+    }
+}
