@@ -23,7 +23,7 @@ Environment:
   TIU_VM_CACHE    where the kernel is kept (default: \${XDG_CACHE_HOME:-/var/cache}/tiu/vm)
   TIU_VM_KERNEL   an unpacked kernel package to use instead of Debian's cloud kernel
   TIU_VM_BIN      folder of tiu-extract and tiu-create (default: built with cargo)
-  TIU_VM_TIMEOUT  seconds for one case (default 120)
+  TIU_VM_TIMEOUT  seconds for one case (default 600: other work on the machine makes the guest slow)
 END
 }
 
@@ -76,7 +76,7 @@ trap 'exit 143' TERM
 
 bin=${TIU_VM_BIN:-}
 if [ -z "$bin" ]; then
-    (cd "$top" && cargo build --quiet -p tiu-create -p tiu-extract)
+    (cd "$top" && cargo build --quiet --locked -p tiu-create -p tiu-extract)
     bin=${CARGO_TARGET_DIR:-$top/target}/debug
 fi
 kernel_fetch "${TIU_VM_CACHE:-${XDG_CACHE_HOME:-/var/cache}/tiu/vm}"
@@ -96,7 +96,7 @@ for name in "${names[@]}"; do
     : >"$log"
     : >"$result"
     began=$EPOCHREALTIME
-    qemu_run "$KERNEL_IMAGE" "$work/initramfs" "quiet tiu.case=$name" "$work/disk" "${TIU_VM_TIMEOUT:-120}" "$log" \
+    qemu_run "$KERNEL_IMAGE" "$work/initramfs" "quiet tiu.case=$name" "$work/disk" "${TIU_VM_TIMEOUT:-600}" "$log" \
         -serial "file:$result" || code=$?
     seconds=$(awk -v a="$began" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')
     said=$(tr -d '\r' <"$result")

@@ -30,7 +30,7 @@ damaged "lowest hash level, its start" "${LEVELS[0]}" "$blocks"
 damaged "lowest hash level, its middle" $((LEVELS[0] + 65 * 4096 + 100)) "$blocks"
 damaged "middle hash level" "${LEVELS[1]}" "$blocks"
 damaged "highest hash level" "${LEVELS[2]}" "$blocks"
-damaged "CMS" $((IMAGE_SIZE + TREE_SIZE + CMS_SIZE / 2)) 'signature|manifest'
+damaged "CMS" $((IMAGE_SIZE + TREE_SIZE + CMS_SIZE / 2)) 'CMS|signature|manifest|certificate'
 damaged "length of the CMS" $((IMAGE_SIZE + TREE_SIZE + CMS_SIZE + 7)) 'CMS|signature'
 
 step "an undamaged copy is good"

@@ -4,6 +4,7 @@ use super::Failure;
 use crate::image::{self, ImageError};
 use crate::options::{TrustArguments, open_bundle};
 use rustix::io::Errno;
+use rustix::mount::UnmountFlags;
 use std::io;
 use std::path::PathBuf;
 use tiu_bundle::Hint;
@@ -32,6 +33,8 @@ enum MountError {
     Image(#[from] ImageError),
     #[error("{} cannot be unmounted: {source}", directory.display())]
     Unmount { directory: PathBuf, source: io::Error },
+    #[error("{} cannot be unmounted: no bundle is mounted there", directory.display())]
+    NoBundle { directory: PathBuf },
 }
 
 impl Hint for MountError {
@@ -43,11 +46,14 @@ impl Hint for MountError {
             }
             MountError::Image(error) => return error.hint(),
             MountError::Unmount { source, .. } => match Errno::from_io_error(source) {
-                Some(Errno::INVAL) => "nothing is mounted there: see `findmnt`",
+                Some(Errno::INVAL) => {
+                    "it lies in a mounted bundle: give the directory where that is mounted, see `findmnt`"
+                }
                 Some(Errno::BUSY) => "something uses it: see `fuser -vm DIRECTORY`",
                 Some(Errno::PERM) => "unmounting needs root",
                 _ => "see whether the directory is there and may be used",
             },
+            MountError::NoBundle { .. } => "see `findmnt`; for what others mounted there is `umount`",
         };
         Some(hint.into())
     }
@@ -61,7 +67,7 @@ impl Arguments {
     }
 }
 
-/// Unmounts what `mount` mounted; the devices below go with it
+/// Unmounts what `mount` mounted, and nothing else; the devices below go with it
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   tiu-extract umount /mnt")]
@@ -72,8 +78,18 @@ pub struct UmountArguments {
 
 impl UmountArguments {
     pub fn run(self) -> Result<(), Failure> {
-        rustix::mount::unmount(&self.directory, rustix::mount::UnmountFlags::NOFOLLOW)
-            .map_err(|e| MountError::Unmount { directory: self.directory, source: e.into() })?;
-        Ok(())
+        let UmountArguments { directory } = self;
+        let unmount = || -> io::Result<bool> {
+            let ours = image::is_mounted_at(&directory)?;
+            if ours {
+                rustix::mount::unmount(&directory, UnmountFlags::NOFOLLOW)?;
+            }
+            Ok(ours)
+        };
+        match unmount() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(MountError::NoBundle { directory }.into()),
+            Err(source) => Err(MountError::Unmount { directory, source }.into()),
+        }
     }
 }

@@ -50,6 +50,14 @@ pub enum ImageError {
         /// What is missing.
         reason: String,
     },
+    /// The mount could not be attached.
+    #[error("mounting at {}: {source}", directory.display())]
+    Attach {
+        /// Where.
+        directory: PathBuf,
+        /// Cause.
+        source: io::Error,
+    },
     /// A step of the kernel way failed.
     #[error("{step} failed: {source}")]
     Kernel {
@@ -77,6 +85,7 @@ impl Hint for ImageError {
             ImageError::NoKernelWay { .. } => {
                 "use --verity user (or auto), or load the modules loop, dm-mod and dm-verity as root".into()
             }
+            ImageError::Attach { .. } => "see whether the directory is there and may be used".into(),
             ImageError::Kernel { .. } => {
                 "look at the kernel's messages (dmesg); --verity user works without the kernel's help".into()
             }

@@ -55,7 +55,15 @@ pub fn mount_at(bundle: &Bundle, directory: &Path) -> Result<(), ImageError> {
     let image = KernelImage::open(bundle)?;
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
     rustix::mount::move_mount(&image.mount, "", rustix::fs::CWD, directory, flags)
-        .map_err(|e| ImageError::Kernel { step: "attaching the mount", source: e.into() })
+        .map_err(|e| ImageError::Attach { directory: directory.to_owned(), source: e.into() })
+}
+
+/// Whether what is visible at `directory` lies on a dm-verity device of ours, as after [`mount_at`].
+pub fn is_mounted_at(directory: &Path) -> io::Result<bool> {
+    let device = std::fs::symlink_metadata(directory)?.dev();
+    let name = format!("/sys/dev/block/{}:{}/dm/name", rustix::fs::major(device), rustix::fs::minor(device));
+    // Whatever has no such name is not device-mapper's.
+    Ok(std::fs::read_to_string(name).is_ok_and(|name| name.starts_with(PREFIX)))
 }
 
 impl Image for KernelImage {

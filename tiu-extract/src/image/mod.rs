@@ -8,7 +8,7 @@ pub mod squashfs;
 mod user;
 
 pub use error::ImageError;
-pub use kernel::mount_at;
+pub use kernel::{is_mounted_at, mount_at};
 
 use std::io::Read;
 use std::sync::Arc;

@@ -79,7 +79,7 @@ fn umount_where_nothing_is_mounted() {
     let kit = Kit::new();
     let target = kit.target();
     outcome(tiu_extract("umount").arg(&target))
-        .refused(&["target cannot be unmounted", "nothing is mounted there"]);
+        .refused(&["target cannot be unmounted", "no bundle is mounted there"]);
     outcome(tiu_extract("umount").arg("/nowhere")).refused(&["/nowhere cannot be unmounted: No such file"]);
 }
 
