@@ -82,9 +82,15 @@ setup_packages "$top"
 say "installed now: ${SETUP_INSTALLED:-nothing, all is there}"
 setup_rust "$top" "$cache"
 say "$(cargo --version)"
+[ -z "$boot" ] || qemu_require
 
 step "Build tiu, tiu-create and tiu-extract"
 bin=${TIU_BIN:-$CARGO_TARGET_DIR/release}
+if [ -n "${TIU_BIN:-}" ]; then
+    say "taking those in $bin"
+elif [ ! -e "$bin/tiu" ]; then
+    say "the first build takes some minutes"
+fi
 [ -n "${TIU_BIN:-}" ] || cargo build --release --locked --quiet --manifest-path "$top/Cargo.toml" -p tiu -p tiu-create -p tiu-extract
 for program in tiu tiu-create tiu-extract; do
     say "$program $(human "$(stat -c %s "$bin/$program")")"
@@ -94,6 +100,7 @@ export PATH=$bin:$PATH
 # --- builder -----------------------------------------------------------------------------------------------------------------
 step "Two versions of a Debian host's root tree, by KIWI"
 say "version 1 from Debian's release archive; version 2 with the security and update archives on top"
+[ -d "$cache/trees/v2" ] || say "takes some minutes the first time; KIWI's own words: $work/kiwi.log.v1 and .v2"
 kiwi_trees "$cache" "$top" "$work/kiwi.log"
 case $KIWI_MADE in
     '') say "both are in $cache/trees already" ;;
@@ -113,7 +120,8 @@ else
 fi
 
 step "Pack each tree into one signed file, the bundle"
-say "the tiu programs go into the tree, so that the host can look after itself"
+say "a squashfs of the tree with an index of all its files, dm-verity's hash tree over it, and a signed manifest"
+say "the tiu programs go into the tree too, so that the host can look after itself"
 for version in 1 2; do
     bundle=$work/v$version.tiu
     stamp=$(cat "$cache/trees/v$version.key" "$top/kiwi/debian/bundle.yaml" "$bin/tiu" "$bin/tiu-create" "$bin/tiu-extract" "$keys/signer.cert.pem" | sha256sum)
@@ -179,6 +187,7 @@ say "/etc/motd: $(cat "$root/etc/motd")"
 
 step "What runs, what boots next, what one can go back to; and is all of it still what was signed?"
 run tiu status --root "$root"
+say "verify reads every file again, and names what in /etc is this host's own"
 version2=$(host_default "$root")
 for snapshot in $(find "$root/.snapshots" -mindepth 1 -maxdepth 1 -name '[0-9]*' -printf '%f\n' | sort -n); do
     # Snapshot 1 came from the installer: nobody signed it.

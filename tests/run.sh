@@ -2,7 +2,6 @@
 # All tests, with all set-up that they need, on a fresh Debian 12 with a Rust toolchain.
 #
 #   sudo tests/run.sh [--long] [--list] [TEST...]
-#     --ci     what continuous integration runs
 #     --long   also the benchmark, more cases of each property test, and full sizes of the crash tests
 #     --list   the names of the tests
 #
@@ -18,17 +17,13 @@ done
 cd "$top"
 
 all=(shellcheck shell format clippy documentation rust clean-check crash kiwi vm quickstart)
-# What continuous integration runs (--ci): what was seen to pass from end to end on one machine. The whole-program tests of create,
-# extract and client, vm and quickstart are to join as soon as they were; until then run them by name or without --ci.
-ci=(shellcheck format clippy documentation format-library clean-check)
 names=()
 long=''
 while [ $# -gt 0 ]; do
     case $1 in
         --long) long=1 ;;
-        --ci) names=("${ci[@]}") ;;
         --list)
-            printf '%s\n' "${all[@]}" format-library benchmark
+            printf '%s\n' "${all[@]}" benchmark
             exit
             ;;
         -h | --help)
@@ -48,7 +43,7 @@ if [ ${#names[@]} = 0 ]; then
     [ -z "$long" ] || names+=(benchmark)
 fi
 for name in "${names[@]}"; do
-    case " ${all[*]} format-library benchmark " in
+    case " ${all[*]} benchmark " in
         *" $name "*) ;;
         *)
             echo "tests/run.sh: no test '$name' (see --list)" >&2
@@ -95,9 +90,6 @@ test_rust() {
         cargo test --workspace --doc --locked
     fi
 }
-
-# The tests of the bundle format's library alone.
-test_format-library() { cargo test --package tiu-bundle --all-targets --locked --no-fail-fast; }
 
 test_clean-check() { tests/check-clean.sh self-test; }
 

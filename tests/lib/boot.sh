@@ -25,9 +25,10 @@ boot_files() {
 # boot_host DISK FILES LOG [SECONDS]
 #
 # Starts the host in DISK (which must not be attached; it is not written) until its self-test has powered it off. The console goes
-# to LOG. Returns 0 only when the self-test passed; boot_said reads its facts from LOG.
+# to LOG. Returns 0 only when the self-test passed; boot_said reads its facts from LOG. It takes less than a minute on a machine
+# with nothing else to do; the limit (default: 900 seconds) is for one that is busy.
 boot_host() {
-    local disk=$1 files=$2 log=$3 seconds=${4:-300} code=0
+    local disk=$1 files=$2 log=$3 seconds=${4:-900} code=0
     : >"$log"
     QEMU_SNAPSHOT=on QEMU_MEMORY=2048 qemu_run "$files/linux" "$files/initrd" \
         "root=UUID=$(cat "$files/uuid") rootfstype=btrfs ro tiu.selftest systemd.show_status=1" "$disk" "$seconds" "$log" || code=$?
