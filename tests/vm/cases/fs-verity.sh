@@ -2,20 +2,18 @@
 # Content digests are fs-verity's: the kernel's own measurement is what the index says, and is taken instead of reading the file.
 
 extract kernel "$DATA/system.tiu" tree
-cd tree
 # All but some hundred small ones that would show nothing new, and a name that has a case of its own elsewhere.
-find usr/share/fixture etc -name many -prune -o -name odd* -prune -o -type f -print >../files
+find tree/usr/share/fixture tree/etc -name many -prune -o -name 'odd*' -prune -o -type f -print >files
 while read -r file; do
     # The second name of an inode finds it done.
     fsverity measure "$file" >/dev/null 2>&1 || fsverity enable "$file"
-done <../files
+done <files
 
 step "the digest in the index is what the kernel measures"
-xargs fsverity measure <../files | sed -n 's/^sha256:\([0-9a-f]\{64\}\) /\1 /p' | sort >../measured
-equal "files measured" "$(wc -l <../measured)" "$(wc -l <../files)"
-tiu-extract list --json --keyring "$KEYRING" "$DATA/system.tiu" | awk -F '"' '$2 == "digest" { digest = $4 } $2 == "path" { print digest, $4 }' | sort >../indexed
-equal "files that the kernel measures otherwise" "$(comm -23 ../measured ../indexed)" ""
-cd ..
+xargs fsverity measure <files | sed -n 's|^sha256:\([0-9a-f]\{64\}\) tree/|\1 |p' | sort >measured
+equal "files measured" "$(wc -l <measured)" "$(wc -l <files)"
+tiu-extract list --json --keyring "$KEYRING" "$DATA/system.tiu" | awk -F '"' '$2 == "digest" { digest = $4 } $2 == "path" { print digest, $4 }' | sort >indexed
+equal "files that the kernel measures otherwise" "$(comm -23 measured indexed)" ""
 
 # traced OUT: extracts once more; what it did with usr/share/fixture/noise goes to OUT.
 traced() {
