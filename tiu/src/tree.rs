@@ -112,17 +112,27 @@ impl Tree {
 
     /// Whether there is anything at `path`, reached as a program of this system would: symlinks lead within the tree.
     pub fn has(&self, path: &str) -> bool {
+        self.follow(Path::new(path)).is_ok()
+    }
+
+    /// What is at `path`, reached as a program of this system would.
+    fn follow(&self, path: &Path) -> Result<OwnedFd, Errno> {
+        /// How often it is tried while others rename things.
+        const TRIES: usize = 1000;
         let flags = OFlags::PATH | OFlags::CLOEXEC;
-        rustix::fs::openat2(&self.fd, path, flags, Mode::empty(), ResolveFlags::IN_ROOT).is_ok()
+        let open = || rustix::fs::openat2(&self.fd, path, flags, Mode::empty(), ResolveFlags::IN_ROOT);
+        // EAGAIN: something was renamed on this machine while a link led upwards, and the kernel could not tell where to (openat2(2)).
+        let mut tries = (0..TRIES).map(|_| open());
+        tries.find(|result| !matches!(result, Err(Errno::AGAIN))).unwrap_or(Err(Errno::AGAIN))
     }
 
     /// Where `path` really is, as a program of this system would find it: symlinks lead within the tree, absolute ones too. What cannot
     /// be reached is given as it is, for whoever opens it to say why.
     pub fn resolve(&self, path: &Path) -> PathBuf {
-        let flags = OFlags::PATH | OFlags::CLOEXEC;
-        let found = rustix::fs::openat2(&self.fd, path, flags, Mode::empty(), ResolveFlags::IN_ROOT);
-        let real =
-            found.ok().and_then(|fd| std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok());
+        let real = self
+            .follow(path)
+            .ok()
+            .and_then(|fd| std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok());
         real.unwrap_or_else(|| self.path.join(path))
     }
 

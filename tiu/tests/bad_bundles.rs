@@ -354,7 +354,7 @@ fn a_flipped_bit_in_the_middle() {
 fn a_content_digest_that_does_not_match() {
     let fixture = Fixture::new();
     let bad = with_index(&index(&tree::noise(2, SIZE)));
-    fixture.undone(&fixture.bytes(&bad), &["a: the image's content has digest", "its index says"]);
+    fixture.undone(&fixture.bytes(&bad), &["a: the content that was written has digest", "the index says"]);
 }
 
 #[test]

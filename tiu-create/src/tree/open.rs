@@ -8,6 +8,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+/// How often opening is tried while others rename things.
+const OPEN_TRIES: usize = 1000;
+
 /// The directory that holds a whole system. It is only ever read.
 #[derive(Debug)]
 pub struct Root {
@@ -48,7 +51,10 @@ impl Root {
     pub fn open_as_system(&self, path: &str, flags: OFlags) -> Result<Option<OwnedFd>, TreeError> {
         let flags = flags | OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        match openat2(&self.fd, path, flags, Mode::empty(), resolve) {
+        let open = || openat2(&self.fd, path, flags, Mode::empty(), resolve);
+        // EAGAIN: something was renamed on this machine while a link led upwards, and the kernel could not tell where to (openat2(2)).
+        let mut tries = (0..OPEN_TRIES).map(|_| open());
+        match tries.find(|result| !matches!(result, Err(Errno::AGAIN))).unwrap_or(Err(Errno::AGAIN)) {
             Ok(fd) => Ok(Some(fd)),
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
             Err(e) => Err(TreeError::Io { path: path.into(), what: "opening", source: e.into() }),
