@@ -112,7 +112,7 @@ done
 
 step "Keys for development: a CA that the host will trust, and a signer"
 keys=$work/keys
-if [ -e "$keys/signer.key.pem" ]; then
+if [ -e "$keys/signer.key.pem" ] && openssl x509 -in "$keys/signer.cert.pem" -noout -checkend 86400 >/dev/null; then
     say "reusing $keys"
 else
     rm -rf "$keys"

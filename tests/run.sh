@@ -99,6 +99,8 @@ test_crash() {
     "${CARGO_TARGET_DIR:-target}/debug/crash" ${long:+--long}
 }
 
+test_readme() { tests/readme.sh; }
+
 test_kiwi() { tests/kiwi.sh; }
 
 test_vm() { tests/vm/run.sh; }
