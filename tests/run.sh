@@ -16,7 +16,7 @@ for part in console setup; do
 done
 cd "$top"
 
-all=(shellcheck shell format clippy documentation rust clean-check crash kiwi vm quickstart)
+all=(shellcheck shell format clippy documentation rust clean-check readme crash kiwi vm quickstart)
 names=()
 long=''
 while [ $# -gt 0 ]; do
