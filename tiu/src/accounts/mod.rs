@@ -12,7 +12,7 @@
 //!
 //! - An entry of the host stays as it is, whatever the image says, broken lines, comments and NIS lines too, each in its place.
 //! - A name that only the image has is added: with the image's number where that is free on the host, else with a free system number.
-//!   Nobody can log in with it: see [`users`].
+//!   Nobody can log in with it: see `users`.
 //! - Memberships in groups unite.
 //! - A name that the base's image had and the host has no more was removed by the administrator, and stays away. A name that the new image
 //!   has no more stays: files may belong to it.
