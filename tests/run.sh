@@ -56,6 +56,8 @@ setup_root tests/run.sh
 cache=${TIU_CACHE:-${XDG_CACHE_HOME:-/var/cache}/tiu}
 # A folder for temporary files of these tests alone: whatever is in it afterwards was forgotten.
 temporary=$(mktemp -d "${TMPDIR:-/tmp}/tiu-tests.XXXXXX")
+# Some tests become another user.
+chmod 755 "$temporary"
 state=$(mktemp)
 trap 'rm -rf "$state" "$temporary"' EXIT
 export TMPDIR=$temporary
