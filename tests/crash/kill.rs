@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 /// Least share of the kills that must hit a run that has not ended.
 const INSIDE: f64 = 0.8;
+/// After so many kills it is measured anew how long a run takes.
+const MEASURED: usize = 8;
 
 pub fn run(settings: &Settings) -> String {
     let runs = settings.runs(40, 500);
@@ -16,6 +18,9 @@ pub fn run(settings: &Settings) -> String {
     let mut inside = 0;
     let mut left = BTreeMap::<&str, usize>::new();
     for run in 1..=runs {
+        if run % MEASURED == 0 {
+            scene.undisturbed();
+        }
         let moment = scene.length().mul_f64(1.1 * random.fraction());
         let all = random.below(2) == 0;
         let what = if all { "all processes" } else { "the process group" };
