@@ -1,14 +1,13 @@
 //! `tiu-extract extract`: a bundle's tree into a directory.
 
-use super::{CommandError, Failure, print, print_json};
+use super::{BundleArguments, CommandError, Failure, print, print_json};
 use crate::contents;
 use crate::engine::{self, Difference, EngineError, Job, ReadBack, Rules, Summary};
 use crate::image::{self, Verity};
-use crate::options::{TrustArguments, cancel_on_signals, open_bundle};
+use crate::options::cancel_on_signals;
 use serde_json::json;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Instant;
 use tiu_bundle::Hint;
 use tiu_bundle::bundle::Bundle;
@@ -24,14 +23,12 @@ use tiu_bundle::console::{self, ProgressMode};
   tiu-extract extract --keyring ca.cert.pem --no-owner system-2.tiu out usr/bin/tool
   tiu-extract extract --keyring ca.cert.pem --dry-run system-2.tiu /srv/tree")]
 pub struct Arguments {
-    /// Bundle file
-    bundle: PathBuf,
+    #[command(flatten)]
+    bundle: BundleArguments,
     /// Target directory; made if missing
     directory: PathBuf,
     /// Only these paths of the image, with what is below; nothing is removed then
     path: Vec<PathBuf>,
-    #[command(flatten)]
-    trust: TrustArguments,
     /// A tree whose content may be shared; may be given more than once
     #[arg(long, value_name = "DIR")]
     seed: Vec<PathBuf>,
@@ -72,7 +69,7 @@ impl Hint for DiffersError {
 impl Arguments {
     pub fn run(self) -> Result<(), Failure> {
         let started = Instant::now();
-        let bundle = Arc::new(open_bundle(&self.bundle, &self.trust.trust()?)?);
+        let bundle = self.bundle.open()?;
         if self.threads > 0 {
             // Fails only where a pool was made before: then that one serves.
             let _ = rayon::ThreadPoolBuilder::new().num_threads(self.threads).build_global();

@@ -1,9 +1,7 @@
 //! `tiu-extract info`: what a bundle is, who signed it, for whom.
 
-use super::{Failure, print, print_json};
-use crate::options::{TrustArguments, open_bundle};
+use super::{BundleArguments, Failure, print, print_json};
 use serde_json::json;
-use std::path::PathBuf;
 use tiu_bundle::bundle::Bundle;
 use tiu_bundle::console;
 
@@ -14,10 +12,8 @@ use tiu_bundle::console;
 #[command(after_help = "Example:
   tiu-extract info --keyring ca.cert.pem system-1.tiu")]
 pub struct Arguments {
-    /// Bundle file
-    bundle: PathBuf,
     #[command(flatten)]
-    trust: TrustArguments,
+    bundle: BundleArguments,
     /// Prints JSON
     #[arg(long)]
     json: bool,
@@ -25,7 +21,7 @@ pub struct Arguments {
 
 impl Arguments {
     pub fn run(self) -> Result<(), Failure> {
-        let bundle = open_bundle(&self.bundle, &self.trust.trust()?)?;
+        let bundle = self.bundle.open()?;
         match self.json {
             true => print_json(&facts(&bundle))?,
             false => print(&text(&bundle))?,

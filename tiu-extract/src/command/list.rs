@@ -1,13 +1,11 @@
 //! `tiu-extract list`: what is in an image, from its index.
 
-use super::{Failure, print, print_json};
+use super::{BundleArguments, Failure, print, print_json};
 use crate::contents;
 use crate::image::{self, Verity};
-use crate::options::{TrustArguments, open_bundle};
 use serde_json::json;
 use std::fmt::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
 use tiu_bundle::console;
 use tiu_bundle::index::{Entry, Kind};
 
@@ -20,12 +18,10 @@ use tiu_bundle::index::{Entry, Kind};
   tiu-extract list --keyring ca.cert.pem system-1.tiu usr/bin
   tiu-extract list --keyring ca.cert.pem --json system-1.tiu | jq '.entries[] | select(.size > 1000000)'")]
 pub struct Arguments {
-    /// Bundle file
-    bundle: PathBuf,
+    #[command(flatten)]
+    bundle: BundleArguments,
     /// Only these, with what is below
     path: Vec<PathBuf>,
-    #[command(flatten)]
-    trust: TrustArguments,
     /// Prints JSON
     #[arg(long)]
     json: bool,
@@ -33,7 +29,7 @@ pub struct Arguments {
 
 impl Arguments {
     pub fn run(self) -> Result<(), Failure> {
-        let bundle = Arc::new(open_bundle(&self.bundle, &self.trust.trust()?)?);
+        let bundle = self.bundle.open()?;
         let image = image::open(bundle.clone(), Verity::User)?;
         let mut index = image::read_index(&bundle, &*image)?;
         if !self.path.is_empty() {

@@ -7,11 +7,14 @@ mod man;
 mod mount;
 mod verify;
 
+use crate::options::{TrustArguments, open_bundle};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use tiu_bundle::Hint;
+use tiu_bundle::bundle::Bundle;
 use tiu_bundle::console::{self, exit};
 
 /// Verifies, shows and extracts tiu bundles
@@ -107,6 +110,21 @@ pub fn main() -> ExitCode {
             console::report("tiu-extract", &*failure.error);
             ExitCode::from(failure.code)
         }
+    }
+}
+
+/// The bundle that a command is about, and whom to trust.
+#[derive(clap::Args)]
+struct BundleArguments {
+    /// Bundle file
+    bundle: PathBuf,
+    #[command(flatten)]
+    trust: TrustArguments,
+}
+
+impl BundleArguments {
+    fn open(&self) -> Result<Arc<Bundle>, Failure> {
+        Ok(Arc::new(open_bundle(&self.bundle, &self.trust.trust()?)?))
     }
 }
 

@@ -1,8 +1,7 @@
 //! `tiu-extract mount` and `umount`: a bundle's tree as a read-only mount that dm-verity watches.
 
-use super::Failure;
+use super::{BundleArguments, Failure};
 use crate::image::{self, ImageError};
-use crate::options::{TrustArguments, open_bundle};
 use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
 use std::io;
@@ -17,12 +16,10 @@ use tiu_bundle::Hint;
 #[command(after_help = "Example:
   tiu-extract mount --keyring ca.cert.pem system-1.tiu /mnt && ls /mnt && tiu-extract umount /mnt")]
 pub struct Arguments {
-    /// Bundle file
-    bundle: PathBuf,
+    #[command(flatten)]
+    bundle: BundleArguments,
     /// Where to mount it
     directory: PathBuf,
-    #[command(flatten)]
-    trust: TrustArguments,
 }
 
 /// Mounting or unmounting failed.
@@ -61,7 +58,7 @@ impl Hint for MountError {
 
 impl Arguments {
     pub fn run(self) -> Result<(), Failure> {
-        let bundle = open_bundle(&self.bundle, &self.trust.trust()?)?;
+        let bundle = self.bundle.open()?;
         image::mount_at(&bundle, &self.directory).map_err(MountError::from)?;
         Ok(())
     }

@@ -1,12 +1,10 @@
 //! `tiu-extract verify`: every byte of a bundle.
 
-use super::{CommandError, Failure, print, print_json};
+use super::{BundleArguments, CommandError, Failure, print, print_json};
 use crate::contents::{self, ContentsError};
 use crate::image::{self, Verity};
-use crate::options::{TrustArguments, cancel_on_signals, open_bundle};
+use crate::options::cancel_on_signals;
 use serde_json::json;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Instant;
 use tiu_bundle::console::{self, ProgressMode};
 use tiu_bundle::hash_tree::VerityError;
@@ -16,10 +14,8 @@ use tiu_bundle::hash_tree::VerityError;
 #[command(after_help = "Example:
   tiu-extract verify --keyring ca.cert.pem system-1.tiu")]
 pub struct Arguments {
-    /// Bundle file
-    bundle: PathBuf,
     #[command(flatten)]
-    trust: TrustArguments,
+    bundle: BundleArguments,
     /// Prints JSON
     #[arg(long)]
     json: bool,
@@ -31,7 +27,7 @@ pub struct Arguments {
 impl Arguments {
     pub fn run(self) -> Result<(), Failure> {
         let started = Instant::now();
-        let bundle = Arc::new(open_bundle(&self.bundle, &self.trust.trust()?)?);
+        let bundle = self.bundle.open()?;
         let progress = console::progress(self.progress);
         let cancel = cancel_on_signals().map_err(CommandError::Signals)?;
         bundle.image().verify_all(&*progress, cancel).map_err(|e| {

@@ -1,6 +1,6 @@
 //! `tiu etc keep`: the host's version stays, and is no conflict.
 
-use super::{Changed, Opened, Outcome, paths, place, print_changed};
+use super::{Changed, Opened, Outcome, paths, print_changed};
 use crate::command::cancel_on_signals;
 use crate::etc::change::Target;
 use crate::etc::reset;
@@ -31,9 +31,7 @@ impl Arguments {
         reset::conflicts_in(&opened.view(&next)?, &wanted)?;
         let (kept, snapshot) = opened.change(self.target, cancel, |view| reset::keep(view, &wanted))?;
         let changed = Changed { snapshot, made: snapshot != next.number, paths: &kept };
-        let lines: String = kept.iter().map(|path| format!("  /{path}\n")).collect();
-        let text = format!("The host's version stays, noted {}:\n{lines}", place(&changed));
-        print_changed(&changed, json, &text)?;
+        print_changed(&changed, json, "The host's version stays, noted")?;
         Ok(exit::DONE)
     }
 }

@@ -121,9 +121,10 @@ fn place(changed: &Changed) -> String {
     }
 }
 
-fn print_changed(changed: &Changed, json: bool, text: &str) -> Result<(), Failure> {
-    match json {
-        true => print_json(changed),
-        false => super::print(text),
+fn print_changed(changed: &Changed, json: bool, what: &str) -> Result<(), Failure> {
+    if json {
+        return print_json(changed);
     }
+    let lines: String = changed.paths.iter().map(|path| format!("  /{path}\n")).collect();
+    super::print(&format!("{what} {}:\n{lines}", place(changed)))
 }

@@ -1,7 +1,7 @@
 //! `tiu etc reset`: back to the image's version.
 
-use super::{Changed, Opened, Outcome, paths, place, print_changed};
-use crate::command::cancel_on_signals;
+use super::{Changed, Opened, Outcome, paths, print_changed};
+use crate::command::{cancel_on_signals, print, print_json};
 use crate::etc::change::Target;
 use crate::etc::reset;
 use tiu_bundle::console::exit;
@@ -30,8 +30,8 @@ impl Arguments {
         let wanted = paths(&self.paths)?;
         let cancel = cancel_on_signals()?;
         let next = opened.next(None)?;
-        let differs: Vec<String> = opened
-            .view(&next)?
+        let view = opened.view(&next)?;
+        let differs: Vec<String> = view
             .changes()
             .into_iter()
             .map(|change| change.path)
@@ -42,17 +42,17 @@ impl Arguments {
             .collect();
         if differs.is_empty() {
             // What is not there at all is an error, of which the library knows.
-            let view = opened.view(&next)?;
             reset::check_there(&view, &wanted)?;
             let changed = Changed { snapshot: next.number, made: false, paths: &[] };
-            print_changed(&changed, json, "All of it is as the image has it.\n")?;
+            match json {
+                true => print_json(&changed)?,
+                false => print("All of it is as the image has it.\n")?,
+            }
             return Ok(exit::NOTHING_TO_DO);
         }
         let (_, snapshot) = opened.change(self.target, cancel, |view| reset::reset(view, &wanted, cancel))?;
         let changed = Changed { snapshot, made: snapshot != next.number, paths: &differs };
-        let lines: String = differs.iter().map(|path| format!("  /{path}\n")).collect();
-        let text = format!("The image's version again, {}:\n{lines}", place(&changed));
-        print_changed(&changed, json, &text)?;
+        print_changed(&changed, json, "The image's version again,")?;
         Ok(exit::DONE)
     }
 }
