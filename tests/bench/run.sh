@@ -156,9 +156,9 @@ prepare_v1() {
             cat "$work"/ostree-remote/objects/*/* >/dev/null
             ;;
         casync*)
+            # casync makes its target itself, as a subvolume, and refuses one that is there.
             btrfs -q subvolume create "$mnt/fs/v1"
             fill_v1
-            btrfs -q subvolume create "$mnt/fs/target"
             cat "$work"/casync-store/*/* >/dev/null
             ;;
         tiu*)
@@ -178,6 +178,7 @@ prepare_none() {
     warm_dirs=()
     case $1 in
         ostree*) ostree init --repo="$mnt/fs/repo" --mode=bare ;;
+        casync*) cat "$work"/casync-store/*/* >/dev/null ;;
         *) btrfs -q subvolume create "$mnt/fs/target" ;;
     esac
 }

@@ -21,7 +21,9 @@ use tiu_bundle::console::{self, ProgressMode};
 #[command(after_help = "Examples:
   tiu-extract extract --keyring ca.cert.pem system-2.tiu /srv/tree
   tiu-extract extract --keyring ca.cert.pem --no-owner system-2.tiu out usr/bin/tool
-  tiu-extract extract --keyring ca.cert.pem --dry-run system-2.tiu /srv/tree")]
+  tiu-extract extract --keyring ca.cert.pem --dry-run system-2.tiu /srv/tree
+
+All cores that the process may use are used: `taskset -c 0 tiu-extract ...` leaves it one.")]
 pub struct Arguments {
     #[command(flatten)]
     bundle: BundleArguments,
@@ -41,9 +43,6 @@ pub struct Arguments {
     /// How the image is verified while it is read
     #[arg(long, value_enum, value_name = "HOW", default_value_t)]
     verity: Verity,
-    /// Number of threads; 0: one for each core
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    threads: usize,
     /// Prints JSON
     #[arg(long)]
     json: bool,
@@ -70,10 +69,6 @@ impl Arguments {
     pub fn run(self) -> Result<(), Failure> {
         let started = Instant::now();
         let bundle = self.bundle.open()?;
-        if self.threads > 0 {
-            // Fails only where a pool was made before: then that one serves.
-            let _ = rayon::ThreadPoolBuilder::new().num_threads(self.threads).build_global();
-        }
         let image = image::open(bundle.clone(), self.verity)?;
         let mut index = image::read_index(&bundle, &*image)?;
         if !self.path.is_empty() {

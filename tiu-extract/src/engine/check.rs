@@ -1,7 +1,7 @@
 //! Compares a tree with an index: metadata of every inode, and content as asked.
 //!
-//! Content is read through the page cache. That proves what the kernel has under each name; that a disk wrote it and gives it back is
-//! proved only where the pages are no longer in memory.
+//! Content comes from the page cache where it is there. That proves what the kernel has under each name; that the disk gives it back is
+//! proved where it was not (and btrfs checks its own sums when it reads).
 
 use super::hash::{Reading, Through};
 use super::join::{Joined, Place, inode_of};

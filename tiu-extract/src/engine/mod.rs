@@ -3,11 +3,11 @@
 //! ```text
 //! scan     walk the target once, in parallel: metadata, and content digests of regular files where they decide something
 //! plan     a pure function of index, scan and rules: what to keep, reflink, write, fix, remove
-//! execute  carry the plan out, in parallel
-//! check    compare the target with the index again; what was written is read back
+//! execute  carry the plan out, in parallel; each new file is read back and digested before it gets its place
+//! check    compare the target with the index again
 //! ```
 //!
-//! Memory: about 120 bytes for each name in the target and 400 KiB for each core, beside the index itself.
+//! Memory: about 120 bytes for each name in the target and about 1 MiB for each core, beside the index itself.
 //!
 //! `/proc` must be mounted: extended attributes are reached through it.
 

@@ -40,7 +40,7 @@ fn wrong_usage_ends_with_2() {
         &["verify", "--keyring", "ca.pem", "--purpose", "everything", "bundle.tiu"],
         &["verify", "--keyring", "ca.pem", "--valid-at", "yesterday", "bundle.tiu"],
         &["extract", "--keyring", "ca.pem", "bundle.tiu"],
-        &["extract", "--keyring", "ca.pem", "--threads", "many", "bundle.tiu", "out"],
+        &["extract", "--keyring", "ca.pem", "--verity", "perhaps", "bundle.tiu", "out"],
     ];
     for arguments in cases {
         let outcome = outcome(tiu_extract(arguments[0]).args(&arguments[1..]));

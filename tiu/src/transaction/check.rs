@@ -1,5 +1,5 @@
-//! Check: the new snapshot is compared with the index once more, and what was written is read back. Where a program of the new system
-//! ran in it, all content is: what that program did is not in the plan.
+//! Check: the new snapshot is compared with the index once more: every inode's metadata, and all content where a program of the new
+//! system ran in it. Where none did, content is known: fill read back each file that it made, and digested what it kept.
 
 use super::fill::Filled;
 use super::preflight::Ready;

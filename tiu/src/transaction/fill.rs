@@ -15,7 +15,7 @@ pub struct Filled {
     pub tree: Tree,
     /// What was done.
     pub summary: Summary,
-    /// The plan that was carried out: what was written must be read back.
+    /// The plan that was carried out: it read back what it wrote.
     pub plan: Plan,
     /// The same of the copy of the image's `/etc`.
     pub pristine: Plan,
