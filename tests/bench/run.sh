@@ -207,7 +207,7 @@ pack_one() { # TOOL COMMAND...
         rm -f "$work/packed"
         warm "$cache/trees/v1"
         out=$(mktemp)
-        # The cgroup-free way to the memory of a group of processes: the sum of the parent's and the largest child's peak.
+        # Peak memory: of the largest process of the command.
         /usr/bin/time -q -o "$out" -f '%e %M' "$@" >"$work/last.log" 2>&1 || { tail -20 "$work/last.log" >&2; exit 1; }
         read -r s m <"$out"
         rm -f "$out"
@@ -231,6 +231,8 @@ for job in "${jobs[@]}"; do
             ;;
     esac
 done
+
+[ ${#results[@]} -gt 0 ] || { echo "bench: no tool matches '$only'" >&2; exit 2; }
 
 # --- the table ---------------------------------------------------------------------------------------------------------------
 printf '\n%-8s %-24s %9s %8s %10s %14s\n' job tool seconds 'x rsync' 'peak MiB' 'grew by bytes'
