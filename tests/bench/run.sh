@@ -20,6 +20,10 @@ cache=${TIU_CACHE:-${XDG_CACHE_HOME:-/var/cache}/tiu}
 runs=3
 json=
 only='*'
+for part in setup kiwi; do
+    # shellcheck source=/dev/null
+    . "$top/tests/lib/$part.sh"
+done
 shopt -s extglob
 jobs=()
 while [ $# -gt 0 ]; do
@@ -33,21 +37,19 @@ while [ $# -gt 0 ]; do
     esac
 done
 [ ${#jobs[@]} -gt 0 ] || jobs=(same update empty pack)
-[ "$(id -u)" = 0 ] || { echo "bench: run as root (it mounts a loopback btrfs)" >&2; exit 1; }
-for tool in rsync unsquashfs mksquashfs gensquashfs casync ostree mkfs.btrfs btrfs jq /usr/bin/time; do
-    command -v "$tool" >/dev/null || { echo "bench: $tool is missing; run tests/run.sh once, it installs what the tests need" >&2; exit 1; }
-done
 
-bin=${TIU_BIN:-${CARGO_TARGET_DIR:-$top/target}/release}
+setup_root bench
+setup_packages "$top"
+setup_rust "$top" "$cache"
+bin=${TIU_BIN:-$CARGO_TARGET_DIR/release}
 if [ -z "${TIU_BIN:-}" ]; then
-    (cd "$top" && cargo build --release --quiet -p tiu-create -p tiu-extract)
+    cargo build --release --locked --quiet --manifest-path "$top/Cargo.toml" -p tiu-create -p tiu-extract
 fi
-for v in 1 2; do
-    [ -d "$cache/trees/v$v" ] || { echo "bench: no root tree in $cache/trees/v$v; run examples/quickstart.sh once, it makes them" >&2; exit 1; }
-done
 
 work=$cache/bench
 mkdir -p "$work"
+kiwi_trees "$cache" "$top" "$work/kiwi.log"
+
 mnt=$(mktemp -d /tmp/tiu-bench.XXXXXX)
 disk=$work/disk.img
 cleanup() {
