@@ -1,10 +1,10 @@
 //! The image's `/var` as defaults: a tmpfiles.d(5) text that makes systemd create at boot what is missing in the host's `/var`.
 //!
 //! Directories become `d` lines, symbolic links `L`, everything else `C` (a copy from `/usr/share/factory/var` with its owner and
-//! permissions, but without setuid and setgid bits). None of them changes what is already there: modes and owners of
-//! directories have the `:` that says so. Owners are given by name, because a name's number may be another one on the host.
+//! permissions). None of them changes what is already there: modes and owners of directories have the `:` that says so. Owners are
+//! given by name, because a name's number may be another one on the host. What no line can say is a [`Loss`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use tiu_bundle::index::Kind;
 
 /// The tmpfiles.d file, without the leading slash. Of two files that have the same path, systemd-tmpfiles takes the one whose
@@ -50,6 +50,59 @@ fn plain(name: &str) -> bool {
         && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
 }
 
+/// What an entry has that no line can say, so that a host does not get it.
+///
+/// tmpfiles.d(5) has lines for attributes and ACLs, but those change what is there already, at each boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Loss {
+    /// A name with a line feed or a carriage return: systemd-tmpfiles ends a line there. Nothing at all comes.
+    Name,
+    /// A socket. They are made by the program that listens.
+    Socket,
+    /// Extended attributes, ACLs and capabilities included. Files keep those whose names start with `user.`.
+    Attributes,
+    /// The owner of a symbolic link.
+    LinkOwner,
+    /// That several names are one file: each becomes a file of its own.
+    HardLink,
+}
+
+impl Loss {
+    /// For programs.
+    pub fn key(self) -> &'static str {
+        match self {
+            Loss::Name => "name",
+            Loss::Socket => "socket",
+            Loss::Attributes => "attributes",
+            Loss::LinkOwner => "link-owner",
+            Loss::HardLink => "hard-link",
+        }
+    }
+}
+
+impl std::fmt::Display for Loss {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Loss::Name => "names with a line break do not come",
+            Loss::Socket => "sockets do not come",
+            Loss::Attributes => {
+                "ACLs and extended attributes (of files: other than user.*) do not come, the rest does"
+            }
+            Loss::LinkOwner => "symbolic links come as root's",
+            Loss::HardLink => "names of one file come as files of their own",
+        })
+    }
+}
+
+/// The entries that lose something.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// How many there are.
+    pub entries: u64,
+    /// Path below `/var` of the first in byte order.
+    pub first: Vec<u8>,
+}
+
 /// One entry of `/var`.
 #[derive(Clone, Debug)]
 pub struct Default<'a> {
@@ -65,14 +118,48 @@ pub struct Default<'a> {
     pub gid: u32,
     /// Target of a symbolic link.
     pub target: Option<&'a [u8]>,
+    /// Its extended attributes.
+    pub xattrs: &'a [(Vec<u8>, Vec<u8>)],
+    /// Whether its inode has other names.
+    pub linked: bool,
+}
+
+impl Default<'_> {
+    /// What it loses.
+    fn losses(&self) -> Vec<Loss> {
+        if self.path.iter().any(|b| matches!(b, b'\n' | b'\r')) {
+            return vec![Loss::Name];
+        }
+        if self.kind == Kind::Socket {
+            return vec![Loss::Socket];
+        }
+        let copied = |name: &[u8]| self.kind == Kind::File && name.starts_with(b"user.");
+        let all = [
+            (Loss::Attributes, self.xattrs.iter().any(|(name, _)| !copied(name))),
+            (Loss::LinkOwner, self.kind == Kind::Symlink && (self.uid, self.gid) != (0, 0)),
+            (Loss::HardLink, self.linked),
+        ];
+        all.into_iter().filter(|(_, lost)| *lost).map(|(loss, _)| loss).collect()
+    }
+}
+
+/// What `entries` (in the order of their paths) lose.
+pub fn losses<'a>(entries: impl Iterator<Item = Default<'a>>) -> BTreeMap<Loss, Lost> {
+    let mut all: BTreeMap<Loss, Lost> = BTreeMap::new();
+    for entry in entries {
+        for loss in entry.losses() {
+            let lost = all.entry(loss).or_insert_with(|| Lost { entries: 0, first: entry.path.to_vec() });
+            lost.entries += 1;
+        }
+    }
+    all
 }
 
 /// The text for `entries` (parents first), or `None` when there are none.
 pub fn tmpfiles<'a>(entries: impl Iterator<Item = Default<'a>>, owners: &Owners) -> Option<Vec<u8>> {
     let mut lines = Vec::new();
     for entry in entries {
-        // They are made by the program that listens.
-        if entry.kind == Kind::Socket {
+        if entry.losses().iter().any(|loss| matches!(loss, Loss::Name | Loss::Socket)) {
             continue;
         }
         let (kind, rest) = match (entry.kind, entry.target) {
@@ -87,11 +174,6 @@ pub fn tmpfiles<'a>(entries: impl Iterator<Item = Default<'a>>, owners: &Owners)
             // Without an argument the source is the same path under /usr/share/factory.
             _ => ("C", b"- - - -".to_vec()),
         };
-        if entry.path.contains(&b'\n') {
-            let shown = crate::shown(entry.path);
-            lines.extend_from_slice(format!("# /var/{shown}: no line can hold this name\n").as_bytes());
-            continue;
-        }
         lines.extend([kind.as_bytes(), b" \"/var/", &quoted(entry.path), b"\" ", &rest, b"\n"].concat());
     }
     let head = b"# Made by tiu-create from the image's /var: what the host's /var lacks is created at boot, nothing is overwritten.\n";
@@ -136,7 +218,7 @@ mod tests {
     use super::*;
 
     fn entry<'a>(path: &'a [u8], kind: Kind) -> Default<'a> {
-        Default { path, kind, mode: 0o755, uid: 0, gid: 0, target: None }
+        Default { path, kind, mode: 0o755, uid: 0, gid: 0, target: None, xattrs: &[], linked: false }
     }
 
     fn lines(entries: Vec<Default>, owners: &Owners) -> Vec<String> {
@@ -188,8 +270,35 @@ mod tests {
 
     #[test]
     fn names_that_no_line_can_hold() {
-        let file = entry(b"new\nline", Kind::File);
-        assert_eq!(lines(vec![file], &Owners::default()), [r"# /var/new\nline: no line can hold this name"]);
+        for name in [b"new\nline", b"new\rline"] {
+            let entries = || [entry(name, Kind::File), entry(b"other", Kind::File)].into_iter();
+            assert_eq!(lines(entries().collect(), &Owners::default()), [r#"C "/var/other" - - - -"#]);
+            let lost = Lost { entries: 1, first: name.to_vec() };
+            assert_eq!(losses(entries()), BTreeMap::from([(Loss::Name, lost)]));
+        }
+    }
+
+    #[test]
+    fn what_no_line_can_say_is_told_with_the_first_of_it() {
+        let acl = [(b"system.posix_acl_access".to_vec(), vec![2])];
+        let user = [(b"user.a".to_vec(), vec![1])];
+        let entries = [
+            entry(b"a", Kind::Socket),
+            Default { xattrs: &user, ..entry(b"b", Kind::File) },
+            Default { xattrs: &user, ..entry(b"c", Kind::Dir) },
+            Default { xattrs: &acl, ..entry(b"d", Kind::File) },
+            Default { uid: 6, ..entry(b"e", Kind::Symlink) },
+            Default { linked: true, ..entry(b"f", Kind::File) },
+            Default { linked: true, ..entry(b"g", Kind::File) },
+        ];
+        let lost = |entries, first: &str| Lost { entries, first: first.into() };
+        let expected = [
+            (Loss::Socket, lost(1, "a")),
+            (Loss::Attributes, lost(2, "c")),
+            (Loss::LinkOwner, lost(1, "e")),
+            (Loss::HardLink, lost(2, "f")),
+        ];
+        assert_eq!(losses(entries.into_iter()), BTreeMap::from(expected));
     }
 
     #[test]

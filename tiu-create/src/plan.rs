@@ -58,6 +58,8 @@ pub struct Plan {
     pub generated: Vec<Vec<u8>>,
     /// What is not in the image, and why.
     pub left_out: BTreeMap<Reason, LeftOut>,
+    /// What hosts do not get of the defaults of `/var`.
+    pub var_losses: BTreeMap<factory::Loss, factory::Lost>,
     /// Which patterns of the recipe (by number) took nothing away.
     pub unused_patterns: Vec<usize>,
     /// Sockets: they are in the index alone, because a tar has none.
@@ -129,6 +131,7 @@ pub fn plan(mut tree: Tree, input: &Input) -> Result<Plan, PlanError> {
         items: Vec::with_capacity(tree.nodes.len() + 16),
         generated: Vec::new(),
         left_out: BTreeMap::new(),
+        var_losses: BTreeMap::new(),
         unused_patterns: Vec::new(),
         sockets: 0,
         size: 0,
@@ -152,6 +155,9 @@ pub fn plan(mut tree: Tree, input: &Input) -> Result<Plan, PlanError> {
     plan.order()?;
     plan.check_parents()?;
     plan.links();
+    if input.rules.factory_var {
+        plan.var_losses = factory::losses(plan.factory_entries());
+    }
     let inodes = || plan.items.iter().filter(|item| item.link_to.is_none()).map(|item| &item.node);
     plan.size = inodes().map(|node| node.size).fold(0, u64::saturating_add);
     plan.sockets = inodes().filter(|node| node.kind == Kind::Socket).count() as u64;
@@ -238,6 +244,8 @@ impl Plan {
                 uid: item.node.uid,
                 gid: item.node.gid,
                 target: item.node.target.map(|target| self.tree.names.get(target)),
+                xattrs: self.tree.xattrs.get(item.node.xattrs),
+                linked: item.nlink > 1,
             })
         })
     }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Packed, Place};
+use common::{Packed, Place, run};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -93,6 +93,51 @@ fn nothing_is_overwritten() {
     assert_eq!(fs::read_link(var.join("run")).expect("a link"), Path::new("/elsewhere"));
     // What is missing comes all the same.
     assert_eq!(fs::read_to_string(var.join("lib/app/secret")).expect("a file"), "secret");
+}
+
+#[test]
+fn what_tmpfiles_cannot_say_is_told_when_packing() {
+    let place = Place::new();
+    let var = place.root().join("var");
+    for name in ["line\nfeed", "carriage\rreturn", "acl", "one"] {
+        place.file(&format!("var/lib/{name}"), "x");
+    }
+    fs::hard_link(var.join("lib/one"), var.join("lib/two")).expect("a link");
+    tool("setfacl", "acl", &["-m".as_ref(), "u:7:r".as_ref(), var.join("lib/acl").as_os_str()]).succeeded();
+    symlink("x", var.join("link")).expect("a link");
+    std::os::unix::fs::lchown(var.join("link"), Some(6), None).expect("an owner");
+    let _socket = std::os::unix::net::UnixListener::bind(var.join("socket")).expect("a socket");
+    let mut arguments = place.pack_arguments("bundle.tiu");
+    let warned = place.pack("bundle.tiu").succeeded().stderr;
+    for needle in [
+        "names with a line break do not come: 2 in all, the first is /var/lib/carriage\\rreturn",
+        "sockets do not come: 1 in all, the first is /var/socket",
+        "do not come, the rest does: 1 in all, the first is /var/lib/acl",
+        "symbolic links come as root's: 1 in all, the first is /var/link",
+        "files of their own: 2 in all, the first is /var/lib/one",
+    ] {
+        assert!(warned.contains(needle), "no {needle:?} in {warned}");
+    }
+    arguments.push("--json".into());
+    let found: serde_json::Value = serde_json::from_str(&run(arguments).succeeded().stdout).expect("JSON");
+    let losses = found["var_losses"].as_array().expect("a list");
+    let told: Vec<_> = losses.iter().map(|lost| (lost["what"].as_str(), lost["entries"].as_u64())).collect();
+    assert_eq!(
+        told,
+        [("name", 2), ("socket", 1), ("attributes", 1), ("link-owner", 1), ("hard-link", 2)]
+            .map(|(what, entries)| (Some(what), Some(entries)))
+    );
+    assert_eq!(losses[2]["first"], "/var/lib/acl");
+    // And none of it makes systemd-tmpfiles stumble over the rest.
+    let packed = place.open("bundle.tiu");
+    let var = host(&place, &packed, |_| {});
+    let mut there: Vec<_> = fs::read_dir(var.join("lib"))
+        .expect("a directory")
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"))
+        .collect();
+    there.sort();
+    assert_eq!(there, ["acl", "one", "two"]);
+    assert!(!var.join("socket").exists());
 }
 
 #[test]

@@ -20,7 +20,8 @@ use tiu_create::rules::{Reason, Rules};
 
 --json prints {\"version\":1,\"bundle\":PATH,\"compatible\",\"image_version\",\"build\",\"arch\",\"os_id\",\"kernel\",\"created\",\"files\":N,
 \"size\":BYTES,\"image_size\":BYTES,\"bundle_size\":BYTES,\"root_hash\",\"index_digest\",\"signer\":NAME|null,\"seconds\":S,
-\"left_out\":[{\"reason\",\"files\":N,\"bytes\":BYTES,\"first\":PATH}],\"unused_patterns\":[...],\"mounted\":[...]}.")]
+\"left_out\":[{\"reason\",\"files\":N,\"bytes\":BYTES,\"first\":PATH}],\"var_losses\":[{\"what\",\"entries\":N,\"first\":PATH}],
+\"unused_patterns\":[...],\"mounted\":[...]}.")]
 pub struct Arguments {
     /// What the image is: see examples/bundle.yaml
     #[arg(long, value_name = "FILE")]
@@ -109,6 +110,13 @@ fn facts(options: &Options, packed: &Packed) -> serde_json::Value {
             "first": format!("/{}", tiu_create::shown(&left.first)),
         })
     });
+    let var_losses = packed.var_losses.iter().map(|(loss, lost)| {
+        json!({
+            "what": loss.key(),
+            "entries": lost.entries,
+            "first": format!("/var/{}", tiu_create::shown(&lost.first)),
+        })
+    });
     json!({
         "version": 1,
         "bundle": options.out.to_string_lossy(),
@@ -128,6 +136,7 @@ fn facts(options: &Options, packed: &Packed) -> serde_json::Value {
         "signer": packed.signer,
         "seconds": packed.seconds,
         "left_out": left_out.collect::<Vec<_>>(),
+        "var_losses": var_losses.collect::<Vec<_>>(),
         "unused_patterns": packed.unused_patterns,
         "mounted": packed.mounted,
     })
@@ -173,6 +182,13 @@ fn warnings(packed: &Packed) {
             left.files,
             console::bytes(left.bytes),
             tiu_create::shown(&left.first)
+        ));
+    }
+    for (loss, lost) in &packed.var_losses {
+        warn(&format!(
+            "/var reaches hosts through tmpfiles.d(5), which cannot say everything: {loss}: {} in all, the first is /var/{}",
+            lost.entries,
+            tiu_create::shown(&lost.first)
         ));
     }
     for pattern in &packed.unused_patterns {

@@ -13,6 +13,7 @@ mod tar;
 
 pub use error::PackError;
 
+use crate::factory::{Loss, Lost};
 use crate::facts::{self, Facts};
 use crate::files::{beside, publish};
 use crate::plan::{self, Input, LeftOut};
@@ -60,6 +61,8 @@ pub struct Packed {
     pub signer: Option<String>,
     /// What is not in the image, and why.
     pub left_out: BTreeMap<Reason, LeftOut>,
+    /// What hosts do not get of the defaults of `/var`.
+    pub var_losses: BTreeMap<Loss, Lost>,
     /// Patterns of the recipe that matched nothing.
     pub unused_patterns: Vec<String>,
     /// Mount points in the tree, whose content is not in the image.
@@ -93,6 +96,7 @@ pub fn pack(
     let squash =
         squash::Squash::start(&recipe.compression, options.threads, options.created, out.file.path())?;
     let left_out = std::mem::take(&mut plan.left_out);
+    let var_losses = std::mem::take(&mut plan.var_losses);
     let unused_patterns =
         plan.unused_patterns.iter().filter_map(|i| recipe.exclude.get(*i).cloned()).collect();
     let index = stream::stream(&root, plan, squash, options.created, progress, cancel)
@@ -121,6 +125,7 @@ pub fn pack(
         image_size: made.image_size,
         signer,
         left_out,
+        var_losses,
         unused_patterns,
         mounted,
         seconds: start.elapsed().as_secs_f64(),
