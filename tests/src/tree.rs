@@ -67,6 +67,11 @@ pub fn small_system(root: &Path, version: u32) {
     }
     file(root, "etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
     file(root, "etc/group", "root:x:0:\n");
+    for (name, line) in [("shadow", "root:!*:19000::::::\n"), ("gshadow", "root:*::\n")] {
+        let path = format!("etc/{name}");
+        file(root, &path, line);
+        fs::set_permissions(root.join(path), PermissionsExt::from_mode(0o640)).unwrap();
+    }
     file(root, "etc/default/app", format!("LEVEL={version}\n"));
     file(root, "etc/app.conf", "colour=blue\n");
     file(

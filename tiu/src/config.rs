@@ -53,6 +53,17 @@ pub enum Initrd {
     None,
 }
 
+/// What becomes of users and groups that an image asks for in sysusers.d.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sysusers {
+    /// They are made by the host's systemd-sysusers, if it has one.
+    #[default]
+    Auto,
+    /// They are left to the new system.
+    None,
+}
+
 /// Which boot loader is told about a new default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -77,6 +88,7 @@ struct Layer {
     host_paths: Option<OneOrMany>,
     initrd: Option<Initrd>,
     initrd_path: Option<String>,
+    sysusers: Option<Sysusers>,
     boot: Option<Boot>,
 }
 
@@ -133,6 +145,8 @@ pub struct Config {
     pub initrd: Initrd,
     /// Where dracut writes; `{kernel}` stands for the kernel's version. Default: as the distribution does.
     pub initrd_path: Option<String>,
+    /// See [`Sysusers`].
+    pub sysusers: Sysusers,
     /// See [`Boot`].
     pub boot: Boot,
 }
@@ -157,6 +171,7 @@ impl Default for Config {
             host_paths: Vec::new(),
             initrd: Initrd::default(),
             initrd_path: None,
+            sysusers: Sysusers::default(),
             boot: Boot::default(),
         }
     }
@@ -276,6 +291,7 @@ impl Config {
         self.allow_downgrade = layer.allow_downgrade.unwrap_or(self.allow_downgrade);
         self.etc_change = layer.etc.change.unwrap_or(self.etc_change);
         self.initrd = layer.initrd.unwrap_or(self.initrd);
+        self.sysusers = layer.sysusers.unwrap_or(self.sysusers);
         self.boot = layer.boot.unwrap_or(self.boot);
         Ok(())
     }

@@ -33,6 +33,12 @@ pub const SNAPPER: Program =
     Program { name: "snapper", candidates: &["/usr/bin/snapper"], package: "snapper" };
 /// rpm(8).
 pub const RPM: Program = Program { name: "rpm", candidates: &["/usr/bin/rpm", "/bin/rpm"], package: "rpm" };
+/// systemd-sysusers(8).
+pub const SYSUSERS: Program = Program {
+    name: "systemd-sysusers",
+    candidates: &["/usr/bin/systemd-sysusers", "/bin/systemd-sysusers"],
+    package: "systemd",
+};
 /// unshare(1).
 pub const UNSHARE: Program =
     Program { name: "unshare", candidates: &["/usr/bin/unshare", "/bin/unshare"], package: "util-linux" };

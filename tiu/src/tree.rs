@@ -1,7 +1,7 @@
 //! Single files of a system's tree, read and written without trusting the tree: relative to its directory descriptor, never through a
 //! symlink, never out of it, and never more than a limit.
 
-use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Stat};
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, ResolveFlags, Stat, Uid, XattrFlags};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -167,6 +167,35 @@ impl Tree {
         write().map_err(|e| self.error(path, e))
     }
 
+    /// Writes new content for a regular file, whole, with the mode, owner and extended attributes that it has; where there is none, with
+    /// `mode`, and root's and the group `gid`'s. A crash leaves the old one or the new one, or a hidden temporary file beside.
+    pub fn replace(&self, path: &str, content: &[u8], mode: u32, gid: u32) -> Result<(), TreeError> {
+        let old = self.file(path)?;
+        let (parent, name) = path.rsplit_once('/').unwrap_or((".", path));
+        let temporary = format!(".{name}.tiu-new");
+        let directory = self.directory(parent)?;
+        let write = || -> io::Result<()> {
+            let _ = rustix::fs::unlinkat(&directory, &temporary, AtFlags::empty());
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+            // Nobody else reads it before it is what it must be.
+            let mut new =
+                File::from(rustix::fs::openat(&directory, &temporary, flags, Mode::RUSR | Mode::WUSR)?);
+            new.write_all(content)?;
+            let (mut mode, mut owner) = (mode, (0, gid));
+            if let Some(old) = &old {
+                let stat = rustix::fs::fstat(old)?;
+                (mode, owner) = (stat.st_mode & 0o7777, (stat.st_uid, stat.st_gid));
+            }
+            rustix::fs::fchown(&new, Some(Uid::from_raw(owner.0)), Some(Gid::from_raw(owner.1)))?;
+            if let Some(old) = &old {
+                copy_xattrs(old, &new)?;
+            }
+            rustix::fs::fchmod(&new, Mode::from_raw_mode(mode))?;
+            Ok(rustix::fs::renameat(&directory, &temporary, &directory, name)?)
+        };
+        write().map_err(|e| self.error(path, e))
+    }
+
     /// Makes a symlink, in place of what is there (but not of a directory).
     pub fn symlink(&self, path: &str, target: &str) -> Result<(), TreeError> {
         let (parent, name) = path.rsplit_once('/').unwrap_or((".", path));
@@ -179,6 +208,22 @@ impl Tree {
         };
         make().map_err(|e| self.error(path, e))
     }
+}
+
+/// Gives one file the extended attributes of another; those that the kernel gave it by itself (labels) become the same, too.
+fn copy_xattrs(from: &File, to: &File) -> io::Result<()> {
+    // XATTR_LIST_MAX and XATTR_SIZE_MAX of linux/limits.h.
+    let mut names = vec![0u8; 64 << 10];
+    let length = match rustix::fs::flistxattr(from, &mut names[..]) {
+        Err(Errno::OPNOTSUPP) => 0,
+        other => other?,
+    };
+    let mut value = vec![0u8; 64 << 10];
+    for name in names.get(..length).unwrap_or_default().split(|c| *c == 0).filter(|name| !name.is_empty()) {
+        let length = rustix::fs::fgetxattr(from, name, &mut value[..])?;
+        rustix::fs::fsetxattr(to, name, value.get(..length).unwrap_or_default(), XattrFlags::empty())?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -241,5 +286,24 @@ mod tests {
         tree.symlink("a/new", "b/file").unwrap();
         assert_eq!(tree.link("a/new").unwrap(), b"b/file");
         assert_eq!(std::fs::read_dir(dir.path().join("a")).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn new_content_keeps_mode_owner_and_attributes() {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        let (dir, tree) = tree();
+        let path = dir.path().join("a/b/file");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        rustix::fs::setxattr(&path, "user.label", b"kept", XattrFlags::empty()).unwrap();
+        let before = path.metadata().unwrap();
+        tree.replace("a/b/file", b"new", 0o644, 7).unwrap();
+        let after = path.metadata().unwrap();
+        assert_eq!((after.mode(), after.uid(), after.gid()), (before.mode(), before.uid(), before.gid()));
+        let mut value = [0; 9];
+        assert_eq!(rustix::fs::getxattr(&path, "user.label", &mut value[..]).unwrap(), 4);
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        tree.replace("a/b/none", b"", 0o600, before.gid()).unwrap();
+        assert_eq!(dir.path().join("a/b/none").metadata().unwrap().mode() & 0o7777, 0o600);
+        assert!(tree.replace("a/b", b"", 0o600, 0).is_err());
     }
 }

@@ -3,7 +3,7 @@
 use crate::config::{Config, matches};
 use crate::etc::pristine::{self, PristineError};
 use crate::etc::report::{Report, ReportError};
-use crate::etc::state::{self, ReadError, States};
+use crate::etc::state::{self, InodeFacts, ReadError, States};
 use crate::etc::{self, is_etc};
 use crate::facts::{ImageFacts, SignerFacts};
 use crate::fstab;
@@ -14,6 +14,7 @@ use crate::record::{Record, RecordError};
 use crate::snapshots::{Snapshot, SnapshotError, nested_subvolumes};
 use crate::tree::{Tree, TreeError};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use tiu_bundle::Hint;
 use tiu_bundle::console::exit;
 use tiu_bundle::progress::{Cancel, Progress};
@@ -181,7 +182,8 @@ fn may_be_generated(path: &str, config: &Config) -> bool {
     places.into_iter().chain(configured.as_deref()).any(|place| matches(place, path.as_bytes()))
 }
 
-/// Tells apart what the merge left in `/etc` and what was changed since.
+/// Tells apart what the merge left in `/etc` and what was changed since. What was made of all sides counts, too: accounts that became the
+/// image's since the merge differ from what was merged, although not from the image.
 fn explained(
     tree: &Tree,
     found: Vec<Difference>,
@@ -191,15 +193,38 @@ fn explained(
 ) -> Result<Vec<EtcDifference>, VerifyError> {
     let found: Vec<Difference> = found.into_iter().filter(|difference| difference.what != "mtime").collect();
     let report = Report::read(tree)?;
-    let now = match (&report, found.is_empty()) {
-        (Some(_), false) => state::of_tree(tree, rules, progress, cancel)?,
-        _ => States::new(),
+    let results =
+        || report.iter().flat_map(|report| &report.paths).filter(|decided| decided.result.is_some());
+    let now = match report.is_some() && (!found.is_empty() || results().next().is_some()) {
+        true => state::of_tree(tree, rules, progress, cancel)?,
+        false => States::new(),
     };
+    let differs: BTreeSet<&[u8]> = found.iter().map(|difference| &difference.raw_path[..]).collect();
+    let changed_back: Vec<EtcDifference> = results()
+        .map(|decided| (decided.raw_path(), decided))
+        .filter(|(path, _)| !differs.contains(&path[..]))
+        .filter_map(|(path, decided)| {
+            let now = now.get(&path).map(InodeFacts::from);
+            let (found, expected) = (now.as_ref(), decided.result.as_ref());
+            let shown =
+                |facts: Option<&InodeFacts>| facts.map_or("nothing".to_owned(), InodeFacts::to_string);
+            (found != expected).then(|| EtcDifference {
+                difference: Difference {
+                    path: decided.path.clone(),
+                    raw_path: path,
+                    what: "merged",
+                    found: shown(found),
+                    expected: shown(expected),
+                },
+                merged: Some(false),
+            })
+        })
+        .collect();
     let explained = |difference: Difference| EtcDifference {
         merged: report.as_ref().map(|r| r.explains(&difference.raw_path, now.get(&difference.raw_path))),
         difference,
     };
-    Ok(found.into_iter().map(explained).collect())
+    Ok(found.into_iter().map(explained).chain(changed_back).collect())
 }
 
 /// Compares every inode of `snapshot` with the signed index, to `depth`.

@@ -179,37 +179,6 @@ fn a_nested_etc_subvolume_is_updated_in_place() {
 }
 
 #[test]
-fn files_get_the_host_s_numbers_where_it_keeps_its_own_accounts() {
-    let kit = Kit::new();
-    let passwd = "root:x:0:0:root:/root:/bin/sh\n";
-    let host = kit.host_with(512, |root| {
-        file(
-            root,
-            "etc/passwd",
-            format!("{passwd}web:x:555:0::/:/bin/false\nada:x:1000:100::/home/ada:/bin/sh\n"),
-        );
-        file(root, "etc/group", "root:x:0:\n");
-    });
-    let bundle = kit.bundle(1, |root| {
-        file(root, "etc/passwd", format!("{passwd}web:x:30:0::/:/bin/false\n"));
-        file(root, "usr/share/web", "x");
-        chown(root.join("usr/share/web"), Some(30), None).unwrap();
-    });
-    host.tiu("apply", [bundle]).succeeded();
-    assert_eq!(host.snapshot(2).join("usr/share/web").metadata().unwrap().uid(), 555);
-    assert!(fs::read_to_string(host.snapshot(2).join("etc/passwd")).unwrap().contains("ada"));
-    host.tiu("verify", ["2"]).succeeded();
-
-    let clash = kit.bundle(2, |root| {
-        file(root, "etc/passwd", format!("{passwd}web:x:30:0::/:/bin/false\nnews:x:1000:0::/:/bin/false\n"));
-        file(root, "usr/share/news", "x");
-        chown(root.join("usr/share/news"), Some(1000), None).unwrap();
-    });
-    host.tiu("apply", [clash]).refused(&["1000", "news", "ada"]);
-    assert_eq!(host.snapshots(), [1, 2]);
-}
-
-#[test]
 fn the_first_update_reports_what_the_host_had() {
     let kit = Kit::new();
     let mut host = kit.host_with(512, |root| {
@@ -232,7 +201,7 @@ fn the_first_update_reports_what_the_host_had() {
         "conflict  etc/was-file (the host had it before the first image)",
         "conflict  etc/was-dir (the host had it before the first image)",
         "conflict  etc/was-dir/inner (the host has no directory for it)",
-        "add       etc/passwd (only the image changed it)",
+        "merge     etc/passwd (accounts are merged by entry)",
     ] {
         assert!(report.contains(line), "{line:?} is not in\n{report}");
     }

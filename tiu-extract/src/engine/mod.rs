@@ -35,7 +35,7 @@ pub use execute::execute;
 pub use inventory::{Found, inventory};
 pub use plan::{Plan, Shown};
 pub use rules::{Reflink, Rules};
-pub use xattr::{is_label, map_acl_owners};
+pub use xattr::{acl_owners, is_label, map_acl_owners};
 
 use crate::image::Image;
 use error::shown;

@@ -15,6 +15,9 @@ use tiu_bundle::index::Entry;
 
 const ACL_ACCESS: &[u8] = b"system.posix_acl_access";
 const ACL_DEFAULT: &[u8] = b"system.posix_acl_default";
+/// Tags of ACL entries for a named user and a named group (`linux/posix_acl.h`).
+const USER: [u8; 2] = 2u16.to_le_bytes();
+const GROUP: [u8; 2] = 8u16.to_le_bytes();
 
 /// Name and value.
 type Attribute = (Box<[u8]>, Box<[u8]>);
@@ -143,6 +146,18 @@ pub fn map_acl_owners(name: &[u8], value: &[u8], rules: &Rules) -> Vec<u8> {
     }
 }
 
+/// The users and groups that the attribute `name` of an image names, if it is a POSIX ACL: numbers, and whether each is a group's.
+pub fn acl_owners(name: &[u8], value: &[u8]) -> Vec<(u32, bool)> {
+    let entries = value.strip_prefix(&2u32.to_le_bytes()).filter(|_| is_acl(name)).unwrap_or_default();
+    let (entries, _) = entries.as_chunks::<8>();
+    let owner = |[t0, t1, _, _, id @ ..]: &[u8; 8]| match [*t0, *t1] {
+        USER => Some((u32::from_le_bytes(*id), false)),
+        GROUP => Some((u32::from_le_bytes(*id), true)),
+        _ => None,
+    };
+    entries.iter().filter_map(owner).collect()
+}
+
 fn is_acl(name: &[u8]) -> bool {
     name == ACL_ACCESS || name == ACL_DEFAULT
 }
@@ -157,8 +172,6 @@ pub fn is_label(name: &[u8]) -> bool {
 /// Maps the users and groups named in a POSIX ACL. Format (`linux/posix_acl_xattr.h`): a 32-bit version (2), then entries of
 /// 16-bit tag, 16-bit permissions and 32-bit number, all little endian. Anything else is left as it is; the kernel refuses it.
 fn map_acl(value: &[u8], rules: &Lookup) -> Vec<u8> {
-    const USER: [u8; 2] = 2u16.to_le_bytes();
-    const GROUP: [u8; 2] = 8u16.to_le_bytes();
     let mut out = value.to_vec();
     if !value.starts_with(&2u32.to_le_bytes()) {
         return out;
@@ -223,6 +236,8 @@ mod tests {
             (32, 0, none),
         ]);
         assert_eq!(map_acl(&before, &rules), after);
+        assert_eq!(acl_owners(ACL_DEFAULT, &before), [(10, false), (20, false), (10, true)]);
+        assert_eq!(acl_owners(b"user.acl", &before), []);
         for odd in [&b""[..], b"\x02", b"\x03\0\0\0aaaaaaaa", b"\x02\0\0\0short"] {
             assert_eq!(map_acl(odd, &rules), odd);
         }

@@ -9,8 +9,6 @@ pub struct Limits {
     pub uids: RangeInclusive<u32>,
     /// System groups (`SYS_GID_MIN`, `SYS_GID_MAX`).
     pub gids: RangeInclusive<u32>,
-    /// First number of a person (`UID_MIN`).
-    pub people: u32,
     /// Subordinate users (`SUB_UID_MIN`, `SUB_UID_MAX`).
     pub subuids: RangeInclusive<u32>,
     /// Subordinate groups (`SUB_GID_MIN`, `SUB_GID_MAX`).
@@ -39,7 +37,6 @@ impl Limits {
         Limits {
             uids: range(("SYS_UID_MIN", 101), ("SYS_UID_MAX", people.saturating_sub(1))),
             gids: range(("SYS_GID_MIN", 101), ("SYS_GID_MAX", groups.saturating_sub(1))),
-            people,
             subuids: range(("SUB_UID_MIN", 100_000), ("SUB_UID_MAX", 600_100_000)),
             subgids: range(("SUB_GID_MIN", 100_000), ("SUB_GID_MAX", 600_100_000)),
         }
@@ -61,7 +58,7 @@ mod tests {
         let limits = Limits::parse(
             b"UID_MIN 500\n#SYS_UID_MIN 1\n SYS_UID_MIN\t201\nSYS_UID_MIN 202 # x\nSYS_GID_MAX 400\n",
         );
-        assert_eq!((limits.uids, limits.gids, limits.people), (202..=499, 101..=400, 500));
+        assert_eq!((limits.uids, limits.gids), (202..=499, 101..=400));
     }
 
     #[test]

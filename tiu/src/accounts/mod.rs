@@ -6,9 +6,10 @@
 //! users     passwd and shadow; groups: group and gshadow; ranges: subuid and subgid
 //! limits    which numbers may be given (login.defs)
 //! note      what an administrator should know of a merge
+//! sysusers  what an image asks for in sysusers.d instead of having a line for it
 //! ```
 //!
-//! The merge is a function of the files of three sides, and touches nothing. The rule:
+//! docs/accounts.md has it for people. The merge is a function of the files of three sides, and touches nothing. The rule:
 //!
 //! - An entry of the host stays as it is, whatever the image says, broken lines, comments and NIS lines too, each in its place.
 //! - A name that only the image has is added: with the image's number where that is free on the host, else with a free system number.
@@ -21,17 +22,16 @@
 
 mod groups;
 mod limits;
-mod names;
 mod note;
 mod numbers;
 mod ranges;
+pub mod sysusers;
 mod table;
 #[cfg(test)]
 mod tests;
 mod users;
 
 pub use limits::Limits;
-pub use names::{Clash, Names, map};
 pub use note::{Note, What};
 pub use numbers::Problem;
 pub use table::{Line, Table};
@@ -71,6 +71,11 @@ impl File {
             File::Subuid => "etc/subuid",
             File::Subgid => "etc/subgid",
         }
+    }
+
+    /// The file that lies at `path`.
+    pub fn at(path: &[u8]) -> Option<File> {
+        File::ALL.into_iter().find(|file| file.path().as_bytes() == path)
     }
 }
 
@@ -141,7 +146,7 @@ pub fn merge(sides: &Sides, used: &Used, limits: &Limits) -> Result<Merged, Vec<
         return Err(problems);
     }
     let mut files = Files::new();
-    let names = users::merge(passwd, shadow, &uids, &gids, limits, &mut files, &mut notes);
+    let names = users::merge(passwd, shadow, &uids, &gids, &mut files, &mut notes);
     groups::merge(group, gshadow, &gids, &names, &mut files, &mut notes);
     for three in [subuid, subgid] {
         ranges::merge(three, &uids, &names, limits, &mut files, &mut notes);
@@ -170,13 +175,18 @@ impl Three<'_> {
     }
 
     fn note_broken(&self, notes: &mut Vec<Note>) {
-        for line in self.host.broken() {
-            notes.push(Note::broken(self.file, "host", line, "stays as it is"));
-        }
-        for line in self.image.broken() {
-            notes.push(Note::broken(self.file, "image", line, "does not come"));
-        }
+        notes.extend(self.host.broken().map(|line| Note::broken(self.file, "host", line, "stays as it is")));
+        notes.extend(broken_of_image(self.file, &self.image));
     }
+}
+
+fn broken_of_image(file: File, table: &Table) -> Vec<Note> {
+    table.broken().map(|line| Note::broken(file, "image", line, "does not come")).collect()
+}
+
+/// Notes about lines of an image's files that cannot be read: for whoever gives [`merge`] something that was made of them.
+pub fn broken(files: &Files) -> Vec<Note> {
+    files.iter().flat_map(|(file, text)| broken_of_image(*file, &Table::parse(*file, text))).collect()
 }
 
 /// The host's table with what came.

@@ -83,15 +83,15 @@ fn nobody_gets_a_password_or_a_shell() {
     let result = merged(None, &host, &[image_passwd, "root:x:0:\n", image_shadow], &Used::default());
     assert_eq!(
         result.text(File::Passwd),
-        "root:x:0:0::/:/bin/sh\ndb:x:26:26::/:/bin/bash\nhash:x:27:27::/:/usr/sbin/nologin\nempty:x:28:28::/:/usr/sbin/nologin\n\
-         inline:x:29:29::/:/usr/sbin/nologin\nada:x:1000:1000::/home/ada:/usr/sbin/nologin\nquiet:x:31:31::/:/bin/false\nlost:x:32:32::/:/bin/sh\n"
+        "root:x:0:0::/:/bin/sh\ndb:x:26:26::/:/usr/sbin/nologin\nhash:x:27:27::/:/usr/sbin/nologin\nempty:x:28:28::/:/usr/sbin/nologin\n\
+         inline:x:29:29::/:/usr/sbin/nologin\nada:x:1000:1000::/home/ada:/usr/sbin/nologin\nquiet:x:31:31::/:/bin/false\nlost:x:32:32::/:/usr/sbin/nologin\n"
     );
     assert_eq!(
         result.text(File::Shadow),
         "root:*:19000::::::\ndb:!:19000:0:99999:7:::\nhash:!*:19000::::::\nempty:!*:1::::::\ninline:!*:::::::\n\
          ada:!*:1::::::\nquiet:!*:1::::::\nlost:!*:::::::\n"
     );
-    assert_eq!(result.about(What::Disarmed), ["hash", "empty", "inline", "ada", "quiet"]);
+    assert_eq!(result.about(What::Disarmed), ["db", "hash", "empty", "inline", "ada", "quiet", "lost"]);
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn another_name_for_root_never_comes() {
     let result = merged(None, &[&host], &[image], &Used::default());
     assert_eq!(result.uids, HashMap::new());
     let names: Vec<&str> = result.text(File::Passwd).lines().collect();
-    assert_eq!(names, [ROOT.trim_end(), "a:x:0:0::/:/bin/sh", "b:!*:30:0::/:/bin/sh"]);
+    assert_eq!(names, [ROOT.trim_end(), "a:x:0:0::/:/bin/sh", "b:!*:30:0::/:/usr/sbin/nologin"]);
 }
 
 #[test]

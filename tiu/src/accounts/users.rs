@@ -1,12 +1,12 @@
 //! passwd and shadow.
 //!
 //! Nobody can log in by an update who could not before. A user that the image adds comes with a locked password (`!*`, as
-//! systemd-sysusers gives it), whatever the image has: a password that is locked with `!` in front could be unlocked again. Its shell stays only if it is a system
-//! user that cannot log in in the image either (services such as databases have one for `su`); everybody else gets nologin(8).
+//! systemd-sysusers gives it), whatever the image has: a password that is locked with `!` in front could be unlocked again. And it comes
+//! without a shell: a key that the image ships would be enough to use one. Only root of a host that has none gets the image's.
 
 use super::numbers::Numbers;
 use super::table::{Kind, Line};
-use super::{File, Files, Limits, Note, Three, What};
+use super::{File, Files, Note, Three, What};
 use std::collections::HashSet;
 
 /// Stands for no password at all; nothing hashes to it.
@@ -15,6 +15,9 @@ const LOCKED: &[u8] = b"!*";
 const SHADOWED: &[u8] = b"x";
 /// The shell of users without one.
 const NOLOGIN: &[u8] = b"/usr/sbin/nologin";
+/// Shells that are none.
+const NO_SHELLS: [&[u8]; 6] =
+    [NOLOGIN, b"/sbin/nologin", b"/usr/bin/nologin", b"/bin/nologin", b"/bin/false", b"/usr/bin/false"];
 
 /// Merges users into `files`; gives the names that there are then.
 pub(super) fn merge(
@@ -22,7 +25,6 @@ pub(super) fn merge(
     mut shadow: Three,
     uids: &Numbers,
     gids: &Numbers,
-    limits: &Limits,
     files: &mut Files,
     notes: &mut Vec<Note>,
 ) -> HashSet<Vec<u8>> {
@@ -34,11 +36,8 @@ pub(super) fn merge(
         let Some(line) = passwd.image.line(i) else { continue };
         let secret = shadow.image.find(line.name()).map(|(_, line)| line);
         let login = may_log_in(line, secret);
-        let person = line.number(2).is_none_or(|number| number >= limits.people);
-        let root = number == 0;
         let mut shell = line.field(6);
-        let without = matches!(shell.rsplit(|c| *c == b'/').next(), Some(b"nologin" | b"false"));
-        if (login || person) && !root && !without {
+        if number != 0 && !NO_SHELLS.contains(&shell) {
             shell = NOLOGIN;
         }
         let mut gone = Vec::new();

@@ -2,6 +2,7 @@
 
 use super::table::printable;
 use super::{CommandError, Failure, HostArguments, Opened, Outcome, cancel_on_signals, print, print_json};
+use crate::accounts::{File, Note, What};
 use crate::facts::{ImageFacts, SignerFacts};
 use crate::transaction::{self, Applied, Context, Request};
 use serde::Serialize;
@@ -56,6 +57,7 @@ struct Report<'a> {
     summary: &'a Summary,
     etc_kept: Vec<&'a str>,
     etc_conflicts: Vec<&'a str>,
+    accounts: &'a [Note],
     generated: &'a [String],
     removed: &'a [u32],
     warnings: &'a [String],
@@ -97,11 +99,35 @@ fn report_json(applied: &Applied) -> Result<(), Failure> {
         summary: &applied.summary,
         etc_kept: applied.etc.hosts().map(|decided| decided.path.as_str()).collect(),
         etc_conflicts: applied.etc.conflicts().map(|decided| decided.path.as_str()).collect(),
+        accounts: &applied.etc.accounts,
         generated: &applied.generated,
         removed: &applied.removed,
         warnings: &applied.warnings,
         seconds: applied.took.as_secs_f64(),
     })
+}
+
+/// How many notes about users and groups are shown; `tiu etc report` has all.
+const SHOWN_NOTES: usize = 20;
+
+/// What became of users and groups: those who just came are counted.
+fn accounts(notes: &[Note]) -> String {
+    let (new, other): (Vec<&Note>, Vec<&Note>) = notes.iter().partition(|note| note.what == What::Added);
+    let mut text = String::new();
+    let in_file = |path: &str| new.iter().filter(|note| note.file == path).count();
+    let (users, groups) = (in_file(File::Passwd.path()), in_file(File::Group.path()));
+    if users + groups > 0 {
+        text += &format!(
+            "  users and groups: {users} and {groups} new ones came from the image, who cannot log in (tiu etc report)\n"
+        );
+    }
+    for note in other.iter().take(SHOWN_NOTES) {
+        text += &format!("  {}\n", printable(&note.to_string()));
+    }
+    match other.len().saturating_sub(SHOWN_NOTES) {
+        0 => text,
+        more => text + &format!("  and {more} more such notes: tiu etc report\n"),
+    }
 }
 
 fn report(applied: &Applied, live: bool) -> String {
@@ -138,6 +164,7 @@ fn report(applied: &Applied, live: bool) -> String {
     for decided in conflicts {
         text += &format!("    /{}: {}\n", printable(&decided.path), decided.reason);
     }
+    text += &accounts(&applied.etc.accounts);
     for path in &applied.generated {
         text += &format!("  made on this host: /{path}\n");
     }

@@ -2,6 +2,7 @@
 
 use super::table::printable;
 use super::{HostArguments, Opened, Outcome, cancel_on_signals, print, print_json};
+use crate::accounts::File;
 use crate::host::Host;
 use crate::snapshots::{Snapshot, SnapshotError};
 use crate::verify::{self, Depth, EtcDifference, Verified, VerifyError};
@@ -86,7 +87,11 @@ fn human(verified: &Verified) -> String {
         etc.entry((*merged == Some(false), &difference.path)).or_default().push(difference.what);
     }
     for ((since, path), what) in &etc {
-        let who = if *since { "changed since the update" } else { "modified by admin" };
+        let who = match (since, File::at(path.as_bytes())) {
+            (true, _) => "changed since the update",
+            (false, Some(_)) => "merged by entry",
+            (false, None) => "modified by admin",
+        };
         text += &format!("  {who}: /{path} ({})\n", what.join(", "));
     }
     for path in &verified.generated {
@@ -99,7 +104,7 @@ fn human(verified: &Verified) -> String {
     };
     text += &match etc.len() {
         0 => ".\n".to_owned(),
-        count => format!("; {count} paths in /etc are the administrator's.\n"),
+        count => format!("; {count} paths in /etc are the administrator's, or merged.\n"),
     };
     text
 }

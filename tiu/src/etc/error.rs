@@ -73,6 +73,12 @@ pub enum EtcError {
         /// Snapshot.
         number: u32,
     },
+    /// Users and groups have no version to go back to.
+    #[error("/{path} is merged by entry: the image's version would take the host's users and groups away")]
+    Accounts {
+        /// Path.
+        path: &'static str,
+    },
     /// A directory that it lies in is something else on the host.
     #[error("/{path} cannot be reset: on the host, /{above} is a {found}, in the image a directory")]
     NoDirectory {
@@ -156,6 +162,9 @@ impl Hint for EtcError {
             EtcError::NoSuchPath { .. } => "tiu etc diff shows what differs".into(),
             EtcError::NoConflict { .. } => {
                 "tiu etc conflicts shows them; what differs from the image stays as it is anyway".into()
+            }
+            EtcError::Accounts { .. } => {
+                "change entries with usermod, groupmod, userdel, ...; the image's file is /usr/lib/sysimage/tiu/etc/passwd and so on".into()
             }
             EtcError::NoDirectory { above, .. } => format!("reset that first: tiu etc reset /{above}"),
             EtcError::NotRunning { next } => {

@@ -15,9 +15,9 @@
 //! has something else in place of a directory that the administrator left as it was but put something in, there is no right answer: that is
 //! a [`Clash`], and nothing is merged.
 
-use super::ACCOUNTS;
 use super::lists::Lists;
 use super::state::{Inode, InodeFacts, States, same};
+use crate::accounts;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -206,42 +206,38 @@ impl Merge {
     }
 }
 
-/// Decides. Of `lists`, the first that names a path counts.
+/// Decides. Of `lists`, the first that names a path counts; the host's is the first.
 pub fn merge(sides: &Sides, lists: &[Lists], settled: &Settled) -> Merge {
     let all: BTreeSet<&Vec<u8>> = [sides.base, Some(sides.host), Some(sides.image)]
         .into_iter()
         .flatten()
         .flat_map(|side| side.keys())
         .collect();
-    let accounts = accounts_stay(sides);
-    let decide = |path: &Vec<u8>| one(path, sides, lists, settled, accounts);
+    let decide = |path: &Vec<u8>| one(path, sides, lists, settled);
     let mut decisions: Vec<Decision> = all.into_iter().map(decide).collect();
     let clashes = Hanging { sides, settled, decisions: &mut decisions }.settle();
     Merge { decisions, clashes }
 }
 
-/// Whether the host's files of users and groups stay: together, for they refer to each other by name and number.
-pub fn accounts_stay(sides: &Sides) -> bool {
-    let defaults = sides.base.unwrap_or(sides.image);
-    ACCOUNTS.iter().any(|path| {
-        let host = sides.host.get(*path);
-        host.is_some() && !same(host, defaults.get(*path))
-    })
-}
-
-fn one(path: &[u8], sides: &Sides, lists: &[Lists], settled: &Settled, accounts: bool) -> Decision {
+fn one(path: &[u8], sides: &Sides, lists: &[Lists], settled: &Settled) -> Decision {
     let (host, image) = (sides.host.get(path), sides.image.get(path));
     let base = sides.base.map(|base| base.get(path));
     let image_is_news = !same(base.flatten(), image);
-    let listed = lists.iter().find_map(|lists| lists.side(path));
+    let accounts = accounts::File::at(path).is_some() && (host.is_some() || image.is_some());
+    let listed = match accounts {
+        // No list makes somebody else's accounts the host's; the host itself may want no others.
+        true => lists.first().and_then(|host| host.side(path)).filter(|side| *side == Side::Host),
+        false => lists.iter().find_map(|lists| lists.side(path)),
+    };
     let (side, reason) = if host.is_some_and(|host| host.host) {
         (Side::Host, Reason::Mount)
     } else if listed == Some(Side::Image) {
         (Side::Image, Reason::AlwaysImage)
     } else if host.is_some() && listed == Some(Side::Host) {
         (Side::Host, Reason::AlwaysHost)
-    } else if accounts && host.is_some() && ACCOUNTS.contains(&path) {
-        (Side::Host, Reason::ByEntry)
+    } else if accounts {
+        // Where the host has none, the merged entries are written into the image's.
+        (if host.is_some() { Side::Host } else { Side::Image }, Reason::ByEntry)
     } else {
         match base {
             None if same(host, image) => (Side::Image, Reason::Unchanged),

@@ -35,21 +35,28 @@ use tiu_bundle::index::{Entry, Index};
 /// Where it lies in a tree.
 pub const ETC: &[u8] = b"etc";
 
-/// Files that name users and groups. They refer to each other by name and number.
-pub const ACCOUNTS: [&[u8]; 6] =
-    [b"etc/passwd", b"etc/group", b"etc/shadow", b"etc/gshadow", b"etc/subuid", b"etc/subgid"];
-
 /// Whether `path` is `/etc` or lies in it.
 pub fn is_etc(path: &[u8]) -> bool {
-    path.strip_prefix(ETC).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    is_within(path, ETC)
 }
 
 /// The entries of an index that are about `/etc`, in path order, without a look at all others.
 pub fn entries(index: &Index) -> impl Iterator<Item = Entry<'_>> {
-    let first = index.find(ETC).unwrap_or(index.len());
+    entries_at(index, ETC)
+}
+
+/// The entries of an index at `top` and below it, in path order, without a look at all others.
+pub fn entries_at<'a>(index: &'a Index, top: &'static [u8]) -> impl Iterator<Item = Entry<'a>> {
+    let first = index.find(top).unwrap_or(index.len());
     // In the order of bytes, names like `etc-old` lie between `etc` and what is in it.
-    let near = (first..index.len()).map(|i| index.entry(i)).take_while(|entry| entry.path.starts_with(ETC));
-    near.filter(|entry| is_etc(&entry.path))
+    let near =
+        (first..index.len()).map(|i| index.entry(i)).take_while(move |entry| entry.path.starts_with(top));
+    near.filter(move |entry| is_within(&entry.path, top))
+}
+
+/// Whether `path` is `top` or lies below it.
+pub fn is_within(path: &[u8], top: &[u8]) -> bool {
+    path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::escape;
 use super::merge::{Decision, Merge, Reason, Settled, Side, Sides, is_settled};
 use super::state::{Inode, InodeFacts, States, same};
+use crate::accounts::Note;
 use crate::tree::{Tree, TreeError};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -30,6 +31,9 @@ pub struct Report {
     pub unchanged: usize,
     /// All others, in path order.
     pub paths: Vec<Decided>,
+    /// What became of users and groups.
+    #[serde(default)]
+    pub accounts: Vec<Note>,
 }
 
 /// One path.
@@ -49,6 +53,9 @@ pub struct Decided {
     pub host: Option<InodeFacts>,
     /// What the image has.
     pub image: Option<InodeFacts>,
+    /// What was made of all of them, where that is none of them: files that are merged by entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<InodeFacts>,
 }
 
 /// A report that cannot be used.
@@ -99,6 +106,7 @@ impl Report {
                 base: at(sides.base, decision),
                 host: at(Some(sides.host), decision),
                 image: at(Some(sides.image), decision),
+                result: None,
             })
             .collect();
         Report {
@@ -107,6 +115,33 @@ impl Report {
             to: to.to_owned(),
             unchanged: merge.decisions.len() - told.len(),
             paths: told,
+            accounts: Vec::new(),
+        }
+    }
+
+    /// Notes that `result` is what was made of all sides at `path`.
+    pub fn set_result(&mut self, path: &str, result: InodeFacts) {
+        match self.paths.binary_search_by(|decided| decided.path.as_str().cmp(path)) {
+            Ok(i) => self
+                .paths
+                .iter_mut()
+                .skip(i)
+                .take(1)
+                .for_each(|decided| decided.result = Some(result.clone())),
+            // Neither side has it.
+            Err(i) => self.paths.insert(
+                i,
+                Decided {
+                    path: path.to_owned(),
+                    side: Side::Image,
+                    reason: Reason::ByEntry,
+                    conflict: false,
+                    base: None,
+                    host: None,
+                    image: None,
+                    result: Some(result),
+                },
+            ),
         }
     }
 
@@ -130,9 +165,9 @@ impl Report {
         Ok(tree.write(REPORT_PATH, &text[..])?)
     }
 
-    /// Paths that stayed the host's.
+    /// Paths that stayed the host's as a whole.
     pub fn hosts(&self) -> impl Iterator<Item = &Decided> {
-        self.paths.iter().filter(|decided| decided.side == Side::Host)
+        self.paths.iter().filter(|decided| decided.side == Side::Host && decided.reason != Reason::ByEntry)
     }
 
     /// Conflicts, resolved since or not.
@@ -140,9 +175,10 @@ impl Report {
         self.paths.iter().filter(|decided| decided.conflict)
     }
 
-    /// Prints one line for each path.
+    /// Prints one line for each path, and for each thing to know of users and groups.
     pub fn describe(&self, out: &mut dyn Write) -> io::Result<()> {
-        self.paths.iter().try_for_each(|decided| writeln!(out, "{decided}"))
+        self.paths.iter().try_for_each(|decided| writeln!(out, "{decided}"))?;
+        self.accounts.iter().try_for_each(|note| writeln!(out, "account   {note}"))
     }
 
     /// What was decided about `path`; nothing if nobody had changed it.
@@ -153,8 +189,10 @@ impl Report {
 
     /// Whether a difference of `/etc` from the image is what the merge left there: `now` is what is there.
     pub fn explains(&self, path: &[u8], now: Option<&Inode>) -> bool {
-        self.of(path)
-            .is_some_and(|decided| decided.side == Side::Host && decided.host == now.map(InodeFacts::from))
+        self.of(path).is_some_and(|decided| match &decided.result {
+            Some(_) => decided.result == now.map(InodeFacts::from),
+            None => decided.side == Side::Host && decided.host == now.map(InodeFacts::from),
+        })
     }
 
     /// Conflicts that are not resolved: the host still differs from the image's version, and the administrator did not say that this is
@@ -185,6 +223,7 @@ impl fmt::Display for Decided {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verb = match (self.conflict, self.side, &self.host, &self.image) {
             (true, ..) => "conflict",
+            _ if self.reason == Reason::ByEntry => "merge",
             (_, Side::Host, Some(_), _) => "keep",
             (_, Side::Host, None, _) => "keep-away",
             (_, Side::Image, _, None) => "drop",
@@ -199,5 +238,5 @@ impl fmt::Display for Decided {
 fn is_told(decision: &Decision, sides: &Sides) -> bool {
     let (host, image) = (sides.host.get(&decision.path), sides.image.get(&decision.path));
     let base = sides.base.map_or(image, |base| base.get(&decision.path));
-    !(same(host, image) && same(base, image))
+    decision.reason == Reason::ByEntry || !(same(host, image) && same(base, image))
 }

@@ -7,7 +7,8 @@ use super::pristine::{PRISTINE_PATH, index_of_etc};
 use super::report::Decided;
 use super::state::{InodeFacts, States, same};
 use super::view::View;
-use super::{ETC, EtcError, settled};
+use super::{ETC, EtcError, is_within, settled};
+use crate::accounts;
 use crate::tree::{Tree, TreeError};
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
@@ -32,11 +33,6 @@ pub fn asked(path: &str) -> Result<Vec<u8>, EtcError> {
         true => Ok(parts.join("/").into_bytes()),
         false => Err(EtcError::NotEtc { found: path.to_owned() }),
     }
-}
-
-/// Whether `path` is `top` or lies below it.
-pub fn is_within(path: &[u8], top: &[u8]) -> bool {
-    path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
 /// Brings `paths`, with all below them, back to the defaults. What the image does not have goes.
@@ -70,17 +66,25 @@ pub fn reset(view: &View, paths: &[Vec<u8>], cancel: &Cancel) -> Result<Summary,
 /// Whether there is something to go back to, or from, at each of `paths`; an error if not.
 pub fn check_there(view: &View, paths: &[Vec<u8>]) -> Result<(), EtcError> {
     let there = |states: &States, path: &[u8]| states.contains_key(path);
+    if let Some(file) = paths.iter().find_map(|path| accounts::File::at(path)) {
+        return Err(EtcError::Accounts { path: file.path() });
+    }
     match paths.iter().find(|path| !there(&view.host, path) && !there(&view.image, path)) {
         Some(path) => Err(EtcError::NoSuchPath { path: Shown(path).to_string(), number: view.number }),
         None => Ok(()),
     }
 }
 
+/// Whether `path` goes back to the default where `asked` is asked for: accounts have none.
+pub fn is_reset(path: &[u8], asked: &[Vec<u8>]) -> bool {
+    accounts::File::at(path).is_none() && asked.iter().any(|top| is_within(path, top))
+}
+
 /// Everything that is not asked for stays, relative to `/etc`; but directories that are missing on the way come back.
 fn others(view: &View, paths: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, EtcError> {
     let mut keep = Vec::new();
     for path in view.host.keys().chain(view.image.keys()) {
-        if paths.iter().any(|top| is_within(path, top)) {
+        if is_reset(path, paths) {
             continue;
         }
         let on_the_way = paths.iter().find(|asked| is_within(asked, path) && view.image.contains_key(*asked));

@@ -210,7 +210,30 @@ impl From<&Inode> for InodeFacts {
     }
 }
 
+impl std::fmt::Display for InodeFacts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let InodeFacts { kind, mode, uid, gid, digest, target, .. } = self;
+        write!(f, "{kind} {} {uid}:{gid}", mode.as_deref().unwrap_or("-"))?;
+        let content = digest.as_ref().or(target.as_ref());
+        content.map_or(Ok(()), |content| write!(f, " {content}"))
+    }
+}
+
 impl InodeFacts {
+    /// A regular file of root's, empty and without attributes.
+    pub fn of_file(mode: u32) -> Self {
+        InodeFacts {
+            kind: Kind::File.to_string(),
+            mode: Some(format!("{mode:04o}")),
+            uid: 0,
+            gid: 0,
+            digest: None,
+            target: None,
+            device: None,
+            xattrs: BTreeMap::new(),
+        }
+    }
+
     /// A digest of all of it (and of nothing), by which a default is known again.
     pub fn fingerprint(facts: Option<&InodeFacts>) -> String {
         // Serializing to memory does not fail.

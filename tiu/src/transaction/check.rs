@@ -1,5 +1,6 @@
 //! Check: the new snapshot is compared with the index once more: every inode's metadata, and all content where a program of the new
-//! system ran in it. Where none did, content is known: fill read back each file that it made, and digested what it kept.
+//! system ran in it. Where none did, content is known: fill read back each file that it made, and digested what it kept. Accounts are
+//! compared with what was decided about them.
 
 use super::fill::Filled;
 use super::preflight::Ready;
@@ -12,6 +13,7 @@ use tiu_extract::engine::{self, ReadBack, Rules};
 pub fn run(context: &Context, ready: &Ready, filled: &Filled, record: &Record) -> Result<(), ApplyError> {
     let mut rules = Rules { ..filled.etc.rules.clone() };
     rules.keep.extend(record.files.iter().map(|file| file.path.clone().into_bytes()));
+    rules.keep.extend(filled.etc.accounts.paths());
     let what = |plan| match record.files.is_empty() {
         true => ReadBack::Executed(plan),
         false => ReadBack::All,
@@ -21,6 +23,7 @@ pub fn run(context: &Context, ready: &Ready, filled: &Filled, record: &Record) -
     let mut differences = engine::check(&ready.index, filled.tree.fd(), &rules, plan, progress, cancel)?;
     let what = what(&filled.pristine);
     differences.extend(pristine::check(&filled.tree, &ready.index, &rules, what, progress, cancel)?);
+    differences.extend(filled.etc.accounts.check(&filled.tree, &filled.etc.report)?);
     if !differences.is_empty() {
         return Err(ApplyError::Differs(differences));
     }

@@ -1,6 +1,7 @@
 //! Why a bundle was not applied. Every error but those of `commit` leaves the host as it was.
 
-use crate::accounts::Clash;
+use crate::accounts::Problem;
+use crate::accounts::sysusers::SysusersError;
 use crate::etc::lists::ListsError;
 use crate::etc::pristine::PristineError;
 use crate::etc::report::ReportError;
@@ -79,14 +80,22 @@ pub enum ApplyError {
     /// See [`InitrdError`].
     #[error(transparent)]
     Initrd(#[from] InitrdError),
-    /// Files of the image belong to a user or group whose number is another one's on the host.
-    #[error("{what} {} of the image is {:?}, which the host does not know; there the number is {:?}'s", clash.number, clash.image, clash.host)]
-    Clash {
-        /// `user`, `group`.
-        what: &'static str,
-        /// Number and names.
-        clash: Clash,
+    /// Users and groups of the host and of the image cannot both be.
+    #[error("users and groups cannot be merged in {} place{}:{}", .0.len(), if .0.len() == 1 { "" } else { "s" }, lines(.0))]
+    Accounts(Vec<Problem>),
+    /// A file of users or groups is something else.
+    #[error("the {whose}'s /{path} is a {found}, not a regular file")]
+    AccountFile {
+        /// `host`, `image`.
+        whose: &'static str,
+        /// Path.
+        path: &'static str,
+        /// What it is.
+        found: tiu_bundle::index::Kind,
     },
+    /// See [`SysusersError`].
+    #[error(transparent)]
+    Sysusers(#[from] SysusersError),
     /// The filesystem is too full.
     #[error("the image needs {} MiB more, and {} MiB are free", needed.div_ceil(1 << 20), free >> 20)]
     NoSpace {
@@ -127,9 +136,9 @@ pub enum ApplyError {
     },
 }
 
-/// Each clash on a line of its own.
-fn lines(clashes: &[crate::etc::merge::Clash]) -> String {
-    clashes.iter().map(|clash| format!("\n  {clash}")).collect()
+/// Each on a line of its own.
+fn lines(all: &[impl std::fmt::Display]) -> String {
+    all.iter().map(|one| format!("\n  {one}")).collect()
 }
 
 /// The first few differences.
@@ -205,10 +214,16 @@ impl Hint for ApplyError {
             ApplyError::Pristine(e) => return e.hint(),
             ApplyError::Engine(e) => return e.hint(),
             ApplyError::Initrd(e) => return e.hint(),
-            ApplyError::Clash { what, clash } => format!(
-                "make the {what} {:?} on the host with a free number, or give {:?} another one, then run again",
-                clash.image, clash.host
+            ApplyError::Accounts(problems) => {
+                let mut hints: Vec<String> = problems.iter().filter_map(Hint::hint).collect();
+                hints.dedup();
+                hints.join("; ")
+            }
+            ApplyError::AccountFile { whose: "host", path, .. } => format!(
+                "make /{path} a regular file with the host's entries; users from elsewhere come through nsswitch.conf, not through a link"
             ),
+            ApplyError::AccountFile { .. } => "ask the image's maker: programs of the image's own would replace it, too".into(),
+            ApplyError::Sysusers(e) => return e.hint(),
             ApplyError::NoSpace { .. } => "delete snapshots that are no longer needed (tiu list, snapper delete N)".into(),
             ApplyError::Dracut { kernel, .. } => {
                 format!("see what dracut says above; `tiu apply` with initrd: none in tiu.yaml leaves it out (kernel {kernel})")

@@ -3,17 +3,16 @@
 //! Decided in preflight on the base; and, where the base can be written while it is copied, once more on the copy: what an
 //! administrator changes in between counts.
 
+use super::accounts::{self, Accounts, Known};
 use super::{ApplyError, Context};
-use crate::accounts::{self, Names};
 use crate::etc::lists::{self, Lists};
-use crate::etc::merge::{Merge, Side, Sides, accounts_stay, merge};
+use crate::etc::merge::{Merge, Side, Sides, merge};
 use crate::etc::report::Report;
 use crate::etc::settled;
-use crate::etc::state::{self, States};
+use crate::etc::state;
 use crate::provenance::Provenance;
 use crate::record::Record;
 use crate::tree::Tree;
-use std::collections::HashMap;
 use std::io::Read;
 use tiu_bundle::index::{Index, Kind, STATE_DIR};
 use tiu_bundle::manifest::Manifest;
@@ -43,6 +42,8 @@ pub struct Etc {
     pub report: Report,
     /// How the engine is told.
     pub rules: Rules,
+    /// Users and groups.
+    pub accounts: Accounts,
 }
 
 /// Decides what becomes of `/etc` of the system in `tree`, whose image its own state directory names. `rules` tells what is the host's.
@@ -68,25 +69,27 @@ pub fn decide(context: &Context, tree: &Tree, new: New, rules: &Rules) -> Result
     };
     let host = state::of_tree(tree, rules, context.progress, context.cancel)?;
     let base = base.map(|index| state::of_index(&index, &base_rules));
-    // Whether the host's accounts stay decides whose numbers the image's files get, and so how the image's side looks.
+    let settled = settled::read(tree, Report::read(tree)?.as_ref())?;
+    let of_image = Lists::of_image(&image_text(new.image, new.index, &[lists::IMAGE_PATH]))?;
+    let lists = [Lists::of_host(context.config), of_image];
+    // Users and groups decide whose numbers the image's files get, and so how the image's side looks.
     let image = state::of_index(new.index, &Rules::default());
-    let stay = accounts_stay(&Sides { base: base.as_ref(), host: &host, image: &image });
-    let mut rules = rules.clone();
-    rules.uids = owners(tree, new, &host, stay, "user")?;
-    rules.gids = owners(tree, new, &host, stay, "group")?;
+    let sides = Sides { base: base.as_ref(), host: &host, image: &image };
+    let known = Known { sides, merge: &merge(&sides, &lists, &settled) };
+    let accounts = accounts::decide(context, tree, new, &known)?;
+    let mut rules = Rules { uids: accounts.uids.clone(), gids: accounts.gids.clone(), ..rules.clone() };
     let image = state::of_index(new.index, &rules);
 
     let sides = Sides { base: base.as_ref(), host: &host, image: &image };
-    let settled = settled::read(tree, Report::read(tree)?.as_ref())?;
-    let of_image = Lists::of_image(&image_text(new.image, new.index, &[lists::IMAGE_PATH]))?;
-    let merge = merge(&sides, &[Lists::of_host(context.config), of_image], &settled);
+    let merge = merge(&sides, &lists, &settled);
     if !merge.clashes.is_empty() {
         return Err(ApplyError::EtcClash(merge.clashes));
     }
     rules.keep = keep(&merge, &sides);
     let from = origin.as_ref().map(|origin| origin.manifest.version.as_str());
-    let report = Report::new(&merge, &sides, from, &new.manifest.version);
-    Ok(Etc { report, rules })
+    let mut report = Report::new(&merge, &sides, from, &new.manifest.version);
+    accounts.tell(&mut report, &host, &image);
+    Ok(Etc { report, rules, accounts })
 }
 
 /// What the engine leaves alone: the host's versions, and what is the image's already in all that counts, whose times stay, too.
@@ -97,30 +100,6 @@ fn keep(merge: &Merge, sides: &Sides) -> Vec<Vec<u8>> {
     };
     let kept = merge.decisions.iter().filter(|decision| decision.side == Side::Host || stays(&decision.path));
     kept.map(|decision| decision.path.clone()).collect()
-}
-
-/// How the image's numbers of `what` (user, group) become the host's. The image's own unless the host keeps its file.
-fn owners(
-    tree: &Tree,
-    new: New,
-    host: &States,
-    stay: bool,
-    what: &'static str,
-) -> Result<HashMap<u32, u32>, ApplyError> {
-    let path = if what == "user" { "etc/passwd" } else { "etc/group" };
-    if !stay || !host.contains_key(path.as_bytes()) {
-        return Ok(HashMap::new());
-    }
-    let of_image = Names::parse(image_text(new.image, new.index, &[path]).as_bytes());
-    let of_host = Names::parse(&tree.read(path, TEXT_LIMIT)?.unwrap_or_default());
-    let (numbers, clashes) = accounts::map(&of_image, &of_host);
-    let used = |number: u32| {
-        new.index.iter().any(|entry| if what == "user" { entry.uid == number } else { entry.gid == number })
-    };
-    match clashes.into_iter().find(|clash| used(clash.number)) {
-        Some(clash) => Err(ApplyError::Clash { what, clash }),
-        None => Ok(numbers),
-    }
 }
 
 /// The first of `paths` that is a regular file in the image; nothing if none is, or if it cannot be read: whatever depends on it then

@@ -23,8 +23,8 @@ pub struct Filled {
     pub etc: Etc,
 }
 
-/// Carries out `plan`, which was made on the base, in its copy `target`; then writes the signed manifest, the index, the image's `/etc` and
-/// the report of the merge beside.
+/// Carries out `plan`, which was made on the base, in its copy `target`; then writes the merged accounts, and the signed manifest, the index,
+/// the image's `/etc` and the report of the merge beside.
 ///
 /// A base that is not read-only may have changed between the plan and the copy, so the copy is decided on and planned for anew.
 pub fn run(context: &Context, ready: &Ready, plan: Plan, target: &Snapshot) -> Result<Filled, ApplyError> {
@@ -39,6 +39,7 @@ pub fn run(context: &Context, ready: &Ready, plan: Plan, target: &Snapshot) -> R
         }
     };
     let summary = engine::execute(&ready.job(context, &tree, &etc.rules), &plan)?;
+    etc.accounts.write(&tree)?;
     let Context { progress, cancel, .. } = *context;
     let pristine = pristine::fill(&tree, &*ready.image, &ready.index, &etc.rules, progress, cancel)?;
     etc.report.write(&tree)?;

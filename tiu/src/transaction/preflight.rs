@@ -93,7 +93,7 @@ pub fn prepare(context: &Context, request: &Request) -> Result<Ready, ApplyError
         &rules,
     )?;
 
-    let mut warnings = Vec::new();
+    let mut warnings = etc.accounts.warnings.clone();
     if host.is_live() && !base.active {
         warnings.push(format!(
             "snapshot {} boots next and is not running yet: changes of /etc since then are not in the new snapshot",

@@ -3,7 +3,7 @@
 use super::{Opened, Outcome, paths};
 use crate::command::table::printable;
 use crate::command::{print, print_json};
-use crate::etc::reset::is_within;
+use crate::etc::is_within;
 use crate::etc::unified::unified;
 use crate::etc::view::Change;
 use serde::Serialize;

@@ -1,6 +1,7 @@
 //! `tiu etc report`: what the last update decided about `/etc`.
 
 use super::{Opened, Outcome};
+use crate::accounts::Note;
 use crate::command::{print, print_json};
 use crate::etc::EtcError;
 use crate::etc::report::{Decided, Report};
@@ -29,6 +30,7 @@ struct Shown<'a> {
     to: &'a str,
     unchanged: usize,
     paths: &'a [Decided],
+    accounts: &'a [Note],
 }
 
 impl Arguments {
@@ -44,6 +46,7 @@ impl Arguments {
                 to: &report.to,
                 unchanged: report.unchanged,
                 paths: &report.paths,
+                accounts: &report.accounts,
             })?,
             false => print(&human(snapshot.number, &report))?,
         }
@@ -59,5 +62,7 @@ fn human(number: u32, report: &Report) -> String {
     };
     let mut text = format!("Snapshot {number}: /etc {from} to version {}\n", printable(&report.to));
     report.paths.iter().for_each(|decided| text += &format!("{decided}\n"));
-    text + &format!("{} other paths: nobody changed them\n", report.unchanged)
+    text += &format!("{} other paths: nobody changed them\n", report.unchanged);
+    report.accounts.iter().for_each(|note| text += &format!("account   {}\n", printable(&note.to_string())));
+    text
 }

@@ -37,7 +37,7 @@ impl Arguments {
             .map(|change| change.path)
             .filter(|path| {
                 let path = crate::etc::escape::unescape(path);
-                wanted.iter().any(|top| reset::is_within(&path, top))
+                reset::is_reset(&path, &wanted)
             })
             .collect();
         if differs.is_empty() {
