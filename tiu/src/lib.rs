@@ -16,7 +16,7 @@
 //! provenance      where a snapshot comes from: its signed manifest and index
 //! record          what was made on the host: initrd, mapped owners
 //! identity        whether an image is for this host; version: which of two is newer
-//! etc             what of /etc stays the host's; accounts: owners by name; host_paths: what else is the host's
+//! etc             what of /etc stays the host's; accounts: users and groups, merged; host_paths: what else is the host's
 //! initrd          where an initrd comes from; boot: boot loaders
 //!
 //! run             the one runner for external programs; snapper: how it is run, and its table
