@@ -22,6 +22,7 @@ pub mod hint;
 pub mod index;
 pub mod manifest;
 mod names;
+pub mod persistent;
 pub mod progress;
 pub mod read_at;
 mod sha256;

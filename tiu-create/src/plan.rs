@@ -6,7 +6,7 @@
 use crate::factory;
 use crate::rules::{FACTORY_VAR, Reason, Rules, Verdict, factory_path};
 use crate::tree::{Node, Span, Tree, TreeError};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tiu_bundle::Hint;
 use tiu_bundle::index::{INDEX_PATH, Kind, MAX_PATH, Mtime, STATE_DIR};
 
@@ -44,8 +44,24 @@ pub struct LeftOut {
     pub files: u64,
     /// Bytes in regular files.
     pub bytes: u64,
-    /// The path of the first one in byte order.
-    pub first: Vec<u8>,
+    /// The first few paths in byte order.
+    pub first: BTreeSet<Vec<u8>>,
+}
+
+impl LeftOut {
+    /// How many paths are told.
+    const FEW: usize = 3;
+
+    fn add(&mut self, path: &[u8], size: u64) {
+        self.files += 1;
+        self.bytes = self.bytes.saturating_add(size);
+        if self.first.len() < Self::FEW || self.first.last().is_some_and(|last| path < last.as_slice()) {
+            self.first.insert(path.to_vec());
+        }
+        if self.first.len() > Self::FEW {
+            self.first.pop_last();
+        }
+    }
 }
 
 /// The image, entry by entry.
@@ -81,6 +97,17 @@ pub enum PlanError {
         /// What is to go below it.
         child: Vec<u8>,
     },
+    /// What the recipe calls persistent is no directory.
+    #[error(
+        "/{}: found a {found} in the tree, but the recipe says it is a persistent directory",
+        crate::shown(path)
+    )]
+    NotPersistent {
+        /// Path in the image.
+        path: Vec<u8>,
+        /// What it is.
+        found: Kind,
+    },
     /// The tree has something where a file of ours must go.
     #[error("/{}: found a {found} in the tree, but tiu-create writes a file there", crate::shown(path))]
     Taken {
@@ -105,6 +132,9 @@ impl Hint for PlanError {
         match self {
             PlanError::Tree(error) => error.hint(),
             PlanError::PathTooLong { .. } => Some("leave it out with the recipe's `exclude`".into()),
+            PlanError::NotPersistent { .. } => {
+                Some("make it a directory, or take it out of the recipe's `persistent`".into())
+            }
             PlanError::NotADirectory { .. } | PlanError::Taken { .. } => Some(
                 "give the root tree of a whole system; if it is one, remove this file when the tree is made"
                     .into(),
@@ -147,6 +177,9 @@ pub fn plan(mut tree: Tree, input: &Input) -> Result<Plan, PlanError> {
             plan.directories(FACTORY_VAR, FACTORY_VAR, input)?;
             plan.generate(factory::TMPFILES_PATH, text, input)?;
         }
+    }
+    for path in &input.rules.persistent {
+        plan.persistent(path, input)?;
     }
     if let Some(policy) = &input.policy {
         plan.generate(POLICY_PATH, policy.clone().into_bytes(), input)?;
@@ -198,12 +231,7 @@ impl Plan {
                     }
                     // Directories alone are no loss.
                     if node.kind != Kind::Dir || matches!(reason, Reason::Excluded(_)) {
-                        let left = self.left_out.entry(reason).or_default();
-                        if left.files == 0 || path < left.first.as_slice() {
-                            left.first = path.to_vec();
-                        }
-                        left.files += 1;
-                        left.bytes = left.bytes.saturating_add(node.size);
+                        self.left_out.entry(reason).or_default().add(path, node.size);
                     }
                     continue;
                 }
@@ -248,6 +276,14 @@ impl Plan {
                 linked: item.nlink > 1,
             })
         })
+    }
+
+    /// Adds a persistent directory, unless it is there.
+    fn persistent(&mut self, path: &str, input: &Input) -> Result<(), PlanError> {
+        match self.position(path.as_bytes()).and_then(|i| self.items.get(i)).map(|item| item.node.kind) {
+            None | Some(Kind::Dir) => self.directories(path, path, input),
+            Some(found) => Err(PlanError::NotPersistent { path: path.into(), found }),
+        }
     }
 
     /// Adds a file of ours, with its directories. It takes the place of a file in the tree.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
 use tiu_bundle::Hint;
+use tiu_bundle::persistent::{self, PersistentError};
 
 /// A recipe. What is not given is taken from the tree.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -35,6 +36,9 @@ pub struct Recipe {
     /// Whether the image's `/var` becomes defaults under `/usr/share/factory/var`; otherwise it is left out.
     #[serde(default = "yes")]
     pub factory_var: bool,
+    /// Directories outside of `/var` whose content is the host's (absolute).
+    #[serde(default)]
+    pub persistent: Vec<String>,
     /// What the client does with `/etc`, beside its own defaults.
     #[serde(default)]
     pub etc: EtcPolicy,
@@ -165,6 +169,14 @@ pub enum RecipeError {
         /// As given.
         found: u32,
     },
+    /// A list of persistent paths that no client would take.
+    #[error("the recipe {}: persistent: {source}", path.display())]
+    Persistent {
+        /// File.
+        path: PathBuf,
+        /// Why.
+        source: PersistentError,
+    },
     /// A path of the policy that is not in `/etc`.
     #[error("the recipe {}: etc: found {found:?}, expected a path that starts with /etc/", path.display())]
     NotInEtc {
@@ -179,6 +191,7 @@ impl Hint for RecipeError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             RecipeError::Pattern { source, .. } => return source.hint(),
+            RecipeError::Persistent { source, .. } => return source.hint(),
             RecipeError::Read { .. } => "give the recipe with --recipe; examples/bundle.yaml shows every key",
             RecipeError::Yaml { reason, .. } if reason.contains("missing field `compatible`") => {
                 "add `compatible: NAME`: hosts that call themselves NAME will take the image"
@@ -217,6 +230,7 @@ impl Recipe {
         let recipe: Recipe = serde_yaml::from_str(text)
             .map_err(|e| RecipeError::Yaml { path: path(), reason: e.to_string() })?;
         recipe.globs().map_err(|source| RecipeError::Pattern { path: path(), source })?;
+        recipe.persistent().map_err(|source| RecipeError::Persistent { path: path(), source })?;
         let Compression { compressor, level, block_size: BlockSize(size) } = recipe.compression;
         match (level, compressor.levels()) {
             (None, _) => {}
@@ -246,19 +260,28 @@ impl Recipe {
         self.exclude.iter().map(|pattern| Glob::new(pattern)).collect()
     }
 
+    /// The paths of `persistent`, without leading slashes.
+    pub fn persistent(&self) -> Result<Vec<String>, PersistentError> {
+        persistent::check(&self.persistent)
+    }
+
     /// The text for the client that the image carries, when the recipe says something to it.
     pub fn policy(&self) -> Option<String> {
         #[derive(Serialize)]
         struct Policy<'a> {
             version: u32,
-            etc: &'a EtcPolicy,
+            #[serde(skip_serializing_if = "<[_]>::is_empty")]
+            persistent: &'a [String],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            etc: Option<&'a EtcPolicy>,
         }
-        if self.etc == EtcPolicy::default() {
+        let etc = (self.etc != EtcPolicy::default()).then_some(&self.etc);
+        if etc.is_none() && self.persistent.is_empty() {
             return None;
         }
         let head =
             "# The image's own policy, from its build recipe. Hosts add theirs in /etc/tiu/tiu.yaml.\n";
-        let text = serde_yaml::to_string(&Policy { version: 1, etc: &self.etc }).ok()?;
+        let text = serde_yaml::to_string(&Policy { version: 1, persistent: &self.persistent, etc }).ok()?;
         Some([head, &text].concat())
     }
 }
@@ -309,6 +332,7 @@ mod tests {
             "level",
             "block-size",
             "factory-var",
+            "persistent",
             "etc",
             "always-image",
             "always-host",
@@ -327,6 +351,21 @@ mod tests {
         assert_eq!(policy["version"], 1);
         assert_eq!(policy["etc"]["always-image"][0], "/etc/os-release");
         assert!(policy["etc"].get("always-host").is_none());
+    }
+
+    #[test]
+    fn persistent_paths_reach_the_client() {
+        let recipe = parse("compatible: x\npersistent: [/data, /export/x]\n").expect("a good recipe");
+        let policy: serde_yaml::Value =
+            serde_yaml::from_str(&recipe.policy().expect("a policy")).expect("YAML");
+        assert_eq!(policy["persistent"][1], "/export/x");
+        assert!(policy.get("etc").is_none());
+        refused(
+            "compatible: x\npersistent: [/etc/x]\n",
+            &["bundle.yaml", "persistent", "\"/etc/x\""],
+            "/var",
+        );
+        refused("compatible: x\npersistent: [a/b]\n", &["persistent", "absolute"], "/data");
     }
 
     #[test]

@@ -44,6 +44,8 @@ pub enum Reason {
     ClientState,
     /// Content of a directory that is the host's; the number is the one in the list of them.
     Host(usize),
+    /// Content of persistent directory number N of the recipe.
+    Persistent(usize),
     /// Matched by pattern number N of the recipe.
     Excluded(usize),
     /// `/var` with `factory-var: false`.
@@ -66,6 +68,8 @@ pub enum Verdict {
 pub struct Rules {
     /// Patterns of the recipe.
     pub exclude: Vec<Glob>,
+    /// Persistent directories of the recipe, without leading slashes: they are the host's, too.
+    pub persistent: Vec<String>,
     /// Whether `/var` becomes defaults (or is left out).
     pub factory_var: bool,
 }
@@ -93,6 +97,9 @@ impl Rules {
         }
         if let Some(i) = HOST.iter().position(|dir| below(path, dir)) {
             return Verdict::LeaveOut(Reason::Host(i));
+        }
+        if let Some(i) = self.persistent.iter().position(|dir| below(path, dir)) {
+            return Verdict::LeaveOut(Reason::Persistent(i));
         }
         // Temporary files of the build; /var/tmp itself is made by systemd.
         if below(path, "var/tmp") {
@@ -143,7 +150,7 @@ mod tests {
 
     fn verdict(path: &str) -> Verdict {
         let exclude = vec![Glob::new("/usr/share/doc/*").expect("a good pattern")];
-        Rules { exclude, factory_var: true }.verdict(path.as_bytes())
+        Rules { exclude, persistent: vec!["data/x".into()], factory_var: true }.verdict(path.as_bytes())
     }
 
     #[test]
@@ -192,9 +199,16 @@ mod tests {
         assert_eq!(factory_path(b"var/lib/x"), b"usr/share/factory/var/lib/x");
         assert!(factory_path(b"var/x").starts_with(FACTORY_VAR.as_bytes()));
         assert_eq!(verdict("var/tmp/x"), Verdict::LeaveOut(Reason::Runtime));
-        let off = Rules { exclude: vec![], factory_var: false };
+        let off = Rules { exclude: vec![], persistent: vec![], factory_var: false };
         assert_eq!(off.verdict(b"var/lib"), Verdict::LeaveOut(Reason::Var));
         assert_eq!(off.verdict(b"var"), Verdict::Keep);
+    }
+
+    #[test]
+    fn persistent_directories_come_empty() {
+        assert_eq!(verdict("data/x"), Verdict::Keep);
+        assert_eq!(verdict("data/x/y"), Verdict::LeaveOut(Reason::Persistent(0)));
+        assert_eq!(verdict("data/xy"), Verdict::Keep);
     }
 
     #[test]
@@ -212,11 +226,12 @@ mod tests {
 
     #[test]
     fn what_is_left_out_as_a_whole_is_not_read() {
-        let rules = Rules { exclude: vec![Glob::new("/big").expect("a good pattern")], factory_var: true };
+        let exclude = vec![Glob::new("/big").expect("a good pattern")];
+        let rules = Rules { exclude, persistent: vec!["data".into()], factory_var: true };
         for dir in ["proc", "tmp", "image", "big", "usr/lib/sysimage/tiu"] {
             assert!(!rules.descends(dir.as_bytes()), "{dir}");
         }
-        for dir in ["", "usr", "var", "home", "var/lib"] {
+        for dir in ["", "usr", "var", "home", "var/lib", "data", "data/x"] {
             assert!(rules.descends(dir.as_bytes()), "{dir}");
         }
     }

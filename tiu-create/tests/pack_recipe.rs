@@ -97,6 +97,50 @@ fn the_policy_reaches_the_client() {
 }
 
 #[test]
+fn persistent_directories_and_what_lies_in_them() {
+    let place = Place::new();
+    for name in ["a", "b", "c", "d"] {
+        place.file(&format!("data/{name}"), "x");
+    }
+    place.recipe("persistent: [/data, /export/home]\n");
+    let warned = place.pack("bundle.tiu").succeeded().stderr;
+    let needle = "/data is persistent, and so the host's: 4 files (4 B) are not in the image: /data/a, /data/b, /data/c, ...";
+    assert!(warned.contains(needle), "{warned}");
+    let packed = place.open("bundle.tiu");
+    let paths = packed.paths();
+    assert!(paths.contains(&"data".to_owned()) && paths.contains(&"export/home".to_owned()), "{paths:?}");
+    assert!(!paths.iter().any(|path| path.starts_with("data/")), "{paths:?}");
+    let policy: serde_yaml::Value =
+        serde_yaml::from_str(&packed.text("usr/lib/tiu/image.yaml")).expect("YAML");
+    assert_eq!(policy["persistent"][1], "/export/home");
+}
+
+#[test]
+fn persistent_paths_that_hosts_would_not_take() {
+    let place = Place::new();
+    let check = |list: &str, needles: &[&str]| {
+        place.recipe(&format!("persistent: [{list}]\n"));
+        refused(&place, needles);
+    };
+    check("data", &["persistent", "found \"data\", expected an absolute path"]);
+    check("/data/../etc", &["expected an absolute path without `.`, `..`"]);
+    check("/etc/app", &["\"/etc/app\", but /etc is the image's", "keep their data in /var"]);
+    check("/usr/share/app", &["/usr is the image's"]);
+    check("/boot", &["/boot is the image's"]);
+    check("/run/app", &["nothing in /run outlasts a boot"]);
+    check("/var/lib/app", &["/var is the host's already"]);
+    check("/data, /data/x", &["\"/data/x\" beside \"/data\""]);
+    let many = (0..101).map(|i| format!("/data/{i}")).collect::<Vec<_>>().join(", ");
+    check(&many, &["found 101 paths, expected at most 100"]);
+    symlink("var", place.root().join("data")).expect("a link");
+    check(
+        "/data",
+        &["/data: found a symbolic link in the tree", "persistent directory", "make it a directory"],
+    );
+    check("/data/x", &["/data: found a symbolic link, expected a directory"]);
+}
+
+#[test]
 fn json_says_what_was_made() {
     let place = Place::new();
     place.file("root/x", "12345");

@@ -6,6 +6,7 @@ use serde_json::json;
 use std::path::PathBuf;
 use tiu_bundle::console::{self, ProgressMode};
 use tiu_create::pack::{Options, PackError, Packed, pack};
+use tiu_create::plan::LeftOut;
 use tiu_create::recipe::Recipe;
 use tiu_create::rules::{Reason, Rules};
 
@@ -20,7 +21,7 @@ use tiu_create::rules::{Reason, Rules};
 
 --json prints {\"version\":1,\"bundle\":PATH,\"compatible\",\"image_version\",\"build\",\"arch\",\"os_id\",\"kernel\",\"created\",\"files\":N,
 \"size\":BYTES,\"image_size\":BYTES,\"bundle_size\":BYTES,\"root_hash\",\"index_digest\",\"signer\":NAME|null,\"seconds\":S,
-\"left_out\":[{\"reason\",\"files\":N,\"bytes\":BYTES,\"first\":PATH}],\"var_losses\":[{\"what\",\"entries\":N,\"first\":PATH}],
+\"left_out\":[{\"reason\",\"files\":N,\"bytes\":BYTES,\"first\":PATH,\"paths\":[THE FIRST FEW]}],\"var_losses\":[{\"what\",\"entries\":N,\"first\":PATH}],
 \"unused_patterns\":[...],\"mounted\":[...]}.")]
 pub struct Arguments {
     /// What the image is: see examples/bundle.yaml
@@ -66,7 +67,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     if arguments.json {
         say(&format!("{}\n", facts(&options, &packed)));
     } else {
-        warnings(&packed);
+        warnings(&options.recipe, &packed);
         say(&summary(&options, &packed));
     }
     Ok(())
@@ -87,7 +88,7 @@ fn created(epoch: Option<std::ffi::OsString>) -> Result<i64, PackError> {
     }
 }
 
-fn reason_name(reason: Reason, patterns: &[String]) -> String {
+fn reason_name(reason: Reason, recipe: &Recipe) -> String {
     match reason {
         Reason::Runtime => "runtime".to_owned(),
         Reason::Builder => "builder".to_owned(),
@@ -95,19 +96,31 @@ fn reason_name(reason: Reason, patterns: &[String]) -> String {
         Reason::Snapshots => "snapshots".to_owned(),
         Reason::ClientState => "client-state".to_owned(),
         Reason::Host(i) => Rules::host_directory(i),
-        Reason::Excluded(i) => patterns.get(i).cloned().unwrap_or_default(),
+        Reason::Persistent(i) => persistent(recipe, i),
+        Reason::Excluded(i) => recipe.exclude.get(i).cloned().unwrap_or_default(),
         Reason::Var => "/var".to_owned(),
     }
+}
+
+/// The recipe's persistent directory number `i`, as the rules count them.
+fn persistent(recipe: &Recipe, i: usize) -> String {
+    let path = recipe.persistent().ok().and_then(|paths| paths.get(i).cloned());
+    path.map(|path| format!("/{path}")).unwrap_or_default()
+}
+
+fn paths(left: &LeftOut) -> Vec<String> {
+    left.first.iter().map(|path| format!("/{}", tiu_create::shown(path))).collect()
 }
 
 fn facts(options: &Options, packed: &Packed) -> serde_json::Value {
     let manifest = &packed.manifest;
     let left_out = packed.left_out.iter().map(|(reason, left)| {
         json!({
-            "reason": reason_name(*reason, &options.recipe.exclude),
+            "reason": reason_name(*reason, &options.recipe),
             "files": left.files,
             "bytes": left.bytes,
-            "first": format!("/{}", tiu_create::shown(&left.first)),
+            "first": paths(left).first(),
+            "paths": paths(left),
         })
     });
     let var_losses = packed.var_losses.iter().map(|(loss, lost)| {
@@ -170,18 +183,20 @@ fn summary(options: &Options, packed: &Packed) -> String {
 }
 
 /// What the builder of an image may not expect.
-fn warnings(packed: &Packed) {
+fn warnings(recipe: &Recipe, packed: &Packed) {
     for (reason, left) in &packed.left_out {
         let why = match reason {
             Reason::Host(i) => format!("{} is the host's", Rules::host_directory(*i)),
+            Reason::Persistent(i) => format!("{} is persistent, and so the host's", persistent(recipe, *i)),
             Reason::Var => "/var is left out, as the recipe says".to_owned(),
             _ => continue,
         };
         warn(&format!(
-            "{why}: {} files ({}) are not in the image, the first is /{}",
+            "{why}: {} files ({}) are not in the image: {}{}",
             left.files,
             console::bytes(left.bytes),
-            tiu_create::shown(&left.first)
+            paths(left).join(", "),
+            if left.files > left.first.len() as u64 { ", ..." } else { "" }
         ));
     }
     for (loss, lost) in &packed.var_losses {

@@ -12,6 +12,7 @@ use tiu_bundle::Hint;
 use tiu_bundle::bundle::BundleError;
 use tiu_bundle::index::IndexError;
 use tiu_bundle::manifest::ManifestError;
+use tiu_bundle::persistent::PersistentError;
 
 /// Why a tree was not packed. Nothing is left of a bundle that was not finished.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +29,9 @@ pub enum PackError {
     /// A pattern of the recipe.
     #[error(transparent)]
     Pattern(#[from] GlobError),
+    /// A list of persistent paths that no client would take.
+    #[error("persistent: {0}")]
+    Persistent(#[from] PersistentError),
     /// A value that a manifest cannot have.
     #[error("a value from the recipe or the tree cannot stand in a manifest: {0}")]
     Manifest(#[from] ManifestError),
@@ -83,6 +87,7 @@ impl Hint for PackError {
             PackError::Facts(error) => return error.hint(),
             PackError::Plan(error) => return error.hint(),
             PackError::Pattern(error) => return error.hint(),
+            PackError::Persistent(error) => return error.hint(),
             PackError::External(error) => return error.hint(),
             PackError::Sign(error) => return error.hint(),
             PackError::Bundle(error) => return error.hint(),

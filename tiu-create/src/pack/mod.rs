@@ -84,7 +84,8 @@ pub fn pack(
     let facts = Facts::read(&root, recipe)?;
     // Found now rather than after minutes of packing.
     manifest(recipe, &facts, options.created, &Made::default())?.to_checked_text()?;
-    let rules = Rules { exclude: recipe.globs()?, factory_var: recipe.factory_var };
+    let rules =
+        Rules { exclude: recipe.globs()?, persistent: recipe.persistent()?, factory_var: recipe.factory_var };
     let out = Output::new(&options.out, &options.root)?;
 
     let tree = tree::scan(&root, &rules, progress, cancel)?;

@@ -41,8 +41,11 @@ impl Build {
 
     fn plan_with(self, exclude: &[&str]) -> Result<Plan, PlanError> {
         let exclude = exclude.iter().map(|pattern| Glob::new(pattern).expect("a good pattern")).collect();
-        let rules = Rules { exclude, factory_var: true };
-        plan(self.0, &Input { rules: &rules, newest: 50, owners: Default::default(), policy: None })
+        self.plan_by(&Rules { exclude, persistent: vec![], factory_var: true })
+    }
+
+    fn plan_by(self, rules: &Rules) -> Result<Plan, PlanError> {
+        plan(self.0, &Input { rules, newest: 50, owners: Default::default(), policy: None })
     }
 
     fn plan(self) -> Plan {
@@ -140,6 +143,37 @@ fn excluded_directories_go_with_what_is_in_them() {
     let plan = build.plan_with(&["/usr/doc", "/nothing"]).expect("a plan");
     assert!(!paths(&plan).iter().any(|path| path.starts_with("usr/doc")));
     assert_eq!(plan.unused_patterns, [1]);
+}
+
+fn with_data(build: Build) -> Result<Plan, PlanError> {
+    build.plan_by(&Rules { exclude: vec![], persistent: vec!["data/app".to_owned()], factory_var: true })
+}
+
+#[test]
+fn persistent_directories_are_there_and_empty() {
+    let plan = with_data(system()).expect("a plan");
+    assert!(paths(&plan).ends_with(&["var".to_owned()]) && paths(&plan).contains(&"data/app".to_owned()));
+    let build = system().dirs(&["data", "data/app", "data/app/x"]);
+    let plan =
+        with_data(build.files(&["data/app/4", "data/app/1", "data/app/3", "data/app/2"])).expect("a plan");
+    assert_eq!(paths(&plan).iter().filter(|path| path.starts_with("data/")).count(), 1);
+    let left = plan.left_out.get(&Reason::Persistent(0)).expect("what is left out");
+    assert_eq!((left.files, left.bytes), (4, 40));
+    assert!(left.first.iter().eq(&[b"data/app/1", b"data/app/2", b"data/app/3"]), "{left:?}");
+}
+
+#[test]
+fn a_persistent_path_that_is_no_directory() {
+    for (kind, path) in [(Kind::Symlink, "data/app"), (Kind::File, "data/app")] {
+        match with_data(system().dirs(&["data"]).add(path, kind)) {
+            Err(PlanError::NotPersistent { path, found }) => {
+                assert_eq!((path.as_slice(), found), (&b"data/app"[..], kind))
+            }
+            other => panic!("{:?}", other.map(|plan| paths(&plan))),
+        }
+    }
+    let error = with_data(system().add("data", Kind::Symlink)).map(|plan| paths(&plan));
+    assert!(matches!(error, Err(PlanError::NotADirectory { found: Kind::Symlink, .. })), "{error:?}");
 }
 
 #[test]
