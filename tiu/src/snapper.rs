@@ -72,10 +72,10 @@ impl Snapper {
         self.run(&["--utc", "--iso", "--jsonout", "list", "--disable-used-space"]).map(|output| output.stdout)
     }
 
-    /// A read-write snapshot of `base`; gives what snapper printed: its number.
+    /// A read-write snapshot of `base` that no clean-up of snapper's takes; gives what snapper printed: its number.
     pub fn create(&self, base: u32, description: &str, userdata: &str) -> Result<String, RunError> {
         let base = base.to_string();
-        let arguments = ["create", "--from", &base, "--read-write", "--cleanup-algorithm", "number"];
+        let arguments = ["create", "--from", &base, "--read-write"];
         let described = ["--print-number", "--description", description, "--userdata", userdata];
         self.run(&[&arguments[..], &described].concat()).map(|output| output.stdout)
     }

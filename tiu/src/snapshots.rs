@@ -27,6 +27,9 @@ pub const COMPATIBLE_KEY: &str = "tiu-compatible";
 
 /// State of a snapshot that is complete and checked, but was not yet made what boots next.
 pub const CHECKED: &str = "checked";
+/// snapper's cleanup algorithm for snapshots that are done: so many are kept. Before that they have none: an unfinished one would be
+/// taken from under us where many others are made.
+const CLEANUP: &str = "number";
 
 /// What tiu knows of a snapshot from its userdata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -310,9 +313,21 @@ impl Host {
         Ok(())
     }
 
-    /// Marks a snapshot that boots next as done.
-    pub fn set_done(&self, number: u32) -> Result<(), SnapshotError> {
-        self.set_userdata(number, &[(STATE_KEY, "done")])
+    /// Marks a snapshot that boots next as done, and leaves it to snapper's clean-up, or a pinned one to what follows its pin.
+    pub fn set_done(&self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
+        if snapshot.is_pinned() {
+            return self.set_userdata(snapshot.number, &[(STATE_KEY, "done"), (PIN_KEY, CLEANUP)]);
+        }
+        self.snapper.set_cleanup(snapshot.number, CLEANUP, &format!("{STATE_KEY}=done"))?;
+        let found = self.snapshot(snapshot.number)?;
+        match found.cleanup == CLEANUP && found.state() == State::Done && !found.is_committed() {
+            true => Ok(()),
+            false => Err(SnapshotError::NotDone {
+                what: format!("mark snapshot {} as done", snapshot.number),
+                found: format!("cleanup {:?}, userdata {:?}", found.cleanup, found.userdata),
+                output: String::new(),
+            }),
+        }
     }
 
     /// Writes out all that was changed on the filesystem.

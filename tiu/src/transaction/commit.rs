@@ -44,6 +44,6 @@ pub fn make_default(
     // The commit point.
     host.set_default(target.number)?;
     // Whatever happens now, the new snapshot boots, and so counts as done; the next run marks it.
-    let _ = host.set_done(target.number);
+    let _ = host.set_done(target);
     Ok(())
 }

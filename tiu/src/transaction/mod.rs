@@ -181,7 +181,7 @@ pub fn clean_up(host: &Host) -> Result<Vec<u32>, crate::snapshots::SnapshotError
     let mut removed = unlisted::clean_up(host)?;
     for snapshot in host.snapshots()? {
         if snapshot.is_committed() {
-            host.set_done(snapshot.number)?;
+            host.set_done(&snapshot)?;
         } else if snapshot.state() == State::InProgress
             && !snapshot.active
             && !snapshot.default
