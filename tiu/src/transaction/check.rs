@@ -9,7 +9,7 @@ use crate::etc::pristine;
 use crate::record::Record;
 use tiu_extract::engine::{self, ReadBack, Rules};
 
-/// Fails with every difference but those that finish recorded. Afterwards all is on the disk.
+/// Fails with every difference but those that finish recorded.
 pub fn run(context: &Context, ready: &Ready, filled: &Filled, record: &Record) -> Result<(), ApplyError> {
     let mut rules = Rules { ..filled.etc.rules.clone() };
     rules.keep.extend(record.files.iter().map(|file| file.path.clone().into_bytes()));
@@ -24,8 +24,8 @@ pub fn run(context: &Context, ready: &Ready, filled: &Filled, record: &Record) -
     let what = what(&filled.pristine);
     differences.extend(pristine::check(&filled.tree, &ready.index, &rules, what, progress, cancel)?);
     differences.extend(filled.etc.accounts.check(&filled.tree, &filled.etc.report)?);
-    if !differences.is_empty() {
-        return Err(ApplyError::Differs(differences));
+    match differences.is_empty() {
+        true => Ok(()),
+        false => Err(ApplyError::Differs(differences)),
     }
-    rustix::fs::syncfs(filled.tree.fd()).map_err(|e| ApplyError::Sync(e.into()))
 }

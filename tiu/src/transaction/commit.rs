@@ -36,6 +36,7 @@ pub fn make_default(
     }
     let userdata = [(STATE_KEY, CHECKED), (VERSION_KEY, version), (COMPATIBLE_KEY, compatible)];
     host.set_userdata(target.number, &userdata)?;
+    // From memory to the disk: content, metadata, the mark. Without it a power cut after the switch leaves empty files.
     host.sync().map_err(ApplyError::Sync)?;
     boot_loader(config.boot).commit(host, target)?;
     if cancel.is_cancelled() {

@@ -7,8 +7,8 @@
 //! | open | snapper makes a read-write snapshot of the base, marked `tiu-state=in-progress` | a marked snapshot |
 //! | fill | the engine brings it to the image's tree, reads back each file that it makes, and `/etc` and accounts to what was decided; signed manifest, index, the image's `/etc` and the report go beside | a marked snapshot |
 //! | finish | the initrd is made, chrooted into it; what was made is recorded | a marked snapshot |
-//! | check | every inode is compared with the index again, all content too where a program of the image ran; syncfs | a marked snapshot |
-//! | commit | read-only, `tiu-state=checked`, sync; then the default is set: the one moment that counts; then `tiu-state=done` | before: a complete snapshot that counts as unfinished; after: the new default, which counts as done |
+//! | check | every inode is compared with the index again, all content too where a program of the image ran | a marked snapshot |
+//! | commit | read-only, `tiu-state=checked`, syncfs; then the default is set: the one moment that counts; then `tiu-state=done` | before: a complete snapshot that counts as unfinished; after: the new default, which counts as done |
 //!
 //! A marked snapshot is never booted by itself, and the next run or `tiu cleanup` removes it. An error or a cancellation removes it at
 //! once; if that fails too, both errors are told, the first one first.
