@@ -14,6 +14,7 @@ use crate::provenance::Provenance;
 use crate::snapshots::{Snapshot, State, nested_subvolumes};
 use crate::tree::{Tree, TreeError};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tiu_bundle::bundle::Bundle;
 use tiu_bundle::index::Index;
 use tiu_extract::engine::{self, Job, Plan, Rules};
@@ -26,6 +27,8 @@ const TEXT_LIMIT: u64 = 16 << 20;
 const INITRD_SPACE: u64 = 64 << 20;
 /// Free space that must be left, in bytes: btrfs needs room to make room.
 const RESERVE: u64 = 16 << 20;
+/// Where nothing has become free for so long, nothing will.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What preflight found: all that the other stages need.
 pub struct Ready {
@@ -123,13 +126,34 @@ pub fn plan(context: &Context, ready: &Ready) -> Result<Plan, ApplyError> {
     let needed = [initrd, pristine_space(&ready.index), RESERVE]
         .into_iter()
         .fold(plan.space_needed(), u64::saturating_add);
-    let stat = rustix::fs::fstatvfs(tree.fd())
-        .map_err(|e| TreeError { path: tree.path().to_owned(), source: e.into() })?;
-    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
-    if needed > free {
-        return Err(ApplyError::NoSpace { needed, free });
+    match wait_for_space(context, &tree, needed)? {
+        free if free < needed => Err(ApplyError::NoSpace { needed, free }),
+        _ => Ok(plan),
     }
-    Ok(plan)
+}
+
+/// Free bytes; where fewer than `needed` are, after btrfs has freed what deleted snapshots held: it does so in the background, and what
+/// an earlier run had taken may be all that is missing.
+fn wait_for_space(context: &Context, tree: &Tree, needed: u64) -> Result<u64, ApplyError> {
+    let free = || {
+        let stat = rustix::fs::fstatvfs(tree.fd())
+            .map_err(|e| TreeError { path: tree.path().to_owned(), source: e.into() })?;
+        Ok::<_, ApplyError>(stat.f_bavail.saturating_mul(stat.f_frsize))
+    };
+    let mut most = free()?;
+    if most < needed {
+        // It begins with that now, and not with its next commit in half a minute.
+        let _ = libbtrfsutil::sync(tree.path());
+    }
+    let mut grew = Instant::now();
+    while most < needed && grew.elapsed() < PATIENCE && !context.cancel.is_cancelled() {
+        std::thread::sleep(Duration::from_millis(50));
+        let now = free()?;
+        if now > most {
+            (most, grew) = (now, Instant::now());
+        }
+    }
+    Ok(most)
 }
 
 /// What the copy of the image's `/etc` may need, in bytes: each file a block and an inode, as if nothing could be shared.
