@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use tiu_testing::host::LoopHost;
 
 /// Every inode of a tree: path below the root, and what there is to say about it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Facts(BTreeMap<PathBuf, String>);
 
 /// How close two trees must be to be equal.

@@ -2,7 +2,7 @@
 //! The other half hit every process of the run at once, as systemd does: snapper too is cut off in the middle.
 
 use crate::run::Doing;
-use crate::scene::{OLD, Scene};
+use crate::scene::{OLD, Scene, Setup};
 use crate::{Settings, facts};
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ const INSIDE: f64 = 0.8;
 /// After so many kills it is measured anew how long a run takes.
 const MEASURED: usize = 8;
 
-pub fn run(settings: &Settings) -> String {
+pub fn run(settings: &Settings, setup: &Setup) -> String {
     let runs = settings.runs(40, 500);
     let mut random = settings.random("kill");
-    let mut scene = Scene::new(512);
+    let mut scene = setup.scene();
     let mut inside = 0;
     let mut left = BTreeMap::<&str, usize>::new();
     for run in 1..=runs {

@@ -5,16 +5,24 @@
 //! what it did.
 #![forbid(unsafe_code)]
 
+mod clock;
 #[path = "../../tiu/tests/common/mod.rs"]
 mod common;
 mod facts;
 mod kill;
+mod power;
 mod random;
 mod run;
 mod scene;
+mod signals;
+mod source;
+mod space;
+mod together;
+mod undo;
 
 use clap::Parser;
 use random::Random;
+use scene::Setup;
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -61,9 +69,21 @@ impl Settings {
 }
 
 /// Runs to its end or panics; gives what it did, in one line.
-type Scenario = fn(&Settings) -> String;
+type Scenario = fn(&Settings, &Setup) -> String;
 
-const SCENARIOS: &[(&str, Scenario)] = &[("kill", kill::run)];
+const SCENARIOS: &[(&str, Scenario)] = &[
+    ("kill", kill::run),
+    ("power", power::run),
+    ("signals", signals::run),
+    ("space-before", space::before),
+    ("space-during", space::during),
+    ("source", source::run),
+    ("two", together::two),
+    ("snapper-cleanup", together::cleanup),
+    ("many", together::many),
+    ("clock", clock::run),
+    ("undo", undo::run),
+];
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -79,6 +99,9 @@ fn main() -> ExitCode {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_micros() as u64);
     let settings = Settings { long: cli.long, runs: cli.runs, seed: cli.seed.unwrap_or(now % 1_000_000_007) };
     println!("seed {} (again: --seed {0})", settings.seed);
+    let began = Instant::now();
+    let setup = Setup::new();
+    println!("a host and two bundles made ({:.1} s)", began.elapsed().as_secs_f64());
     let mut failed = Vec::new();
     for (name, scenario) in SCENARIOS {
         if !cli.scenarios.is_empty() && !cli.scenarios.iter().any(|wanted| wanted == name) {
@@ -86,7 +109,7 @@ fn main() -> ExitCode {
         }
         let began = Instant::now();
         // Unwinding runs the guards: nothing stays mounted after a failure either.
-        match std::panic::catch_unwind(|| scenario(&settings)) {
+        match std::panic::catch_unwind(|| scenario(&settings, &setup)) {
             Ok(said) => println!("{name}: {said} ({:.1} s)", began.elapsed().as_secs_f64()),
             Err(_) => {
                 println!("{name}: FAILED ({:.1} s)", began.elapsed().as_secs_f64());

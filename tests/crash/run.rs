@@ -23,9 +23,33 @@ impl Running {
         temporary: &Path,
         arguments: impl IntoIterator<Item = S>,
     ) -> Self {
+        Self::after(&[], host, temporary, arguments)
+    }
+
+    /// The same, held for a while right after each request (ioctl(2)) on the host's `.snapshots`: that is where the default is changed.
+    pub fn held<S: AsRef<OsStr>>(
+        held: Duration,
+        host: &LoopHost,
+        temporary: &Path,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let inject = format!("inject=ioctl:delay_exit={}", held.as_micros());
+        let snapshots = host.root().join(".snapshots");
+        let strace = ["strace", "-qq", "-o", "/dev/null", "-e", &inject, "-P"].map(OsStr::new);
+        Self::after(&[&strace[..], &[snapshots.as_os_str()]].concat(), host, temporary, arguments)
+    }
+
+    /// `tiu apply` as the last argument of another program.
+    fn after<S: AsRef<OsStr>>(
+        before: &[&OsStr],
+        host: &LoopHost,
+        temporary: &Path,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Self {
         // Becomes tiu: same process, leader of a new session and of a process group.
         let mut tiu = Command::new("setsid");
-        tiu.arg(program::path("tiu")).args(["apply", "--progress", "none", "--root"]).arg(host.root());
+        tiu.args(before).arg(program::path("tiu"));
+        tiu.args(["apply", "--progress", "none", "--root"]).arg(host.root());
         tiu.args(arguments).env("TMPDIR", temporary);
         tiu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let began = Instant::now();
@@ -42,6 +66,12 @@ impl Running {
     /// Whether it has ended by itself.
     pub fn ended(&mut self) -> bool {
         self.child.as_mut().is_none_or(|child| child.try_wait().unwrap().is_some())
+    }
+
+    /// A signal to tiu alone.
+    pub fn signal(&self, signal: Signal) {
+        // It may have ended.
+        let _ = kill_process(self.session, signal);
     }
 
     /// `kill -9` of the process group, as a shell or a terminal does. Programs that tiu has in groups of their own go on.

@@ -15,21 +15,36 @@ use tiu_testing::tree;
 
 /// Snapshot that boots next when the scene begins.
 pub const OLD: u32 = 2;
+/// Size of the host's disk in MiB.
+const DISK: u64 = 768;
+/// Size of image 2's initrd in MiB.
+const INITRD: u64 = 4;
 
-/// See above.
-pub struct Scene {
-    _kit: Kit,
+/// What all scenarios begin with; each has a copy of the host.
+pub struct Setup {
+    pub kit: Kit,
+    /// Image 1.
+    pub first: PathBuf,
+    /// Image 2.
+    pub bundle: PathBuf,
+    host: LoopHost,
+    /// The old default as it must stay.
+    old: Facts,
+    /// The new default as it must become.
+    pub new: Facts,
+    /// How long undisturbed runs took.
+    lengths: Vec<Duration>,
+}
+
+/// A host, and what is expected of it.
+pub struct Scene<'a> {
+    pub setup: &'a Setup,
     pub host: LoopHost,
     /// TMPDIR of the runs.
     pub temporary: TempDir,
-    /// Image 2.
-    pub bundle: PathBuf,
-    /// The old default as it must stay.
+    /// See [`Setup`]
     pub old: Facts,
-    /// The new default as it must become.
-    pub new: Facts,
     around: Around,
-    /// How long an undisturbed run takes: the last ones.
     lengths: Vec<Duration>,
 }
 
@@ -50,31 +65,20 @@ pub fn image(root: &Path, version: u32) {
         tree::file(root, &format!("usr/lib/large-{i}"), tree::noise(900 + i * u64::from(version), 1 << 20));
     }
     tree::file(root, "etc/both.conf", format!("image {version}\n"));
-    common::dracut(
-        root,
-        "dd if=/dev/zero bs=65536 count=16 2>/dev/null >\"$image\"; echo \"$kernel\" >>\"$image\"\n",
-    );
 }
 
-impl Scene {
-    /// A host of `mib` MiB in the system's folder for temporary files.
-    pub fn new(mib: u64) -> Self {
-        Self::on(mib, |kit, fill| kit.host_with(mib, fill))
-    }
-
-    /// A host that `make` makes, with the given filling.
-    pub fn on(mib: u64, make: impl FnOnce(&Kit, &dyn Fn(&Path)) -> LoopHost) -> Self {
-        assert!(mib >= 160, "two versions and a spare do not fit into {mib} MiB");
+impl Setup {
+    pub fn new() -> Self {
         let kit = Kit::new();
-        let fill = |root: &Path| {
+        let mut host = LoopHost::with(DISK, |root| {
+            kit.configure(root);
             let config = root.join("etc/tiu/tiu.yaml");
             let text = fs::read_to_string(&config).unwrap() + "allow-downgrade: true\n";
             fs::write(config, text).unwrap();
             let config = root.join("etc/snapper/configs/root");
-            let text = fs::read_to_string(&config).unwrap() + "NUMBER_MIN_AGE=\"0\"\n";
+            let text = fs::read_to_string(&config).unwrap() + "NUMBER_MIN_AGE=\"0\"\nNUMBER_LIMIT=\"4\"\n";
             fs::write(config, text).unwrap();
-        };
-        let mut host = make(&kit, &fill);
+        });
         let first = kit.bundle(1, |root| image(root, 1));
         host.tiu("apply", [&first]).succeeded();
         host.edit(OLD, |root| {
@@ -82,32 +86,62 @@ impl Scene {
             tree::file(root, "etc/both.conf", "the administrator's\n");
             tree::file(root, "etc/admin/own", "own\n");
         });
-        host.reboot();
-        let bundle = kit.bundle(2, |root| image(root, 2));
-        let temporary = tempfile::tempdir().unwrap();
-        let around = facts::around(&host, temporary.path());
-        let old = facts::of(&host.snapshot(OLD), Closeness::Untouched);
-        let mut scene =
-            Scene { _kit: kit, host, temporary, bundle, new: old.clone(), old, around, lengths: vec![] };
-        for _ in 0..3 {
-            scene.undisturbed();
-        }
-        scene
+        host.shut_down();
+        let bundle = kit.bundle(2, |root| {
+            image(root, 2);
+            let write = format!("dd if=/dev/zero of=\"$image\" bs=1048576 count={INITRD} status=none\n");
+            common::dracut(root, &write);
+        });
+        let (old, new) = (Facts::default(), Facts::default());
+        let mut setup = Setup { kit, first, bundle, host, old, new, lengths: vec![] };
+        let scene = setup.scene();
+        let old = facts::of(&scene.host.snapshot(OLD), Closeness::Untouched);
+        let first = scene.apply();
+        first.outcome.succeeded();
+        scene.assert_verified();
+        let new = facts::of(&scene.host.snapshot(scene.host.default()), Closeness::Same);
+        drop(scene);
+        (setup.old, setup.new, setup.lengths) = (old, new, vec![first.took]);
+        setup
     }
 
-    /// An update that nothing disturbs: how long it takes, and what it must make.
+    /// A scene in the system's folder for temporary files. One at a time.
+    pub fn scene(&self) -> Scene<'_> {
+        self.scene_in(&std::env::temp_dir())
+    }
+
+    /// A scene whose host's disk lies below `parent`.
+    pub fn scene_in(&self, parent: &Path) -> Scene<'_> {
+        let host = self.host.copy(parent);
+        let temporary = tempfile::tempdir().unwrap();
+        let around = facts::around(&host, temporary.path());
+        Scene { setup: self, host, temporary, old: self.old.clone(), around, lengths: self.lengths.clone() }
+    }
+}
+
+impl Scene<'_> {
+    /// An update that nothing disturbs: how long it takes here and now.
     pub fn undisturbed(&mut self) {
         let ended = self.apply();
         ended.outcome.succeeded();
         self.lengths.push(ended.took);
-        self.assert_verified();
-        self.new = facts::of(&self.host.snapshot(self.host.default()), Closeness::Same);
+        self.assert_new();
         self.reset();
     }
 
     /// Begins an update to image 2.
     pub fn start(&self) -> Running {
-        Running::apply(&self.host, self.temporary.path(), [&self.bundle])
+        self.start_with(&self.setup.bundle)
+    }
+
+    /// Begins an update with another bundle.
+    pub fn start_with(&self, bundle: &Path) -> Running {
+        Running::apply(&self.host, self.temporary.path(), [bundle])
+    }
+
+    /// Begins an update to image 2 that is held when it has changed the default.
+    pub fn start_held(&self, held: Duration) -> Running {
+        Running::held(held, &self.host, self.temporary.path(), [&self.setup.bundle])
     }
 
     /// An update to image 2, to its end.
@@ -142,7 +176,9 @@ impl Scene {
     pub fn assert_new(&self) {
         let default = self.host.default();
         assert_ne!(default, OLD, "the default");
-        self.new.assert_equal(&facts::of(&self.host.snapshot(default), Closeness::Same), "the new default");
+        self.setup
+            .new
+            .assert_equal(&facts::of(&self.host.snapshot(default), Closeness::Same), "the new default");
     }
 
     /// What boots next equals its signed index.
@@ -171,6 +207,14 @@ impl Scene {
         rustix::fs::flock(&snapshots, lock).expect("the host's lock is still held");
     }
 
+    /// A run that failed has undone what it did.
+    #[track_caller]
+    pub fn assert_undone(&self) {
+        self.assert_old();
+        self.assert_nothing_leaked();
+        facts::assert_only_snapshots(&self.host, &[1, OLD]);
+    }
+
     /// After whatever happened: the next run succeeds at once, its result is right, and it has cleaned up what was left.
     #[track_caller]
     pub fn assert_recovers(&mut self) {
@@ -187,6 +231,34 @@ impl Scene {
         self.assert_old_untouched();
         self.assert_nothing_leaked();
         facts::assert_only_snapshots(&self.host, &[1, OLD, self.host.default()]);
+    }
+
+    /// Waits until what was deleted is gone from the disk, too.
+    #[track_caller]
+    pub fn settle(&self) {
+        let root = self.host.root();
+        let list = ["subvolume".as_ref(), "list".as_ref(), "-d".as_ref(), root.as_os_str()];
+        for _ in 0..1000 {
+            // Otherwise btrfs begins with that at its next commit, in up to half a minute.
+            libbtrfsutil::sync(&root).unwrap();
+            if tool("btrfs", "btrfs-progs", &list).succeeded().stdout.trim().is_empty() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("deleted snapshots stay");
+    }
+
+    /// Bytes that are free, as statvfs(3) tells.
+    pub fn free(&self) -> u64 {
+        let stat = rustix::fs::statvfs(self.host.root()).unwrap();
+        stat.f_bavail * stat.f_frsize
+    }
+
+    /// Bytes that are in use.
+    pub fn used(&self) -> u64 {
+        let stat = rustix::fs::statvfs(self.host.root()).unwrap();
+        (stat.f_blocks - stat.f_bfree) * stat.f_frsize
     }
 
     /// Back to the old default alone.

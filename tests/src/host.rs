@@ -48,17 +48,16 @@ impl LoopHost {
 
     /// A host with `mib` MiB; `fill` completes the tree of snapshot 1 before it becomes read-only.
     pub fn with(mib: u64, fill: impl FnOnce(&Path)) -> Self {
-        let dir = tempfile::Builder::new().prefix("tiu-host.").tempdir().unwrap();
+        Self::within(&std::env::temp_dir(), mib, fill)
+    }
+
+    /// The same, with its disk in a directory below `parent`.
+    pub fn within(parent: &Path, mib: u64, fill: impl FnOnce(&Path)) -> Self {
+        let dir = tempfile::Builder::new().prefix("tiu-host.").tempdir_in(parent).unwrap();
         let disk = dir.path().join("disk");
         fs::File::create(&disk).unwrap().set_len(mib << 20).unwrap();
         sh!("mkfs.btrfs" of "btrfs-progs", "-q", disk);
-        let mut host = LoopHost { dir, device: None };
-        let device = sh!("losetup" of "mount", "--find", "--show", disk).stdout.trim().to_owned();
-        host.device = Some(device.clone());
-        fs::create_dir(host.root()).unwrap();
-        sh!("mount" of "mount", device, host.root());
-        // From now on the device goes away with its last mount.
-        sh!("losetup" of "mount", "--detach", device);
+        let mut host = Self::attached(dir);
         let at = host.root().join("@");
         let snapshot = at.join(".snapshots/1/snapshot");
         sh!("btrfs" of "btrfs-progs", "subvolume", "create", at);
@@ -80,6 +79,44 @@ impl LoopHost {
         sh!("btrfs" of "btrfs-progs", "subvolume", "set-default", snapshot);
         host.reboot();
         host
+    }
+
+    /// The host whose disk is the file `disk` in `dir`, booted.
+    pub fn booted(dir: TempDir) -> Self {
+        let mut host = Self::attached(dir);
+        host.reboot();
+        host
+    }
+
+    /// Unmounts it. It can be [copied](Self::copy) then.
+    pub fn shut_down(&mut self) {
+        sh!("umount" of "mount", "--recursive", self.root());
+        self.device = None;
+    }
+
+    /// A copy of a host that is shut down, booted, with its disk in a directory below `parent`. Both have the same UUIDs: one such copy
+    /// at a time.
+    pub fn copy(&self, parent: &Path) -> Self {
+        let dir = tempfile::Builder::new().prefix("tiu-host.").tempdir_in(parent).unwrap();
+        sh!("cp" of "coreutils", "--sparse=always", "--reflink=auto", self.disk(), dir.path());
+        Self::booted(dir)
+    }
+
+    /// The same, with its default subvolume alone.
+    fn attached(dir: TempDir) -> Self {
+        let mut host = LoopHost { dir, device: None };
+        let device = sh!("losetup" of "mount", "--find", "--show", host.disk()).stdout.trim().to_owned();
+        host.device = Some(device.clone());
+        fs::create_dir(host.root()).unwrap();
+        sh!("mount" of "mount", device, host.root());
+        // From now on the device goes away with its last mount.
+        sh!("losetup" of "mount", "--detach", device);
+        host
+    }
+
+    /// The file that is its disk.
+    pub fn disk(&self) -> PathBuf {
+        self.dir.path().join("disk")
     }
 
     /// Where the host is mounted.

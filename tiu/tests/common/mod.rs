@@ -54,11 +54,16 @@ impl Kit {
 
     pub fn host_with(&self, mib: u64, fill: impl FnOnce(&Path)) -> LoopHost {
         LoopHost::with(mib, |root| {
-            fs::create_dir_all(root.join("etc/tiu")).unwrap();
-            fs::copy(self.keyring(), root.join("etc/tiu/keyring.pem")).unwrap();
-            tree::file(root, "etc/tiu/tiu.yaml", "compatible: testos\nkeyring: /etc/tiu/keyring.pem\n");
+            self.configure(root);
             fill(root);
         })
+    }
+
+    /// Makes the system at `root` one that trusts the keys and is a `testos`.
+    pub fn configure(&self, root: &Path) {
+        fs::create_dir_all(root.join("etc/tiu")).unwrap();
+        fs::copy(self.keyring(), root.join("etc/tiu/keyring.pem")).unwrap();
+        tree::file(root, "etc/tiu/tiu.yaml", "compatible: testos\nkeyring: /etc/tiu/keyring.pem\n");
     }
 
     /// A bundle of the small system of `version`, with what `change` does to it.

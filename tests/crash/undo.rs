@@ -1,0 +1,67 @@
+//! When removing the unfinished snapshot fails too: the error that began it is the one shown, and the other stands beside it.
+
+use crate::Settings;
+use crate::common::dracut;
+use crate::facts;
+use crate::scene::{OLD, Setup};
+use rustix::process::Signal;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tiu_testing::program::tool;
+use tiu_testing::tree;
+
+/// The folder of the new snapshot, from which nothing can be removed.
+struct Immutable(PathBuf);
+
+impl Immutable {
+    fn new(path: PathBuf) -> Self {
+        tool("chattr", "e2fsprogs", &["+i".as_ref(), path.as_os_str()]).succeeded();
+        Immutable(path)
+    }
+}
+
+impl Drop for Immutable {
+    fn drop(&mut self) {
+        tool("chattr", "e2fsprogs", &["-i".as_ref(), self.0.as_os_str()]);
+    }
+}
+
+#[track_caller]
+fn wait_for(path: &Path) {
+    let began = Instant::now();
+    while !path.exists() {
+        assert!(began.elapsed() < Duration::from_secs(60), "waited in vain for {}", path.display());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+pub fn run(_: &Settings, setup: &Setup) -> String {
+    let mut scene = setup.scene();
+    let body = "echo half >\"$image\"; while [ ! -e /usr/go ]; do sleep 0.05; done; echo 'no such module' >&2; exit 3\n";
+    let bundle = setup.kit.bundle(3, |root| dracut(root, body));
+    for cancel in [false, true] {
+        let mut running = scene.start_with(&bundle);
+        let folder = scene.host.root().join(".snapshots/3");
+        wait_for(&folder.join("snapshot/boot/initramfs-6.1.3-test.img"));
+        let immutable = Immutable::new(folder.clone());
+        match cancel {
+            true => running.signal(Signal::TERM),
+            false => tree::file(&folder, "snapshot/usr/go", ""),
+        }
+        let outcome = running.end().outcome;
+        let text = &outcome.stderr;
+        let (code, began) = if cancel { (130, "cancelled") } else { (1, "no such module") };
+        assert_eq!(outcome.code, Some(code), "{text}");
+        let first = text.find(began).unwrap_or_else(|| panic!("{began:?} is not told: {text}"));
+        let second = text.find("removing the unfinished snapshot 3 failed: ");
+        assert!(second.is_some_and(|second| first < second), "not told after it: {text}");
+        assert!(text.contains("hint: ") && text.contains("tiu cleanup"), "{text}");
+        scene.assert_old();
+        drop(immutable);
+        scene.host.tiu("cleanup", [""; 0]).succeeded();
+        facts::assert_only_snapshots(&scene.host, &[1, OLD]);
+        scene.assert_undone();
+    }
+    scene.assert_recovers();
+    "a failed and a cancelled run told first what began it, then what stayed; tiu cleanup removed that".into()
+}
