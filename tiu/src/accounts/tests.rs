@@ -374,10 +374,12 @@ let empty = Vec::new();
             let original = image_names.iter().find(|(n, _)| n == name).unwrap().1;
             let alias = image_names.iter().any(|(n, i)| *i == original && had(n));
             prop_assert!(alias || !host_names.iter().any(|(_, n)| n == number));
-            // No way in.
+            // No way in: neither a shell nor a password.
             let passwd = result.files.get(&File::Passwd).unwrap();
             let table = Table::parse(File::Passwd, passwd);
             let password = table.find(name).unwrap().1.field(1).to_vec();
+            let shell = table.find(name).unwrap().1.field(6);
+            prop_assert!([&b"/usr/sbin/nologin"[..], b"/bin/false"].contains(&shell), "{:?}", name);
             let shadow = of(&result.files, File::Shadow);
             let shadow = Table::parse(File::Shadow, &shadow);
             let host_shadow = of(&host, File::Shadow);

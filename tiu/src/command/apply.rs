@@ -110,17 +110,24 @@ fn report_json(applied: &Applied) -> Result<(), Failure> {
 /// How many notes about users and groups are shown; `tiu etc report` has all.
 const SHOWN_NOTES: usize = 20;
 
-/// What became of users and groups: those who just came are counted.
+/// What became of users and groups: those who just came, or always have another number here, are counted.
 fn accounts(notes: &[Note]) -> String {
-    let (new, other): (Vec<&Note>, Vec<&Note>) = notes.iter().partition(|note| note.what == What::Added);
     let mut text = String::new();
-    let in_file = |path: &str| new.iter().filter(|note| note.file == path).count();
-    let (users, groups) = (in_file(File::Passwd.path()), in_file(File::Group.path()));
+    let count = |what, file: File| notes.iter().filter(|n| n.what == what && n.file == file.path()).count();
+    let (users, groups) = (count(What::Added, File::Passwd), count(What::Added, File::Group));
     if users + groups > 0 {
         text += &format!(
             "  users and groups: {users} and {groups} new ones came from the image, who cannot log in (tiu etc report)\n"
         );
     }
+    let (users, groups) = (count(What::Mapped, File::Passwd), count(What::Mapped, File::Group));
+    if users + groups > 0 {
+        text += &format!(
+            "  users and groups: files of {users} and {groups} get the host's numbers for them, which are not the image's\n"
+        );
+    }
+    let other: Vec<&Note> =
+        notes.iter().filter(|note| !matches!(note.what, What::Added | What::Mapped)).collect();
     for note in other.iter().take(SHOWN_NOTES) {
         text += &format!("  {}\n", printable(&note.to_string()));
     }
