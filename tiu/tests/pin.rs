@@ -94,3 +94,25 @@ fn nothing_to_do_and_nothing_to_pin() {
     host.snapper(&["create", "--userdata", "tiu-state=in-progress"]).succeeded();
     host.tiu("pin", ["2"]).refused(&["snapshot 2 is unfinished", "tiu cleanup"]);
 }
+
+#[test]
+fn pinned_between_the_switch_and_the_mark_of_a_run_that_was_cut_off() {
+    let kit = Kit::new();
+    let host = kit.host();
+    host.tiu("apply", [kit.bundle(1, |_| {})]).succeeded();
+    let columns = ["--csvout", "list", "--columns", "number,cleanup,userdata"];
+    let entry = || {
+        let listed = host.snapper(&columns).succeeded().stdout;
+        listed.lines().find(|line| line.starts_with("2,")).unwrap().to_owned()
+    };
+    let done = entry();
+    assert!(done.starts_with("2,number,") && done.contains("tiu-state=done"), "{done}");
+    // What it is until then: nobody's to clean up.
+    host.snapper(&["modify", "--cleanup-algorithm", "", "--userdata", "tiu-state=checked", "2"]).succeeded();
+    host.tiu("pin", ["2"]).succeeded();
+    assert_eq!(host.tiu("cleanup", none()).code, Some(77));
+    let pinned = entry();
+    assert!(pinned.starts_with("2,,") && pinned.contains("tiu-state=done"), "{pinned}");
+    host.tiu("pin", ["--remove", "2"]).succeeded();
+    assert_eq!(entry(), done);
+}
