@@ -11,6 +11,8 @@ use std::path::PathBuf;
 
 /// MiB.
 const MIB: u64 = 1 << 20;
+/// What is left while a run is on, in MiB, is less than this: a run takes about 20.
+const RANGE: u64 = 32;
 
 /// Takes space away until it is dropped.
 struct Ballast(PathBuf);
@@ -84,13 +86,13 @@ pub fn before(settings: &Settings, setup: &Setup) -> String {
 }
 
 pub fn during(settings: &Settings, setup: &Setup) -> String {
-    let steps = settings.runs(20, 64) as u64;
+    let steps = settings.runs(12, 64) as u64;
     let mut random = settings.random("space");
     let mut scene = setup.scene();
     let (mut failures, mut successes) = (0, 0);
-    for free in 0..steps {
+    for step in 0..steps {
         let moment = scene.length().mul_f64(0.9 * random.fraction());
-        let free = free % 32;
+        let free = step * RANGE / steps.min(RANGE) % RANGE;
         let _doing = Doing(format!(
             "{free} MiB left {:.3} s after the start (runs take {:.3} s), seed {}",
             moment.as_secs_f64(),
