@@ -67,6 +67,10 @@ pub fn image(root: &Path, version: u32) {
         tree::file(root, &format!("usr/lib/large-{i}"), tree::noise(900 + i * u64::from(version), 1 << 20));
     }
     tree::file(root, "etc/both.conf", format!("image {version}\n"));
+    // Users and groups are merged: those of version 2 need another number than they ask for.
+    tree::file(root, "usr/lib/sysusers.d/app.conf", format!("u web 300\nu only-{version} 301\n"));
+    tree::file(root, "usr/lib/web", "web\n");
+    std::os::unix::fs::chown(root.join("usr/lib/web"), Some(300), Some(300)).unwrap();
 }
 
 impl Setup {
@@ -87,6 +91,8 @@ impl Setup {
             tree::file(root, "etc/app.conf", "colour=red\n");
             tree::file(root, "etc/both.conf", "the administrator's\n");
             tree::file(root, "etc/admin/own", "own\n");
+            let passwd = fs::read_to_string(root.join("etc/passwd")).unwrap();
+            tree::file(root, "etc/passwd", passwd + "ada:x:1000:1000::/home/ada:/bin/sh\n");
         });
         host.shut_down();
         let bundle = kit.bundle(2, |root| {

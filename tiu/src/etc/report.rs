@@ -121,28 +121,24 @@ impl Report {
 
     /// Notes that `result` is what was made of all sides at `path`.
     pub fn set_result(&mut self, path: &str, result: InodeFacts) {
-        match self.paths.binary_search_by(|decided| decided.path.as_str().cmp(path)) {
-            Ok(i) => self
-                .paths
-                .iter_mut()
-                .skip(i)
-                .take(1)
-                .for_each(|decided| decided.result = Some(result.clone())),
-            // Neither side has it.
-            Err(i) => self.paths.insert(
-                i,
-                Decided {
-                    path: path.to_owned(),
-                    side: Side::Image,
-                    reason: Reason::ByEntry,
-                    conflict: false,
-                    base: None,
-                    host: None,
-                    image: None,
-                    result: Some(result),
-                },
-            ),
+        if let Some(decided) = self.paths.iter_mut().find(|decided| decided.path == path) {
+            decided.result = Some(result);
+            return;
         }
+        // Neither side has it.
+        let later = |decided: &Decided| decided.raw_path().as_slice() > path.as_bytes();
+        let at = self.paths.iter().position(later).unwrap_or(self.paths.len());
+        let decided = Decided {
+            path: path.to_owned(),
+            side: Side::Image,
+            reason: Reason::ByEntry,
+            conflict: false,
+            base: None,
+            host: None,
+            image: None,
+            result: Some(result),
+        };
+        self.paths.insert(at, decided);
     }
 
     /// The report in `tree`; none where no image was applied, or by a tiu that wrote none.

@@ -1,8 +1,9 @@
 //! What an image asks for in sysusers.d.
 
-use super::common::Kit;
+use super::common::{Kit, json};
 use super::{ROOT, ROOT_GROUP, notes, owned, owner, text, well_formed};
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 use std::process::Command;
@@ -72,7 +73,11 @@ fn who_is_asked_for_comes_like_all_others() {
 #[test]
 fn an_image_that_only_asks_on_a_host_without_accounts() {
     let kit = Kit::new();
-    let host = kit.host();
+    // The report has names in the order of their bytes, which is not that of how they are shown.
+    let host = kit.host_with(512, |root| {
+        let odd = std::ffi::OsStr::from_bytes(b"\xff");
+        fs::write(root.join("etc").join(odd), "").unwrap();
+    });
     let bundle = kit.bundle(1, |root| {
         for name in ["passwd", "group", "shadow", "gshadow"] {
             fs::remove_file(root.join("etc").join(name)).unwrap();
@@ -94,6 +99,13 @@ fn an_image_that_only_asks_on_a_host_without_accounts() {
     well_formed(&host, 2);
     let verified = host.tiu("verify", ["2"]).succeeded().stdout;
     assert!(!verified.contains("changed since the update"), "{verified}");
+    let report = json(&host.tiu("etc", ["report", "--json"]).succeeded());
+    let paths: Vec<&str> =
+        report["paths"].as_array().unwrap().iter().filter_map(|path| path["path"].as_str()).collect();
+    let position = |path: &str| paths.iter().position(|p| *p == path).unwrap();
+    assert!(position("etc/os-release") < position("etc/passwd"), "{paths:?}");
+    assert!(position("etc/passwd") < position(r"etc/\xff"), "{paths:?}");
+    assert_eq!(paths.iter().filter(|path| **path == "etc/passwd").count(), 1);
 }
 
 /// `tiu apply` in a mount namespace in which `script` has changed what programs there are.
