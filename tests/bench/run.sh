@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Benchmark: tiu beside its peers, on two real root trees and one loopback btrfs, in one run.
 #
-#   sudo tests/bench/run.sh [--runs N] [--json FILE] [--only PATTERN] [JOB...]     JOB: same update empty pack (default: all)
+#   sudo tests/bench/run.sh [--runs N] [--json FILE] [--only PATTERN] [JOB...]     JOB: same update empty pack verify (default: all)
 #
 # --only: the tools whose name matches the shell pattern alone, e.g. '@(tiu|rsync by mtime|unsquashfs)*'.
 # Jobs, each into a fresh snapshot (or an empty subvolume), each tool with its inputs in the same cache state (the page cache is
@@ -10,6 +10,7 @@
 #   update  version 2 over a snapshot of version 1
 #   empty   version 1 into an empty subvolume
 #   pack    root tree -> image (mksquashfs, gensquashfs, tiu-create)
+#   verify  version 1 at rest on a host, all in the page cache
 # Columns: seconds (median), peak memory of the largest process, bytes by which the filesystem grew.
 # tiu hashes everything that it reuses and reads back everything that it wrote; the others do neither.
 set -euo pipefail
@@ -20,7 +21,7 @@ cache=${TIU_CACHE:-${XDG_CACHE_HOME:-/var/cache}/tiu}
 runs=3
 json=
 only='*'
-for part in setup kiwi; do
+for part in setup kiwi host; do
     # shellcheck source=/dev/null
     . "$top/tests/lib/$part.sh"
 done
@@ -31,19 +32,19 @@ while [ $# -gt 0 ]; do
         --runs) runs=$2; shift 2 ;;
         --json) json=$2; shift 2 ;;
         --only) only=$2; shift 2 ;;
-        -h | --help) sed -n '2,17s/^# \{0,1\}//p' "$0"; exit 0 ;;
-        same | update | empty | pack) jobs+=("$1"); shift ;;
+        -h | --help) sed -n '2,18s/^# \{0,1\}//p' "$0"; exit 0 ;;
+        same | update | empty | pack | verify) jobs+=("$1"); shift ;;
         *) echo "bench: unknown argument $1 (see --help)" >&2; exit 2 ;;
     esac
 done
-[ ${#jobs[@]} -gt 0 ] || jobs=(same update empty pack)
+[ ${#jobs[@]} -gt 0 ] || jobs=(same update empty pack verify)
 
 setup_root bench
 setup_packages "$top"
 setup_rust "$top" "$cache"
 bin=${TIU_BIN:-$CARGO_TARGET_DIR/release}
 if [ -z "${TIU_BIN:-}" ]; then
-    cargo build --release --locked --quiet --manifest-path "$top/Cargo.toml" -p tiu-create -p tiu-extract
+    cargo build --release --locked --quiet --manifest-path "$top/Cargo.toml" -p tiu -p tiu-create -p tiu-extract
 fi
 
 work=$cache/bench
@@ -54,6 +55,7 @@ mnt=$(mktemp -d /tmp/tiu-bench.XXXXXX)
 disk=$work/disk.img
 cleanup() {
     set +e
+    host_cleanup
     for m in "$mnt"/img1 "$mnt"/img2 "$mnt"/fs; do mountpoint -q "$m" && umount "$m"; done
     rmdir "$mnt"/* "$mnt"
     rm -f "$disk"
@@ -90,7 +92,7 @@ if wanted casync "casync with seed" && [ ! -e "$work/v2.caidx" ]; then
     say "making the casync store"
     for v in 1 2; do casync make --store="$work/casync-store" "$work/v$v.caidx" "$mnt/img$v" >/dev/null; done
 fi
-if wanted "ostree pull + checkout" && [ ! -e "$work/ostree-remote/refs/heads/v2" ]; then
+if wanted "ostree pull + checkout" "ostree fsck" && [ ! -e "$work/ostree-remote/refs/heads/v2" ]; then
     say "making the ostree repository"
     rm -rf "$work/ostree-remote"
     ostree init --repo="$work/ostree-remote" --mode=archive
@@ -219,6 +221,48 @@ pack_one() { # TOOL COMMAND...
     say "$(printf '%-7s %-22s %6s s  %6s MiB  image %s' pack "$tool" "$(median "${secs[@]}")" "$(($(median "${mems[@]}") / 1024))" "$(stat -c %s "$work/packed")")"
 }
 
+# verify_one TOOL BYTES COMMAND...: what reads BYTES of content, from the page cache
+verify_one() {
+    local tool=$1 bytes=$2 secs=() mems=() i out s m
+    wanted "$tool" || return 0
+    shift 2
+    for ((i = 0; i <= runs; i++)); do
+        out=$(mktemp)
+        /usr/bin/time -q -o "$out" -f '%e %M' "$@" >"$work/last.log" 2>&1 || { tail -20 "$work/last.log" >&2; exit 1; }
+        read -r s m <"$out"
+        rm -f "$out"
+        # The first one only brings everything into the cache.
+        [ "$i" = 0 ] || { secs+=("$s"); mems+=("$m"); }
+    done
+    row verify "$tool" "$(median "${secs[@]}")" "$(median "${mems[@]}")" "$bytes"
+    say "$(printf '%-7s %-22s %6s s  %6s MiB  %s GB/s' verify "$tool" "$(median "${secs[@]}")" "$(($(median "${mems[@]}") / 1024))" \
+        "$(awk -v b="$bytes" -v s="$(median "${secs[@]}")" 'BEGIN {printf "%.2f", b / s / 1e9}')")"
+}
+verify() {
+    local host=$mnt/fs tree bytes
+    ! mountpoint -q "$host" || umount "$host"
+    host_make "$disk" 6G
+    host_attach "$disk" "$host"
+    btrfs property set "$host" ro false
+    mkdir -p "$host/etc/tiu"
+    printf 'compatible: tiu-bench\nkeyring: /etc/tiu/keyring.pem\ninitrd: none\n' >"$host/etc/tiu/tiu.yaml"
+    cp "$keys/ca.cert.pem" "$host/etc/tiu/keyring.pem"
+    btrfs property set "$host" ro true
+    "$bin/tiu" apply --root "$host" --progress none "$work/v1.tiu" >&2
+    tree=$host/.snapshots/$(host_default "$host")/snapshot
+    # A file of several names counts once.
+    bytes=$(find "$tree" -xdev -type f -printf '%i %s\n' | sort -u | awk '{n += $2} END {print n}')
+    verify_one tiu "$bytes" "$bin/tiu" verify --root "$host" --progress none "$(host_default "$host")"
+    verify_one sha256sum "$bytes" sh -c "find '$tree' -xdev -type f -print0 | xargs -0 -n 64 -P $(nproc) sha256sum"
+    if wanted "ostree fsck"; then
+        ostree init --repo="$host/var/repo" --mode=bare
+        ostree pull-local --repo="$host/var/repo" "$work/ostree-remote" v1 >/dev/null
+        verify_one "ostree fsck" "$bytes" ostree fsck --quiet --repo="$host/var/repo"
+    fi
+    host_detach "$host"
+    rm -f "$disk"
+}
+
 for job in "${jobs[@]}"; do
     case $job in
         same) peers same 1 v1 ;;
@@ -231,6 +275,7 @@ for job in "${jobs[@]}"; do
             pack_one "gensquashfs -c zstd" gensquashfs -D "$cache/trees/v1" -c zstd -X level=15 -b 131072 -q -f "$work/packed"
             rm -f "$work/packed"
             ;;
+        verify) verify ;;
     esac
 done
 
@@ -243,11 +288,11 @@ for r in "${results[@]}"; do
     ref=
     for q in "${results[@]}"; do
         IFS='|' read -r qj qt qs _ _ <<<"$q"
-        [ "$qj" = "$job" ] && case $qt in "rsync by mtime" | "mksquashfs -comp zstd") ref=$qs ;; esac
+        [ "$qj" = "$job" ] && case $qt in "rsync by mtime" | "mksquashfs -comp zstd" | sha256sum) ref=$qs ;; esac
     done
     printf '%-8s %-24s %9s %8s %10s %14s\n' "$job" "$tool" "$s" "$(awk -v a="$s" -v b="${ref:-0}" 'BEGIN {if (b > 0) printf "%.2f", a / b; else print "-"}')" "$((m / 1024))" "$g"
 done
-printf 'pack: "x rsync" is relative to mksquashfs, "grew by" is the size of the image\n'
+printf 'pack: "x rsync" is relative to mksquashfs, "grew by" is the size of the image; verify: to sha256sum on all cores, and the content checked\n'
 if [ -n "$json" ]; then
     for r in "${results[@]}"; do
         IFS='|' read -r job tool s m g <<<"$r"
