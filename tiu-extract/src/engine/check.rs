@@ -1,7 +1,6 @@
 //! Compares a tree with an index: metadata of every inode, and content as asked.
 //!
-//! Content comes from the page cache where it is there. That proves what the kernel has under each name; that the disk gives it back is
-//! proved where it was not (and btrfs checks its own sums when it reads).
+//! Content is read past the page cache where the filesystem can: what the disk holds, not what the kernel still has in memory.
 
 use super::hash::{Reading, Through};
 use super::join::{Joined, Place, inode_of};

@@ -152,13 +152,20 @@ impl Reading<'_> {
             if self.cancel.is_cancelled() {
                 return Err(EngineError::Cancelled);
             }
-            match rustix::io::read(file, &mut *buf) {
+            // One byte more than there should be, rounded up: less than that read is the end. Not the whole buffer: past the page cache,
+            // btrfs goes through all pages of it that it had no content for.
+            let left = size.saturating_sub(hasher.size());
+            let asked = usize::try_from(left / ALIGN as u64 * ALIGN as u64)
+                .unwrap_or(READ)
+                .saturating_add(ALIGN)
+                .min(READ);
+            match rustix::io::read(file, buf.get_mut(..asked).unwrap_or_default()) {
                 Ok(0) => break,
                 Ok(n) => {
                     hasher.update(buf.get(..n).unwrap_or_default());
                     self.progress.advance(n as u64);
                     // Where it ended before, and what was read says that it still does: asking once more costs as much as a small file.
-                    if n < READ && hasher.size() == size {
+                    if n < asked && hasher.size() == size {
                         break;
                     }
                 }
