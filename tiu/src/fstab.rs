@@ -32,8 +32,8 @@ pub fn parse(text: &str) -> Vec<Mount> {
     text.lines().filter_map(line).collect()
 }
 
-/// fstab writes blanks in names as octal escapes (`\040`).
-fn unescape(field: &str) -> String {
+/// fstab and the kernel's tables write blanks in names as octal escapes (`\040`).
+pub(crate) fn unescape(field: &str) -> String {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {

@@ -3,8 +3,11 @@
 use crate::etc::{ETC, is_etc};
 use crate::fstab::Mount;
 use crate::host::HostError;
+use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use tiu_bundle::index::Index;
+use tiu_extract::engine::Shown;
 
 /// The host's on every host, mounted or not.
 const ALWAYS: [&str; 17] = [
@@ -57,19 +60,50 @@ pub fn host_paths(
     Ok(paths)
 }
 
-/// What of the image is not installed, because it lies where the host's paths are: each such path, and how many entries.
-pub fn left_out(index: &Index, host_paths: &[Vec<u8>]) -> Vec<(String, usize)> {
-    let mut counts = vec![0usize; host_paths.len()];
+/// What of the image is not installed, because it lies below a path of the host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NotInstalled {
+    /// The host's path, without a leading slash.
+    pub path: String,
+    /// How many files, directories and the like.
+    pub entries: usize,
+    /// The first few of them, in byte order.
+    pub first: Vec<String>,
+}
+
+impl std::fmt::Display for NotInstalled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let NotInstalled { path, entries, first } = self;
+        let shown: Vec<String> = first.iter().map(|path| format!("/{path}")).collect();
+        let more = if *entries > first.len() { ", ..." } else { "" };
+        let shown = shown.join(", ");
+        write!(
+            f,
+            "/{path} belongs to the host: {entries} entries of the image there are not installed: {shown}{more}"
+        )
+    }
+}
+
+/// What of the image lies below each of `host_paths`, where that is anything.
+pub fn left_out(index: &Index, host_paths: &[Vec<u8>]) -> Vec<NotInstalled> {
+    /// How many are named.
+    const FEW: usize = 3;
+    let mut all: BTreeMap<&[u8], NotInstalled> = BTreeMap::new();
     for entry in index.iter() {
         let below = |host: &&Vec<u8>| {
             entry.path.strip_prefix(host.as_slice()).is_some_and(|rest| rest.starts_with(b"/"))
         };
-        if let Some((_, count)) = host_paths.iter().zip(&mut counts).find(|(host, _)| below(host)) {
-            *count += 1;
+        let Some(host) = host_paths.iter().find(below) else { continue };
+        let left = all.entry(host).or_insert_with(|| {
+            let path = Shown(host).to_string();
+            NotInstalled { path, entries: 0, first: Vec::new() }
+        });
+        left.entries += 1;
+        if left.first.len() < FEW {
+            left.first.push(Shown(&entry.path).to_string());
         }
     }
-    let named = host_paths.iter().map(|path| String::from_utf8_lossy(path).into_owned()).zip(counts);
-    named.filter(|(_, count)| *count > 0).collect()
+    all.into_values().collect()
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@
 //! record          what was made on the host: initrd, mapped owners
 //! identity        whether an image is for this host; version: which of two is newer
 //! etc             what of /etc stays the host's; accounts: users and groups, merged; host_paths: what else is the host's
+//! persistent      directories beside /var that become the host's because an image says so
 //! initrd          where an initrd comes from; boot: boot loaders
 //!
 //! run             the one runner for external programs; snapper: how it is run, and its table
@@ -41,6 +42,7 @@ pub mod identity;
 pub mod in_target;
 pub mod initrd;
 pub mod os_release;
+pub mod persistent;
 pub mod pin;
 pub mod provenance;
 pub mod record;

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use tiu_bundle::Hint;
 use tiu_bundle::content_digest::digest_reader;
+use tiu_bundle::persistent::{self, PersistentError};
 
 /// Where the record lies, without the leading slash.
 pub const RECORD_PATH: &str = "usr/lib/sysimage/tiu/generated.json";
@@ -28,6 +29,9 @@ pub struct Record {
     pub uids: BTreeMap<u32, u32>,
     /// Image's group numbers that were mapped, to the host's.
     pub gids: BTreeMap<u32, u32>,
+    /// Persistent paths (without leading slashes): what they hold is no part of the image.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub persistent: Vec<String>,
 }
 
 /// Something that was made on the host.
@@ -65,6 +69,9 @@ pub enum RecordError {
         /// Path.
         path: String,
     },
+    /// It calls a path persistent that cannot be.
+    #[error("{RECORD_PATH}: persistent: {0}")]
+    Persistent(PersistentError),
     /// It was written by a newer tiu.
     #[error("{RECORD_PATH} has format {found}, this tiu reads up to {VERSION}")]
     Future {
@@ -77,7 +84,7 @@ impl Hint for RecordError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             RecordError::Tree(e) => return e.hint(),
-            RecordError::Damaged(_) | RecordError::Unexpected { .. } => {
+            RecordError::Damaged(_) | RecordError::Unexpected { .. } | RecordError::Persistent(_) => {
                 "the snapshot was changed after it was made: go back to another one (tiu list)".into()
             }
             RecordError::Future { .. } => "use the tiu of that snapshot or a newer one".into(),
@@ -89,7 +96,13 @@ impl Record {
     /// With the numbers that were mapped.
     pub fn new(uids: &HashMap<u32, u32>, gids: &HashMap<u32, u32>) -> Self {
         let sorted = |map: &HashMap<u32, u32>| map.iter().map(|(k, v)| (*k, *v)).collect();
-        Record { version: VERSION, files: Vec::new(), uids: sorted(uids), gids: sorted(gids) }
+        Record {
+            version: VERSION,
+            files: Vec::new(),
+            uids: sorted(uids),
+            gids: sorted(gids),
+            persistent: Vec::new(),
+        }
     }
 
     /// Notes what is at `path` now: a regular file or a symlink.
@@ -116,7 +129,12 @@ impl Record {
         if version > VERSION {
             return Err(RecordError::Future { found: version });
         }
-        serde_json::from_slice(&bytes).map(Some).map_err(RecordError::Damaged)
+        let record: Record = serde_json::from_slice(&bytes).map_err(RecordError::Damaged)?;
+        // A record that names what is the image's was changed to hide it from a comparison.
+        for path in &record.persistent {
+            persistent::check(&[format!("/{path}")]).map_err(RecordError::Persistent)?;
+        }
+        Ok(Some(record))
     }
 
     /// Writes it into `tree`.
@@ -191,6 +209,9 @@ mod tests {
         };
         assert!(matches!(read("{"), RecordError::Damaged(_)));
         assert!(matches!(read("{\"version\": 1}"), RecordError::Damaged(_)));
+        let hiding =
+            "{\"version\": 1, \"files\": [], \"uids\": {}, \"gids\": {}, \"persistent\": [\"usr/bin\"]}";
+        assert!(matches!(read(hiding), RecordError::Persistent(_)));
         assert!(matches!(read("{\"version\": 2, \"new\": []}"), RecordError::Future { found: 2 }));
     }
 }

@@ -251,8 +251,10 @@ pub fn verify(
 
     let mounts = fstab::parse(&tree.read_text("etc/fstab", 16 << 20)?.unwrap_or_default());
     let nested = nested_subvolumes(tree.path())?;
+    let mut host_paths = host_paths(&mounts, &nested, &config.host_paths)?;
+    host_paths.extend(record.iter().flat_map(|r| &r.persistent).map(|path| path.clone().into_bytes()));
     let rules = Rules {
-        host_paths: host_paths(&mounts, &nested, &config.host_paths)?,
+        host_paths,
         // Compared with the record below.
         keep: files.iter().map(|file| file.path.clone().into_bytes()).collect(),
         subvolumes: vec![etc::ETC.to_vec()],

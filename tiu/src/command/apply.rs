@@ -4,6 +4,8 @@ use super::table::printable;
 use super::{CommandError, Failure, HostArguments, Opened, Outcome, cancel_on_signals, print, print_json};
 use crate::accounts::{File, Note, What};
 use crate::facts::{ImageFacts, SignerFacts};
+use crate::host_paths::NotInstalled;
+use crate::persistent::Persistent;
 use crate::transaction::{self, Applied, Context, Request};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -60,6 +62,8 @@ struct Report<'a> {
     accounts: &'a [Note],
     generated: &'a [String],
     removed: &'a [u32],
+    persistent: &'a [Persistent],
+    not_installed: &'a [NotInstalled],
     warnings: &'a [String],
     seconds: f64,
 }
@@ -102,6 +106,8 @@ fn report_json(applied: &Applied) -> Result<(), Failure> {
         accounts: &applied.etc.accounts,
         generated: &applied.generated,
         removed: &applied.removed,
+        persistent: &applied.persistent,
+        not_installed: &applied.not_installed,
         warnings: &applied.warnings,
         seconds: applied.took.as_secs_f64(),
     })
@@ -177,6 +183,12 @@ fn report(applied: &Applied, live: bool) -> String {
     }
     for warning in &applied.warnings {
         text += &format!("  warning: {}\n", printable(warning));
+    }
+    for Persistent { path, commands, .. } in
+        applied.persistent.iter().filter(|path| !path.commands.is_empty())
+    {
+        text += &format!("  to give /{} a subvolume, once this image runs:\n", printable(path));
+        text.extend(commands.iter().map(|command| format!("    {}\n", printable(command))));
     }
     text += match live {
         true => "It boots next: reboot to start it, or `tiu rollback` to stay.\n",

@@ -4,6 +4,7 @@
 use super::merge::Side;
 use crate::config::{Config, matches};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use tiu_bundle::Hint;
 
 /// Where an image's lists lie, without the leading slash: `version`, then `etc` as in a build recipe.
@@ -66,9 +67,8 @@ impl Lists {
 
     /// Reads an image's; without any text there are none. Keys that are not known are passed over.
     pub fn of_image(text: &str) -> Result<Self, ListsError> {
-        #[derive(Deserialize)]
+        #[derive(Default, Deserialize)]
         struct File {
-            version: u32,
             #[serde(default)]
             etc: Etc,
         }
@@ -78,15 +78,25 @@ impl Lists {
             always_image: Vec<String>,
             always_host: Vec<String>,
         }
-        if text.trim().is_empty() {
-            return Ok(Lists::default());
-        }
-        let File { version, etc } = serde_yaml::from_str(text).map_err(ListsError::Syntax)?;
-        if version > VERSION {
-            return Err(ListsError::Future { found: version });
-        }
+        let File { etc } = read_policy(text)?;
         Ok(Lists { image: relative(etc.always_image)?, host: relative(etc.always_host)? })
     }
+}
+
+/// Reads one part of what an image says to the client ([`IMAGE_PATH`]); without any text it says nothing.
+pub(crate) fn read_policy<T: DeserializeOwned + Default>(text: &str) -> Result<T, ListsError> {
+    #[derive(Deserialize)]
+    struct Head {
+        version: u32,
+    }
+    if text.trim().is_empty() {
+        return Ok(T::default());
+    }
+    let Head { version } = serde_yaml::from_str(text).map_err(ListsError::Syntax)?;
+    if version > VERSION {
+        return Err(ListsError::Future { found: version });
+    }
+    serde_yaml::from_str(text).map_err(ListsError::Syntax)
 }
 
 fn relative(list: Vec<String>) -> Result<Vec<String>, ListsError> {
@@ -133,11 +143,9 @@ mod tests {
                 "{path}"
             );
         }
-        assert!(matches!(
-            Lists::of_image("version: 2\netc: 7"),
-            Err(ListsError::Syntax(_) | ListsError::Future { .. })
-        ));
-        assert!(matches!(Lists::of_image("version: 2"), Err(ListsError::Future { found: 2 })));
+        for text in ["version: 2", "version: 2\netc: 7"] {
+            assert!(matches!(Lists::of_image(text), Err(ListsError::Future { found: 2 })), "{text}");
+        }
         for text in ["{", "etc: {}", "version: x", "- a"] {
             assert!(matches!(Lists::of_image(text), Err(ListsError::Syntax(_))), "{text}");
         }

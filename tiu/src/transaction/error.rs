@@ -9,6 +9,7 @@ use crate::etc::state::ReadError;
 use crate::host::HostError;
 use crate::identity::Mismatch;
 use crate::initrd::InitrdError;
+use crate::persistent::PersistentError;
 use crate::provenance::ProvenanceError;
 use crate::record::RecordError;
 use crate::run::RunError;
@@ -65,6 +66,9 @@ pub enum ApplyError {
     /// What the administrator and the image have in `/etc` cannot both be.
     #[error("/etc cannot be merged in {} place{}:{}", .0.len(), if .0.len() == 1 { "" } else { "s" }, lines(.0))]
     EtcClash(Vec<crate::etc::merge::Clash>),
+    /// See [`PersistentError`].
+    #[error(transparent)]
+    Persistent(#[from] PersistentError),
     /// See [`ListsError`].
     #[error(transparent)]
     Lists(#[from] ListsError),
@@ -209,6 +213,7 @@ impl Hint for ApplyError {
                  or list it in tiu.yaml under etc: always-image, and the image's version replaces the directory"
                     .into()
             }
+            ApplyError::Persistent(e) => return e.hint(),
             ApplyError::Lists(e) => return e.hint(),
             ApplyError::Report(e) => return e.hint(),
             ApplyError::Pristine(e) => return e.hint(),

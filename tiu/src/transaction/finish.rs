@@ -18,6 +18,7 @@ use tiu_bundle::progress::Unit;
 pub fn run(context: &Context, ready: &Ready, filled: &Filled) -> Result<Record, ApplyError> {
     let tree = &filled.tree;
     let mut record = Record::new(&filled.etc.rules.uids, &filled.etc.rules.gids);
+    record.persistent = ready.persistent.remember.clone();
     if let Plan::Dracut(plan) = &ready.initrd {
         context.progress.begin("Making the initrd", 0, Unit::Items);
         let made = dracut(context, tree, plan);

@@ -28,6 +28,8 @@ pub use error::ApplyError;
 use crate::config::Config;
 use crate::etc::report::Report;
 use crate::host::Host;
+use crate::host_paths::NotInstalled;
+use crate::persistent::Persistent;
 use crate::snapshots::{Snapshot, State};
 use crate::unlisted;
 use preflight::Ready;
@@ -86,6 +88,10 @@ pub struct Applied {
     pub generated: Vec<String>,
     /// Unfinished snapshots of earlier runs that were removed.
     pub removed: Vec<u32>,
+    /// Directories beside `/var` whose content is the host's.
+    pub persistent: Vec<Persistent>,
+    /// What of the image is not installed, because it lies where the host's paths are.
+    pub not_installed: Vec<NotInstalled>,
     /// What the administrator should know.
     pub warnings: Vec<String>,
     /// How long it took.
@@ -96,6 +102,7 @@ pub struct Applied {
 pub fn dry_run(context: &Context, request: &Request, out: &mut dyn std::io::Write) -> Result<(), ApplyError> {
     let ready = preflight::prepare(context, request)?;
     let plan = preflight::plan(context, &ready)?;
+    ready.describe(out).map_err(ApplyError::Output)?;
     ready.etc.report.describe(out).map_err(ApplyError::Output)?;
     plan.describe(&ready.index, out).map_err(ApplyError::Output)
 }
@@ -116,6 +123,8 @@ pub fn apply(context: &Context, request: &Request) -> Result<Applied, ApplyError
             etc,
             generated,
             removed,
+            persistent: ready.persistent.paths,
+            not_installed: ready.not_installed,
             warnings: ready.warnings,
             took: began.elapsed(),
             manifest: ready.bundle.manifest.clone(),

@@ -4,19 +4,26 @@
 use super::etc::{self, Etc, New, image_text};
 use super::{ApplyError, Context, Request};
 use crate::etc::ETC;
-use crate::fstab;
+use crate::etc::lists::IMAGE_PATH;
+use crate::fstab::{self, Mount};
 use crate::host::Lock;
-use crate::host_paths::{host_paths, left_out};
+use crate::host_paths::{NotInstalled, host_paths, left_out};
 use crate::identity::{Allowed, Identity};
 use crate::initrd;
 use crate::os_release::OsRelease;
+use crate::persistent::commands::commands;
+use crate::persistent::{self, Decision, Found, Persistent, Sides, look};
 use crate::provenance::Provenance;
+use crate::record::Record;
 use crate::snapshots::{Snapshot, State, nested_subvolumes};
 use crate::tree::{Tree, TreeError};
+use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tiu_bundle::bundle::Bundle;
-use tiu_bundle::index::Index;
+use tiu_bundle::console::printable;
+use tiu_bundle::index::{Index, Kind};
 use tiu_extract::engine::{self, Job, Plan, Rules};
 use tiu_extract::image::{self, Image};
 use tiu_extract::options::open_bundle;
@@ -44,6 +51,10 @@ pub struct Ready {
     pub host_rules: Rules,
     /// What becomes of `/etc`.
     pub etc: Etc,
+    /// Directories beside `/var` that are the host's.
+    pub persistent: Decision,
+    /// What of the image is not installed.
+    pub not_installed: Vec<NotInstalled>,
     /// Where the initrd comes from.
     pub initrd: initrd::Plan,
     /// What the administrator should know.
@@ -81,20 +92,18 @@ pub fn prepare(context: &Context, request: &Request) -> Result<Ready, ApplyError
     let initrd =
         initrd::plan(&index, bundle.manifest.tiu.kernel.as_deref(), &OsRelease::parse(&image_os), config)?;
 
+    let new = New { base: base.number, manifest: &bundle.manifest, image: &*image, index: &index };
     let mounts = fstab::parse(&tree.read_text("etc/fstab", TEXT_LIMIT)?.unwrap_or_default());
     let nested = nested_subvolumes(tree.path())?;
     let mut rules =
         Rules { host_paths: host_paths(&mounts, &nested, &config.host_paths)?, ..Rules::default() };
+    let persistent = decide_persistent(context, &tree, origin.as_ref(), new, &mounts, &nested, &rules)?;
+    rules.host_paths.extend(persistent.host_paths.iter().cloned());
     if nested.iter().any(|path| path.as_os_str().as_encoded_bytes() == ETC) {
         rules.subvolumes.push(ETC.to_vec());
     }
 
-    let etc = etc::decide(
-        context,
-        &tree,
-        New { base: base.number, manifest: &bundle.manifest, image: &*image, index: &index },
-        &rules,
-    )?;
+    let etc = etc::decide(context, &tree, new, &rules)?;
 
     let mut warnings = etc.accounts.warnings.clone();
     if host.is_live() && !base.active {
@@ -103,12 +112,76 @@ pub fn prepare(context: &Context, request: &Request) -> Result<Ready, ApplyError
             base.number
         ));
     }
-    for (path, count) in left_out(&index, &rules.host_paths) {
+    let not_installed = left_out(&index, &rules.host_paths);
+    warnings.extend(not_installed.iter().map(NotInstalled::to_string));
+    warnings.extend(persistent.paths.iter().filter_map(Persistent::warning));
+    let in_snapshot = look::data_in_snapshot(&tree, &mount_points(&mounts, &persistent))?;
+    if !in_snapshot.is_empty() {
+        let paths: Vec<String> = in_snapshot.iter().map(|path| format!("/{path}")).collect();
         warnings.push(format!(
-            "/{path} belongs to the host: {count} entries of the image there are not installed"
+            "nothing is mounted at {}: what is there lies in the snapshots and was carried over; what changes there until the next boot stays \
+             behind, and a rollback goes back",
+            paths.join(", ")
         ));
     }
-    Ok(Ready { bundle, image, index, base, host_rules: rules, etc, initrd, warnings, lock })
+    Ok(Ready {
+        bundle,
+        image,
+        index,
+        base,
+        host_rules: rules,
+        etc,
+        persistent,
+        not_installed,
+        initrd,
+        warnings,
+        lock,
+    })
+}
+
+/// What the image declares as persistent, against what the host has there; refuses subvolumes inside the base that would be left behind.
+fn decide_persistent(
+    context: &Context,
+    tree: &Tree,
+    origin: Option<&Provenance>,
+    new: New,
+    mounts: &[Mount],
+    nested: &[PathBuf],
+    rules: &Rules,
+) -> Result<Decision, ApplyError> {
+    let declared = persistent::declared(&image_text(new.image, new.index, &[IMAGE_PATH]), new.index)?;
+    let remembered = Record::read(tree)?.map(|record| record.persistent).unwrap_or_default();
+    let io = |source| TreeError { path: "/proc/self/mountinfo".into(), source };
+    let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").map_err(io)?;
+    let mounted = look::mounted(&mountinfo, context.host.root(), mounts);
+    // Only where an image's file may have to become a directory.
+    let other = |path: &String| matches!(look::found(tree, path), Found::Other(_));
+    let old = match origin.filter(|_| declared.iter().any(other)) {
+        Some(origin) => {
+            Some(origin.index(tree).map_err(|source| ApplyError::Base { number: new.base, source })?)
+        }
+        None => None,
+    };
+    let was_other = |path: &str| {
+        let kind = old.as_ref().and_then(|old| Some(old.entry(old.find(path.as_bytes())?).kind));
+        kind.is_some_and(|kind| kind != Kind::Dir)
+    };
+    let decision = persistent::decide(&Sides {
+        declared: &declared,
+        remembered: &remembered,
+        mounted: &mounted,
+        host_paths: &rules.host_paths,
+        found: &|path| look::found(tree, path),
+        was_other: &was_other,
+        commands: &|path| commands(mounts, path),
+    })?;
+    look::check_nested(tree, nested, &mount_points(mounts, &decision))?;
+    Ok(decision)
+}
+
+/// Where something is mounted on the host.
+fn mount_points(mounts: &[Mount], persistent: &Decision) -> Vec<Vec<u8>> {
+    mounts.iter().filter_map(Mount::path).chain(persistent.mounted.iter().cloned()).collect()
 }
 
 /// Plans on the base, of which the new snapshot will be a copy, and asks whether there is room.
@@ -162,6 +235,17 @@ fn pristine_space(index: &Index) -> u64 {
 }
 
 impl Ready {
+    /// Tells what the administrator should know, a line for each.
+    pub fn describe(&self, out: &mut dyn Write) -> io::Result<()> {
+        for warning in &self.warnings {
+            writeln!(out, "{:<9} {}", "warning", printable(warning))?;
+        }
+        for command in self.persistent.paths.iter().flat_map(|path| &path.commands) {
+            writeln!(out, "{:<9} {}", "later", printable(command))?;
+        }
+        Ok(())
+    }
+
     /// What is applied.
     pub fn new_image(&self) -> New<'_> {
         New {

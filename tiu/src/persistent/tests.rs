@@ -1,0 +1,87 @@
+//! Every combination of what an image says and what a host has, on paper.
+
+use super::*;
+
+/// Decides about `data`.
+fn with(
+    declared: bool,
+    remembered: bool,
+    host: &[&str],
+    found: Found,
+    was_other: bool,
+) -> Result<Decision, PersistentError> {
+    let list = |there: bool| if there { vec!["data".to_owned()] } else { vec![] };
+    decide(&Sides {
+        declared: &list(declared),
+        remembered: &list(remembered),
+        mounted: &[],
+        host_paths: &host.iter().map(|path| path.as_bytes().to_vec()).collect::<Vec<_>>(),
+        found: &|_| found,
+        was_other: &|_| was_other,
+        commands: &|path| vec![format!("mount {path}")],
+    })
+}
+
+fn state(decision: &Decision) -> Option<(State, bool)> {
+    decision.paths.first().map(|path| (path.state, !decision.host_paths.is_empty()))
+}
+
+#[test]
+fn a_declared_path() {
+    for (host, found, expected) in [
+        (&["data"][..], Found::Holds, (State::Host, false)),
+        (&["data"], Found::Other(Kind::Symlink), (State::Host, false)),
+        (&[], Found::Nothing, (State::Empty, true)),
+        (&["data/below", "database"], Found::Empty, (State::Empty, true)),
+        (&[], Found::Holds, (State::InSnapshot, true)),
+    ] {
+        let decision = with(true, false, host, found, false).unwrap();
+        assert_eq!(state(&decision), Some(expected), "{host:?} {found:?}");
+        assert_eq!(decision.remember, ["data"]);
+        let told = decision.paths[0].warning().is_some() && !decision.paths[0].commands.is_empty();
+        assert_eq!(told, expected.0 != State::Host);
+    }
+}
+
+#[test]
+fn something_else_where_the_image_wants_a_directory() {
+    let error = with(true, false, &[], Found::Other(Kind::Symlink), false).unwrap_err();
+    assert!(matches!(error, PersistentError::NotOnHost { found: Kind::Symlink, .. }), "{error}");
+    // The older image's own goes like everything of it.
+    let decision = with(true, false, &[], Found::Other(Kind::Symlink), true).unwrap();
+    assert_eq!(state(&decision), Some((State::Empty, false)));
+}
+
+#[test]
+fn what_was_declared_once_stays_as_long_as_it_holds_something() {
+    let decision = with(false, true, &[], Found::Holds, false).unwrap();
+    assert_eq!(state(&decision), Some((State::InSnapshot, true)));
+    assert!(!decision.paths[0].declared);
+    for (host, found) in [
+        (&["data"][..], Found::Holds),
+        (&[], Found::Empty),
+        (&[], Found::Nothing),
+        (&[], Found::Other(Kind::File)),
+    ] {
+        assert_eq!(with(false, true, host, found, false).unwrap(), Decision::default(), "{host:?} {found:?}");
+    }
+    assert_eq!(with(true, true, &[], Found::Holds, false).unwrap().paths.len(), 1);
+}
+
+#[test]
+fn what_is_mounted_now_is_the_host_s() {
+    let none = |_: &str| Vec::new();
+    let decision = decide(&Sides {
+        declared: &["data".to_owned()],
+        remembered: &[],
+        mounted: &["data".to_owned(), "more".to_owned()],
+        host_paths: &[],
+        found: &|_| Found::Holds,
+        was_other: &|_| false,
+        commands: &none,
+    })
+    .unwrap();
+    assert_eq!(state(&decision), Some((State::Host, true)));
+    assert_eq!(decision.host_paths, [b"data".to_vec(), b"more".to_vec()]);
+    assert_eq!(decision.remember, ["data", "more"]);
+}
