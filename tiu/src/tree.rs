@@ -33,6 +33,19 @@ impl Hint for TreeError {
     }
 }
 
+/// What a file has beside its content.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attributes {
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner's number.
+    pub uid: u32,
+    /// Group's number.
+    pub gid: u32,
+    /// Extended attributes, names and values.
+    pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
 /// A directory with a system in it.
 #[derive(Debug)]
 pub struct Tree {
@@ -168,8 +181,8 @@ impl Tree {
     }
 
     /// Writes new content for a regular file, whole, with the mode, owner and extended attributes that it has; where there is none, with
-    /// `mode`, and root's and the group `gid`'s. A crash leaves the old one or the new one, or a hidden temporary file beside.
-    pub fn replace(&self, path: &str, content: &[u8], mode: u32, gid: u32) -> Result<(), TreeError> {
+    /// `new`. A crash leaves the old one or the new one, or a hidden temporary file beside.
+    pub fn replace(&self, path: &str, content: &[u8], new: &Attributes) -> Result<(), TreeError> {
         let old = self.file(path)?;
         let (parent, name) = path.rsplit_once('/').unwrap_or((".", path));
         let temporary = format!(".{name}.tiu-new");
@@ -178,19 +191,19 @@ impl Tree {
             let _ = rustix::fs::unlinkat(&directory, &temporary, AtFlags::empty());
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
             // Nobody else reads it before it is what it must be.
-            let mut new =
+            let mut file =
                 File::from(rustix::fs::openat(&directory, &temporary, flags, Mode::RUSR | Mode::WUSR)?);
-            new.write_all(content)?;
-            let (mut mode, mut owner) = (mode, (0, gid));
-            if let Some(old) = &old {
-                let stat = rustix::fs::fstat(old)?;
-                (mode, owner) = (stat.st_mode & 0o7777, (stat.st_uid, stat.st_gid));
+            file.write_all(content)?;
+            let attributes = match &old {
+                Some(old) => Attributes::of(old)?,
+                None => new.clone(),
+            };
+            let (uid, gid) = (Uid::from_raw(attributes.uid), Gid::from_raw(attributes.gid));
+            rustix::fs::fchown(&file, Some(uid), Some(gid))?;
+            for (name, value) in &attributes.xattrs {
+                rustix::fs::fsetxattr(&file, &name[..], value, XattrFlags::empty())?;
             }
-            rustix::fs::fchown(&new, Some(Uid::from_raw(owner.0)), Some(Gid::from_raw(owner.1)))?;
-            if let Some(old) = &old {
-                copy_xattrs(old, &new)?;
-            }
-            rustix::fs::fchmod(&new, Mode::from_raw_mode(mode))?;
+            rustix::fs::fchmod(&file, Mode::from_raw_mode(attributes.mode))?;
             Ok(rustix::fs::renameat(&directory, &temporary, &directory, name)?)
         };
         write().map_err(|e| self.error(path, e))
@@ -210,20 +223,29 @@ impl Tree {
     }
 }
 
-/// Gives one file the extended attributes of another; those that the kernel gave it by itself (labels) become the same, too.
-fn copy_xattrs(from: &File, to: &File) -> io::Result<()> {
+impl Attributes {
+    fn of(file: &File) -> io::Result<Self> {
+        let stat = rustix::fs::fstat(file)?;
+        let xattrs = xattrs(file)?;
+        Ok(Attributes { mode: stat.st_mode & 0o7777, uid: stat.st_uid, gid: stat.st_gid, xattrs })
+    }
+}
+
+/// Extended attributes of a file: those that security modules gave it, too.
+fn xattrs(file: &File) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
     // XATTR_LIST_MAX and XATTR_SIZE_MAX of linux/limits.h.
     let mut names = vec![0u8; 64 << 10];
-    let length = match rustix::fs::flistxattr(from, &mut names[..]) {
+    let length = match rustix::fs::flistxattr(file, &mut names[..]) {
         Err(Errno::OPNOTSUPP) => 0,
         other => other?,
     };
     let mut value = vec![0u8; 64 << 10];
+    let mut all = Vec::new();
     for name in names.get(..length).unwrap_or_default().split(|c| *c == 0).filter(|name| !name.is_empty()) {
-        let length = rustix::fs::fgetxattr(from, name, &mut value[..])?;
-        rustix::fs::fsetxattr(to, name, value.get(..length).unwrap_or_default(), XattrFlags::empty())?;
+        let length = rustix::fs::fgetxattr(file, name, &mut value[..])?;
+        all.push((name.to_vec(), value.get(..length).unwrap_or_default().to_vec()));
     }
-    Ok(())
+    Ok(all)
 }
 
 #[cfg(test)]
@@ -296,14 +318,18 @@ mod tests {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
         rustix::fs::setxattr(&path, "user.label", b"kept", XattrFlags::empty()).unwrap();
         let before = path.metadata().unwrap();
-        tree.replace("a/b/file", b"new", 0o644, 7).unwrap();
+        let (uid, gid) = (before.uid(), before.gid());
+        let attributes =
+            Attributes { mode: 0o600, uid, gid, xattrs: vec![(b"user.new".into(), b"1".into())] };
+        tree.replace("a/b/file", b"new", &attributes).unwrap();
         let after = path.metadata().unwrap();
         assert_eq!((after.mode(), after.uid(), after.gid()), (before.mode(), before.uid(), before.gid()));
         let mut value = [0; 9];
         assert_eq!(rustix::fs::getxattr(&path, "user.label", &mut value[..]).unwrap(), 4);
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
-        tree.replace("a/b/none", b"", 0o600, before.gid()).unwrap();
+        tree.replace("a/b/none", b"", &attributes).unwrap();
+        assert_eq!(rustix::fs::getxattr(dir.path().join("a/b/none"), "user.new", &mut value[..]).unwrap(), 1);
         assert_eq!(dir.path().join("a/b/none").metadata().unwrap().mode() & 0o7777, 0o600);
-        assert!(tree.replace("a/b", b"", 0o600, 0).is_err());
+        assert!(tree.replace("a/b", b"", &attributes).is_err());
     }
 }

@@ -220,13 +220,13 @@ impl std::fmt::Display for InodeFacts {
 }
 
 impl InodeFacts {
-    /// A regular file of root's, empty and without attributes.
-    pub fn of_file(mode: u32) -> Self {
+    /// A regular file without content and extended attributes.
+    pub fn of_file(mode: u32, uid: u32, gid: u32) -> Self {
         InodeFacts {
             kind: Kind::File.to_string(),
             mode: Some(format!("{mode:04o}")),
-            uid: 0,
-            gid: 0,
+            uid,
+            gid,
             digest: None,
             target: None,
             device: None,

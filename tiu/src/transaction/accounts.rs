@@ -13,10 +13,10 @@ use crate::etc::lists::Lists;
 use crate::etc::merge::{self, Merge, Reason, Side};
 use crate::etc::pristine::PRISTINE_PATH;
 use crate::etc::report::Report;
-use crate::etc::state::{InodeFacts, States, inode_of};
+use crate::etc::state::{Inode, InodeFacts, States, inode_of};
 use crate::run::{RunError, SYSUSERS, find};
-use crate::tree::Tree;
-use std::collections::{BTreeSet, HashMap};
+use crate::tree::{Attributes, Tree};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read;
 use tiu_bundle::content_digest::digest_bytes;
 use tiu_bundle::index::{Entry, Index, Kind};
@@ -39,6 +39,8 @@ pub struct Accounts {
     pub uids: HashMap<u32, u32>,
     /// The same of groups.
     pub gids: HashMap<u32, u32>,
+    /// What files get that the host does not have.
+    new: BTreeMap<File, Attributes>,
     /// For the report.
     notes: Vec<Note>,
     /// What the administrator should know beside.
@@ -84,7 +86,7 @@ pub fn decide(context: &Context, tree: &Tree, new: New, known: &Known) -> Result
     merged.files.retain(|file, _| !closed.contains(file));
     merged.notes.extend(broken);
     let accounts::Merged { files, uids, gids, notes } = merged;
-    Ok(Accounts { files, uids, gids, notes, warnings })
+    Ok(Accounts { files, uids, gids, new: BTreeMap::new(), notes, warnings })
 }
 
 /// The files in `tree` behind `prefix`.
@@ -215,45 +217,44 @@ fn used(index: &Index) -> Used {
     used
 }
 
+fn attributes_of(inode: &Inode) -> Attributes {
+    Attributes { mode: inode.mode, uid: inode.uid, gid: inode.gid, xattrs: inode.xattrs.clone() }
+}
+
 impl Accounts {
     /// Puts into `report` what there will be. `host` and `image`: the sides, in the host's numbers.
-    pub fn tell(&self, report: &mut Report, host: &States, image: &States) {
+    pub fn tell(&mut self, report: &mut Report, host: &States, image: &States) {
         for (file, text) in &self.files {
-            let there = |states: &States| states.get(file.path().as_bytes()).map(InodeFacts::from);
-            let like = there(host).or_else(|| there(image)).unwrap_or_else(|| self.made(*file));
-            let result = InodeFacts { digest: Some(digest_bytes(text).to_string()), ..like };
-            report.set_result(file.path(), result);
+            let path = file.path();
+            let new = image.get(path.as_bytes()).map_or_else(|| self.attributes(*file), attributes_of);
+            let there = host.get(path.as_bytes()).or_else(|| image.get(path.as_bytes()));
+            let like =
+                there.map_or_else(|| InodeFacts::of_file(new.mode, new.uid, new.gid), InodeFacts::from);
+            report.set_result(path, InodeFacts { digest: Some(digest_bytes(text).to_string()), ..like });
+            self.new.insert(*file, new);
         }
         report.accounts.clone_from(&self.notes);
     }
 
-    /// What a file becomes that neither side has.
-    fn made(&self, file: File) -> InodeFacts {
-        let (mode, gid) = self.permissions(file);
-        InodeFacts { gid, ..InodeFacts::of_file(mode) }
-    }
-
-    /// Mode and group of a file that neither side has.
-    fn permissions(&self, file: File) -> (u32, u32) {
-        match file {
-            File::Shadow | File::Gshadow => {
-                let groups = self.files.get(&File::Group).map_or(&b""[..], Vec::as_slice);
-                let table = accounts::Table::parse(File::Group, groups);
-                let gid = table.find(b"shadow").and_then(|(_, line)| line.number(2));
-                (SECRET_MODE, gid.unwrap_or_default())
-            }
-            _ => (MODE, 0),
+    /// What a file has that neither side has.
+    fn attributes(&self, file: File) -> Attributes {
+        let (mut mode, mut gid) = (MODE, 0);
+        if matches!(file, File::Shadow | File::Gshadow) {
+            let groups = self.files.get(&File::Group).map_or(&b""[..], Vec::as_slice);
+            let table = accounts::Table::parse(File::Group, groups);
+            gid = table.find(b"shadow").and_then(|(_, line)| line.number(2)).unwrap_or_default();
+            mode = SECRET_MODE;
         }
+        Attributes { mode, gid, ..Attributes::default() }
     }
 
-    /// Writes the merged files into the filled target; those that are right stay as they are.
+    /// Writes the merged files into the filled target; those that are right stay as they are. The engine leaves all of them alone.
     ///
     /// A crash leaves an unfinished snapshot, as everywhere in fill.
     pub fn write(&self, tree: &Tree) -> Result<(), ApplyError> {
         for (file, text) in &self.files {
             if tree.read(file.path(), LIMIT)?.is_none_or(|there| there != *text) {
-                let (mode, gid) = self.permissions(*file);
-                tree.replace(file.path(), text, mode, gid)?;
+                tree.replace(file.path(), text, self.new.get(file).unwrap_or(&Attributes::default()))?;
             }
         }
         Ok(())

@@ -13,7 +13,6 @@ use tiu_extract::engine::{self, ReadBack, Rules};
 pub fn run(context: &Context, ready: &Ready, filled: &Filled, record: &Record) -> Result<(), ApplyError> {
     let mut rules = Rules { ..filled.etc.rules.clone() };
     rules.keep.extend(record.files.iter().map(|file| file.path.clone().into_bytes()));
-    rules.keep.extend(filled.etc.accounts.paths());
     let what = |plan| match record.files.is_empty() {
         true => ReadBack::Executed(plan),
         false => ReadBack::All,

@@ -76,7 +76,7 @@ pub fn decide(context: &Context, tree: &Tree, new: New, rules: &Rules) -> Result
     let image = state::of_index(new.index, &Rules::default());
     let sides = Sides { base: base.as_ref(), host: &host, image: &image };
     let known = Known { sides, merge: &merge(&sides, &lists, &settled) };
-    let accounts = accounts::decide(context, tree, new, &known)?;
+    let mut accounts = accounts::decide(context, tree, new, &known)?;
     let mut rules = Rules { uids: accounts.uids.clone(), gids: accounts.gids.clone(), ..rules.clone() };
     let image = state::of_index(new.index, &rules);
 
@@ -86,6 +86,7 @@ pub fn decide(context: &Context, tree: &Tree, new: New, rules: &Rules) -> Result
         return Err(ApplyError::EtcClash(merge.clashes));
     }
     rules.keep = keep(&merge, &sides);
+    rules.keep.extend(accounts.paths());
     let from = origin.as_ref().map(|origin| origin.manifest.version.as_str());
     let mut report = Report::new(&merge, &sides, from, &new.manifest.version);
     accounts.tell(&mut report, &host, &image);

@@ -308,3 +308,33 @@ fn a_nested_etc_is_merged_with_what_was_added_while_running() {
     assert_eq!(owner(&host, 3, "usr/share/web"), (999, 0));
     host.tiu("verify", ["3"]).succeeded();
 }
+
+#[test]
+fn account_files_that_are_one_file_in_the_image() {
+    let kit = Kit::new();
+    for people in [false, true] {
+        let mut host = match people {
+            true => host_with_people(&kit),
+            false => kit.host(),
+        };
+        let linked = |more: &'static str| {
+            move |root: &Path| {
+                file(root, "etc/passwd", format!("{ROOT}web:x:30:0::/:/bin/false\n"));
+                file(root, "etc/subgid", format!("web:100000:65536\n{more}"));
+                for name in ["etc/subuid", "etc/zz-copy"] {
+                    fs::hard_link(root.join("etc/subgid"), root.join(name)).unwrap();
+                }
+            }
+        };
+        host.tiu("apply", [kit.bundle(1, linked(""))]).succeeded();
+        host.tiu("verify", ["2"]).succeeded();
+        assert_eq!(text(&host, 2, "etc/subuid"), text(&host, 2, "etc/subgid"));
+        assert_eq!(text(&host, 2, "etc/subuid").lines().count(), 1 + usize::from(people));
+        assert_eq!(text(&host, 2, "etc/zz-copy"), "web:100000:65536\n");
+        host.reboot();
+        host.tiu("apply", [kit.bundle(2, linked("root:1000000:1\n"))]).succeeded();
+        host.tiu("verify", ["3"]).succeeded();
+        assert!(text(&host, 3, "etc/subuid").ends_with("root:1000000:1\n"));
+        assert_eq!(text(&host, 3, "etc/zz-copy"), "web:100000:65536\nroot:1000000:1\n");
+    }
+}
