@@ -211,7 +211,7 @@ fn something_else_where_the_image_wants_a_persistent_directory() {
     let before = host.state();
     for arguments in [vec![bundle.as_os_str()], vec!["--dry-run".as_ref(), bundle.as_os_str()]] {
         host.tiu("apply", arguments).refused(&[
-            "/data is persistent in the image, and on the host it is a symbolic link, expected a directory or nothing",
+            "/data is persistent in the image, and on the host /data is a symbolic link, expected a directory or nothing",
             "name /data under host-paths in tiu.yaml",
         ]);
     }
@@ -224,6 +224,19 @@ fn something_else_where_the_image_wants_a_persistent_directory() {
     assert_eq!(applied["persistent"][0]["state"], "host");
     assert_eq!(fs::read_link(host.snapshot(2).join("data")).unwrap(), Path::new("var/data"));
     all_well(&host, "2");
+}
+
+#[test]
+fn a_link_on_the_way_to_a_persistent_path() {
+    let kit = Kit::new();
+    let host = kit.host();
+    host.edit(1, |root| symlink("var/export", root.join("export")).unwrap());
+    let bundle = declaring(&kit, 1, "/export/home", |_| {});
+    host.tiu("apply", [bundle]).refused(&[
+        "/export/home is persistent in the image, and on the host /export is a symbolic link, expected a directory",
+        "name /export under host-paths",
+    ]);
+    assert_eq!(host.snapshots(), [1]);
 }
 
 #[test]

@@ -274,6 +274,30 @@ fn owners_are_the_host_s_numbers_of_the_same_names() {
 }
 
 #[test]
+fn a_package_s_own_lines_count_before_the_image_s() {
+    let kit = Kit::new();
+    let mut host = kit.host();
+    let bundle = kit.bundle(1, |root| {
+        tree::file(root, "var/lib/app/state", "default");
+        tree::file(root, "usr/share/factory/var/lib/copied/a/b", "default");
+        tree::file(root, "var/lib/copied/a/b", "default");
+        tree::file(
+            root,
+            "usr/lib/tmpfiles.d/app.conf",
+            "d /var/lib/app 0700 root root -\nC /var/lib/copied - - - -\nf /var/lib/app/state 0600 - - - package\n",
+        );
+    });
+    host.tiu("apply", [bundle]).succeeded();
+    host.reboot();
+    let done = boot(&host);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let lib = host.root().join("var/lib");
+    assert_eq!(look(lib.join("app")), (0o700, 0, 0));
+    assert_eq!(text(lib.join("app/state")), "package");
+    assert_eq!(text(lib.join("copied/a/b")), "default");
+}
+
+#[test]
 fn factory_var_turned_off_leaves_var_alone() {
     let kit = Kit::new();
     let mut host = kit.host();

@@ -20,18 +20,28 @@ const DEPTH: u32 = 100;
 
 /// What `tree` has at `path`. What cannot be looked at counts as holding something.
 pub fn found(tree: &Tree, path: &str) -> Found {
-    let Some(stat) = tree.stat(path) else { return Found::Nothing };
-    match FileType::from_raw_mode(stat.st_mode) {
-        FileType::Directory => match tree.directory(path).map(|fd| any(&fd, 0)) {
-            Ok(false) => Found::Empty,
-            _ => Found::Holds,
-        },
-        FileType::Symlink => Found::Other(Kind::Symlink),
-        FileType::CharacterDevice => Found::Other(Kind::CharDev),
-        FileType::BlockDevice => Found::Other(Kind::BlockDev),
-        FileType::Fifo => Found::Other(Kind::Fifo),
-        FileType::Socket => Found::Other(Kind::Socket),
-        _ => Found::Other(Kind::File),
+    let ends = path.match_indices('/').map(|(i, _)| i).chain([path.len()]);
+    for at in ends.filter_map(|end| path.get(..end)) {
+        match tree.stat(at).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
+            None => return Found::Nothing,
+            Some(FileType::Directory) => {}
+            Some(other) => return Found::Other { at: at.to_owned(), kind: kind(other) },
+        }
+    }
+    match tree.directory(path).map(|fd| any(&fd, 0)) {
+        Ok(false) => Found::Empty,
+        _ => Found::Holds,
+    }
+}
+
+fn kind(found: FileType) -> Kind {
+    match found {
+        FileType::Symlink => Kind::Symlink,
+        FileType::CharacterDevice => Kind::CharDev,
+        FileType::BlockDevice => Kind::BlockDev,
+        FileType::Fifo => Kind::Fifo,
+        FileType::Socket => Kind::Socket,
+        _ => Kind::File,
     }
 }
 
@@ -117,14 +127,17 @@ mod tests {
         symlink("full", dir.path().join("link")).unwrap();
         fs::write(dir.path().join("file"), "").unwrap();
         let tree = Tree::open(dir.path()).unwrap();
+        let other = |at: &str, kind| Found::Other { at: at.into(), kind };
         for (path, expected) in [
             ("nothing", Found::Nothing),
+            ("nothing/x", Found::Nothing),
             ("empty", Found::Empty),
             ("full", Found::Holds),
-            ("link", Found::Other(Kind::Symlink)),
-            ("file", Found::Other(Kind::File)),
+            ("full/x", Found::Empty),
+            ("link", other("link", Kind::Symlink)),
+            ("file", other("file", Kind::File)),
             // Nobody follows it.
-            ("link/x", Found::Nothing),
+            ("link/x", other("link", Kind::Symlink)),
         ] {
             assert_eq!(found(&tree, path), expected, "{path}");
         }

@@ -38,11 +38,13 @@ pub enum PersistentError {
     },
     /// The host has something else there.
     #[error(
-        "/{path} is persistent in the image, and on the host it is a {found}, expected a directory or nothing"
+        "/{path} is persistent in the image, and on the host /{at} is a {found}, expected a directory or nothing"
     )]
     NotOnHost {
         /// Without a leading slash.
         path: String,
+        /// Itself, or a directory that it lies in.
+        at: String,
         /// What it is.
         found: Kind,
     },
@@ -65,8 +67,8 @@ impl Hint for PersistentError {
                 let why = e.hint().unwrap_or_default();
                 format!("ask the image's maker to correct `persistent` of its build recipe: {why}")
             }
-            PersistentError::NotOnHost { path, .. } => {
-                format!("move it away; or name /{path} under host-paths in tiu.yaml, and it stays as it is")
+            PersistentError::NotOnHost { at, .. } => {
+                format!("move it away; or name /{at} under host-paths in tiu.yaml, and it stays as it is")
             }
             PersistentError::Nested { path } => format!(
                 "move what it holds to a subvolume outside of the snapshots that fstab mounts at /{}, then remove the one inside (docs/var.md)",
@@ -103,7 +105,7 @@ pub struct Persistent {
 }
 
 /// What the base has at a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
     /// Nothing.
     Nothing,
@@ -111,8 +113,13 @@ pub enum Found {
     Empty,
     /// A directory with something in it.
     Holds,
-    /// Something else.
-    Other(Kind),
+    /// Something that is no directory, there or on the way.
+    Other {
+        /// Where.
+        at: String,
+        /// What.
+        kind: Kind,
+    },
 }
 
 /// What [`decide`] is told.
@@ -174,9 +181,9 @@ pub fn decide(sides: &Sides) -> Result<Decision, PersistentError> {
             (false, Found::Nothing | Found::Empty) => (State::Empty, true),
             (false, Found::Holds) => (State::InSnapshot, true),
             // The image's own, which it replaces by the directory.
-            (false, Found::Other(_)) if (sides.was_other)(path) => (State::Empty, false),
-            (false, Found::Other(found)) => {
-                return Err(PersistentError::NotOnHost { path: path.clone(), found });
+            (false, Found::Other { at, .. }) if (sides.was_other)(&at) => (State::Empty, false),
+            (false, Found::Other { at, kind }) => {
+                return Err(PersistentError::NotOnHost { path: path.clone(), at, found: kind });
             }
         };
         decision.add(sides, path, true, state, apart);

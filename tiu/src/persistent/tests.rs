@@ -16,10 +16,14 @@ fn with(
         remembered: &list(remembered),
         mounted: &[],
         host_paths: &host.iter().map(|path| path.as_bytes().to_vec()).collect::<Vec<_>>(),
-        found: &|_| found,
+        found: &|_| found.clone(),
         was_other: &|_| was_other,
         commands: &|path| vec![format!("mount {path}")],
     })
+}
+
+fn link() -> Found {
+    Found::Other { at: "data".into(), kind: Kind::Symlink }
 }
 
 fn state(decision: &Decision) -> Option<(State, bool)> {
@@ -30,12 +34,12 @@ fn state(decision: &Decision) -> Option<(State, bool)> {
 fn a_declared_path() {
     for (host, found, expected) in [
         (&["data"][..], Found::Holds, (State::Host, false)),
-        (&["data"], Found::Other(Kind::Symlink), (State::Host, false)),
+        (&["data"], link(), (State::Host, false)),
         (&[], Found::Nothing, (State::Empty, true)),
         (&["data/below", "database"], Found::Empty, (State::Empty, true)),
         (&[], Found::Holds, (State::InSnapshot, true)),
     ] {
-        let decision = with(true, false, host, found, false).unwrap();
+        let decision = with(true, false, host, found.clone(), false).unwrap();
         assert_eq!(state(&decision), Some(expected), "{host:?} {found:?}");
         assert_eq!(decision.remember, ["data"]);
         let told = decision.paths[0].warning().is_some() && !decision.paths[0].commands.is_empty();
@@ -45,10 +49,10 @@ fn a_declared_path() {
 
 #[test]
 fn something_else_where_the_image_wants_a_directory() {
-    let error = with(true, false, &[], Found::Other(Kind::Symlink), false).unwrap_err();
+    let error = with(true, false, &[], link(), false).unwrap_err();
     assert!(matches!(error, PersistentError::NotOnHost { found: Kind::Symlink, .. }), "{error}");
     // The older image's own goes like everything of it.
-    let decision = with(true, false, &[], Found::Other(Kind::Symlink), true).unwrap();
+    let decision = with(true, false, &[], link(), true).unwrap();
     assert_eq!(state(&decision), Some((State::Empty, false)));
 }
 
@@ -57,13 +61,14 @@ fn what_was_declared_once_stays_as_long_as_it_holds_something() {
     let decision = with(false, true, &[], Found::Holds, false).unwrap();
     assert_eq!(state(&decision), Some((State::InSnapshot, true)));
     assert!(!decision.paths[0].declared);
-    for (host, found) in [
-        (&["data"][..], Found::Holds),
-        (&[], Found::Empty),
-        (&[], Found::Nothing),
-        (&[], Found::Other(Kind::File)),
-    ] {
-        assert_eq!(with(false, true, host, found, false).unwrap(), Decision::default(), "{host:?} {found:?}");
+    for (host, found) in
+        [(&["data"][..], Found::Holds), (&[], Found::Empty), (&[], Found::Nothing), (&[], link())]
+    {
+        assert_eq!(
+            with(false, true, host, found.clone(), false).unwrap(),
+            Decision::default(),
+            "{host:?} {found:?}"
+        );
     }
     assert_eq!(with(true, true, &[], Found::Holds, false).unwrap().paths.len(), 1);
 }

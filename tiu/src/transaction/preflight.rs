@@ -155,7 +155,7 @@ fn decide_persistent(
     let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").map_err(io)?;
     let mounted = look::mounted(&mountinfo, context.host.root(), mounts);
     // Only where an image's file may have to become a directory.
-    let other = |path: &String| matches!(look::found(tree, path), Found::Other(_));
+    let other = |path: &String| matches!(look::found(tree, path), Found::Other { .. });
     let old = match origin.filter(|_| declared.iter().any(other)) {
         Some(origin) => {
             Some(origin.index(tree).map_err(|source| ApplyError::Base { number: new.base, source })?)
