@@ -159,26 +159,35 @@ run snapper --no-dbus --root "$root" list --columns number,default,date,descript
 # release KEY: what os-release of the running system says of itself.
 release() { sed -n "s/^$1=//p" "$root/usr/lib/os-release" | tr -d '"'; }
 
+# apply VERSION COMMAND...: COMMAND applies it.
 apply() {
     local version=$1 before after
+    shift
     before=$(host_used "$root")
-    run tiu apply --root "$root" --progress none "$work/v$version.tiu"
+    "$@"
     after=$(host_used "$root")
     say "the host's disk: $(human "$before") -> $(human "$after") used"
     host_reboot "$disk" "$root"
     say "rebooted: the running system is now $(release IMAGE_ID) version $(release IMAGE_VERSION)"
+    [ "$(release IMAGE_VERSION)" = "$version" ] || {
+        echo "quickstart: that is not version $version" >&2
+        exit 1
+    }
 }
+# inside COMMAND...: in the running host, with the bundles on a stick at /mnt.
+inside() { host_inside "$root" "$work" "$@"; }
 
 step "Apply version 1"
-apply 1
+say "from outside: the host has no system yet"
+apply 1 run tiu apply --root "$root" --progress none "$work/v1.tiu"
 
-step "An administrator changes /etc; then version 2 is applied"
+step "An administrator changes /etc; then the host updates itself to version 2, from a stick"
 # On a running host /etc is edited in place; this one is read-only like its image, so the edit is made as an update tool would.
 btrfs property set "$root" ro false
 echo "This host is looked after by Ada." >"$root/etc/motd"
 btrfs property set "$root" ro true
 say "/etc/motd: $(cat "$root/etc/motd")"
-apply 2
+apply 2 run_through inside tiu apply --progress none /mnt/v2.tiu
 say "/etc/motd: $(cat "$root/etc/motd")"
 [ "$(cat "$root/etc/motd")" = "This host is looked after by Ada." ] || {
     echo "quickstart: the administrator's /etc/motd is lost" >&2

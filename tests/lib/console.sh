@@ -29,12 +29,16 @@ step_end() {
 say() { printf '      %s\n' "$*"; }
 
 # run COMMAND...: shows the command as one would type it, runs it and shows what it says.
-run() {
-    local code=0 shown=$1 word
+run() { run_through '' "$@"; }
+
+# run_through FUNCTION COMMAND...: the same, but FUNCTION runs the command, for example somewhere else.
+run_through() {
+    local through=$1 code=0 shown=$2 word
+    shift
     shown=${shown##*/}
     for word in "${@:2}"; do shown+=" $(shown_word "$word")"; done
     printf '    $ %s\n' "$shown"
-    "$@" 2>&1 | sed 's/^/      /' || code=${PIPESTATUS[0]}
+    ${through:+"$through"} "$@" 2>&1 | sed 's/^/      /' || code=${PIPESTATUS[0]}
     return "$code"
 }
 

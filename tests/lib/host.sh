@@ -3,6 +3,7 @@
 #
 #   host_make FILE SIZE        a new host (make-host.sh)
 #   host_attach FILE DIR       "boots" it: the default snapshot at DIR, everything else where its fstab says
+#   host_inside DIR STICK ...  runs a command in it, as if it were up
 #   host_detach DIR            the reverse; nothing is left
 #   host_cleanup               detaches whatever is attached: for EXIT traps
 
@@ -60,6 +61,23 @@ host_cleanup() {
 # host_reboot FILE DIR: what a reboot does to mounts: the default snapshot of now is the running system.
 host_reboot() {
     host_detach "$2" && host_attach "$1" "$2"
+}
+
+# host_inside DIR STICK COMMAND...
+#
+# Runs COMMAND as the host at DIR would when it is up: / is its default snapshot, with what a boot mounts, and /mnt is the directory STICK,
+# read-only. In namespaces of its own, so that nothing of it is left, and with the host's own programs.
+host_inside() {
+    # shellcheck disable=SC2016 # expanded in there
+    unshare --mount --propagation private --pid --fork --kill-child bash -euc '
+        root=$1 stick=$2
+        shift 2
+        mount -t proc proc "$root/proc"
+        for dir in sys dev; do mount --rbind "/$dir" "$root/$dir"; done
+        for dir in run tmp; do mount -t tmpfs tmpfs "$root/$dir"; done
+        mount --bind -o ro "$stick" "$root/mnt"
+        exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$root" "$@"
+    ' host_inside "$@"
 }
 
 # host_default DIR: number of the default snapshot of the host at DIR.
