@@ -214,13 +214,14 @@ fn wait_for_space(context: &Context, tree: &Tree, needed: u64) -> Result<u64, Ap
         Ok::<_, ApplyError>(stat.f_bavail.saturating_mul(stat.f_frsize))
     };
     let mut most = free()?;
-    if most < needed {
-        // It begins with that now, and not with its next commit in half a minute.
-        let _ = libbtrfsutil::sync(tree.path());
-    }
     let mut grew = Instant::now();
-    while most < needed && grew.elapsed() < PATIENCE && !context.cancel.is_cancelled() {
-        std::thread::sleep(Duration::from_millis(50));
+    while most < needed && grew.elapsed() < PATIENCE {
+        if context.cancel.is_cancelled() {
+            return Err(ApplyError::Cancelled);
+        }
+        // It begins with that, and counts what it has freed, when it commits a transaction: by itself in half a minute.
+        let _ = libbtrfsutil::sync(tree.path());
+        std::thread::sleep(Duration::from_millis(100));
         let now = free()?;
         if now > most {
             (most, grew) = (now, Instant::now());
