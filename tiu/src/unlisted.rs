@@ -21,6 +21,8 @@ use std::time::{Duration, Instant};
 const ATTRIBUTE: &str = "trusted.tiu.making";
 /// Most bytes of the attribute that are read: hundreds of numbers.
 const MAX_SIZE: usize = 4096;
+/// How the name of an entry begins that snapper has not completed.
+const HALF_ENTRY: &[u8] = b"info.xml.tmp-";
 /// Largest entry of snapper's that is read, in bytes.
 const MAX_ENTRY: u64 = 1 << 20;
 /// How long a snapper that goes on after its tiu was killed has to write its entry.
@@ -133,7 +135,7 @@ fn half_made(host: &Host) -> Result<Vec<u32>, SnapshotError> {
 /// Whether there is nothing in the directory but an entry that was not completed.
 fn is_empty(host: &Host, number: u32) -> bool {
     let is_half = |entry: io::Result<std::fs::DirEntry>| {
-        entry.is_ok_and(|entry| entry.file_name().as_encoded_bytes().starts_with(b"info.xml.tmp-"))
+        entry.is_ok_and(|entry| entry.file_name().as_encoded_bytes().starts_with(HALF_ENTRY))
     };
     std::fs::read_dir(top(host).join(number.to_string())).is_ok_and(|mut entries| entries.all(is_half))
 }
@@ -180,17 +182,26 @@ fn remove(host: &Host, number: u32) -> Result<(), SnapshotError> {
         delete_nested(&path)?;
         btrfs("deleting", &path, DeleteSubvolumeOptions::new().delete(&path))?;
     }
-    let directory = top(host).join(number.to_string());
-    // The entry that was being written.
-    for entry in std::fs::read_dir(&directory).into_iter().flatten().flatten() {
-        if entry.file_name().as_encoded_bytes().starts_with(b"info.xml") {
+    remove_entries(host, number, b"info.xml")?;
+    match rustix::fs::unlinkat(host.snapshots_fd(), number.to_string(), AtFlags::REMOVEDIR) {
+        Ok(()) | Err(Errno::NOTEMPTY | Errno::NOENT) => Ok(()),
+        Err(e) => Err(failed("removing", &top(host).join(number.to_string()), e)),
+    }
+}
+
+/// Removes what a snapper that was cut off while it changed the entry of one of our snapshots had written of the new one: it would be in
+/// the way when the snapshot is deleted. The caller holds the host's lock.
+pub fn remove_half_entries(host: &Host, number: u32) -> Result<(), SnapshotError> {
+    remove_entries(host, number, HALF_ENTRY)
+}
+
+fn remove_entries(host: &Host, number: u32, prefix: &[u8]) -> Result<(), SnapshotError> {
+    for entry in std::fs::read_dir(top(host).join(number.to_string())).into_iter().flatten().flatten() {
+        if entry.file_name().as_encoded_bytes().starts_with(prefix) {
             std::fs::remove_file(entry.path()).map_err(|e| failed("removing", &entry.path(), e))?;
         }
     }
-    match rustix::fs::unlinkat(host.snapshots_fd(), number.to_string(), AtFlags::REMOVEDIR) {
-        Ok(()) | Err(Errno::NOTEMPTY | Errno::NOENT) => Ok(()),
-        Err(e) => Err(failed("removing", &directory, e)),
-    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -130,6 +130,31 @@ fn an_entry_without_a_subvolume_that_a_deletion_was_cut_off_in_is_removed_if_it_
 }
 
 #[test]
+fn an_entry_of_ours_whose_change_was_cut_off_is_completed_or_goes_with_its_snapshot() {
+    let loop_host = LoopHost::new();
+    let host = open(&loop_host);
+    let base = host.default_snapshot().unwrap();
+    for number in [2, 3, 4] {
+        host.create_snapshot(&base, "x", "2").unwrap();
+        std::fs::write(loop_host.root().join(format!(".snapshots/{number}/info.xml.tmp-abc")), "<").unwrap();
+    }
+    host.set_userdata(3, &[("tiu-state", "checked")]).unwrap();
+    host.set_default(3).unwrap();
+    loop_host.snapper(&["modify", "--userdata", "tiu-state=", "4"]).succeeded();
+    loop_host.tiu("cleanup", [""; 0]).succeeded();
+    let inside = |number: u32| {
+        let names = std::fs::read_dir(loop_host.root().join(format!(".snapshots/{number}"))).ok()?;
+        let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        Some(names.join(" ".as_ref()))
+    };
+    assert_eq!(inside(2), None);
+    assert_eq!(inside(3), Some("info.xml snapshot".into()));
+    assert_eq!(inside(4), Some("info.xml info.xml.tmp-abc snapshot".into()), "not ours");
+    assert_eq!(host.snapshot(3).unwrap().userdata["tiu-state"], "done");
+}
+
+#[test]
 fn an_unlisted_subvolume_is_somebody_s_own_if_no_run_was_cut_off() {
     let loop_host = LoopHost::new();
     let host = open(&loop_host);

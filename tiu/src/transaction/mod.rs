@@ -29,6 +29,7 @@ use crate::config::Config;
 use crate::etc::report::Report;
 use crate::host::Host;
 use crate::host_paths::NotInstalled;
+use crate::identity::Mismatch;
 use crate::persistent::Persistent;
 use crate::snapshots::{Snapshot, State};
 use crate::unlisted;
@@ -110,7 +111,15 @@ pub fn dry_run(context: &Context, request: &Request, out: &mut dyn std::io::Writ
 /// Applies a bundle: afterwards the host's next boot is the image, or nothing has changed.
 pub fn apply(context: &Context, request: &Request) -> Result<Applied, ApplyError> {
     let began = Instant::now();
-    let ready = preflight::prepare(context, request)?;
+    let ready = match preflight::prepare(context, request) {
+        Err(ApplyError::Mismatch(nothing_to_do @ Mismatch::Same { .. })) => {
+            // Perhaps because a run was cut off right after the switch.
+            let _lock = context.host.lock()?;
+            clean_up(context.host)?;
+            return Err(nothing_to_do.into());
+        }
+        ready => ready?,
+    };
     let removed = clean_up(context.host)?;
     let plan = preflight::plan(context, &ready)?;
     go_on(context)?;
@@ -190,12 +199,14 @@ pub fn clean_up(host: &Host) -> Result<Vec<u32>, crate::snapshots::SnapshotError
     let mut removed = unlisted::clean_up(host)?;
     for snapshot in host.snapshots()? {
         if snapshot.is_committed() {
+            unlisted::remove_half_entries(host, snapshot.number)?;
             host.set_done(&snapshot)?;
         } else if snapshot.state() == State::InProgress
             && !snapshot.active
             && !snapshot.default
             && !snapshot.is_pinned()
         {
+            unlisted::remove_half_entries(host, snapshot.number)?;
             host.delete_snapshot(snapshot.number)?;
             removed.push(snapshot.number);
         }
