@@ -10,12 +10,14 @@ use std::collections::BTreeMap;
 const INSIDE: f64 = 0.8;
 /// After so many kills it is measured anew how long a run takes.
 const MEASURED: usize = 8;
+/// Of so many runs that clean up after another one is killed, too.
+const TWICE: u64 = 4;
 
 pub fn run(settings: &Settings, setup: &Setup) -> String {
     let runs = settings.runs(40, 500);
     let mut random = settings.random("kill");
     let mut scene = setup.scene();
-    let mut inside = 0;
+    let (mut inside, mut twice) = (0, 0);
     let mut left = BTreeMap::<&str, usize>::new();
     for run in 1..=runs {
         if run % MEASURED == 0 {
@@ -48,14 +50,42 @@ pub fn run(settings: &Settings, setup: &Setup) -> String {
             }
         }
         // At once: what snapper still does for the dead run must not be in the way.
+        if random.below(TWICE) == 0 {
+            let mut second = scene.start();
+            second.wait_until(scene.length().mul_f64(random.fraction()));
+            twice += usize::from(!second.ended());
+            second.kill_all();
+            second.end();
+            scene.assert_old_untouched();
+        }
         scene.assert_recovers();
         running.wait_for_all();
         scene.reset();
     }
+    right_after_the_switch(&mut scene);
     let left: Vec<String> = left.into_iter().map(|(what, count)| format!("{count} {what}")).collect();
-    let said = format!("{runs} kills, {inside} inside the run: {}", left.join(", "));
+    let said = format!(
+        "{runs} kills, {inside} inside the run: {}; {twice} of the next runs killed, too",
+        left.join(", ")
+    );
     assert!(inside as f64 >= INSIDE * runs as f64, "too few kills hit a run: {said}");
     said
+}
+
+/// There are milliseconds between the switch and the note of it. A run that is killed there has done its work; the next one, which has
+/// nothing else to do, notes it.
+fn right_after_the_switch(scene: &mut Scene) {
+    let _doing = Doing("a kill right after the switch".into());
+    let mut running = scene.start_held();
+    scene.wait_for_the_switch(&mut running);
+    scene.assert_held();
+    running.kill_all();
+    running.end();
+    scene.assert_new();
+    assert_eq!(scene.apply().outcome.code, Some(77));
+    assert_eq!(scene.state(), "done");
+    scene.assert_recovers();
+    scene.reset();
 }
 
 /// What the kill has left, for the figures.

@@ -12,11 +12,10 @@ use crate::random::Random;
 use crate::run::Doing;
 use crate::scene::{OLD, Scene, Setup};
 use std::fs::{self, File};
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
 use tiu_testing::btrfs::LoopBtrfs;
 use tiu_testing::host::LoopHost;
@@ -28,8 +27,6 @@ const IN_EACH: usize = 2;
 const PER_HELD: usize = 5;
 /// The snapshot that is made to commit a transaction.
 const NEIGHBOUR: &str = "var/neighbour";
-/// How long tiu is held after it has changed the default.
-const HELD: Duration = Duration::from_secs(1);
 
 /// When a cut was taken.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -109,20 +106,11 @@ fn at_random(scene: &Scene, outer: &Path, random: &mut Random, most: usize) -> V
 
 /// Updates once; cuts when the default has changed, with tiu not one system call further.
 fn at_the_switch(scene: &Scene, outer: &Path) -> Cut {
-    let top = File::open(scene.host.root()).unwrap();
-    let default = || tiu_extract::ioctl::default_subvolume(top.as_fd()).unwrap();
-    let before = default();
-    let mut running = scene.start_held(HELD);
-    let began = Instant::now();
-    while default() == before {
-        assert!(!running.ended(), "{:?}", running.end().outcome);
-        assert!(began.elapsed() < Duration::from_secs(60), "waited in vain for the switch");
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    let mut running = scene.start_held();
+    scene.wait_for_the_switch(&mut running);
     commit_a_transaction(&scene.host);
     let cut = cut(scene, outer, When::AtTheSwitch, "a cut when the default had changed".into());
-    // Otherwise it may have been further already.
-    assert!(!is_done(scene), "tiu was not held at the switch");
+    scene.assert_held();
     running.end().outcome.succeeded();
     scene.assert_new();
     cut
@@ -132,13 +120,6 @@ fn at_the_switch(scene: &Scene, outer: &Path) -> Cut {
 fn after_the_end(scene: &Scene, outer: &Path) -> Cut {
     scene.apply().outcome.succeeded();
     cut(scene, outer, When::AfterTheEnd, "a cut after the end".into())
-}
-
-/// Whether tiu has gone on after the switch.
-fn is_done(scene: &Scene) -> bool {
-    let number = scene.host.default();
-    let description = scene.host.root().join(format!(".snapshots/{number}/info.xml"));
-    !fs::read_to_string(description).unwrap().contains("<value>checked</value>")
 }
 
 /// Ends the other threads on a failure, too.

@@ -5,9 +5,10 @@ use crate::common::{self, Kit};
 use crate::facts::{self, Around, Closeness, Facts};
 use crate::run::{Ended, Running};
 use std::fs;
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tiu_testing::host::LoopHost;
 use tiu_testing::program::tool;
@@ -19,6 +20,8 @@ pub const OLD: u32 = 2;
 const DISK: u64 = 768;
 /// Size of image 2's initrd in MiB.
 const INITRD: u64 = 4;
+/// How long a run is held after it has changed the default.
+const HELD: Duration = Duration::from_secs(1);
 
 /// What all scenarios begin with; each has a copy of the host.
 pub struct Setup {
@@ -149,8 +152,36 @@ impl Scene<'_> {
     }
 
     /// Begins an update to image 2 that is held when it has changed the default.
-    pub fn start_held(&self, held: Duration) -> Running {
-        Running::held(held, &self.host, self.temporary.path(), [&self.setup.bundle])
+    pub fn start_held(&self) -> Running {
+        Running::held(HELD, &self.host, self.temporary.path(), [&self.setup.bundle])
+    }
+
+    /// Returns as soon as a run that is held there has changed the default.
+    #[track_caller]
+    pub fn wait_for_the_switch(&self, running: &mut Running) {
+        let top = fs::File::open(self.host.root()).unwrap();
+        let default = || tiu_extract::ioctl::default_subvolume(top.as_fd()).unwrap();
+        let before = default();
+        let began = Instant::now();
+        while default() == before {
+            assert!(!running.ended(), "{:?}", running.end().outcome);
+            assert!(began.elapsed() < Duration::from_secs(60), "waited in vain for the switch");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// That run has not gone on since.
+    #[track_caller]
+    pub fn assert_held(&self) {
+        assert_eq!(self.state(), "checked", "tiu was not held at the switch");
+    }
+
+    /// `tiu-state` of what boots next.
+    pub fn state(&self) -> String {
+        let path = self.host.root().join(format!(".snapshots/{}/info.xml", self.host.default()));
+        let text: String = fs::read_to_string(path).unwrap().split_whitespace().collect();
+        let value = text.split_once("<key>tiu-state</key><value>").and_then(|(_, rest)| rest.split_once('<'));
+        value.map(|(value, _)| value.to_owned()).unwrap_or_default()
     }
 
     /// An update to image 2, to its end.
@@ -252,7 +283,8 @@ impl Scene<'_> {
             // Otherwise btrfs begins with that at its next commit, in up to half a minute.
             libbtrfsutil::sync(&root).unwrap();
             if tool("btrfs", "btrfs-progs", &list).succeeded().stdout.trim().is_empty() {
-                return;
+                // Only now what they had counts as free.
+                return libbtrfsutil::sync(&root).unwrap();
             }
             std::thread::sleep(Duration::from_millis(20));
         }
