@@ -5,7 +5,10 @@ use crate::contents;
 use crate::engine::{self, Difference, EngineError, Job, ReadBack, Rules, Summary};
 use crate::image::{self, Verity};
 use crate::options::cancel_on_signals;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use serde_json::json;
+use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -78,6 +81,13 @@ impl Arguments {
             std::fs::create_dir_all(&self.directory).map_err(CommandError::path(&self.directory))?;
         }
         let target = std::fs::File::open(&self.directory).map_err(CommandError::path(&self.directory))?;
+        if !self.dry_run {
+            // Until we end, however that is.
+            match flock(&target, FlockOperation::NonBlockingLockExclusive) {
+                Err(Errno::WOULDBLOCK) => return Err(CommandError::Busy(self.directory).into()),
+                locked => locked.map_err(io::Error::from).map_err(CommandError::path(&self.directory))?,
+            }
+        }
         let rules = Rules { owner: !self.no_owner, remove: self.path.is_empty(), ..Rules::default() };
         let progress = console::progress(self.progress);
         let cancel = cancel_on_signals().map_err(CommandError::Signals)?;

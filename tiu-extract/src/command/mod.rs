@@ -73,7 +73,9 @@ enum CommandError {
     #[error("waiting for signals: {0}")]
     Signals(io::Error),
     #[error("{}: {source}", path.display())]
-    Path { path: std::path::PathBuf, source: io::Error },
+    Path { path: PathBuf, source: io::Error },
+    #[error("another tiu-extract writes into {}", .0.display())]
+    Busy(PathBuf),
 }
 
 impl CommandError {
@@ -88,6 +90,7 @@ impl Hint for CommandError {
         Some(match self {
             CommandError::Output(_) => "see whether the output's file or pipe can still be written".into(),
             CommandError::Signals(_) => "see the system's limits".into(),
+            CommandError::Busy(_) => "wait until it has ended, or extract into another directory".into(),
             CommandError::Path { .. } => "see whether the directory is there and may be used".into(),
         })
     }

@@ -1,6 +1,7 @@
 //! `extract` of a good bundle: whole, in part, with seeds, as a plan.
 
 use crate::kit::{Kit, zst};
+use rustix::fs::{FlockOperation, flock};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -167,6 +168,20 @@ fn dry_run_shows_the_plan_and_writes_nothing() {
     assert_eq!((&report["version"], &report["seconds"]), (&1.into(), &Value::Null));
     assert!(report["summary"]["removed"].as_u64().unwrap() >= 3, "{report:#}");
     assert_eq!(tree::state(&target), before, "something was written");
+}
+
+#[test]
+fn two_runs_at_once() {
+    let kit = Kit::new();
+    let (bundle, target) = (bundle(&kit), kit.target());
+    let before = tree::state(&target);
+    let other = fs::File::open(&target).unwrap();
+    flock(&other, FlockOperation::NonBlockingLockExclusive).unwrap();
+    kit.run("extract", [&bundle, &target]).refused(&["another tiu-extract writes into", "wait until"]);
+    assert_eq!(tree::state(&target), before);
+    kit.run("extract", ["--dry-run".as_ref(), bundle.as_path(), &target]).succeeded();
+    drop(other);
+    kit.run("extract", [&bundle, &target]).succeeded();
 }
 
 #[test]
