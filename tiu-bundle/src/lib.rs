@@ -17,6 +17,7 @@ pub mod bundle;
 pub mod console;
 pub mod content_digest;
 mod der;
+pub mod fstab;
 pub mod hash_tree;
 pub mod hint;
 pub mod index;

@@ -6,6 +6,7 @@ use crate::tree::{Root, TreeError};
 use rustix::fs::{Dir, FileType, OFlags};
 use std::collections::BTreeMap;
 use tiu_bundle::Hint;
+use tiu_bundle::fstab;
 
 /// Longest os-release, passwd or group that is read, in bytes.
 const MAX_TEXT: u64 = 16 << 20;
@@ -114,6 +115,13 @@ impl Facts {
 pub fn owners(root: &Root) -> Result<Owners, TreeError> {
     let text = |path| root.read_as_system(path, MAX_TEXT).map(Option::unwrap_or_default);
     Ok(Owners::new(&text("etc/passwd")?, &text("etc/group")?))
+}
+
+/// Mount points in the tree's fstab, without leading slashes; neither the root nor what lies in `/etc`, which is always the root's.
+pub fn mount_points(root: &Root) -> Result<Vec<Vec<u8>>, TreeError> {
+    let text = root.read_as_system("etc/fstab", MAX_TEXT)?.unwrap_or_default();
+    let paths = fstab::parse(&String::from_utf8_lossy(&text)).into_iter().filter_map(|mount| mount.path());
+    Ok(paths.filter(|path| path != b"etc" && !path.starts_with(b"etc/")).collect())
 }
 
 /// Keys and values of os-release(5) text. Lines that are none are passed over, as that page asks; the last of a key counts.

@@ -37,7 +37,7 @@ pub struct Item {
     pub link_to: Option<u32>,
 }
 
-/// What was left out for one reason.
+/// What hosts do not get for one reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeftOut {
     /// Names that are no directories.
@@ -74,6 +74,8 @@ pub struct Plan {
     pub generated: Vec<Vec<u8>>,
     /// What is not in the image, and why.
     pub left_out: BTreeMap<Reason, LeftOut>,
+    /// What of the image lies below mount points of its own fstab (without leading slashes), and is nowhere seen where those are mounted.
+    pub at_mount_points: BTreeMap<Vec<u8>, LeftOut>,
     /// What hosts do not get of the defaults of `/var`.
     pub var_losses: BTreeMap<factory::Loss, factory::Lost>,
     /// Which patterns of the recipe (by number) took nothing away.
@@ -151,6 +153,8 @@ pub struct Input<'a> {
     pub newest: i64,
     /// Owners' names in the image, for the defaults of `/var`.
     pub owners: factory::Owners,
+    /// Mount points of the tree's own fstab, without leading slashes.
+    pub mount_points: Vec<Vec<u8>>,
     /// Text of [`POLICY_PATH`], if there is one.
     pub policy: Option<String>,
 }
@@ -161,6 +165,7 @@ pub fn plan(mut tree: Tree, input: &Input) -> Result<Plan, PlanError> {
         items: Vec::with_capacity(tree.nodes.len() + 16),
         generated: Vec::new(),
         left_out: BTreeMap::new(),
+        at_mount_points: BTreeMap::new(),
         var_losses: BTreeMap::new(),
         unused_patterns: Vec::new(),
         sockets: 0,
@@ -191,6 +196,7 @@ pub fn plan(mut tree: Tree, input: &Input) -> Result<Plan, PlanError> {
     if input.rules.factory_var {
         plan.var_losses = factory::losses(plan.factory_entries());
     }
+    plan.at_mount_points = plan.below(&input.mount_points);
     let inodes = || plan.items.iter().filter(|item| item.link_to.is_none()).map(|item| &item.node);
     plan.size = inodes().map(|node| node.size).fold(0, u64::saturating_add);
     plan.sockets = inodes().filter(|node| node.kind == Kind::Socket).count() as u64;
@@ -377,6 +383,22 @@ impl Plan {
             }
         }
         Ok(())
+    }
+
+    /// What is no directory below each of `directories`, of two that hold it below the outer one.
+    fn below(&self, directories: &[Vec<u8>]) -> BTreeMap<Vec<u8>, LeftOut> {
+        let mut sorted = directories.to_vec();
+        sorted.sort();
+        let mut all: BTreeMap<Vec<u8>, LeftOut> = BTreeMap::new();
+        for item in self.items.iter().filter(|item| item.node.kind != Kind::Dir) {
+            let path = self.path(item);
+            let holds =
+                |dir: &&Vec<u8>| path.strip_prefix(dir.as_slice()).is_some_and(|rest| rest.starts_with(b"/"));
+            if let Some(directory) = sorted.iter().find(holds) {
+                all.entry(directory.clone()).or_default().add(path, item.node.size);
+            }
+        }
+        all
     }
 
     /// Makes the first name of each inode its entry, and counts its names.

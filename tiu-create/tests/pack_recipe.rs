@@ -116,6 +116,29 @@ fn persistent_directories_and_what_lies_in_them() {
 }
 
 #[test]
+fn files_at_a_mount_point_of_the_trees_own_fstab() {
+    let place = Place::new();
+    place.file(
+        "etc/fstab",
+        "UUID=1 / btrfs ro 0 0\nUUID=1 /boot/grub2/i386-pc btrfs x 0 0\nUUID=1 /home btrfs x 0 0\n",
+    );
+    place.file("boot/grub2/i386-pc/a.mod", "x");
+    place.file("home/user/x", "x");
+    let mut arguments = place.pack_arguments("bundle.tiu");
+    let warned = place.pack("bundle.tiu").succeeded().stderr;
+    let needle = "/boot/grub2/i386-pc is a mount point in the tree's own fstab: hosts that mount something there do not get 1 files (1 B) of \
+                  the image: /boot/grub2/i386-pc/a.mod";
+    assert!(warned.contains(needle), "{warned}");
+    assert_eq!(warned.matches("/home").count(), 2, "told once: {warned}");
+    arguments.push("--json".into());
+    let found: serde_json::Value = serde_json::from_str(&run(arguments).succeeded().stdout).expect("JSON");
+    assert_eq!(found["at_mount_points"][0]["path"], "/boot/grub2/i386-pc");
+    assert_eq!(found["at_mount_points"][0]["paths"][0], "/boot/grub2/i386-pc/a.mod");
+    assert!(found["at_mount_points"].get(1).is_none());
+    assert!(place.open("bundle.tiu").paths().contains(&"boot/grub2/i386-pc/a.mod".to_owned()));
+}
+
+#[test]
 fn persistent_paths_that_hosts_would_not_take() {
     let place = Place::new();
     let check = |list: &str, needles: &[&str]| {

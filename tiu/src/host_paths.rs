@@ -1,11 +1,11 @@
 //! What in a tree belongs to the host: mount points with all below them, nested subvolumes, and places where only the host puts things.
 
 use crate::etc::{ETC, is_etc};
-use crate::fstab::Mount;
 use crate::host::HostError;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use tiu_bundle::fstab::Mount;
 use tiu_bundle::index::Index;
 use tiu_extract::engine::Shown;
 
@@ -109,7 +109,7 @@ pub fn left_out(index: &Index, host_paths: &[Vec<u8>]) -> Vec<NotInstalled> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fstab;
+    use tiu_bundle::fstab;
 
     #[test]
     fn mounts_subvolumes_and_configured_paths_are_the_host_s() {

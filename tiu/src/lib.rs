@@ -24,7 +24,7 @@
 //! in_target       runs a program of the new system in it, in namespaces of its own
 //! without_plugins snapper for another host than the running one
 //! tukit           transactional-update's locks
-//! tree            single files of a system's tree; fstab, os_release: parsers
+//! tree            single files of a system's tree; os_release: a parser
 //! ```
 #![forbid(unsafe_code)]
 
@@ -35,7 +35,6 @@ pub mod config;
 pub mod diff;
 pub mod etc;
 pub mod facts;
-pub mod fstab;
 pub mod host;
 pub mod host_paths;
 pub mod identity;

@@ -21,7 +21,7 @@ use tiu_create::rules::{Reason, Rules};
 
 --json prints {\"version\":1,\"bundle\":PATH,\"compatible\",\"image_version\",\"build\",\"arch\",\"os_id\",\"kernel\",\"created\",\"files\":N,
 \"size\":BYTES,\"image_size\":BYTES,\"bundle_size\":BYTES,\"root_hash\",\"index_digest\",\"signer\":NAME|null,\"seconds\":S,
-\"left_out\":[{\"reason\",\"files\":N,\"bytes\":BYTES,\"first\":PATH,\"paths\":[THE FIRST FEW]}],\"var_losses\":[{\"what\",\"entries\":N,\"first\":PATH}],
+\"left_out\":[{\"reason\",\"files\":N,\"bytes\":BYTES,\"first\":PATH,\"paths\":[THE FIRST FEW]}],\"at_mount_points\":[{\"path\",\"files\":N,\"bytes\":BYTES,\"paths\"}],\"var_losses\":[{\"what\",\"entries\":N,\"first\":PATH}],
 \"unused_patterns\":[...],\"mounted\":[...]}.")]
 pub struct Arguments {
     /// What the image is: see examples/bundle.yaml
@@ -112,6 +112,11 @@ fn paths(left: &LeftOut) -> Vec<String> {
     left.first.iter().map(|path| format!("/{}", tiu_create::shown(path))).collect()
 }
 
+fn first_few(left: &LeftOut) -> String {
+    let more = if left.files > left.first.len() as u64 { ", ..." } else { "" };
+    paths(left).join(", ") + more
+}
+
 fn facts(options: &Options, packed: &Packed) -> serde_json::Value {
     let manifest = &packed.manifest;
     let left_out = packed.left_out.iter().map(|(reason, left)| {
@@ -120,6 +125,14 @@ fn facts(options: &Options, packed: &Packed) -> serde_json::Value {
             "files": left.files,
             "bytes": left.bytes,
             "first": paths(left).first(),
+            "paths": paths(left),
+        })
+    });
+    let at_mount_points = packed.at_mount_points.iter().map(|(path, left)| {
+        json!({
+            "path": format!("/{}", tiu_create::shown(path)),
+            "files": left.files,
+            "bytes": left.bytes,
             "paths": paths(left),
         })
     });
@@ -149,6 +162,7 @@ fn facts(options: &Options, packed: &Packed) -> serde_json::Value {
         "signer": packed.signer,
         "seconds": packed.seconds,
         "left_out": left_out.collect::<Vec<_>>(),
+        "at_mount_points": at_mount_points.collect::<Vec<_>>(),
         "var_losses": var_losses.collect::<Vec<_>>(),
         "unused_patterns": packed.unused_patterns,
         "mounted": packed.mounted,
@@ -192,11 +206,19 @@ fn warnings(recipe: &Recipe, packed: &Packed) {
             _ => continue,
         };
         warn(&format!(
-            "{why}: {} files ({}) are not in the image: {}{}",
+            "{why}: {} files ({}) are not in the image: {}",
             left.files,
             console::bytes(left.bytes),
-            paths(left).join(", "),
-            if left.files > left.first.len() as u64 { ", ..." } else { "" }
+            first_few(left)
+        ));
+    }
+    for (path, left) in &packed.at_mount_points {
+        warn(&format!(
+            "/{} is a mount point in the tree's own fstab: hosts that mount something there do not get {} files ({}) of the image: {}",
+            tiu_create::shown(path),
+            left.files,
+            console::bytes(left.bytes),
+            first_few(left)
         ));
     }
     for (loss, lost) in &packed.var_losses {

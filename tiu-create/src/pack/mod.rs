@@ -61,6 +61,8 @@ pub struct Packed {
     pub signer: Option<String>,
     /// What is not in the image, and why.
     pub left_out: BTreeMap<Reason, LeftOut>,
+    /// What of the image lies below mount points of its own fstab.
+    pub at_mount_points: BTreeMap<Vec<u8>, LeftOut>,
     /// What hosts do not get of the defaults of `/var`.
     pub var_losses: BTreeMap<Loss, Lost>,
     /// Patterns of the recipe that matched nothing.
@@ -91,12 +93,15 @@ pub fn pack(
     let tree = tree::scan(&root, &rules, progress, cancel)?;
     let mounted = tree.mounted.iter().map(|path| crate::shown(path)).collect();
     let owners = facts::owners(&root)?;
-    let input = Input { rules: &rules, newest: options.created, owners, policy: recipe.policy() };
+    let mount_points = facts::mount_points(&root)?;
+    let input =
+        Input { rules: &rules, newest: options.created, owners, mount_points, policy: recipe.policy() };
     let mut plan = plan::plan(tree, &input)?;
 
     let squash =
         squash::Squash::start(&recipe.compression, options.threads, options.created, out.file.path())?;
     let left_out = std::mem::take(&mut plan.left_out);
+    let at_mount_points = std::mem::take(&mut plan.at_mount_points);
     let var_losses = std::mem::take(&mut plan.var_losses);
     let unused_patterns =
         plan.unused_patterns.iter().filter_map(|i| recipe.exclude.get(*i).cloned()).collect();
@@ -126,6 +131,7 @@ pub fn pack(
         image_size: made.image_size,
         signer,
         left_out,
+        at_mount_points,
         var_losses,
         unused_patterns,
         mounted,

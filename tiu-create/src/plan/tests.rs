@@ -45,7 +45,16 @@ impl Build {
     }
 
     fn plan_by(self, rules: &Rules) -> Result<Plan, PlanError> {
-        plan(self.0, &Input { rules, newest: 50, owners: Default::default(), policy: None })
+        plan(
+            self.0,
+            &Input {
+                rules,
+                newest: 50,
+                owners: Default::default(),
+                mount_points: vec![b"boot/x".to_vec()],
+                policy: None,
+            },
+        )
     }
 
     fn plan(self) -> Plan {
@@ -147,6 +156,16 @@ fn excluded_directories_go_with_what_is_in_them() {
 
 fn with_data(build: Build) -> Result<Plan, PlanError> {
     build.plan_by(&Rules { exclude: vec![], persistent: vec!["data/app".to_owned()], factory_var: true })
+}
+
+#[test]
+fn files_at_mount_points_of_the_images_own_fstab_are_told() {
+    let build = system().dirs(&["boot", "boot/x", "boot/x/y"]);
+    let plan = build.files(&["boot/x/y/b", "boot/x/a", "boot/xx", "boot/z"]).plan();
+    let told: Vec<_> =
+        plan.at_mount_points.iter().map(|(path, left)| (path.as_slice(), left.files)).collect();
+    assert_eq!(told, [(&b"boot/x"[..], 2)]);
+    assert!(plan.find(b"boot/x/a").is_some(), "a host that mounts nothing there gets them");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! How an administrator gives a persistent path a subvolume: lines for a shell that are right for this host, as its fstab tells where its
 //! subvolumes are.
 
-use crate::fstab::Mount;
+use tiu_bundle::fstab::Mount;
 
 /// Lines that make a subvolume, take over what the directory in the snapshot holds, and mount it now and at each boot. Empty if `mounts` does
 /// not tell where the host keeps its subvolumes, or if fstab(5) cannot name the path.
@@ -58,7 +58,7 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fstab;
+    use tiu_bundle::fstab;
 
     #[test]
     fn a_microos_host() {

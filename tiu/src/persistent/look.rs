@@ -2,12 +2,12 @@
 
 use super::{Found, PersistentError, holds};
 use crate::etc::is_etc;
-use crate::fstab::{Mount, unescape};
 use crate::tree::{Tree, TreeError};
 use rustix::fs::{Dir, FileType, Mode, OFlags};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use tiu_bundle::fstab::{Mount, unescape};
 use tiu_bundle::index::Kind;
 use tiu_bundle::persistent;
 
@@ -115,9 +115,9 @@ fn any(directory: impl AsFd, depth: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fstab;
     use std::fs;
     use std::os::unix::fs::symlink;
+    use tiu_bundle::fstab;
 
     #[test]
     fn what_a_tree_has() {

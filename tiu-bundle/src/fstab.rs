@@ -33,7 +33,7 @@ pub fn parse(text: &str) -> Vec<Mount> {
 }
 
 /// fstab and the kernel's tables write blanks in names as octal escapes (`\040`).
-pub(crate) fn unescape(field: &str) -> String {
+pub fn unescape(field: &str) -> String {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {
