@@ -137,6 +137,9 @@ fn a_file_that_must_not_be_read() {
     };
     public("", 0o777);
     public("root/usr/secret", 0o600);
+    for path in ["root/etc/shadow", "root/etc/gshadow"] {
+        public(path, 0o644);
+    }
     // The program may lie where only its owner gets.
     fs::copy(program().get_program(), place.path("program")).expect("a copy");
     public("program", 0o755);
