@@ -91,6 +91,6 @@ pub fn many(settings: &Settings, setup: &Setup) -> String {
     let last = numbers.last().unwrap();
     let said = format!("{updates} updates, {last} snapshots kept, {least} to {most} KiB in use once steady");
     assert!(numbers.iter().all(|count| *count <= 8), "snapshots pile up: {numbers:?}");
-    assert!(most - least <= 3 << 10, "{said}: {used:?}");
+    assert!(most - least <= 1 << 10, "{said}: {used:?}");
     said
 }
