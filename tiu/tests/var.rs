@@ -206,6 +206,10 @@ fn what_the_host_has_of_another_type_stays() {
     fs::create_dir_all(var.join("lib/file/below")).unwrap();
     fs::create_dir_all(var.join("lib/link")).unwrap();
     tree::file(&var, "lib/dir", "a file");
+    // Somebody moved the data.
+    fs::create_dir(var.join("lib/real")).unwrap();
+    tree::file(&var, "lib/real/old", "the host's");
+    symlink("real", var.join("lib/moved")).unwrap();
     // A link out of the tree, where the image has a directory with something in it.
     let outside = host.scratch().join("outside");
     fs::create_dir(&outside).unwrap();
@@ -215,6 +219,8 @@ fn what_the_host_has_of_another_type_stays() {
         symlink("target", root.join("var/lib/link")).unwrap();
         fs::create_dir_all(root.join("var/lib/dir")).unwrap();
         tree::file(root, "var/lib/away/new", "default");
+        tree::file(root, "var/lib/moved/old", "default");
+        tree::file(root, "var/lib/moved/new", "default");
         tree::file(root, "var/lib/other", "default");
     });
     host.tiu("apply", [bundle]).succeeded();
@@ -222,10 +228,11 @@ fn what_the_host_has_of_another_type_stays() {
     host.reboot();
     boot(&host);
     let now = all(&var).0;
-    for (path, state) in before.iter().filter(|(path, _)| !path.ends_with("lib")) {
+    for (path, state) in before.iter().filter(|(path, _)| !path.ends_with("lib") && !path.ends_with("real")) {
         assert_eq!(now.get(path), Some(state), "{}", path.display());
     }
     assert_eq!(text(var.join("lib/other")), "default", "the rest comes all the same");
+    assert_eq!(text(var.join("lib/real/new")), "default", "where a link leads, what is missing comes");
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 0, "something was made outside of the host");
 }
 
