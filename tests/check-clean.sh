@@ -17,6 +17,9 @@ list() {
     find /proc -mindepth 1 -maxdepth 1 -name '[0-9]*' -printf '%f\n' | while read -r pid; do
         # A process may end while it is looked at.
         name=$(cat "/proc/$pid/comm" 2>/dev/null) || continue
+        # One that has ended holds nothing; when process 1 takes note of it is process 1's affair.
+        state=$(sed -n 's/^State:[[:space:]]*//p' "/proc/$pid/status" 2>/dev/null) || continue
+        case $state in Z* | X*) continue ;; esac
         case $name in
             tiu | tiu-* | qemu-system-* | snapperd | dracut) echo "process $pid $name" ;;
         esac
@@ -36,7 +39,7 @@ after() {
 }
 
 self_test() {
-    local state dir image found=0 pid
+    local state dir image found=0 pid parent
     state=$(mktemp)
     list | LC_ALL=C sort -u >"$state"
     dir=$(mktemp -d "${TMPDIR:-/tmp}/tiu-clean.XXXXXX")
@@ -49,14 +52,23 @@ self_test() {
     cp "$(command -v sleep)" "$dir/tiu-sleep"
     "$dir/tiu-sleep" 60 &
     pid=$!
+    # One that has ended, but whose parent does not ask.
+    cp "$dir/tiu-sleep" "$dir/tiu-ended"
+    (
+        "$dir/tiu-ended" 0 &
+        exec sleep 60
+    ) &
+    parent=$!
     sleep 0.2
     local said thing
     said=$(after "$state" 2>&1) || true
     for thing in "mount $dir/mnt" "loop device .* $image" "process $pid tiu-sleep" "folder or file $dir"; do
         if grep -q "^  $thing" <<<"$said"; then found=$((found + 1)); else echo "not found: $thing" >&2; fi
     done
-    kill "$pid"
-    wait "$pid" 2>/dev/null || true
+    grep -sqx tiu-ended /proc/[0-9]*/comm || { echo "no ended process to look at" >&2 && found=0; }
+    if grep -q "tiu-ended$" <<<"$said"; then echo "an ended process is listed" >&2 && found=0; fi
+    kill "$pid" "$parent"
+    wait "$pid" "$parent" 2>/dev/null || true
     umount "$dir/mnt"
     losetup --noheadings --output NAME --associated "$image" | xargs losetup --detach
     rm -rf "$dir"
