@@ -5,7 +5,7 @@
 #
 # --only: the tools whose name matches the shell pattern alone, e.g. '@(tiu|rsync by mtime|unsquashfs)*'.
 # Jobs, each into a fresh snapshot (or an empty subvolume), each tool with its inputs in the same cache state (the page cache is
-# dropped, then the image and the base tree are read once; what a tool stored for itself is read too):
+# dropped, then the image and the base tree are read once; what a tool stored for itself is read too). The tools take turns:
 #   same    version 1 over a snapshot of version 1
 #   update  version 2 over a snapshot of version 1
 #   empty   version 1 into an empty subvolume
@@ -117,36 +117,65 @@ warm() {
 }
 
 results=()
-row() { # job tool seconds... : memory growth
-    results+=("$1|$2|$3|$4|$5")
-}
-median() { printf '%s\n' "$@" | sort -n | awk '{a[NR]=$1} END {print a[int((NR+1)/2)]}'; }
+median() { tr ' ' '\n' <<<"$1" | sort -n | awk 'NF {a[++n] = $1} END {print a[int((n + 1) / 2)]}'; }
 
-# measure JOB TOOL BASE(v1|none) COMMAND...   ({} in the command: the target directory)
-measure() {
-    local job=$1 tool=$2 base=$3
-    shift 3
-    wanted "$tool" || return 0
-    local secs=() mems=() grows=() i before after out
-    for ((i = 0; i < runs; i++)); do
-        fresh_fs
-        prepare_"$base" "$tool"
-        warm "${warm_dirs[@]}"
-        sync
-        before=$(used)
-        out=$(mktemp)
-        if ! /usr/bin/time -q -o "$out" -f '%e %M' env T="$mnt/fs/target" "$@" >"$work/last.log" 2>&1; then
-            say "bench: $tool failed in $job:"; tail -20 "$work/last.log" >&2; exit 1
-        fi
-        sync
-        btrfs filesystem sync "$mnt/fs"
-        after=$(used)
-        read -r s m <"$out"
-        rm -f "$out"
-        secs+=("$s"); mems+=("$m"); grows+=($((after - before)))
+# The tools of the current job: each a function for one run, a name, and the function's arguments. They take turns, and each round begins
+# with another one, because what a tool leaves in memory and on the machine's disk makes the next one faster or slower.
+turns=()
+declare -A seconds peak bytes
+tool() { # FUNCTION NAME ARGUMENT...
+    wanted "$2" || return 0
+    turns+=("$(printf '%q ' "$@")")
+}
+
+# timed NAME COMMAND...: runs it, and keeps its seconds and the memory of its largest process
+timed() {
+    local name=$1 out s m
+    shift
+    out=$(mktemp)
+    if ! /usr/bin/time -q -o "$out" -f '%e %M' "$@" >"$work/last.log" 2>&1; then
+        say "bench: $name failed:"
+        tail -20 "$work/last.log" >&2
+        exit 1
+    fi
+    read -r s m <"$out"
+    rm -f "$out"
+    seconds[$name]+=" $s"
+    peak[$name]+=" $m"
+}
+
+# rounds JOB [UNCOUNTED]: all rounds, and a row for each tool; UNCOUNTED rounds come before
+rounds() {
+    local job=$1 uncounted=${2:-0} round turn count=${#turns[@]} name s m b
+    for ((round = -uncounted; round < runs; round++)); do
+        [ "$round" != 0 ] || { seconds=() peak=() bytes=(); }
+        for ((turn = 0; turn < count; turn++)); do
+            # shellcheck disable=SC2294  # quoted by tool
+            eval "${turns[(turn + round + uncounted) % count]}"
+        done
     done
-    row "$job" "$tool" "$(median "${secs[@]}")" "$(median "${mems[@]}")" "$(median "${grows[@]}")"
-    say "$(printf '%-7s %-22s %6s s  %6s MiB  %s' "$job" "$tool" "$(median "${secs[@]}")" "$(($(median "${mems[@]}") / 1024))" "$(median "${grows[@]}")")"
+    for ((turn = 0; turn < count; turn++)); do
+        eval "set -- ${turns[turn]}"
+        name=$2 s=$(median "${seconds[$2]}") m=$(median "${peak[$2]}") b=$(median "${bytes[$2]}")
+        results+=("$job|$name|$s|$m|$b")
+        say "$(printf '%-7s %-22s %6s s  %6s MiB  %s  (seconds:%s)' "$job" "$name" "$s" "$((m / 1024))" "$b" "${seconds[$name]}")"
+    done
+    turns=() seconds=() peak=() bytes=()
+}
+
+# tree NAME BASE(v1|none) COMMAND...: one run of what makes a tree, in a new filesystem
+tree() {
+    local name=$1 base=$2 before
+    shift 2
+    fresh_fs
+    prepare_"$base" "$name"
+    warm "${warm_dirs[@]}"
+    sync
+    before=$(used)
+    timed "$name" "$@"
+    sync
+    btrfs filesystem sync "$mnt/fs"
+    bytes[$name]+=" $(($(used) - before))"
 }
 
 fill_v1() { rsync -aHAX --numeric-ids "$mnt/img1/" "$mnt/fs/v1/"; }
@@ -191,55 +220,45 @@ tiu() { echo "$bin/tiu-extract extract --progress none --keyring $keys/ca.cert.p
 peers() { # JOB VERSION BASE
     local job=$1 v=$2 base=$3
     # shellcheck disable=SC2046  # the words of the command
-    measure "$job" tiu "$base" $(tiu "$v")
-    measure "$job" "rsync by mtime" "$base" rsync -aHAX --numeric-ids --delete "$mnt/img$v/" "$mnt/fs/target/"
-    [ "$base" = none ] || measure "$job" "rsync by checksum" "$base" rsync -aHAX --numeric-ids --delete --checksum "$mnt/img$v/" "$mnt/fs/target/"
-    [ "$base" != none ] || measure "$job" unsquashfs "$base" unsquashfs -q -n -f -d "$mnt/fs/target" "$work/v$v.tiu"
+    tool tree tiu "$base" $(tiu "$v")
+    tool tree "rsync by mtime" "$base" rsync -aHAX --numeric-ids --delete "$mnt/img$v/" "$mnt/fs/target/"
     if [ "$base" = none ]; then
-        measure "$job" casync "$base" casync extract --store="$work/casync-store" "$work/v$v.caidx" "$mnt/fs/target"
+        tool tree unsquashfs "$base" unsquashfs -q -n -f -d "$mnt/fs/target" "$work/v$v.tiu"
+        tool tree casync "$base" casync extract --store="$work/casync-store" "$work/v$v.caidx" "$mnt/fs/target"
     else
-        measure "$job" "casync with seed" "$base" casync extract --store="$work/casync-store" --seed="$mnt/fs/v1" "$work/v$v.caidx" "$mnt/fs/target"
+        tool tree "rsync by checksum" "$base" rsync -aHAX --numeric-ids --delete --checksum "$mnt/img$v/" "$mnt/fs/target/"
+        tool tree "casync with seed" "$base" casync extract --store="$work/casync-store" --seed="$mnt/fs/v1" "$work/v$v.caidx" "$mnt/fs/target"
     fi
-    measure "$job" "ostree pull + checkout" "$base" sh -c "ostree pull-local --repo=$mnt/fs/repo $work/ostree-remote v$v && ostree checkout --repo=$mnt/fs/repo -H v$v $mnt/fs/target"
+    tool tree "ostree pull + checkout" "$base" sh -c "ostree pull-local --repo=$mnt/fs/repo $work/ostree-remote v$v && ostree checkout --repo=$mnt/fs/repo -H v$v $mnt/fs/target"
+    rounds "$job"
 }
 
-pack_one() { # TOOL COMMAND...
-    local tool=$1 secs=() mems=() i out s m
-    wanted "$tool" || return 0
-    shift
-    for ((i = 0; i < runs; i++)); do
-        rm -f "$work/packed"
-        warm "$cache/trees/v1"
-        out=$(mktemp)
-        # Peak memory: of the largest process of the command.
-        /usr/bin/time -q -o "$out" -f '%e %M' "$@" >"$work/last.log" 2>&1 || { tail -20 "$work/last.log" >&2; exit 1; }
-        read -r s m <"$out"
-        rm -f "$out"
-        secs+=("$s"); mems+=("$m")
-    done
-    row pack "$tool" "$(median "${secs[@]}")" "$(median "${mems[@]}")" "$(stat -c %s "$work/packed")"
-    say "$(printf '%-7s %-22s %6s s  %6s MiB  image %s' pack "$tool" "$(median "${secs[@]}")" "$(($(median "${mems[@]}") / 1024))" "$(stat -c %s "$work/packed")")"
+# packed NAME COMMAND...: one run of what makes an image
+packed() {
+    local name=$1
+    rm -f "$work/packed"
+    warm "$cache/trees/v1"
+    timed "$@"
+    bytes[$name]+=" $(stat -c %s "$work/packed")"
+}
+pack() {
+    tool packed "tiu-create pack" "$bin/tiu-create" pack --recipe "$here/bench.yaml" --cert "$keys/signer.cert.pem" \
+        --key "$keys/signer.key.pem" --progress none "$cache/trees/v1" "$work/packed"
+    tool packed "mksquashfs -comp zstd" mksquashfs "$cache/trees/v1" "$work/packed" -comp zstd -Xcompression-level 15 -b 128K -noappend -quiet -no-progress
+    tool packed "gensquashfs -c zstd" gensquashfs -D "$cache/trees/v1" -c zstd -X level=15 -b 131072 -q -f "$work/packed"
+    rounds pack
+    rm -f "$work/packed"
 }
 
-# verify_one TOOL BYTES COMMAND...: what reads BYTES of content, from the page cache
-verify_one() {
-    local tool=$1 bytes=$2 secs=() mems=() i out s m
-    wanted "$tool" || return 0
+# checked NAME BYTES COMMAND...: one run of what reads BYTES of content, from the page cache
+checked() {
+    local name=$1 size=$2
     shift 2
-    for ((i = 0; i <= runs; i++)); do
-        out=$(mktemp)
-        /usr/bin/time -q -o "$out" -f '%e %M' "$@" >"$work/last.log" 2>&1 || { tail -20 "$work/last.log" >&2; exit 1; }
-        read -r s m <"$out"
-        rm -f "$out"
-        # The first one only brings everything into the cache.
-        [ "$i" = 0 ] || { secs+=("$s"); mems+=("$m"); }
-    done
-    row verify "$tool" "$(median "${secs[@]}")" "$(median "${mems[@]}")" "$bytes"
-    say "$(printf '%-7s %-22s %6s s  %6s MiB  %s GB/s' verify "$tool" "$(median "${secs[@]}")" "$(($(median "${mems[@]}") / 1024))" \
-        "$(awk -v b="$bytes" -v s="$(median "${secs[@]}")" 'BEGIN {printf "%.2f", b / s / 1e9}')")"
+    timed "$name" "$@"
+    bytes[$name]+=" $size"
 }
 verify() {
-    local host=$mnt/fs tree bytes
+    local host=$mnt/fs tree size
     ! mountpoint -q "$host" || umount "$host"
     host_make "$disk" 6G
     host_attach "$disk" "$host"
@@ -251,14 +270,16 @@ verify() {
     "$bin/tiu" apply --root "$host" --progress none "$work/v1.tiu" >&2
     tree=$host/.snapshots/$(host_default "$host")/snapshot
     # A file of several names counts once.
-    bytes=$(find "$tree" -xdev -type f -printf '%i %s\n' | sort -u | awk '{n += $2} END {print n}')
-    verify_one tiu "$bytes" "$bin/tiu" verify --root "$host" --progress none "$(host_default "$host")"
-    verify_one sha256sum "$bytes" sh -c "find '$tree' -xdev -type f -print0 | xargs -0 -n 64 -P $(nproc) sha256sum"
+    size=$(find "$tree" -xdev -type f -printf '%i %s\n' | sort -u | awk '{n += $2} END {print n}')
+    tool checked tiu "$size" "$bin/tiu" verify --root "$host" --progress none "$(host_default "$host")"
+    tool checked sha256sum "$size" sh -c "find '$tree' -xdev -type f -print0 | xargs -0 -n 64 -P $(nproc) sha256sum"
     if wanted "ostree fsck"; then
         ostree init --repo="$host/var/repo" --mode=bare
         ostree pull-local --repo="$host/var/repo" "$work/ostree-remote" v1 >/dev/null
-        verify_one "ostree fsck" "$bytes" ostree fsck --quiet --repo="$host/var/repo"
+        tool checked "ostree fsck" "$size" ostree fsck --quiet --repo="$host/var/repo"
     fi
+    # The first round only brings everything into the cache.
+    rounds verify 1
     host_detach "$host"
     rm -f "$disk"
 }
@@ -268,13 +289,7 @@ for job in "${jobs[@]}"; do
         same) peers same 1 v1 ;;
         update) peers update 2 v1 ;;
         empty) peers empty 1 none ;;
-        pack)
-            pack_one "tiu-create pack" "$bin/tiu-create" pack --recipe "$here/bench.yaml" --cert "$keys/signer.cert.pem" \
-                --key "$keys/signer.key.pem" --progress none "$cache/trees/v1" "$work/packed"
-            pack_one "mksquashfs -comp zstd" mksquashfs "$cache/trees/v1" "$work/packed" -comp zstd -Xcompression-level 15 -b 128K -noappend -quiet -no-progress
-            pack_one "gensquashfs -c zstd" gensquashfs -D "$cache/trees/v1" -c zstd -X level=15 -b 131072 -q -f "$work/packed"
-            rm -f "$work/packed"
-            ;;
+        pack) pack ;;
         verify) verify ;;
     esac
 done
@@ -290,9 +305,10 @@ for r in "${results[@]}"; do
         IFS='|' read -r qj qt qs _ _ <<<"$q"
         [ "$qj" = "$job" ] && case $qt in "rsync by mtime" | "mksquashfs -comp zstd" | sha256sum) ref=$qs ;; esac
     done
+    [ "$job" != verify ] || g="$(awk -v b="$g" -v s="$s" 'BEGIN {printf "%.2f", b / s / 1e9}') GB/s"
     printf '%-8s %-24s %9s %8s %10s %14s\n' "$job" "$tool" "$s" "$(awk -v a="$s" -v b="${ref:-0}" 'BEGIN {if (b > 0) printf "%.2f", a / b; else print "-"}')" "$((m / 1024))" "$g"
 done
-printf 'pack: "x rsync" is relative to mksquashfs, "grew by" is the size of the image; verify: to sha256sum on all cores, and the content checked\n'
+printf 'pack: "x rsync" is relative to mksquashfs, "grew by" is the size of the image; verify: to sha256sum on all cores, and the content checked in a second\n'
 if [ -n "$json" ]; then
     for r in "${results[@]}"; do
         IFS='|' read -r job tool s m g <<<"$r"
