@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 use tiu_bundle::Hint;
 use tiu_bundle::console::exit;
 use tiu_bundle::fstab;
+use tiu_bundle::index::{Index, Kind};
 use tiu_bundle::progress::{Cancel, Progress};
 use tiu_bundle::trust::Trust;
 use tiu_extract::engine::{self, Difference, EngineError, ReadBack, Rules};
@@ -227,6 +228,15 @@ fn explained(
     Ok(found.into_iter().map(explained).chain(changed_back).collect())
 }
 
+/// The name of an inode under which the index describes it; `path` is any of its names.
+fn first_name(index: &Index, path: &[u8]) -> Option<Vec<u8>> {
+    let entry = index.entry(index.find(path)?);
+    Some(match (entry.kind, &entry.target) {
+        (Kind::HardLink, Some(first)) => first.to_vec(),
+        _ => path.to_vec(),
+    })
+}
+
 /// Compares every inode of `snapshot` with the signed index, to `depth`.
 pub fn verify(
     host: &Host,
@@ -269,6 +279,14 @@ pub fn verify(
     let found = engine::check(&index, tree.fd(), &rules, read_back(), progress, cancel)?;
     let (etc, mut differences): (Vec<_>, Vec<_>) = found.into_iter().partition(|d| is_etc(&d.raw_path));
     let etc = explained(&tree, etc, &rules, progress, cancel)?;
+    // A file of `/etc` that the merge or the administrator replaced leaves the names that it had elsewhere without it.
+    let replaced = etc.iter().filter(|d| d.merged == Some(true) || d.difference.what != "hardlink");
+    let parted: BTreeSet<Vec<u8>> =
+        replaced.filter_map(|d| first_name(&index, &d.difference.raw_path)).collect();
+    differences.retain(|difference| {
+        difference.what != "hardlink"
+            || !first_name(&index, &difference.raw_path).is_some_and(|name| parted.contains(&name))
+    });
     differences.extend(pristine::check(&tree, &index, &rules, read_back(), progress, cancel)?);
     let mut generated = Vec::new();
     for file in files {

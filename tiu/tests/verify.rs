@@ -177,3 +177,46 @@ fn changes_of_the_administrator_are_no_failure_and_those_since_the_update_are_to
     assert_eq!(merged("etc/mine"), Some(true.into()));
     assert_eq!(merged("etc/app.conf"), Some(false.into()));
 }
+
+/// Files of `/etc` with names elsewhere too, before and after them in path order, `/etc/passwd` among them.
+fn linked(root: &Path) {
+    tree::file(root, "etc/a", "default");
+    for name in ["boot/a", "usr/share/a"] {
+        fs::hard_link(root.join("etc/a"), root.join(name)).unwrap();
+    }
+    fs::hard_link(root.join("etc/passwd"), root.join("usr/share/passwd")).unwrap();
+}
+
+#[test]
+fn a_file_elsewhere_that_was_one_with_a_file_of_etc_is_still_what_was_signed() {
+    let kit = Kit::new();
+    let mut host = kit.host();
+    host.tiu("apply", [kit.bundle(1, linked)]).succeeded();
+    host.tiu("verify", ["2"]).succeeded();
+    host.reboot();
+    host.edit(2, |root| {
+        fs::remove_file(root.join("etc/a")).unwrap();
+        tree::file(root, "etc/a", "ada");
+    });
+    let shown = host.tiu("verify", ["2"]).succeeded().stdout;
+    assert!(shown.contains("changed since the update: /etc/a (content, hardlink"), "{shown}");
+    host.tiu("apply", [kit.bundle(2, linked)]).succeeded();
+    let shown = host.tiu("verify", ["3"]).succeeded().stdout;
+    assert!(shown.contains("modified by admin: /etc/a (content, hardlink"), "{shown}");
+}
+
+#[test]
+fn a_name_that_became_a_file_of_its_own() {
+    let kit = Kit::new();
+    let host = kit.host();
+    host.tiu("apply", [kit.bundle(1, linked)]).succeeded();
+    host.edit(2, |root| {
+        let (path, copy) = (root.join("usr/share/a"), root.join("copy"));
+        fs::copy(&path, &copy).unwrap();
+        let time = path.metadata().unwrap().modified().unwrap();
+        fs::File::options().write(true).open(&copy).unwrap().set_modified(time).unwrap();
+        fs::rename(copy, path).unwrap();
+    });
+    let shown = host.tiu("verify", ["2"]).refused(&["snapshot 2 differs in"]).stdout;
+    assert!(shown.contains("DIFFERS  /usr/share/a: hardlink"), "{shown}");
+}
