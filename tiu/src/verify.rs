@@ -3,7 +3,7 @@
 use crate::config::{Config, matches};
 use crate::etc::pristine::{self, PristineError};
 use crate::etc::report::{Report, ReportError};
-use crate::etc::state::{self, InodeFacts, ReadError, States};
+use crate::etc::state::{self, InodeFacts, ReadError, States, inode_of};
 use crate::etc::{self, is_etc};
 use crate::facts::{ImageFacts, SignerFacts};
 use crate::host::{Host, HostError};
@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use tiu_bundle::Hint;
 use tiu_bundle::console::exit;
 use tiu_bundle::fstab;
-use tiu_bundle::index::{Index, Kind};
+use tiu_bundle::index::Index;
 use tiu_bundle::progress::{Cancel, Progress};
 use tiu_bundle::trust::Trust;
 use tiu_extract::engine::{self, Difference, EngineError, ReadBack, Rules};
@@ -230,11 +230,7 @@ fn explained(
 
 /// The name of an inode under which the index describes it; `path` is any of its names.
 fn first_name(index: &Index, path: &[u8]) -> Option<Vec<u8>> {
-    let entry = index.entry(index.find(path)?);
-    Some(match (entry.kind, &entry.target) {
-        (Kind::HardLink, Some(first)) => first.to_vec(),
-        _ => path.to_vec(),
-    })
+    Some(inode_of(index, &index.entry(index.find(path)?)).path.to_vec())
 }
 
 /// Compares every inode of `snapshot` with the signed index, to `depth`.
