@@ -95,7 +95,7 @@ test_rust() {
 
 test_clean-check() { tests/check-clean.sh self-test; }
 
-# Kills, power cuts, full disks (docs/crash-safety.md).
+# Kills, power cuts, full disks (docs/internals/crash-safety.md).
 test_crash() {
     cargo build --package tiu --package tiu-create --package tiu-testing --locked
     "${CARGO_TARGET_DIR:-target}/debug/crash" ${long:+--long}

@@ -1,5 +1,5 @@
 //! Crash safety, shown: `tiu apply` through its real command line on loopback hosts with real snapper, and everything that can go
-//! wrong around it. What a distributor may rely on is in docs/crash-safety.md; each claim there is a scenario here.
+//! wrong around it. What a distributor may rely on is in docs/internals/crash-safety.md; each claim there is a scenario here.
 //!
 //! A program and not a `cargo test`, because runs are many, random and long: it prints its seed, takes it back, and says in figures
 //! what it did.

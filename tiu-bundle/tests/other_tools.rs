@@ -127,11 +127,11 @@ fn veritysetup_verify() {
     );
 }
 
-/// The commands of docs/bundle-format.md do what they say. (Mounting needs root and is left out.)
+/// The commands of docs/format/bundle-format.md do what they say. (Mounting needs root and is left out.)
 #[test]
 fn by_hand() {
     let made = made();
-    let document = include_str!("../../docs/bundle-format.md");
+    let document = include_str!("../../docs/format/bundle-format.md");
     let (_, by_hand) = document.split_once("## By hand").expect("the section");
     let script =
         by_hand.split("```").nth(1).and_then(|block| block.strip_prefix("sh\n")).expect("the commands");

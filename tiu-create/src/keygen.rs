@@ -1,6 +1,6 @@
 //! Keys for development: a CA and a signing certificate that can be used at once, and that say what they are.
 //!
-//! Both are EC P-256. Real keys belong on a token or with a build service: `docs/building.md`.
+//! Both are EC P-256. Real keys belong on a token or with a build service: `docs/building/signing.md`.
 
 use openssl::asn1::Asn1Time;
 use openssl::bn::{BigNum, MsbOption};

@@ -214,7 +214,7 @@ impl Hint for ConfigError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             ConfigError::Read { path, .. } => format!("see whether {} is a readable file", path.display()),
-            _ => "docs/client.md lists all keys and their values".into(),
+            _ => "docs/guide/configuration.md lists all keys and their values".into(),
         })
     }
 }

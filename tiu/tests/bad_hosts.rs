@@ -112,7 +112,7 @@ fn a_default_that_is_no_snapshot() {
 #[test]
 fn a_configuration_with_an_unknown_key() {
     let host = LoopHost::with(512, |root| tree::file(root, "etc/tiu/tiu.yaml", "keyrings: /x\n"));
-    refused(&host, &["etc/tiu/tiu.yaml", "keyrings", "docs/client.md"]);
+    refused(&host, &["etc/tiu/tiu.yaml", "keyrings", "docs/guide/configuration.md"]);
 }
 
 #[test]

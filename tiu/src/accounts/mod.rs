@@ -9,7 +9,7 @@
 //! sysusers  what an image asks for in sysusers.d instead of having a line for it
 //! ```
 //!
-//! docs/accounts.md has it for people. The merge is a function of the files of three sides, and touches nothing. The rule:
+//! docs/guide/accounts.md has it for people. The merge is a function of the files of three sides, and touches nothing. The rule:
 //!
 //! - An entry of the host stays as it is, whatever the image says, broken lines, comments and NIS lines too, each in its place.
 //! - A name that only the image has is added: with the image's number where that is free on the host, else with a free system number.

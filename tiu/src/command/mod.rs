@@ -206,7 +206,7 @@ fn print(text: &str) -> Result<(), Failure> {
     console::print(text).map_err(|e| CommandError::Output(e).into())
 }
 
-/// Prints `facts` as JSON, with the version of the schema (docs/client.md).
+/// Prints `facts` as JSON, with the version of the schema (docs/format/json.md).
 fn print_json(facts: &impl Serialize) -> Result<(), Failure> {
     #[derive(Serialize)]
     struct Versioned<'a, T> {

@@ -13,7 +13,7 @@
 //! escape     paths of any bytes in text
 //! ```
 //!
-//! docs/etc.md has the rule for people, with a table of every case.
+//! docs/internals/etc-merge.md has the rule for people, with a table of every case.
 
 pub mod change;
 mod error;

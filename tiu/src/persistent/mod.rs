@@ -71,7 +71,7 @@ impl Hint for PersistentError {
                 format!("move it away; or name /{at} under host-paths in tiu.yaml, and it stays as it is")
             }
             PersistentError::Nested { path } => format!(
-                "move what it holds to a subvolume outside of the snapshots that fstab mounts at /{}, then remove the one inside (docs/var.md)",
+                "move what it holds to a subvolume outside of the snapshots that fstab mounts at /{}, then remove the one inside (docs/guide/var.md)",
                 path.display()
             ),
         })
@@ -245,7 +245,7 @@ impl Persistent {
                 "/{path} was persistent in an earlier image and is not in this one; what it holds lies in the snapshot and was carried over"
             ),
         };
-        Some(format!("{what}; give it a subvolume (docs/var.md)"))
+        Some(format!("{what}; give it a subvolume (docs/guide/var.md)"))
     }
 }
 

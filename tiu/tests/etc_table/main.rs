@@ -1,4 +1,4 @@
-//! The table of docs/etc.md, cell by cell: what is decided, and what a real update makes of it.
+//! The table of docs/internals/etc-merge.md, cell by cell: what is decided, and what a real update makes of it.
 
 mod cells;
 #[path = "../common/mod.rs"]
@@ -65,17 +65,17 @@ fn in_words(cell: &Cell) -> String {
     format!("{whose}{conflict}")
 }
 
-/// Rows of the first table of docs/etc.md whose heading begins with "administrator": titles and cells.
+/// Rows of the first table of docs/internals/etc-merge.md whose heading begins with "administrator": titles and cells.
 fn documented() -> BTreeMap<String, Vec<String>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/etc.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/internals/etc-merge.md");
     let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let cut = |line: &str| -> Vec<String> {
         line.trim().trim_matches('|').split('|').map(|cell| cell.trim().replace('*', "")).collect()
     };
     let mut lines = text.lines().skip_while(|line| !line.starts_with("| administrator"));
-    let heading = cut(lines.next().expect("docs/etc.md has the table"));
+    let heading = cut(lines.next().expect("docs/internals/etc-merge.md has the table"));
     let columns: Vec<&str> = COLUMNS.iter().map(|column| column.title).collect();
-    assert_eq!(heading[1..], columns, "the columns of the table in docs/etc.md");
+    assert_eq!(heading[1..], columns, "the columns of the table in docs/internals/etc-merge.md");
     let rows = lines.skip(1).take_while(|line| line.starts_with('|')).map(cut);
     rows.map(|mut row| (row.remove(0), row)).collect()
 }
