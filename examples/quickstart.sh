@@ -6,7 +6,7 @@
 #     --boot   also starts the host in QEMU: version 2 after the update, version 1 after the rollback (about a minute each)
 #     --keep   keeps the host, attached, for exploring; tells how to remove it
 #
-# Installs missing packages (tests/lib/packages.*), needs a Rust toolchain. What takes long (root trees, bundles, builds) is kept in
+# Installs missing packages (tests/scripts/packages.*), needs a Rust toolchain. What takes long (root trees, bundles, builds) is kept in
 # TIU_CACHE (default: ${XDG_CACHE_HOME:-/var/cache}/tiu) and used again; everything else is removed at the end. TIU_BIN, a folder with
 # the programs, is used instead of building them.
 set -euo pipefail
@@ -14,7 +14,7 @@ set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 for part in console setup kiwi host boot; do
     # shellcheck source=/dev/null
-    . "$top/tests/lib/$part.sh"
+    . "$top/tests/scripts/$part.sh"
 done
 # shellcheck source=../tests/vm/lib/qemu.sh
 . "$top/tests/vm/lib/qemu.sh"

@@ -12,7 +12,7 @@ set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 for part in console setup; do
     # shellcheck source=/dev/null
-    . "$top/tests/lib/$part.sh"
+    . "$top/tests/scripts/$part.sh"
 done
 cd "$top"
 
@@ -73,7 +73,7 @@ test_shellcheck() {
     echo "${#scripts[@]} scripts"
 }
 
-test_shell() { tests/shell.sh; }
+test_shell() { tests/scripts/test-shell.sh; }
 
 test_format() { cargo fmt --all --check; }
 
@@ -93,17 +93,17 @@ test_rust() {
     fi
 }
 
-test_clean-check() { tests/check-clean.sh self-test; }
+test_clean-check() { tests/scripts/check-clean.sh self-test; }
 
 # Kills, power cuts, full disks (docs/internals/crash-safety.md).
 test_crash() {
-    cargo build --package tiu --package tiu-create --package tiu-testing --locked
+    cargo build --package tiu --package tiu-create --package tiu-crash --locked
     "${CARGO_TARGET_DIR:-target}/debug/crash" ${long:+--long}
 }
 
-test_readme() { tests/readme.sh; }
+test_readme() { tests/scripts/test-readme.sh; }
 
-test_kiwi() { tests/kiwi.sh; }
+test_kiwi() { tests/scripts/test-kiwi.sh; }
 
 test_vm() { tests/vm/run.sh; }
 
@@ -123,7 +123,7 @@ passed=() failed=()
 for name in "${names[@]}"; do
     printf '\n=== %s\n' "$name"
     started=$EPOCHREALTIME
-    tests/check-clean.sh before "$state"
+    tests/scripts/check-clean.sh before "$state"
     # Not in a condition: bash would go on after a command that failed.
     set +e
     (
@@ -133,13 +133,13 @@ for name in "${names[@]}"; do
     )
     code=$?
     set -e
-    [ "$code" != 0 ] || tests/check-clean.sh after "$state" || code=clean
+    [ "$code" != 0 ] || tests/scripts/check-clean.sh after "$state" || code=clean
     if [ "$code" = 0 ]; then
         passed+=("$name")
         printf '=== %s passed (%s s)\n' "$name" "$(seconds_since "$started")"
     else
         failed+=("$name")
-        [ "$code" = clean ] || tests/check-clean.sh after "$state" || true
+        [ "$code" = clean ] || tests/scripts/check-clean.sh after "$state" || true
         printf '=== %s FAILED (%s) (%s s)\n' "$name" "$code" "$(seconds_since "$started")"
     fi
 done

@@ -23,7 +23,7 @@ json=
 only='*'
 for part in setup kiwi host; do
     # shellcheck source=/dev/null
-    . "$top/tests/lib/$part.sh"
+    . "$top/tests/scripts/$part.sh"
 done
 shopt -s extglob
 jobs=()

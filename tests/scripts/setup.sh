@@ -11,7 +11,7 @@ setup_root() {
 
 # setup_packages TOP
 #
-# Installs what is missing of tests/lib/packages.DISTRIBUTION with the machine's own package manager and sources.
+# Installs what is missing of tests/scripts/packages.DISTRIBUTION with the machine's own package manager and sources.
 # SETUP_INSTALLED says what was installed.
 setup_packages() {
     local top=$1 family missing=() package
@@ -22,14 +22,14 @@ setup_packages() {
         *" debian "*) family=debian ;;
         *suse*) family=opensuse ;;
         *)
-            echo "this machine is neither Debian nor openSUSE: install what tests/lib/packages.debian lists, by the names of your distribution" >&2
+            echo "this machine is neither Debian nor openSUSE: install what tests/scripts/packages.debian lists, by the names of your distribution" >&2
             return 1
             ;;
     esac
     while read -r package; do
         case $package in '' | '#'*) continue ;; esac
         "setup_has_$family" "$package" || missing+=("$package")
-    done <"$top/tests/lib/packages.$family"
+    done <"$top/tests/scripts/packages.$family"
     [ ${#missing[@]} != 0 ] || return 0
     "setup_install_$family" "${missing[@]}" || {
         echo "could not install: ${missing[*]}" >&2

@@ -31,7 +31,7 @@ pub fn run<S: AsRef<std::ffi::OsStr>>(name: &str, arguments: impl IntoIterator<I
 
 /// Runs `command` to its end.
 pub fn outcome(command: &mut Command) -> Outcome {
-    let output = command.output().unwrap_or_else(|e| panic!("{command:?} does not start: {e}; sudo tests/run.sh installs what tests need (tests/lib/packages.*)"));
+    let output = command.output().unwrap_or_else(|e| panic!("{command:?} does not start: {e}; sudo tests/run.sh installs what tests need (tests/scripts/packages.*)"));
     Outcome {
         code: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -3,7 +3,7 @@
 # and checking it by hand with the tools of others. The rest is the quickstart's: here only that every command it names is there.
 set -euo pipefail
 
-top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 (cd "$top" && cargo build --quiet --locked -p tiu -p tiu-create -p tiu-extract)
 export PATH=${CARGO_TARGET_DIR:-$top/target}/debug:$PATH
 work=$(mktemp -d "${TMPDIR:-/tmp}/tiu-readme.XXXXXX")

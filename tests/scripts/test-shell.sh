@@ -1,11 +1,11 @@
 #!/bin/bash
-# Tests of the shell libraries in tests/lib: package lists, package sources, the loopback host, commands that are shown.
+# Tests of the shell libraries in tests/scripts: package lists, package sources, the loopback host, commands that are shown.
 set -euo pipefail
 
-top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 for part in console setup kiwi host; do
     # shellcheck source=/dev/null
-    . "$top/tests/lib/$part.sh"
+    . "$top/tests/scripts/$part.sh"
 done
 work=$(mktemp -d "${TMPDIR:-/tmp}/tiu-shell.XXXXXX")
 cleanup() {
@@ -51,16 +51,16 @@ ID_LIKE="suse opensuse opensuse-tumbleweed"' ;;
     esac
     echo "$release" >"$work/os-release"
     rm -f "$work/said"
-    PATH=$work/bin:$PATH SETUP_OS_RELEASE=$work/os-release bash -c '. "$1/tests/lib/setup.sh"; setup_packages "$1"; echo "$SETUP_INSTALLED"' - "$top" >"$work/out"
+    PATH=$work/bin:$PATH SETUP_OS_RELEASE=$work/os-release bash -c '. "$1/tests/scripts/setup.sh"; setup_packages "$1"; echo "$SETUP_INSTALLED"' - "$top" >"$work/out"
     is "setup on $family says what it installed" "$(tr ' ' '\n' <"$work/out" | sort | paste -sd ' ')" "jq snapper"
     is "setup on $family calls the package manager" "$(grep -c ' install .*snapper.*' "$work/said")" 1
 done
 echo 'ID=plan9' >"$work/os-release"
 code=0
-SETUP_OS_RELEASE=$work/os-release bash -c '. "$1/tests/lib/setup.sh"; setup_packages "$1"' - "$top" 2>"$work/err" || code=$?
+SETUP_OS_RELEASE=$work/os-release bash -c '. "$1/tests/scripts/setup.sh"; setup_packages "$1"' - "$top" 2>"$work/err" || code=$?
 is "setup on an unknown distribution fails" "$code" 1
 is "setup on an unknown distribution says what to do" "$(grep -c packages.debian "$work/err")" 1
-is "no package is listed twice" "$(grep -hv '^#' "$top/tests/lib/packages.debian" | grep . | sort | uniq -d)" ""
+is "no package is listed twice" "$(grep -hv '^#' "$top/tests/scripts/packages.debian" | grep . | sort | uniq -d)" ""
 
 # --- kiwi.sh: package sources in both of apt's forms give the same repositories ----------------------------------------------
 repositories=()
@@ -83,7 +83,7 @@ for form in list sources; do
         esac
     done
     printf 'Dir::Etc::sourcelist "%s/apt/sources.list";\nDir::Etc::sourceparts "%s/apt/sources.list.d";\n' "$work" "$work" >"$work/apt.conf"
-    again=$(APT_CONFIG=$work/apt.conf bash -c '. "$1/tests/lib/kiwi.sh"; kiwi_repositories 2; printf "%s\n" "${repositories[@]}"' - "$top")
+    again=$(APT_CONFIG=$work/apt.conf bash -c '. "$1/tests/scripts/kiwi.sh"; kiwi_repositories 2; printf "%s\n" "${repositories[@]}"' - "$top")
     is "package sources as .$form are understood" "$again" "$(printf '%s\n' "${two[@]}")"
 done
 

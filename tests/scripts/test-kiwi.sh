@@ -4,9 +4,9 @@
 # what OBS does after KIWI is tried on a small tree.
 set -euo pipefail
 
-top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-# shellcheck source=lib/kiwi.sh
-. "$top/tests/lib/kiwi.sh"
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# shellcheck source=kiwi.sh
+. "$top/tests/scripts/kiwi.sh"
 kiwi_install "${TIU_CACHE:-${XDG_CACHE_HOME:-/var/cache}/tiu}" "$top"
 work=$(mktemp -d "${TMPDIR:-/tmp}/tiu-kiwi.XXXXXX")
 trap 'rm -rf "$work"' EXIT

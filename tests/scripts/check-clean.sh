@@ -1,9 +1,9 @@
 #!/bin/bash
 # Is anything left behind? Mounts, loop devices, device-mapper devices, processes and temporary folders, before and after.
 #
-#   tests/check-clean.sh before FILE    writes down what there is
-#   tests/check-clean.sh after FILE     fails with a list of what is there now and was not then
-#   tests/check-clean.sh self-test      proves that a forgotten mount, loop device, folder and process would be found
+#   tests/scripts/check-clean.sh before FILE    writes down what there is
+#   tests/scripts/check-clean.sh after FILE     fails with a list of what is there now and was not then
+#   tests/scripts/check-clean.sh self-test      proves that a forgotten mount, loop device, folder and process would be found
 set -euo pipefail
 
 # One line per thing. Processes: our programs and virtual machines, from wherever they run, and what belongs to a host in a file.

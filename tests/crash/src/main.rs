@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod clock;
-#[path = "../../tiu/tests/common/mod.rs"]
+#[path = "../../../tiu/tests/common/mod.rs"]
 mod common;
 mod facts;
 mod kill;
