@@ -6,8 +6,6 @@
 #![forbid(unsafe_code)]
 
 mod clock;
-#[path = "../../../tiu/tests/common/mod.rs"]
-mod common;
 mod facts;
 mod kill;
 mod power;

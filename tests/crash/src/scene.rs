@@ -1,7 +1,6 @@
 //! The scene of most scenarios: a host that runs image 1 with an administrator's changes, bundles of images 1 and 2, and what the host
 //! is before and after an update that nobody disturbs.
 
-use crate::common::{self, Kit};
 use crate::facts::{self, Around, Closeness, Facts};
 use crate::run::{Ended, Running};
 use std::fs;
@@ -11,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tiu_testing::host::LoopHost;
+use tiu_testing::kit::{Kit, dracut};
 use tiu_testing::program::tool;
 use tiu_testing::tree;
 
@@ -101,7 +101,7 @@ impl Setup {
         let bundle = kit.bundle(2, |root| {
             image(root, 2);
             let write = format!("dd if=/dev/zero of=\"$image\" bs=1048576 count={INITRD} status=none\n");
-            common::dracut(root, &write);
+            dracut(root, &write);
         });
         let (old, new) = (Facts::default(), Facts::default());
         let mut setup = Setup { kit, first, bundle, host, old, new, lengths: vec![] };

@@ -1,12 +1,12 @@
 //! When removing the unfinished snapshot fails too: the error that began it is the one shown, and the other stands beside it.
 
 use crate::Settings;
-use crate::common::dracut;
 use crate::facts;
 use crate::scene::{OLD, Setup};
 use rustix::process::Signal;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use tiu_testing::kit::dracut;
 use tiu_testing::program::tool;
 use tiu_testing::tree;
 

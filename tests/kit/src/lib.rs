@@ -6,6 +6,7 @@
 pub mod btrfs;
 pub mod bundles;
 pub mod host;
+pub mod kit;
 pub mod pki;
 pub mod program;
 pub mod tree;

@@ -1,0 +1,291 @@
+//! What the recipe and the tree say about the image, and what is wrong with them.
+
+use crate::place::{Place, program, run};
+use std::fs;
+use std::os::unix::fs::symlink;
+use tiu_testing::program::outcome;
+
+fn refused(place: &Place, needles: &[&str]) {
+    place.pack("bundle.tiu").refused(needles);
+    let left: Vec<_> =
+        fs::read_dir(place.path("")).expect("the place").flatten().map(|entry| entry.file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().contains("bundle.tiu")), "left behind: {left:?}");
+}
+
+#[test]
+fn facts_come_from_the_tree() {
+    let place = Place::new();
+    let shell = fs::read("/bin/sh").expect("a shell");
+    place.file("usr/bin/sh", shell);
+    place.file("etc/os-release", "");
+    fs::remove_file(place.root().join("etc/os-release")).expect("a file");
+    fs::remove_file(place.root().join("usr/lib/os-release")).expect("a file");
+    place.file("usr/lib/os-release", "ID=testos\nVERSION_ID=1\nIMAGE_VERSION=\"1.2\"\nBUILD_ID=77\n");
+    fs::write(place.path("bundle.yaml"), "compatible: testos\ncompression: {level: 1}\n").expect("a recipe");
+    let packed = place.packed();
+    let manifest = &packed.bundle.manifest;
+    assert_eq!((manifest.version.as_str(), manifest.build.as_deref()), ("1.2", Some("77")));
+    assert_eq!((manifest.tiu.os_id.as_str(), manifest.tiu.kernel.as_deref()), ("testos", Some("6.1.1-test")));
+    assert_eq!(manifest.tiu.arch, std::env::consts::ARCH);
+}
+
+#[test]
+fn the_recipe_wins() {
+    let place = Place::new();
+    place.recipe(
+        "version: 9.10\nbuild: b\nos-id: other\nmin-version: 9.1\ndescription: A text\nkernel: 6.1.1-test\n",
+    );
+    let manifest = place.packed().bundle.manifest.clone();
+    assert_eq!((manifest.version.as_str(), manifest.build.as_deref()), ("9.10", Some("b")));
+    assert_eq!((manifest.tiu.os_id.as_str(), manifest.description.as_deref()), ("other", Some("A text")));
+    assert_eq!(manifest.tiu.min_version.as_deref(), Some("9.1"));
+}
+
+#[test]
+fn exclusions_and_what_is_the_hosts() {
+    let place = Place::new();
+    for path in [
+        "usr/share/doc/a/b",
+        "usr/share/doc/c",
+        "usr/lib/x/__pycache__/y",
+        "home/user/file",
+        "opt/app/run",
+        "image/config.xml",
+        ".profile",
+        "tmp/x",
+        "proc/version",
+    ] {
+        place.file(path, path);
+    }
+    place.recipe("exclude: [/usr/share/doc/*, '/**/__pycache__', /no/such/path]\n");
+    let found = place.pack("bundle.tiu").succeeded();
+    for needle in
+        ["/home is the host's", "/home/user/file", "/opt is the host's", "/no/such/path matches nothing"]
+    {
+        assert!(found.stderr.contains(needle), "no {needle:?} in {}", found.stderr);
+    }
+    let paths = place.open("bundle.tiu").paths();
+    for path in ["usr/share/doc", "usr/lib/x", "home", "opt", "tmp", "proc"] {
+        assert!(paths.contains(&path.to_owned()), "{path} is missing");
+    }
+    for path in [
+        "usr/share/doc/a",
+        "usr/lib/x/__pycache__",
+        "home/user",
+        "opt/app",
+        "image",
+        ".profile",
+        "tmp/x",
+        "proc/version",
+    ] {
+        assert!(!paths.contains(&path.to_owned()), "{path} is there");
+    }
+}
+
+#[test]
+fn the_policy_reaches_the_client() {
+    let place = Place::new();
+    place.recipe("etc:\n  always-image: [/etc/a]\n  always-host: [/etc/b]\n");
+    let packed = place.packed();
+    let policy: serde_yaml::Value =
+        serde_yaml::from_str(&packed.text("usr/lib/tiu/image.yaml")).expect("YAML");
+    assert_eq!(policy["etc"]["always-image"][0], "/etc/a");
+    assert_eq!(policy["etc"]["always-host"][0], "/etc/b");
+    assert!(packed.index.find(b"usr/lib/tiu/image.yaml").is_some());
+}
+
+#[test]
+fn persistent_directories_and_what_lies_in_them() {
+    let place = Place::new();
+    for name in ["a", "b", "c", "d"] {
+        place.file(&format!("data/{name}"), "x");
+    }
+    place.recipe("persistent: [/data, /export/home]\n");
+    let warned = place.pack("bundle.tiu").succeeded().stderr;
+    let needle = "/data is persistent, and so the host's: 4 files (4 B) are not in the image: /data/a, /data/b, /data/c, ...";
+    assert!(warned.contains(needle), "{warned}");
+    let packed = place.open("bundle.tiu");
+    let paths = packed.paths();
+    assert!(paths.contains(&"data".to_owned()) && paths.contains(&"export/home".to_owned()), "{paths:?}");
+    assert!(!paths.iter().any(|path| path.starts_with("data/")), "{paths:?}");
+    let policy: serde_yaml::Value =
+        serde_yaml::from_str(&packed.text("usr/lib/tiu/image.yaml")).expect("YAML");
+    assert_eq!(policy["persistent"][1], "/export/home");
+}
+
+#[test]
+fn files_at_a_mount_point_of_the_trees_own_fstab() {
+    let place = Place::new();
+    place.file(
+        "etc/fstab",
+        "UUID=1 / btrfs ro 0 0\nUUID=1 /boot/grub2/i386-pc btrfs x 0 0\nUUID=1 /home btrfs x 0 0\n",
+    );
+    place.file("boot/grub2/i386-pc/a.mod", "x");
+    place.file("home/user/x", "x");
+    let mut arguments = place.pack_arguments("bundle.tiu");
+    let warned = place.pack("bundle.tiu").succeeded().stderr;
+    let needle = "/boot/grub2/i386-pc is a mount point in the tree's own fstab: hosts that mount something there do not get 1 files (1 B) of \
+                  the image: /boot/grub2/i386-pc/a.mod";
+    assert!(warned.contains(needle), "{warned}");
+    assert_eq!(warned.matches("/home").count(), 2, "told once: {warned}");
+    arguments.push("--json".into());
+    let found: serde_json::Value = serde_json::from_str(&run(arguments).succeeded().stdout).expect("JSON");
+    assert_eq!(found["at_mount_points"][0]["path"], "/boot/grub2/i386-pc");
+    assert_eq!(found["at_mount_points"][0]["paths"][0], "/boot/grub2/i386-pc/a.mod");
+    assert!(found["at_mount_points"].get(1).is_none());
+    assert!(place.open("bundle.tiu").paths().contains(&"boot/grub2/i386-pc/a.mod".to_owned()));
+}
+
+#[test]
+fn persistent_paths_that_hosts_would_not_take() {
+    let place = Place::new();
+    let check = |list: &str, needles: &[&str]| {
+        place.recipe(&format!("persistent: [{list}]\n"));
+        refused(&place, needles);
+    };
+    check("data", &["persistent", "found \"data\", expected an absolute path"]);
+    check("/data/../etc", &["expected an absolute path without `.`, `..`"]);
+    check("/etc/app", &["\"/etc/app\", but /etc is the image's", "keep their data in /var"]);
+    check("/usr/share/app", &["/usr is the image's"]);
+    check("/boot", &["/boot is the image's"]);
+    check("/run/app", &["nothing in /run outlasts a boot"]);
+    check("/var/lib/app", &["/var is the host's already"]);
+    check("/data, /data/x", &["\"/data/x\" beside \"/data\""]);
+    let many = (0..101).map(|i| format!("/data/{i}")).collect::<Vec<_>>().join(", ");
+    check(&many, &["found 101 paths, expected at most 100"]);
+    symlink("var", place.root().join("data")).expect("a link");
+    check(
+        "/data",
+        &["/data: found a symbolic link in the tree", "persistent directory", "make it a directory"],
+    );
+    check("/data/x", &["/data: found a symbolic link, expected a directory"]);
+}
+
+#[test]
+fn json_says_what_was_made() {
+    let place = Place::new();
+    place.file("root/x", "12345");
+    let mut arguments = place.pack_arguments("bundle.tiu");
+    arguments.push("--json".into());
+    let found = run(arguments).succeeded();
+    let found: serde_json::Value = serde_json::from_str(&found.stdout).expect("JSON");
+    let packed = place.open("bundle.tiu");
+    assert_eq!(found["version"], 1);
+    assert_eq!(found["root_hash"], packed.bundle.manifest.verity_hash.to_string());
+    assert_eq!(found["bundle_size"], fs::metadata(place.path("bundle.tiu")).expect("the bundle").len());
+    assert_eq!(found["left_out"][0]["reason"], "/root");
+    assert_eq!((&found["left_out"][0]["files"], &found["left_out"][0]["bytes"]), (&1.into(), &5.into()));
+}
+
+#[test]
+fn an_existing_bundle_is_replaced() {
+    let place = Place::new();
+    fs::write(place.path("bundle.tiu"), "old").expect("a file");
+    place.packed();
+}
+
+#[test]
+fn missing_compatible() {
+    let place = Place::new();
+    fs::write(place.path("bundle.yaml"), "description: x\n").expect("a recipe");
+    refused(&place, &["bundle.yaml", "missing field `compatible`", "hint: add `compatible: NAME`"]);
+}
+
+#[test]
+fn unknown_key_of_the_recipe() {
+    let place = Place::new();
+    place.recipe("colour: red\n");
+    refused(&place, &["unknown field `colour`", "line 4", "hint: examples/bundle.yaml"]);
+}
+
+#[test]
+fn no_recipe() {
+    let place = Place::new();
+    fs::remove_file(place.path("bundle.yaml")).expect("a file");
+    refused(&place, &["bundle.yaml", "No such file", "hint: "]);
+}
+
+#[test]
+fn no_os_release() {
+    let place = Place::new();
+    fs::remove_file(place.root().join("usr/lib/os-release")).expect("a file");
+    refused(&place, &["does not tell its version", "IMAGE_VERSION or VERSION_ID", "`version: "]);
+}
+
+#[test]
+fn no_program_that_tells_the_architecture() {
+    let place = Place::new();
+    fs::write(place.path("bundle.yaml"), "compatible: testos\n").expect("a recipe");
+    refused(&place, &["does not tell its architecture", "/usr/bin/sh", "`arch: x86_64`"]);
+}
+
+#[test]
+fn two_kernels() {
+    let place = Place::new();
+    place.file("usr/lib/modules/6.2-other/vmlinuz", "x");
+    refused(&place, &["2 kernels", "6.1.1-test, 6.2-other", "`kernel: VERSION`"]);
+    place.recipe("kernel: 6.2-other\n");
+    assert_eq!(place.packed().bundle.manifest.tiu.kernel.as_deref(), Some("6.2-other"));
+}
+
+#[test]
+fn a_kernel_that_is_not_there() {
+    let place = Place::new();
+    place.recipe("kernel: '7'\n");
+    refused(&place, &["the recipe says kernel 7", "6.1.1-test"]);
+}
+
+#[test]
+fn a_version_that_no_manifest_can_hold() {
+    let place = Place::new();
+    place.recipe("version: a b\n");
+    refused(&place, &["version", "letters, digits", "hint: "]);
+}
+
+#[test]
+fn a_root_that_is_not_there() {
+    let place = Place::new();
+    fs::remove_dir_all(place.root()).expect("the tree");
+    refused(&place, &["root", "No such file", "kiwi-ng"]);
+}
+
+#[test]
+fn a_root_that_is_a_file() {
+    let place = Place::new();
+    fs::remove_dir_all(place.root()).expect("the tree");
+    fs::write(place.root(), "x").expect("a file");
+    refused(&place, &["root", "Not a directory"]);
+}
+
+#[test]
+fn a_bundle_inside_its_own_tree() {
+    let place = Place::new();
+    symlink("root/usr", place.path("alias")).expect("a link");
+    for out in ["root/bundle.tiu", "alias/bundle.tiu"] {
+        place.pack(out).refused(&["lies in the tree", "another directory"]);
+    }
+    assert!(!place.root().join("bundle.tiu").exists() && !place.root().join("usr/bundle.tiu").exists());
+}
+
+#[test]
+fn a_folder_that_is_not_there() {
+    let place = Place::new();
+    place.pack("no/such/bundle.tiu").refused(&["bundle.tiu", "No such file", "hint: "]);
+}
+
+#[test]
+fn a_file_where_the_tree_must_have_a_directory() {
+    let place = Place::new();
+    place.file("usr/lib/sysimage", "x");
+    refused(&place, &["/usr/lib/sysimage", "found a regular file", "expected a directory"]);
+}
+
+#[test]
+fn neither_key_nor_unsigned() {
+    let place = Place::new();
+    let mut arguments = place.pack_arguments("bundle.tiu");
+    arguments.retain(|argument| !argument.starts_with("--cert") && !argument.starts_with("--key"));
+    let found = outcome(program().args(arguments));
+    assert_eq!(found.code, Some(2), "{}", found.stderr);
+    assert!(found.stderr.contains("--unsigned"), "{}", found.stderr);
+}

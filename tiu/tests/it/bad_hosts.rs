@@ -1,0 +1,127 @@
+//! Hosts that cannot be updated: each is refused with an error of its own, and nothing is changed.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use tiu_testing::host::LoopHost;
+use tiu_testing::kit::Kit;
+use tiu_testing::program::{self, Outcome};
+use tiu_testing::tree;
+
+/// `tiu apply` on `root` with a bundle that is never reached.
+fn apply(root: &Path) -> Outcome {
+    let kit = Kit::new();
+    let mut tiu = Command::new(program::path("tiu"));
+    tiu.arg("apply").arg("--root").arg(root).arg("--keyring").arg(kit.keyring()).arg("/nowhere/bundle.tiu");
+    program::outcome(&mut tiu)
+}
+
+/// The host is refused with `needles` and stays as it is.
+#[track_caller]
+fn refused(host: &LoopHost, needles: &[&str]) {
+    let before = host.state();
+    apply(&host.root()).refused(needles);
+    assert_eq!(host.state(), before, "something was changed");
+}
+
+fn run(program: &str, arguments: &[&str], path: &Path) {
+    let status = Command::new(program).args(arguments).arg(path).status().unwrap();
+    assert!(status.success(), "{program} {arguments:?}");
+}
+
+#[test]
+fn a_root_that_is_missing() {
+    apply(Path::new("/nowhere/at/all")).refused(&["/nowhere/at/all", "No such file"]);
+}
+
+#[test]
+fn a_root_that_is_not_btrfs() {
+    // Not the temporary directory, which may be a btrfs.
+    apply(Path::new("/proc")).refused(&["/proc is not on btrfs"]);
+}
+
+#[test]
+fn a_root_without_snapshots() {
+    let host = LoopHost::new();
+    let inner = host.root().join("home/inner");
+    fs::create_dir(&inner).unwrap();
+    apply(&inner).refused(&["no .snapshots"]);
+}
+
+#[test]
+fn snapshots_that_are_not_mounted() {
+    let host = LoopHost::new();
+    run("umount", &[], &host.root().join(".snapshots"));
+    apply(&host.root()).refused(&[
+        "no .snapshots",
+        "not a mounted btrfs subvolume",
+        "mount -o subvol=@/.snapshots",
+    ]);
+}
+
+#[test]
+fn a_root_without_snapper_configuration() {
+    let host = LoopHost::with(512, |root| fs::remove_file(root.join("etc/snapper/configs/root")).unwrap());
+    refused(&host, &["snapper is not configured", "create-config"]);
+}
+
+#[test]
+fn snapshots_that_are_immutable() {
+    let host = LoopHost::new();
+    run("chattr", &["+i"], &host.root().join(".snapshots"));
+    let before = host.state();
+    let outcome = apply(&host.root());
+    assert_eq!(host.state(), before, "something was changed");
+    run("chattr", &["-i"], &host.root().join(".snapshots"));
+    outcome.refused(&[".snapshots is not writable", "lsattr"]);
+    assert_eq!(host.snapshots(), [1]);
+}
+
+#[test]
+fn snapshots_that_are_mounted_read_only() {
+    let host = LoopHost::new();
+    run("mount", &["-o", "remount,ro,bind"], &host.root().join(".snapshots"));
+    refused(&host, &[".snapshots is not writable", "Read-only file system"]);
+}
+
+#[test]
+fn an_etc_that_is_an_overlay() {
+    let host = LoopHost::new();
+    let etc = host.root().join("etc");
+    let upper = host.root().join("var/upper");
+    let work = host.root().join("var/work");
+    fs::create_dir(&upper).unwrap();
+    fs::create_dir(&work).unwrap();
+    let options =
+        format!("lowerdir={},upperdir={},workdir={}", etc.display(), upper.display(), work.display());
+    run("mount", &["-t", "overlay", "overlay", "-o", &options], &etc);
+    refused(&host, &["/etc of the host is an overlay", "transactional-update 5"]);
+}
+
+#[test]
+fn a_default_that_is_no_snapshot() {
+    let kit = Kit::new();
+    let host = kit.host();
+    run("btrfs", &["subvolume", "set-default", "5"], &host.root());
+    host.tiu("apply", [kit.bundle(1, |_| {})]).refused(&["none of snapper's snapshots", "set-default"]);
+    assert_eq!(host.snapshots(), [1]);
+}
+
+#[test]
+fn a_configuration_with_an_unknown_key() {
+    let host = LoopHost::with(512, |root| tree::file(root, "etc/tiu/tiu.yaml", "keyrings: /x\n"));
+    refused(&host, &["etc/tiu/tiu.yaml", "keyrings", "docs/guide/configuration.md"]);
+}
+
+#[test]
+fn a_host_that_trusts_nobody() {
+    let host = LoopHost::new();
+    host.tiu("apply", ["/nowhere/bundle.tiu"]).refused(&["nobody is trusted", "--keyring"]);
+}
+
+#[test]
+fn a_bundle_that_is_missing() {
+    let host = LoopHost::new();
+    refused(&host, &["/nowhere/bundle.tiu", "No such file"]);
+    assert_eq!(host.snapshots(), [1]);
+}

@@ -1,0 +1,25 @@
+//! The client as an administrator runs it: the built program on loopback hosts with real snapper.
+//!
+//! Needs root, btrfs-progs, snapper and loop devices.
+
+mod accounts;
+mod apply;
+mod bad_bundles;
+mod bad_hosts;
+mod command_line;
+mod diff;
+mod etc;
+mod etc_commands;
+mod etc_lists;
+mod etc_peers;
+mod etc_table;
+mod in_target;
+mod initrd;
+mod interrupted;
+mod persistent;
+mod pin;
+mod rollback;
+mod snapshots;
+mod status;
+mod var;
+mod verify;
