@@ -17,13 +17,15 @@ done
 cd "$top"
 
 all=(shellcheck shell format clippy documentation rust clean-check readme crash kiwi vm quickstart)
+# By name only.
+named=(benchmark structure)
 names=()
 long=''
 while [ $# -gt 0 ]; do
     case $1 in
         --long) long=1 ;;
         --list)
-            printf '%s\n' "${all[@]}" benchmark
+            printf '%s\n' "${all[@]}" "${named[@]}"
             exit
             ;;
         -h | --help)
@@ -43,7 +45,7 @@ if [ ${#names[@]} = 0 ]; then
     [ -z "$long" ] || names+=(benchmark)
 fi
 for name in "${names[@]}"; do
-    case " ${all[*]} benchmark " in
+    case " ${all[*]} ${named[*]} " in
         *" $name "*) ;;
         *)
             echo "tests/run.sh: no test '$name' (see --list)" >&2
@@ -80,6 +82,9 @@ test_format() { cargo fmt --all --check; }
 test_clippy() { cargo clippy --workspace --all-targets --locked --quiet -- -D warnings; }
 
 test_documentation() { RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked --quiet; }
+
+# Circles of imports, and who may import whom: tests/structure.
+test_structure() { cargo run --quiet --package tiu-structure --locked; }
 
 test_rust() {
     [ -z "$long" ] || export PROPTEST_CASES=4096
