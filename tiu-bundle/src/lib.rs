@@ -13,24 +13,18 @@
 #![forbid(unsafe_code)]
 
 pub mod bundle;
-#[cfg(feature = "console")]
-pub mod console;
 pub mod content_digest;
 mod der;
-pub mod fstab;
 pub mod hash_tree;
-pub mod hint;
 pub mod index;
 pub mod manifest;
 mod names;
 pub mod persistent;
-pub mod progress;
 pub mod read_at;
 mod sha256;
 pub mod signature;
 pub mod trust;
 
-pub use hint::Hint;
 pub use names::rfc3339;
 
 /// Block size of images, hash trees and content digests, in bytes.

@@ -3,7 +3,7 @@
 //! The builder and the client ask the same question, so it is answered here. What is the image's cannot be declared, or a list could keep
 //! updates away from programs; nor what no boot keeps; nor what is the host's anyway.
 
-use crate::Hint;
+use tiu_system::Hint;
 
 /// How many paths an image may declare.
 pub const MAX_PATHS: usize = 100;

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output};
-use tiu_bundle::Hint;
+use tiu_system::Hint;
 
 /// Where programs are looked for, in this order. The caller's PATH does not count.
 const FOLDERS: [&str; 4] = ["/usr/bin", "/usr/sbin", "/bin", "/sbin"];

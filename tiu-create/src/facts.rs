@@ -5,8 +5,8 @@ use crate::recipe::Recipe;
 use crate::tree::{Root, TreeError};
 use rustix::fs::{Dir, FileType, OFlags};
 use std::collections::BTreeMap;
-use tiu_bundle::Hint;
-use tiu_bundle::fstab;
+use tiu_system::Hint;
+use tiu_system::fstab;
 
 /// Longest os-release, passwd or group that is read, in bytes.
 const MAX_TEXT: u64 = 16 << 20;

@@ -17,7 +17,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use tiu_bundle::Hint;
+use tiu_system::Hint;
 
 /// Days that the CA is valid.
 const CA_DAYS: u32 = 3650;

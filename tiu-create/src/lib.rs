@@ -8,7 +8,6 @@ pub mod external;
 pub mod factory;
 pub mod facts;
 mod files;
-pub mod glob;
 pub mod keygen;
 pub mod pack;
 pub mod plan;

@@ -7,8 +7,8 @@ use crate::factory;
 use crate::rules::{FACTORY_VAR, Reason, Rules, Verdict, factory_path};
 use crate::tree::{Node, Span, Tree, TreeError};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use tiu_bundle::Hint;
 use tiu_bundle::index::{INDEX_PATH, Kind, MAX_PATH, Mtime, STATE_DIR};
+use tiu_system::Hint;
 
 /// Where the image's policy for the client lies, without the leading slash.
 pub const POLICY_PATH: &str = "usr/lib/tiu/image.yaml";

@@ -1,11 +1,11 @@
 //! The build recipe: the few things about an image that nobody can read from its tree. YAML, every key known.
 
-use crate::glob::{Glob, GlobError};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
-use tiu_bundle::Hint;
 use tiu_bundle::persistent::{self, PersistentError};
+use tiu_system::Hint;
+use tiu_system::glob::{Glob, GlobError};
 
 /// A recipe. What is not given is taken from the tree.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]

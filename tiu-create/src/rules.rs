@@ -4,8 +4,8 @@
 //! (`/home`), what the image builder leaves behind (`/image`), and what the client keeps in the image's own folder does
 //! not; `/var` is the host's too, and its content becomes defaults under `/usr/share/factory/var`.
 
-use crate::glob::Glob;
 use tiu_bundle::index::STATE_DIR;
+use tiu_system::glob::Glob;
 
 /// Where `/var`'s content goes, without the leading slash.
 pub const FACTORY_VAR: &str = "usr/share/factory/var";

@@ -9,11 +9,11 @@ use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use tiu_bundle::Hint;
 use tiu_bundle::content_digest::{ContentHasher, Digest};
 use tiu_bundle::hash_tree::VerityError;
 use tiu_bundle::index::{Entry, EntryBuf, Index, IndexError, IndexWriter, Kind};
-use tiu_bundle::progress::{Cancel, Progress, Unit};
+use tiu_system::Hint;
+use tiu_system::progress::{Cancel, Progress, Unit};
 
 /// Why the contents are not what the index says, or a selection selects nothing.
 #[derive(Debug, thiserror::Error)]

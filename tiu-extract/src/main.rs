@@ -1,4 +1,6 @@
 //! The `tiu-extract` program.
+mod command;
+
 fn main() -> std::process::ExitCode {
-    tiu_extract::command::main()
+    command::main()
 }

@@ -1,6 +1,8 @@
 //! The `tiu` program.
 #![forbid(unsafe_code)]
 
+mod command;
+
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::from(tiu::command::main())
+    std::process::ExitCode::from(command::main())
 }

@@ -1,10 +1,10 @@
 //! Rollback: another snapshot boots next. Nothing is copied and nothing is lost; it can be undone the same way.
 
-use crate::facts::{SnapshotFacts, ways_back};
 use crate::host::Host;
 use crate::snapshots::{SnapshotError, State};
-use tiu_bundle::Hint;
-use tiu_bundle::console::exit;
+use crate::status::{SnapshotFacts, ways_back};
+use tiu_cli::exit;
+use tiu_system::Hint;
 
 /// Why the default was not changed.
 #[derive(Debug, thiserror::Error)]

@@ -5,22 +5,22 @@ use crate::etc::pristine::{self, PristineError};
 use crate::etc::report::{Report, ReportError};
 use crate::etc::state::{self, InodeFacts, ReadError, States, inode_of};
 use crate::etc::{self, is_etc};
-use crate::facts::{ImageFacts, SignerFacts};
+use crate::host::paths::host_paths;
 use crate::host::{Host, HostError};
-use crate::host_paths::host_paths;
-use crate::provenance::{Provenance, ProvenanceError, Unsigned};
-use crate::record::{Record, RecordError};
 use crate::snapshots::{Snapshot, SnapshotError, nested_subvolumes};
-use crate::tree::{Tree, TreeError};
+use crate::state::provenance::{Provenance, ProvenanceError, Unsigned};
+use crate::state::record::{Record, RecordError};
+use crate::status::{ImageFacts, SignerFacts};
 use serde::Serialize;
 use std::collections::BTreeSet;
-use tiu_bundle::Hint;
-use tiu_bundle::console::exit;
-use tiu_bundle::fstab;
 use tiu_bundle::index::Index;
-use tiu_bundle::progress::{Cancel, Progress};
 use tiu_bundle::trust::Trust;
+use tiu_cli::exit;
 use tiu_extract::engine::{self, Difference, EngineError, ReadBack, Rules};
+use tiu_system::Hint;
+use tiu_system::fstab;
+use tiu_system::progress::{Cancel, Progress};
+use tiu_system::tree::{Tree, TreeError};
 
 /// What was found. The field names are those of `--json`.
 #[derive(Debug, Serialize)]

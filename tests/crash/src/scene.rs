@@ -160,7 +160,7 @@ impl Scene<'_> {
     #[track_caller]
     pub fn wait_for_the_switch(&self, running: &mut Running) {
         let top = fs::File::open(self.host.root()).unwrap();
-        let default = || tiu_extract::ioctl::default_subvolume(top.as_fd()).unwrap();
+        let default = || tiu_system::ioctl::default_subvolume(top.as_fd()).unwrap();
         let before = default();
         let began = Instant::now();
         while default() == before {

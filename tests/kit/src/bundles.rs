@@ -10,8 +10,8 @@ use tiu_bundle::content_digest::{Digest, digest_reader};
 use tiu_bundle::hash_tree;
 use tiu_bundle::index::{EntryBuf, Index, IndexWriter, Kind, Mtime};
 use tiu_bundle::manifest::{Manifest, Meta};
-use tiu_bundle::progress::Silent;
 use tiu_bundle::signature;
+use tiu_system::progress::Silent;
 
 /// A root tree's squashfs with an index of the test's choice in it.
 pub fn image(root: &Path, index_zst: Option<&[u8]>) -> Vec<u8> {

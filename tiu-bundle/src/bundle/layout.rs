@@ -2,8 +2,8 @@
 
 use crate::BLOCK_SIZE;
 use crate::hash_tree::tree_size;
-use crate::hint::Hint;
 use crate::signature::MAX_CMS_SIZE;
+use tiu_system::Hint;
 
 /// Size in bytes of the number at the end of a bundle.
 pub const TRAILER_SIZE: u64 = 8;

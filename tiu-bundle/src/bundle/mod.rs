@@ -1,17 +1,20 @@
 //! A bundle file: trailer, signature, manifest and layout checked in this order, each before it is used.
 
+mod file;
 mod layout;
+
+pub use file::{OpenError, open_bundle};
 
 pub use layout::{Layout, LayoutError, TRAILER_SIZE};
 
 use crate::hash_tree::{VerifiedImage, VerityError};
-use crate::hint::Hint;
 use crate::manifest::{Manifest, ManifestError};
 use crate::read_at::ReadAt;
 use crate::signature::{self, SignatureError, Signed, Signer};
 use crate::trust::Trust;
 use std::io::{self, Write};
 use std::sync::Arc;
+use tiu_system::Hint;
 
 /// First bytes of a squashfs.
 const SQUASHFS_MAGIC: [u8; 4] = *b"hsqs";

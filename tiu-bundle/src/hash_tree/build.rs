@@ -3,11 +3,11 @@
 use super::{BLOCK, HASH_SIZE, Salt, level_blocks};
 use crate::BLOCK_SIZE;
 use crate::content_digest::Digest;
-use crate::progress::{Progress, Unit};
 use crate::read_at::ReadAt;
 use crate::sha256::sha256_salted;
 use rayon::prelude::*;
 use std::io::{self, Write};
+use tiu_system::progress::{Progress, Unit};
 
 /// Blocks that a thread reads at once.
 const CHUNK_BLOCKS: usize = 256;

@@ -41,12 +41,12 @@ fn level_blocks(image_size: u64) -> Vec<u64> {
 mod tests {
     use super::*;
     use crate::content_digest::Digest;
-    use crate::progress::{Cancel, Silent};
     use crate::read_at::ReadAt;
     use crate::sha256::sha256;
     use proptest::prelude::*;
     use std::process::Command;
     use std::sync::Arc;
+    use tiu_system::progress::{Cancel, Silent};
 
     const SALT: Salt = *b"0123456789abcdef0123456789abcdef";
     /// Numbers of blocks around every edge of the tree.

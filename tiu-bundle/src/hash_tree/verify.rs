@@ -3,13 +3,13 @@
 use super::{BLOCK, HASH_SIZE, HASHES, Salt, level_blocks};
 use crate::BLOCK_SIZE;
 use crate::content_digest::Digest;
-use crate::hint::Hint;
-use crate::progress::{Cancel, Progress, Unit};
 use crate::read_at::ReadAt;
 use crate::sha256::sha256_salted;
 use rayon::prelude::*;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use tiu_system::Hint;
+use tiu_system::progress::{Cancel, Progress, Unit};
 
 /// Most hash blocks that are kept: 16 MiB, all of an image of 2 GiB.
 const CACHE_BLOCKS: u64 = 4096;

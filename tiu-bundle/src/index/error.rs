@@ -2,8 +2,8 @@
 
 use super::Kind;
 use crate::content_digest::Digest;
-use crate::hint::Hint;
 use std::io;
+use tiu_system::Hint;
 
 /// Why an index was not accepted.
 #[derive(Debug, thiserror::Error)]

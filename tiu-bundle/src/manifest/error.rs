@@ -1,7 +1,7 @@
 //! Why a manifest was not accepted.
 
 use super::FORMAT;
-use crate::hint::Hint;
+use tiu_system::Hint;
 
 /// Why a manifest was not accepted. Lines are counted from 1; keys are named `[group] key`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

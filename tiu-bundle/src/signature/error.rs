@@ -1,8 +1,8 @@
 //! Why a signature was not made or not accepted.
 
 use super::MAX_CMS_SIZE;
-use crate::hint::Hint;
 use crate::trust::TrustError;
+use tiu_system::Hint;
 
 /// Why a signature was not made or not accepted. Certificates are named by their subject; times are RFC 3339.
 #[derive(Debug, thiserror::Error)]

@@ -4,10 +4,13 @@ mod chain;
 mod files;
 mod usage;
 
-use crate::hint::Hint;
 use openssl::x509::X509;
 use std::io;
 use std::path::{Path, PathBuf};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tiu_system::Hint;
+use tiu_system::named::Named;
 
 /// Which extended key usage (EKU) a signer's certificate must have.
 ///
@@ -44,6 +47,37 @@ pub enum ValidAt {
     SigningTime,
     /// A fixed moment in seconds since 1970 (tests, and hosts without a clock).
     Unix(i64),
+}
+
+impl Named for Purpose {
+    const NAMES: &'static [(Self, &'static str, &'static str)] = &[
+        (Purpose::CodeSigningOrNone, "codesign-or-none", "codeSigning, or no extended key usage at all"),
+        (Purpose::CodeSigning, "codesign", "codeSigning"),
+        (
+            Purpose::SmimeSign,
+            "smimesign",
+            "emailProtection, or no extended key usage at all (as `openssl cms -verify`)",
+        ),
+        (Purpose::Any, "any", "Anything"),
+    ];
+}
+
+impl std::str::FromStr for ValidAt {
+    type Err = &'static str;
+
+    /// Reads `now`, `signing-time`, a time in RFC 3339, or seconds since 1970.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "now" => Ok(ValidAt::Now),
+            "signing-time" => Ok(ValidAt::SigningTime),
+            _ => text
+                .parse()
+                .ok()
+                .or_else(|| Some(OffsetDateTime::parse(text, &Rfc3339).ok()?.unix_timestamp()))
+                .map(ValidAt::Unix)
+                .ok_or("expected now, signing-time, a time like 2026-01-31T12:00:00Z, or seconds since 1970"),
+        }
+    }
 }
 
 /// How signatures are checked.

@@ -1,9 +1,9 @@
 //! Indexes that must not be accepted, each with one thing wrong, and the error that names it.
 
 use std::fmt::Write as _;
-use tiu_bundle::Hint;
 use tiu_bundle::content_digest::Digest;
 use tiu_bundle::index::{Index, IndexError, Kind, LineError, MAX_ENTRIES, MAX_LINE_SIZE, write_zst};
+use tiu_system::Hint;
 
 const ROOT: &str = "/ 0 40755 1 0 0 0 0.0 - - -\n";
 

@@ -1,7 +1,7 @@
 //! Manifests that must not be accepted, each with one thing wrong, and the error that names it.
 
-use tiu_bundle::Hint;
 use tiu_bundle::manifest::{Manifest, ManifestError};
+use tiu_system::Hint;
 
 const GOOD: &str = "\
 # made by a test

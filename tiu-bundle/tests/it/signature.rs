@@ -3,11 +3,11 @@
 use openssl::hash::MessageDigest;
 use openssl::pkey::PKey;
 use openssl::x509::X509;
-use tiu_bundle::Hint;
 use tiu_bundle::signature::{
     MAX_CMS_SIZE, SignatureError, content_unverified, sign, verify, verify_untrusted,
 };
 use tiu_bundle::trust::{Purpose, Trust};
+use tiu_system::Hint;
 use tiu_testing::pki::{Certificate, Identity, openssl_cms};
 
 const CONTENT: &[u8] = b"[update]\ncompatible=test\nwith a line end\r\n and bytes \x00\xff\n";

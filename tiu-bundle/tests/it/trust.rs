@@ -5,9 +5,9 @@ use openssl::x509::{X509, X509Crl};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
-use tiu_bundle::Hint;
 use tiu_bundle::signature::{SignatureError, sign, verify};
 use tiu_bundle::trust::{Purpose, Trust, TrustError, ValidAt};
+use tiu_system::Hint;
 use tiu_testing::pki::{BEGIN, Certificate, END, Identity, revocation_list};
 
 const CONTENT: &[u8] = b"content";

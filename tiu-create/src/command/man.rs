@@ -3,7 +3,7 @@
 use super::Failure;
 use std::io;
 use std::path::PathBuf;
-use tiu_bundle::Hint;
+use tiu_system::Hint;
 
 /// Write the manual pages into a directory
 #[derive(clap::Args)]

@@ -9,9 +9,9 @@ mod signer;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 use std::sync::OnceLock;
-use tiu_bundle::Hint;
-use tiu_bundle::console::{self, exit};
-use tiu_bundle::progress::Cancel;
+use tiu_cli::exit;
+use tiu_system::Hint;
+use tiu_system::progress::Cancel;
 
 /// Packs a root tree into a signed tiu bundle.
 #[derive(Parser)]
@@ -65,7 +65,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::from(exit::DONE),
         Err(failure) => {
-            console::report("tiu-create", &*failure.error);
+            tiu_cli::report("tiu-create", &*failure.error);
             ExitCode::from(if failure.cancelled { exit::CANCELLED } else { exit::FAILED })
         }
     }
@@ -92,7 +92,7 @@ fn cancel_on_signals() -> &'static Cancel {
 
 /// Prints on standard output. A closed pipe is no reason to fail.
 fn say(text: &str) {
-    let _ = console::print(text);
+    let _ = tiu_cli::print(text);
 }
 
 /// Prints a warning on standard error.

@@ -4,7 +4,7 @@ use super::signer::SignerArguments;
 use super::{Failure, cancel_on_signals, say, warn};
 use serde_json::json;
 use std::path::PathBuf;
-use tiu_bundle::console::{self, ProgressMode};
+use tiu_cli::ProgressMode;
 use tiu_create::pack::{Options, PackError, Packed, pack};
 use tiu_create::plan::LeftOut;
 use tiu_create::recipe::Recipe;
@@ -61,7 +61,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         threads: arguments.threads.map_or_else(processors, usize::from),
         created,
     };
-    let progress = console::progress(arguments.progress);
+    let progress = tiu_cli::progress(arguments.progress);
     let packed = pack(&options, identity.as_ref(), &*progress, cancel);
     let packed = packed.map_err(|e| Failure::new(e).cancelled_if(cancel.is_cancelled()))?;
     if arguments.json {
@@ -189,8 +189,8 @@ fn summary(options: &Options, packed: &Packed) -> String {
         manifest.tiu.arch,
         optional(", kernel ", &manifest.tiu.kernel),
         manifest.tiu.files,
-        console::bytes(manifest.tiu.size),
-        console::bytes(packed.bundle_size),
+        tiu_system::text::bytes(manifest.tiu.size),
+        tiu_system::text::bytes(packed.bundle_size),
         packed.seconds,
         manifest.verity_hash,
     )
@@ -208,7 +208,7 @@ fn warnings(recipe: &Recipe, packed: &Packed) {
         warn(&format!(
             "{why}: {} files ({}) are not in the image: {}",
             left.files,
-            console::bytes(left.bytes),
+            tiu_system::text::bytes(left.bytes),
             first_few(left)
         ));
     }
@@ -217,7 +217,7 @@ fn warnings(recipe: &Recipe, packed: &Packed) {
             "/{} is a mount point in the tree's own fstab: hosts that mount something there do not get {} files ({}) of the image: {}",
             tiu_create::shown(path),
             left.files,
-            console::bytes(left.bytes),
+            tiu_system::text::bytes(left.bytes),
             first_few(left)
         ));
     }

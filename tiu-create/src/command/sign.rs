@@ -4,8 +4,8 @@ use super::signer::SignerArguments;
 use super::{Failure, cancel_on_signals, say};
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use tiu_bundle::console::{self, ProgressMode};
 use tiu_bundle::signature::Signer;
+use tiu_cli::ProgressMode;
 use tiu_create::sign::{SignError, Unsigned};
 
 /// Sign a bundle, sign it again, or put in a signature made elsewhere
@@ -51,7 +51,7 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let cancel = cancel_on_signals();
     let identity = arguments.signer.load()?;
-    let progress = console::progress(arguments.progress);
+    let progress = tiu_cli::progress(arguments.progress);
     let bundle = Unsigned::open(&arguments.bundle, &*progress, cancel)
         .map_err(|e| Failure::new(e).cancelled_if(cancel.is_cancelled()))?;
     let out = arguments.output.as_deref().unwrap_or(&arguments.bundle);

@@ -2,17 +2,17 @@
 
 use crate::external::ExternalError;
 use crate::facts::FactsError;
-use crate::glob::GlobError;
 use crate::plan::PlanError;
 use crate::sign::SignError;
 use crate::tree::TreeError;
 use std::io;
 use std::path::PathBuf;
-use tiu_bundle::Hint;
 use tiu_bundle::bundle::BundleError;
 use tiu_bundle::index::IndexError;
 use tiu_bundle::manifest::ManifestError;
 use tiu_bundle::persistent::PersistentError;
+use tiu_system::Hint;
+use tiu_system::glob::GlobError;
 
 /// Why a tree was not packed. Nothing is left of a bundle that was not finished.
 #[derive(Debug, thiserror::Error)]

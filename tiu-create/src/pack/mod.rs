@@ -30,9 +30,9 @@ use tempfile::NamedTempFile;
 use tiu_bundle::content_digest::Digest;
 use tiu_bundle::hash_tree::{self, Salt};
 use tiu_bundle::manifest::{FORMAT, Manifest, Meta};
-use tiu_bundle::progress::{Cancel, Progress};
 use tiu_bundle::read_at::FileSource;
 use tiu_bundle::{BLOCK_SIZE, bundle, signature};
+use tiu_system::progress::{Cancel, Progress};
 
 /// What to pack.
 pub struct Options {

@@ -11,7 +11,7 @@ use std::io::{self, BufWriter, Write};
 use std::sync::mpsc::Receiver;
 use tiu_bundle::content_digest::{ContentHasher, Digest, digest_bytes};
 use tiu_bundle::index::{self, EntryBuf, INDEX_PATH, Index, IndexWriter, Kind, Mtime};
-use tiu_bundle::progress::{Cancel, Progress, Unit};
+use tiu_system::progress::{Cancel, Progress, Unit};
 
 /// Level of the compressed index. Higher ones save little, for half of an index is digests, and take seconds.
 const INDEX_LEVEL: i32 = 9;

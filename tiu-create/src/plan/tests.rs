@@ -1,7 +1,7 @@
 //! Plans of small trees that exist in memory only.
 
 use super::*;
-use crate::glob::Glob;
+use tiu_system::glob::Glob;
 
 #[derive(Default)]
 struct Build(Tree);

@@ -3,9 +3,9 @@
 use crate::external::ExternalError;
 use std::io;
 use std::path::PathBuf;
-use tiu_bundle::Hint;
 use tiu_bundle::bundle::BundleError;
 use tiu_bundle::signature::SignatureError;
+use tiu_system::Hint;
 
 /// Why a bundle was not signed. The bundle is unchanged then.
 #[derive(Debug, thiserror::Error)]

@@ -22,9 +22,9 @@ use std::sync::Arc;
 use tiu_bundle::bundle::{self, Layout};
 use tiu_bundle::hash_tree::VerifiedImage;
 use tiu_bundle::manifest::Manifest;
-use tiu_bundle::progress::{Cancel, Progress};
 use tiu_bundle::read_at::FileSource;
 use tiu_bundle::signature::{self, Signer};
+use tiu_system::progress::{Cancel, Progress};
 
 /// A bundle whose signature is to be made or replaced; its image was compared with its hash tree.
 pub struct Unsigned {

@@ -9,8 +9,8 @@ pub use scan::scan;
 
 use std::collections::HashMap;
 use std::io;
-use tiu_bundle::Hint;
 use tiu_bundle::index::{Kind, Mtime};
+use tiu_system::Hint;
 
 /// A piece of [`Tree::names`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use std::collections::HashMap;
 use std::os::fd::AsRawFd;
 use tiu_bundle::index::{Kind, Mtime};
-use tiu_bundle::progress::{Cancel, Progress, Unit};
+use tiu_system::progress::{Cancel, Progress, Unit};
 
 /// Reads the metadata of everything that `rules` do not leave out unread.
 ///

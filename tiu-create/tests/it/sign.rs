@@ -70,7 +70,7 @@ fn an_unsigned_bundle_is_refused_by_clients_and_can_be_signed() {
     let error =
         tiu_bundle::bundle::Bundle::open(std::sync::Arc::new(unsigned), &trust).err().expect("an error");
     assert_eq!(error.to_string(), "the bundle is not signed yet");
-    assert_eq!(tiu_bundle::Hint::hint(&error).as_deref(), Some("sign it with `tiu-create sign`"));
+    assert_eq!(tiu_system::Hint::hint(&error).as_deref(), Some("sign it with `tiu-create sign`"));
 }
 
 #[test]

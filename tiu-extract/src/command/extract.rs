@@ -1,10 +1,6 @@
 //! `tiu-extract extract`: a bundle's tree into a directory.
 
 use super::{BundleArguments, CommandError, Failure, print, print_json};
-use crate::contents;
-use crate::engine::{self, Difference, EngineError, Job, ReadBack, Rules, Summary};
-use crate::image::{self, Verity};
-use crate::options::cancel_on_signals;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use serde_json::json;
@@ -12,9 +8,13 @@ use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::time::Instant;
-use tiu_bundle::Hint;
 use tiu_bundle::bundle::Bundle;
-use tiu_bundle::console::{self, ProgressMode};
+use tiu_cli::ProgressMode;
+use tiu_cli::signals::cancel_on_signals;
+use tiu_extract::contents;
+use tiu_extract::engine::{self, Difference, EngineError, Job, ReadBack, Rules, Summary};
+use tiu_extract::image::{self, Verity};
+use tiu_system::Hint;
 
 /// Brings a directory to exactly the tree of a bundle
 ///
@@ -44,7 +44,7 @@ pub struct Arguments {
     #[arg(long)]
     no_owner: bool,
     /// How the image is verified while it is read
-    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
+    #[arg(long, value_parser = tiu_cli::named::<Verity>(), value_name = "HOW", default_value = "auto")]
     verity: Verity,
     /// Prints JSON
     #[arg(long)]
@@ -89,7 +89,7 @@ impl Arguments {
             }
         }
         let rules = Rules { owner: !self.no_owner, remove: self.path.is_empty(), ..Rules::default() };
-        let progress = console::progress(self.progress);
+        let progress = tiu_cli::progress(self.progress);
         let cancel = cancel_on_signals().map_err(CommandError::Signals)?;
         let job = Job {
             index: &index,
@@ -149,8 +149,8 @@ fn text(bundle: &Bundle, done: &Summary, seconds: f64) -> String {
         done.unchanged,
         done.reflinked,
         done.written,
-        console::bytes(done.bytes_written),
-        console::bytes(done.bytes_shared),
+        tiu_system::text::bytes(done.bytes_written),
+        tiu_system::text::bytes(done.bytes_shared),
         done.made,
         done.metadata,
         done.removed,

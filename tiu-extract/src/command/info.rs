@@ -3,7 +3,6 @@
 use super::{BundleArguments, Failure, print, print_json};
 use serde_json::json;
 use tiu_bundle::bundle::Bundle;
-use tiu_bundle::console;
 
 /// Shows what a bundle is, who signed it and for whom
 ///
@@ -67,13 +66,13 @@ fn text(bundle: &Bundle) -> String {
         ("Kernel", meta.kernel.clone().unwrap_or_default()),
         ("Created", meta.created.clone()),
         ("For hosts from", meta.min_version.clone().unwrap_or_default()),
-        ("Content", format!("{} in {} entries", console::bytes(meta.size), meta.files)),
+        ("Content", format!("{} in {} entries", tiu_system::text::bytes(meta.size), meta.files)),
         (
             "File",
             format!(
                 "{} image, {} hash tree, {} B signature",
-                console::bytes(layout.image_size),
-                console::bytes(layout.tree_size),
+                tiu_system::text::bytes(layout.image_size),
+                tiu_system::text::bytes(layout.tree_size),
                 layout.cms_size
             ),
         ),
@@ -86,5 +85,5 @@ fn text(bundle: &Bundle) -> String {
         ("Chain", signer.chain.join("  <-  ")),
     ];
     rows.retain(|(_, value)| !value.is_empty());
-    rows.iter().map(|(name, value)| format!("{name:<16}{}\n", console::printable(value))).collect()
+    rows.iter().map(|(name, value)| format!("{name:<16}{}\n", tiu_system::text::printable(value))).collect()
 }

@@ -1,13 +1,12 @@
 //! `tiu-extract list`: what is in an image, from its index.
 
 use super::{BundleArguments, Failure, print, print_json};
-use crate::contents;
-use crate::image::{self, Verity};
 use serde_json::json;
 use std::fmt::Write;
 use std::path::PathBuf;
-use tiu_bundle::console;
 use tiu_bundle::index::{Entry, Kind};
+use tiu_extract::contents;
+use tiu_extract::image::{self, Verity};
 
 /// Lists what is in a bundle, as `ls -lR` would
 ///
@@ -50,7 +49,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn text_of(bytes: &[u8]) -> String {
-    console::printable(&String::from_utf8_lossy(bytes))
+    tiu_system::text::printable(&String::from_utf8_lossy(bytes))
 }
 
 fn kind_name(kind: Kind) -> &'static str {

@@ -7,15 +7,16 @@ mod man;
 mod mount;
 mod verify;
 
-use crate::options::{TrustArguments, open_bundle};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use tiu_bundle::Hint;
 use tiu_bundle::bundle::Bundle;
-use tiu_bundle::console::{self, exit};
+use tiu_bundle::bundle::open_bundle;
+use tiu_cli::exit;
+use tiu_cli::trust::TrustArguments;
+use tiu_system::Hint;
 
 /// Verifies, shows and extracts tiu bundles
 #[derive(Parser)]
@@ -110,7 +111,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::from(exit::DONE),
         Err(failure) => {
-            console::report("tiu-extract", &*failure.error);
+            tiu_cli::report("tiu-extract", &*failure.error);
             ExitCode::from(failure.code)
         }
     }
@@ -132,7 +133,7 @@ impl BundleArguments {
 }
 
 fn print(text: &str) -> Result<(), CommandError> {
-    console::print(text).map_err(CommandError::Output)
+    tiu_cli::print(text).map_err(CommandError::Output)
 }
 
 fn print_json(value: &serde_json::Value) -> Result<(), CommandError> {

@@ -1,12 +1,12 @@
 //! `tiu-extract mount` and `umount`: a bundle's tree as a read-only mount that dm-verity watches.
 
 use super::{BundleArguments, Failure};
-use crate::image::{self, ImageError};
 use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
 use std::io;
 use std::path::PathBuf;
-use tiu_bundle::Hint;
+use tiu_extract::image::{self, ImageError};
+use tiu_system::Hint;
 
 /// Mounts a bundle's tree, read-only; the kernel verifies each block that is read
 ///

@@ -1,13 +1,13 @@
 //! `tiu-extract verify`: every byte of a bundle.
 
 use super::{BundleArguments, CommandError, Failure, print, print_json};
-use crate::contents::{self, ContentsError};
-use crate::image::{self, Verity};
-use crate::options::cancel_on_signals;
 use serde_json::json;
 use std::time::Instant;
-use tiu_bundle::console::{self, ProgressMode};
 use tiu_bundle::hash_tree::VerityError;
+use tiu_cli::ProgressMode;
+use tiu_cli::signals::cancel_on_signals;
+use tiu_extract::contents::{self, ContentsError};
+use tiu_extract::image::{self, Verity};
 
 /// Verifies every byte of a bundle: signature, hash tree, index, and each file's content
 #[derive(clap::Args)]
@@ -28,7 +28,7 @@ impl Arguments {
     pub fn run(self) -> Result<(), Failure> {
         let started = Instant::now();
         let bundle = self.bundle.open()?;
-        let progress = console::progress(self.progress);
+        let progress = tiu_cli::progress(self.progress);
         let cancel = cancel_on_signals().map_err(CommandError::Signals)?;
         bundle.image().verify_all(&*progress, cancel).map_err(|e| {
             let cancelled = matches!(e, VerityError::Cancelled);
@@ -61,10 +61,10 @@ impl Arguments {
                 manifest.compatible,
                 manifest.version,
                 bundle.signer.subject,
-                console::bytes(bundle.layout.image_size),
-                console::bytes(content),
+                tiu_system::text::bytes(bundle.layout.image_size),
+                tiu_system::text::bytes(content),
                 index.len(),
-                console::bytes((content as f64 / seconds.max(0.001)) as u64),
+                tiu_system::text::bytes((content as f64 / seconds.max(0.001)) as u64),
             ))?,
         }
         Ok(())

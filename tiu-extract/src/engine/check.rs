@@ -12,7 +12,7 @@ use super::walk::Attributes;
 use super::{EngineError, Plan, Rules};
 use std::os::fd::BorrowedFd;
 use tiu_bundle::index::{Entry, Index, Kind};
-use tiu_bundle::progress::{Cancel, Progress};
+use tiu_system::progress::{Cancel, Progress};
 
 /// One way in which a target differs from an index.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]

@@ -3,10 +3,10 @@
 use crate::image::ImageError;
 use std::io;
 use std::path::PathBuf;
-use tiu_bundle::Hint;
 use tiu_bundle::content_digest::Digest;
 use tiu_bundle::hash_tree::VerityError;
 use tiu_bundle::index::Kind;
+use tiu_system::Hint;
 
 /// Why a run failed.
 #[derive(Debug, thiserror::Error)]

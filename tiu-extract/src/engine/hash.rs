@@ -7,13 +7,13 @@ use super::reach::Reach;
 use super::rules::Lookup;
 use super::tree::Tree;
 use super::xattr::{self, Xattrs};
-use crate::ioctl;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use tiu_bundle::content_digest::{ContentHasher, Digest};
-use tiu_bundle::progress::{Cancel, Progress, Unit};
+use tiu_system::ioctl;
+use tiu_system::progress::{Cancel, Progress, Unit};
 
 /// Bytes that are read at once: small enough to stay in a core's cache until they are hashed.
 const READ: usize = 256 * 1024;
@@ -199,5 +199,5 @@ fn open(root: BorrowedFd, path: &[u8], direct: bool) -> Result<OwnedFd, EngineEr
 
 /// `expected`, if fs-verity says that the file has that content.
 fn measured(file: BorrowedFd, expected: Digest) -> Option<Digest> {
-    ioctl::measure_verity(file).ok().flatten().filter(|measured| *measured == expected)
+    ioctl::measure_verity(file).ok().flatten().map(Digest).filter(|measured| *measured == expected)
 }

@@ -8,7 +8,7 @@ use super::{EngineError, Rules};
 use std::borrow::Cow;
 use std::os::fd::BorrowedFd;
 use tiu_bundle::index::{EntryBuf, Kind};
-use tiu_bundle::progress::{Cancel, Progress, Unit};
+use tiu_system::progress::{Cancel, Progress, Unit};
 
 /// An inode's name that was found.
 #[derive(Clone, Debug)]

@@ -45,7 +45,7 @@ use rules::Lookup;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use tiu_bundle::index::Index;
-use tiu_bundle::progress::{Cancel, Progress, Unit};
+use tiu_system::progress::{Cancel, Progress, Unit};
 use tree::Tree;
 use walk::Attributes;
 

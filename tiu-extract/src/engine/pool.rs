@@ -3,7 +3,7 @@
 use super::error::EngineError;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use tiu_bundle::progress::Cancel;
+use tiu_system::progress::Cancel;
 
 /// Number of cores that we may use.
 pub(crate) fn cores() -> usize {

@@ -17,7 +17,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Condvar, Mutex};
 use tiu_bundle::index::{Index, Kind, Mtime};
-use tiu_bundle::progress::{Cancel, Progress};
+use tiu_system::progress::{Cancel, Progress};
 
 /// `BTRFS_SUPER_MAGIC` of `linux/magic.h`.
 const BTRFS: u64 = 0x9123_683e;

@@ -2,9 +2,9 @@
 
 use std::io;
 use std::path::PathBuf;
-use tiu_bundle::Hint;
 use tiu_bundle::hash_tree::VerityError;
 use tiu_bundle::index::{INDEX_PATH, IndexError};
+use tiu_system::Hint;
 
 /// Why an image could not be opened or read.
 #[derive(Debug, thiserror::Error)]

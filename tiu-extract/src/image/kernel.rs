@@ -9,7 +9,6 @@
 //! Source: Documentation/admin-guide/device-mapper/verity.rst, mount_setattr(2), fsopen in mount(2).
 
 use super::{Image, ImageError};
-use crate::ioctl;
 use devicemapper::{DM, DevId, DmFlags, DmName, DmNameBuf, DmOptions};
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags};
@@ -23,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use tiu_bundle::BLOCK_SIZE;
 use tiu_bundle::bundle::Bundle;
+use tiu_system::ioctl;
 
 /// Begin of the names of our device-mapper devices: `tiu-PID-NUMBER`.
 const PREFIX: &str = "tiu-";

@@ -14,6 +14,7 @@ use std::io::Read;
 use std::sync::Arc;
 use tiu_bundle::bundle::Bundle;
 use tiu_bundle::index::{INDEX_PATH, Index};
+use tiu_system::named::Named;
 
 /// Gives content. Metadata always comes from the index.
 pub trait Image: Send + Sync {
@@ -25,7 +26,7 @@ pub trait Image: Send + Sync {
 }
 
 /// `--verity`: which way to open an image.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Verity {
     /// The kernel where it has device-mapper, in-process otherwise.
     #[default]
@@ -34,6 +35,14 @@ pub enum Verity {
     Kernel,
     /// In-process.
     User,
+}
+
+impl Named for Verity {
+    const NAMES: &'static [(Self, &'static str, &'static str)] = &[
+        (Verity::Auto, "auto", "The kernel where it has device-mapper, in-process otherwise"),
+        (Verity::Kernel, "kernel", "Loop device, dm-verity and a detached squashfs mount"),
+        (Verity::User, "user", "In-process"),
+    ];
 }
 
 /// Opens the image of `bundle`. `Auto` takes the user way where the kernel has no device-mapper or no dm-verity, or

@@ -20,6 +20,8 @@
 //! - Files of the image belong to the same names on the host; names that do not come get numbers that nobody has.
 //! - The number 0 is never given, mapped, or added under another name.
 
+pub mod decide;
+
 mod groups;
 mod limits;
 mod note;

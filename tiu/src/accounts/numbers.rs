@@ -8,7 +8,7 @@ use super::table::Line;
 use super::{File, Note, Three, What};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::RangeInclusive;
-use tiu_bundle::Hint;
+use tiu_system::Hint;
 
 /// Something that nobody but the administrator can resolve.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -5,8 +5,6 @@
 //! with its last user, however tiu ends. So it has nothing to follow or to damage, and the host's passwords are not in it.
 
 use super::{File, Files};
-use crate::run::{Run, RunError, SYSUSERS};
-use crate::tree::{Tree, TreeError};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -15,8 +13,10 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tiu_bundle::Hint;
-use tiu_bundle::progress::Cancel;
+use tiu_system::Hint;
+use tiu_system::program::{Run, RunError, SYSUSERS};
+use tiu_system::progress::Cancel;
+use tiu_system::tree::{Tree, TreeError};
 
 /// Where packages ask.
 pub const VENDOR: &str = "usr/lib/sysusers.d";

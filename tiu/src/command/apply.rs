@@ -2,14 +2,14 @@
 
 use super::table::printable;
 use super::{CommandError, Failure, HostArguments, Opened, Outcome, cancel_on_signals, print, print_json};
-use crate::accounts::{File, Note, What};
-use crate::facts::{ImageFacts, SignerFacts};
-use crate::host_paths::NotInstalled;
-use crate::persistent::Persistent;
-use crate::transaction::{self, Applied, Context, Request};
 use serde::Serialize;
 use std::path::PathBuf;
-use tiu_bundle::console::{self, ProgressMode, exit};
+use tiu::accounts::{File, Note, What};
+use tiu::host::paths::NotInstalled;
+use tiu::host::persistent::Persistent;
+use tiu::status::{ImageFacts, SignerFacts};
+use tiu::transaction::{self, Applied, Context, Request};
+use tiu_cli::{ProgressMode, exit};
 use tiu_extract::engine::Summary;
 use tiu_extract::image::Verity;
 
@@ -39,7 +39,7 @@ pub struct Arguments {
     #[arg(long)]
     force: bool,
     /// How the image is opened and its blocks are verified
-    #[arg(long, value_enum, value_name = "WAY")]
+    #[arg(long, value_parser = tiu_cli::named::<Verity>(), value_name = "WAY")]
     verity: Option<Verity>,
     /// Prints what was done as JSON
     #[arg(long)]
@@ -72,7 +72,7 @@ impl Arguments {
     pub fn run(self) -> Outcome {
         let Opened { host, config, trust } = self.host.open()?;
         let trust = trust.ok_or(CommandError::NoKeyring)?;
-        let progress = console::progress(self.progress);
+        let progress = tiu_cli::progress(self.progress);
         let cancel = cancel_on_signals()?;
         let context = Context { host: &host, config: &config, trust: &trust, progress: &*progress, cancel };
         let request = Request {
@@ -162,7 +162,7 @@ fn report(applied: &Applied, live: bool) -> String {
         applied.took.as_secs_f64(),
         summary.unchanged,
         summary.written,
-        console::bytes(summary.bytes_written),
+        tiu_system::text::bytes(summary.bytes_written),
         summary.reflinked,
         summary.removed,
     );

@@ -1,9 +1,9 @@
 //! `tiu cleanup`: removes what runs that were cut off left behind.
 
 use super::{HostArguments, Opened, Outcome, print, print_json};
-use crate::transaction;
 use serde::Serialize;
-use tiu_bundle::console::exit;
+use tiu::transaction;
+use tiu_cli::exit;
 
 /// Removes unfinished snapshots of runs that were cut off
 ///

@@ -2,14 +2,14 @@
 
 use super::table::{columns, printable};
 use super::{CommandError, Failure, HostArguments, Outcome, cancel_on_signals, print, print_json};
-use crate::diff::files::{Change, FileChange, FileFacts};
-use crate::diff::packages::PackageChanges;
-use crate::diff::{self, Diff, Side, SideFacts, What};
-use crate::host::Host;
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::str::FromStr;
-use tiu_bundle::console::{self, ProgressMode, exit};
+use tiu::diff::files::{Change, FileChange, FileFacts};
+use tiu::diff::packages::PackageChanges;
+use tiu::diff::{self, Diff, Side, SideFacts, What};
+use tiu::host::Host;
+use tiu_cli::{ProgressMode, exit};
 
 /// Shows what differs between two images: files and packages
 ///
@@ -67,7 +67,7 @@ impl Arguments {
         // Two bundles can be compared anywhere: only a snapshot needs a host.
         let root = self.host.root.clone().unwrap_or_else(|| "/".into());
         let (config, trust) = self.host.settings(&root)?;
-        let progress = console::progress(self.progress);
+        let progress = tiu_cli::progress(self.progress);
         let cancel = cancel_on_signals()?;
         let side = |operand: &Operand| -> Result<Side, Failure> {
             match operand {

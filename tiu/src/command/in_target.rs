@@ -1,9 +1,9 @@
-//! `tiu in-target`: the other side of [`crate::in_target`]; called by tiu alone.
+//! `tiu in-target`: the other side of [`tiu::namespace::target`]; called by tiu alone.
 
 use super::Outcome;
-use crate::in_target::InTarget;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use tiu::namespace::target::InTarget;
 
 /// Runs a program in a new snapshot; called by tiu itself, in new namespaces
 #[derive(clap::Args)]

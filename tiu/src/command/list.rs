@@ -2,10 +2,10 @@
 
 use super::table::{columns, minute, printable};
 use super::{HostArguments, Opened, Outcome, print, print_json};
-use crate::facts::{self, SnapshotFacts};
-use crate::snapshots::State;
 use serde::Serialize;
-use tiu_bundle::console::exit;
+use tiu::snapshots::State;
+use tiu::status::SnapshotFacts;
+use tiu_cli::exit;
 
 /// Lists all snapshots of the host, with the images that they hold
 #[derive(clap::Args)]
@@ -30,7 +30,7 @@ struct List<'a> {
 impl Arguments {
     pub fn run(self) -> Outcome {
         let Opened { host, trust, .. } = self.host.open()?;
-        let snapshots = facts::snapshots(&host, trust.as_ref())?;
+        let snapshots = tiu::status::snapshots(&host, trust.as_ref())?;
         match self.json {
             true => print_json(&List { snapshots: &snapshots })?,
             false => print(&human(&snapshots))?,

@@ -3,7 +3,7 @@
 use super::{Cli, CommandError, Outcome};
 use clap::CommandFactory;
 use std::path::PathBuf;
-use tiu_bundle::console::exit;
+use tiu_cli::exit;
 
 /// Writes the manual pages into a directory
 #[derive(clap::Args)]

@@ -14,18 +14,17 @@ mod table;
 mod verify;
 mod without_plugins;
 
-use crate::config::{Config, ConfigError};
-use crate::host::{Host, HostError};
-use crate::tree::{Tree, TreeError};
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 use std::io;
 use std::path::{Path, PathBuf};
-use tiu_bundle::Hint;
-use tiu_bundle::console::{self, exit};
-use tiu_bundle::progress::Cancel;
+use tiu::config::{Config, ConfigError};
+use tiu::host::{Host, HostError};
 use tiu_bundle::trust::{Trust, TrustError};
-use tiu_extract::options;
+use tiu_cli::exit;
+use tiu_system::Hint;
+use tiu_system::progress::Cancel;
+use tiu_system::tree::{Tree, TreeError};
 
 /// Updates a host by whole, signed images; each becomes a btrfs snapshot.
 ///
@@ -155,7 +154,7 @@ macro_rules! fails_with_1 {
         }
     )*};
 }
-fails_with_1!(HostError, ConfigError, TrustError, TreeError, CommandError, crate::snapshots::SnapshotError);
+fails_with_1!(HostError, ConfigError, TrustError, TreeError, CommandError, tiu::snapshots::SnapshotError);
 
 macro_rules! fails_with_its_code {
     ($($error:ty),*) => {$(
@@ -168,12 +167,12 @@ macro_rules! fails_with_its_code {
     )*};
 }
 fails_with_its_code!(
-    crate::transaction::ApplyError,
-    crate::diff::DiffError,
-    crate::pin::PinError,
-    crate::rollback::RollbackError,
-    crate::verify::VerifyError,
-    crate::etc::EtcError
+    tiu::transaction::ApplyError,
+    tiu::diff::DiffError,
+    tiu::snapshots::pin::PinError,
+    tiu::rollback::RollbackError,
+    tiu::verify::VerifyError,
+    tiu::etc::EtcError
 );
 
 /// What a subcommand gives: its exit code.
@@ -196,14 +195,14 @@ pub fn main() -> u8 {
         Command::WithoutPlugins(arguments) => arguments.run(),
     };
     outcome.unwrap_or_else(|failure| {
-        console::report("tiu", &*failure.error);
+        tiu_cli::report("tiu", &*failure.error);
         failure.code
     })
 }
 
 /// Prints text on standard output.
 fn print(text: &str) -> Result<(), Failure> {
-    console::print(text).map_err(|e| CommandError::Output(e).into())
+    tiu_cli::print(text).map_err(|e| CommandError::Output(e).into())
 }
 
 /// Prints `facts` as JSON, with the version of the schema (docs/format/json.md).
@@ -220,5 +219,5 @@ fn print_json(facts: &impl Serialize) -> Result<(), Failure> {
 }
 
 fn cancel_on_signals() -> Result<&'static Cancel, Failure> {
-    options::cancel_on_signals().map_err(|e| CommandError::Signals(e).into())
+    tiu_cli::signals::cancel_on_signals().map_err(|e| CommandError::Signals(e).into())
 }

@@ -1,9 +1,9 @@
 //! `tiu pin`: a snapshot that no clean-up may remove.
 
 use super::{HostArguments, Opened, Outcome, print, print_json};
-use crate::pin;
 use serde::Serialize;
-use tiu_bundle::console::exit;
+use tiu::snapshots::pin;
+use tiu_cli::exit;
 
 /// Keeps a snapshot from every clean-up, ours and snapper's
 ///

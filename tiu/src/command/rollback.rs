@@ -2,10 +2,10 @@
 
 use super::table::printable;
 use super::{HostArguments, Opened, Outcome, print, print_json};
-use crate::facts::{self, SnapshotFacts};
-use crate::rollback;
 use serde::Serialize;
-use tiu_bundle::console::exit;
+use tiu::rollback;
+use tiu::status::SnapshotFacts;
+use tiu_cli::exit;
 
 /// Makes another snapshot what boots next: the given one, or the one that the current default was made from
 ///
@@ -37,7 +37,7 @@ impl Arguments {
     pub fn run(self) -> Outcome {
         let Opened { host, trust, .. } = self.host.open()?;
         let _lock = host.lock()?;
-        let snapshots = facts::snapshots(&host, trust.as_ref())?;
+        let snapshots = tiu::status::snapshots(&host, trust.as_ref())?;
         let from = snapshots.iter().find(|s| s.next).map(|s| s.number);
         let to = rollback::choose(&snapshots, self.number)?;
         rollback::switch(&host, to)?;

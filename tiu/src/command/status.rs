@@ -2,19 +2,19 @@
 
 use super::table::{columns, minute, printable};
 use super::{Failure, HostArguments, Opened, Outcome, print, print_json};
-use crate::config::Config;
-use crate::etc::view::View;
-use crate::facts::{self, Signature, SnapshotFacts, ways_back};
-use crate::host::Host;
-use crate::snapshots::State;
-use crate::verify::{self, Depth};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::Path;
-use tiu_bundle::console::exit;
-use tiu_bundle::progress::{Cancel, Silent};
+use tiu::config::Config;
+use tiu::etc::edit::view::View;
+use tiu::host::Host;
+use tiu::snapshots::State;
+use tiu::status::{Signature, SnapshotFacts, ways_back};
+use tiu::verify::{self, Depth};
 use tiu_bundle::trust::Trust;
+use tiu_cli::exit;
 use tiu_extract::engine::Difference;
+use tiu_system::progress::{Cancel, Silent};
 
 /// Shows what runs, what boots next, what one can go back to, and who signed it
 ///
@@ -59,7 +59,7 @@ struct Differs {
 impl Arguments {
     pub fn run(self) -> Outcome {
         let Opened { host, config, trust } = self.host.open()?;
-        let snapshots = facts::snapshots(&host, trust.as_ref())?;
+        let snapshots = tiu::status::snapshots(&host, trust.as_ref())?;
         let number =
             |wanted: fn(&SnapshotFacts) -> bool| snapshots.iter().find(|s| wanted(s)).map(|s| s.number);
         let status = Status {

@@ -1,6 +1,6 @@
 //! Columns of text.
 
-pub use tiu_bundle::console::printable;
+pub use tiu_system::text::printable;
 
 /// Lays `rows` out in columns, two blanks between them; the last column is not padded. Each line is indented by `indent`.
 pub fn columns(rows: &[Vec<String>], indent: &str) -> String {

@@ -2,12 +2,12 @@
 
 use super::table::printable;
 use super::{HostArguments, Opened, Outcome, cancel_on_signals, print, print_json};
-use crate::accounts::File;
-use crate::host::Host;
-use crate::snapshots::{Snapshot, SnapshotError};
-use crate::verify::{self, Depth, EtcDifference, Verified, VerifyError};
 use std::collections::BTreeMap;
-use tiu_bundle::console::{self, ProgressMode, exit};
+use tiu::accounts::File;
+use tiu::host::Host;
+use tiu::snapshots::{Snapshot, SnapshotError};
+use tiu::verify::{self, Depth, EtcDifference, Verified, VerifyError};
+use tiu_cli::{ProgressMode, exit};
 
 /// Compares a snapshot with what was signed: certificate, manifest, index, and every file's content, mode, owner and attributes
 ///
@@ -38,7 +38,7 @@ impl Arguments {
     pub fn run(self) -> Outcome {
         let Opened { host, config, trust } = self.host.open()?;
         let snapshot = self.snapshot(&host)?;
-        let progress = console::progress(self.progress);
+        let progress = tiu_cli::progress(self.progress);
         let cancel = cancel_on_signals()?;
         let verified =
             verify::verify(&host, &config, trust.as_ref(), &snapshot, Depth::Content, &*progress, cancel)?;

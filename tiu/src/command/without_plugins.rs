@@ -1,8 +1,8 @@
-//! `tiu without-plugins`: the other side of [`crate::without_plugins`]; called by tiu alone.
+//! `tiu without-plugins`: the other side of [`tiu::namespace::snapper`]; called by tiu alone.
 
 use super::Outcome;
-use crate::without_plugins;
 use std::ffi::OsString;
+use tiu::namespace::snapper as without_plugins;
 
 /// Runs snapper without plugins; called by tiu itself, in a new namespace
 #[derive(clap::Args)]

@@ -1,16 +1,16 @@
 //! Why two images could not be compared.
 
 use crate::host::HostError;
-use crate::provenance::ProvenanceError;
-use crate::run::RunError;
 use crate::snapshots::{SnapshotError, State};
-use crate::tree::TreeError;
+use crate::state::provenance::ProvenanceError;
 use std::io;
-use tiu_bundle::Hint;
-use tiu_bundle::console::exit;
+use tiu_bundle::bundle::OpenError;
+use tiu_cli::exit;
 use tiu_extract::engine::EngineError;
 use tiu_extract::image::ImageError;
-use tiu_extract::options::OpenError;
+use tiu_system::Hint;
+use tiu_system::program::RunError;
+use tiu_system::tree::TreeError;
 
 /// Why two images could not be compared.
 #[derive(Debug, thiserror::Error)]

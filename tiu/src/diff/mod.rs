@@ -17,8 +17,8 @@ pub use side::{Side, SideFacts};
 use files::FileChange;
 use packages::PackageChanges;
 use serde::Serialize;
-use tiu_bundle::Hint;
-use tiu_bundle::progress::Cancel;
+use tiu_system::Hint;
+use tiu_system::progress::Cancel;
 
 /// What is compared.
 #[derive(Clone, Copy, Debug)]

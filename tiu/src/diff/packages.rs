@@ -1,7 +1,7 @@
 //! Packages of two systems: which are new, gone, newer or older. How a package manager's database is read is told in its own module.
 
 use super::dpkg;
-use crate::version;
+use crate::incoming::version;
 use serde::Serialize;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;

@@ -3,11 +3,11 @@
 
 use super::DiffError;
 use super::packages::Package;
-use crate::run::{RPM, Run};
 use std::io::{Read, Write};
 use std::path::Path;
 use std::time::Duration;
-use tiu_bundle::progress::Cancel;
+use tiu_system::program::{RPM, Run};
+use tiu_system::progress::Cancel;
 
 /// Where the database may lie in a tree without `/var`: where distributions with snapshots keep it, in the defaults for `/var`, or in
 /// `/var` itself.

@@ -5,24 +5,24 @@ use super::files::{is_below, without_labels, without_link};
 use super::packages::{Database, Manager};
 use super::{dpkg, rpm};
 use crate::config::Config;
-use crate::facts::{ImageFacts, SignerFacts};
 use crate::host::Host;
-use crate::host_paths::host_paths;
-use crate::provenance::Provenance;
+use crate::host::paths::host_paths;
 use crate::snapshots::{Snapshot, State, nested_subvolumes};
-use crate::tree::Tree;
+use crate::state::provenance::Provenance;
+use crate::status::{ImageFacts, SignerFacts};
 use serde::Serialize;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
+use tiu_bundle::bundle::open_bundle;
 use tiu_bundle::content_digest::{Digest, digest_reader};
-use tiu_bundle::fstab;
 use tiu_bundle::index::{Entry, EntryBuf, Index, Kind};
-use tiu_bundle::progress::{Cancel, Progress};
 use tiu_bundle::trust::Trust;
 use tiu_extract::engine::{self, Rules};
 use tiu_extract::image::{self, Image, Verity};
-use tiu_extract::options::open_bundle;
+use tiu_system::fstab;
+use tiu_system::progress::{Cancel, Progress};
+use tiu_system::tree::Tree;
 
 /// What a side is. The field names are those of `--json`.
 #[derive(Clone, Debug, Serialize)]

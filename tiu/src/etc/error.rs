@@ -4,14 +4,14 @@ use super::pristine::PristineError;
 use super::report::ReportError;
 use super::state::ReadError;
 use crate::host::HostError;
-use crate::provenance::ProvenanceError;
-use crate::record::RecordError;
 use crate::snapshots::SnapshotError;
+use crate::state::provenance::ProvenanceError;
+use crate::state::record::RecordError;
 use crate::transaction::ApplyError;
-use crate::tree::TreeError;
-use tiu_bundle::Hint;
-use tiu_bundle::console::exit;
+use tiu_cli::exit;
 use tiu_extract::engine::{Difference, EngineError};
+use tiu_system::Hint;
+use tiu_system::tree::TreeError;
 
 /// Why `tiu etc` failed.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,7 @@ use super::merge::Side;
 use crate::config::{Config, matches};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use tiu_bundle::Hint;
+use tiu_system::Hint;
 
 /// Where an image's lists lie, without the leading slash: `version`, then `etc` as in a build recipe.
 pub const IMAGE_PATH: &str = "usr/lib/tiu/image.yaml";

@@ -15,18 +15,16 @@
 //!
 //! docs/internals/etc-merge.md has the rule for people, with a table of every case.
 
-pub mod change;
+pub mod decide;
+pub mod edit;
 mod error;
 pub mod escape;
 pub mod lists;
 pub mod merge;
 pub mod pristine;
 pub mod report;
-pub mod reset;
 pub mod settled;
 pub mod state;
-pub mod unified;
-pub mod view;
 
 pub use error::EtcError;
 

@@ -6,16 +6,16 @@
 
 use super::state::inode_of;
 use super::{ETC, entries};
-use crate::tree::{Tree, TreeError};
 use rustix::fs::Mode;
 use rustix::io::Errno;
 use std::borrow::Cow;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use tiu_bundle::index::{EntryBuf, Index, IndexError, IndexWriter, Kind};
-use tiu_bundle::progress::{Cancel, Progress};
 use tiu_extract::engine::{self, Difference, EngineError, Job, Plan, ReadBack, Rules};
 use tiu_extract::image::{Image, ImageError};
+use tiu_system::progress::{Cancel, Progress};
+use tiu_system::tree::{Tree, TreeError};
 
 /// Where it lies, without the leading slash.
 pub const PRISTINE_PATH: &str = "usr/lib/sysimage/tiu/etc";
@@ -34,7 +34,7 @@ pub enum PristineError {
     Index(IndexError),
 }
 
-impl tiu_bundle::Hint for PristineError {
+impl tiu_system::Hint for PristineError {
     fn hint(&self) -> Option<String> {
         match self {
             PristineError::Tree(e) => e.hint(),

@@ -4,12 +4,12 @@ use super::escape;
 use super::merge::{Decision, Merge, Reason, Settled, Side, Sides, is_settled};
 use super::state::{Inode, InodeFacts, States, same};
 use crate::accounts::Note;
-use crate::tree::{Tree, TreeError};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io::{self, Write};
-use tiu_bundle::Hint;
 use tiu_extract::engine::Shown;
+use tiu_system::Hint;
+use tiu_system::tree::{Tree, TreeError};
 
 /// Where it lies, without the leading slash.
 pub const REPORT_PATH: &str = "usr/lib/sysimage/tiu/etc.json";

@@ -6,9 +6,9 @@
 use super::escape::unescape;
 use super::merge::Settled;
 use super::report::Report;
-use crate::tree::{Tree, TreeError};
 use std::collections::BTreeMap;
 use tiu_extract::engine::Shown;
+use tiu_system::tree::{Tree, TreeError};
 
 /// Where it lies, without the leading slash.
 pub const KEPT_PATH: &str = "etc/tiu/etc-kept";

@@ -2,14 +2,14 @@
 //! is a function of data; the modification time is carried along, but it is no difference.
 
 use super::{ETC, entries};
-use crate::tree::{Tree, TreeError};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use tiu_bundle::content_digest::{Digest, digest_bytes};
 use tiu_bundle::index::{Entry, Index, Kind, Mtime};
-use tiu_bundle::progress::{Cancel, Progress};
 use tiu_extract::engine::{self, EngineError, Rules, Shown};
+use tiu_system::progress::{Cancel, Progress};
+use tiu_system::tree::{Tree, TreeError};
 
 /// One inode.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use super::fill::Filled;
 use super::preflight::Ready;
 use super::{ApplyError, Context};
 use crate::etc::pristine;
-use crate::record::Record;
+use crate::state::record::Record;
 use tiu_extract::engine::{self, ReadBack, Rules};
 
 /// Fails with every difference but those that finish recorded.

@@ -12,7 +12,7 @@ use crate::boot::boot_loader;
 use crate::config::Config;
 use crate::host::Host;
 use crate::snapshots::{CHECKED, COMPATIBLE_KEY, STATE_KEY, Snapshot, VERSION_KEY};
-use tiu_bundle::progress::Cancel;
+use tiu_system::progress::Cancel;
 
 /// Makes `target` the default, and marks it as done.
 pub fn run(context: &Context, ready: &Ready, target: &Snapshot) -> Result<(), ApplyError> {

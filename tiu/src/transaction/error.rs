@@ -2,25 +2,25 @@
 
 use crate::accounts::Problem;
 use crate::accounts::sysusers::SysusersError;
+use crate::boot::initrd::InitrdError;
 use crate::etc::lists::ListsError;
 use crate::etc::pristine::PristineError;
 use crate::etc::report::ReportError;
 use crate::etc::state::ReadError;
 use crate::host::HostError;
-use crate::identity::Mismatch;
-use crate::initrd::InitrdError;
-use crate::persistent::PersistentError;
-use crate::provenance::ProvenanceError;
-use crate::record::RecordError;
-use crate::run::RunError;
+use crate::host::persistent::PersistentError;
+use crate::incoming::identity::Mismatch;
 use crate::snapshots::SnapshotError;
-use crate::tree::TreeError;
+use crate::state::provenance::ProvenanceError;
+use crate::state::record::RecordError;
 use std::io;
-use tiu_bundle::Hint;
-use tiu_bundle::console::exit;
+use tiu_bundle::bundle::OpenError;
+use tiu_cli::exit;
 use tiu_extract::engine::{Difference, EngineError};
 use tiu_extract::image::ImageError;
-use tiu_extract::options::OpenError;
+use tiu_system::Hint;
+use tiu_system::program::RunError;
+use tiu_system::tree::TreeError;
 
 /// Why a bundle was not applied.
 #[derive(Debug, thiserror::Error)]

@@ -1,13 +1,13 @@
 //! Fill: the new snapshot becomes the image's tree, and is told where it comes from.
 
-use super::etc::{self, Etc};
 use super::preflight::Ready;
 use super::{ApplyError, Context};
+use crate::etc::decide::{self as etc, Etc};
 use crate::etc::pristine;
 use crate::snapshots::Snapshot;
-use crate::tree::Tree;
 use tiu_bundle::index::{CMS_PATH, INDEX_PATH};
 use tiu_extract::engine::{self, Plan, Summary};
+use tiu_system::tree::Tree;
 
 /// A filled target.
 pub struct Filled {

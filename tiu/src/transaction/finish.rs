@@ -6,13 +6,13 @@ use super::fill::Filled;
 use super::preflight::Ready;
 use super::{ApplyError, Context};
 use crate::boot::boot_loader;
-use crate::in_target::InTarget;
-use crate::initrd::{Dracut, Plan};
-use crate::record::Record;
-use crate::run::RunError;
-use crate::tree::Tree;
+use crate::boot::initrd::{Dracut, Plan};
+use crate::namespace::target::InTarget;
+use crate::state::record::Record;
 use std::ffi::OsString;
-use tiu_bundle::progress::Unit;
+use tiu_system::program::RunError;
+use tiu_system::progress::Unit;
+use tiu_system::tree::Tree;
 
 /// Makes what is to be made in the filled target, and records it there.
 pub fn run(context: &Context, ready: &Ready, filled: &Filled) -> Result<Record, ApplyError> {

@@ -13,11 +13,9 @@
 //! A marked snapshot is never booted by itself, and the next run or `tiu cleanup` removes it. An error or a cancellation removes it at
 //! once; if that fails too, both errors are told, the first one first.
 
-mod accounts;
 mod check;
 mod commit;
 mod error;
-mod etc;
 mod fill;
 mod finish;
 mod preflight;
@@ -28,20 +26,20 @@ pub use error::ApplyError;
 use crate::config::Config;
 use crate::etc::report::Report;
 use crate::host::Host;
-use crate::host_paths::NotInstalled;
-use crate::identity::Mismatch;
-use crate::persistent::Persistent;
+use crate::host::paths::NotInstalled;
+use crate::host::persistent::Persistent;
+use crate::incoming::identity::Mismatch;
+use crate::snapshots::leftovers;
 use crate::snapshots::{Snapshot, State};
-use crate::unlisted;
 use preflight::Ready;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tiu_bundle::manifest::Manifest;
-use tiu_bundle::progress::{Cancel, Progress};
 use tiu_bundle::signature::Signer;
 use tiu_bundle::trust::Trust;
 use tiu_extract::engine::{Plan, Summary};
 use tiu_extract::image::Verity;
+use tiu_system::progress::{Cancel, Progress};
 
 /// Everything that the stages share.
 pub struct Context<'a> {
@@ -196,17 +194,17 @@ fn undo(host: &Host, base: &Snapshot, target: &Snapshot, error: ApplyError) -> A
 /// Removes what earlier runs left unfinished; the caller holds the lock, so their owners are gone. What runs or boots next
 /// stays, and is marked as done where a run was cut off right after its commit point.
 pub fn clean_up(host: &Host) -> Result<Vec<u32>, crate::snapshots::SnapshotError> {
-    let mut removed = unlisted::clean_up(host)?;
+    let mut removed = leftovers::clean_up(host)?;
     for snapshot in host.snapshots()? {
         if snapshot.is_committed() {
-            unlisted::remove_half_entries(host, snapshot.number)?;
+            leftovers::remove_half_entries(host, snapshot.number)?;
             host.set_done(&snapshot)?;
         } else if snapshot.state() == State::InProgress
             && !snapshot.active
             && !snapshot.default
             && !snapshot.is_pinned()
         {
-            unlisted::remove_half_entries(host, snapshot.number)?;
+            leftovers::remove_half_entries(host, snapshot.number)?;
             host.delete_snapshot(snapshot.number)?;
             removed.push(snapshot.number);
         }

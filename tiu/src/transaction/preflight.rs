@@ -1,32 +1,32 @@
 //! Everything that can be known before anything is touched: who signed, whether the image is for this host, what will be done to
 //! `/etc`, where the initrd comes from, and whether there is room.
 
-use super::etc::{self, Etc, New, image_text};
 use super::{ApplyError, Context, Request};
+use crate::boot::initrd;
 use crate::etc::ETC;
+use crate::etc::decide::{self as etc, Etc, New, image_text};
 use crate::etc::lists::IMAGE_PATH;
 use crate::host::Lock;
-use crate::host_paths::{NotInstalled, host_paths, left_out};
-use crate::identity::{Allowed, Identity};
-use crate::initrd;
-use crate::os_release::OsRelease;
-use crate::persistent::commands::commands;
-use crate::persistent::{self, Decision, Found, Persistent, Sides, look};
-use crate::provenance::Provenance;
-use crate::record::Record;
+use crate::host::paths::{NotInstalled, host_paths, left_out};
+use crate::host::persistent::commands::commands;
+use crate::host::persistent::{self, Decision, Found, Persistent, Sides, look};
+use crate::incoming::identity::{Allowed, Identity};
 use crate::snapshots::{Snapshot, State, nested_subvolumes};
-use crate::tree::{Tree, TreeError};
+use crate::state::provenance::Provenance;
+use crate::state::record::Record;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tiu_bundle::bundle::Bundle;
-use tiu_bundle::console::printable;
-use tiu_bundle::fstab::{self, Mount};
+use tiu_bundle::bundle::open_bundle;
 use tiu_bundle::index::{Index, Kind};
 use tiu_extract::engine::{self, Job, Plan, Rules};
 use tiu_extract::image::{self, Image};
-use tiu_extract::options::open_bundle;
+use tiu_system::fstab::{self, Mount};
+use tiu_system::os_release::OsRelease;
+use tiu_system::text::printable;
+use tiu_system::tree::{Tree, TreeError};
 
 /// Largest text files that are read from trees, in bytes.
 const TEXT_LIMIT: u64 = 16 << 20;

@@ -6,7 +6,6 @@
 use super::super::EngineError;
 use super::super::error::shown;
 use super::Context;
-use crate::ioctl;
 use rustix::io::Errno;
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -14,6 +13,7 @@ use std::sync::atomic::Ordering;
 use tiu_bundle::BLOCK_SIZE;
 use tiu_bundle::content_digest::ContentHasher;
 use tiu_bundle::index::Entry;
+use tiu_system::ioctl;
 
 /// Bytes that are read, compared and written at once: they stay in a core's cache for all of that.
 const SIZE: usize = 256 * 1024;

@@ -10,12 +10,12 @@ use super::super::rules::Reflink;
 use super::content::{self, Done};
 use super::temporary::Temporary;
 use super::{Context, Worker};
-use crate::ioctl;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering;
 use tiu_bundle::index::Entry;
+use tiu_system::ioctl;
 
 impl Worker<'_> {
     /// Makes a file in place of what is there; an `early` one keeps its temporary name.

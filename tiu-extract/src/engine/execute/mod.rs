@@ -19,7 +19,7 @@ use rustix::io::Errno;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
-use tiu_bundle::progress::Unit;
+use tiu_system::progress::Unit;
 
 /// Files of this size and more start first, each as a job of its own, so that none is left for the end.
 const BIG: u64 = 8 << 20;

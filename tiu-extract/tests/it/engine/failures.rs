@@ -6,10 +6,10 @@ use std::fs::File;
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::path::Path;
-use tiu_bundle::Hint;
-use tiu_bundle::progress::{Cancel, Progress, Silent, Unit};
 use tiu_extract::engine::{self, EngineError, Job, Rules};
 use tiu_extract::image::{Image, ImageError};
+use tiu_system::Hint;
+use tiu_system::progress::{Cancel, Progress, Silent, Unit};
 use tiu_testing::btrfs::LoopBtrfs;
 use tiu_testing::tree::noise;
 

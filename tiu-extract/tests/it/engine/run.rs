@@ -4,8 +4,8 @@ use super::model::{MemoryImage, Model};
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use tiu_bundle::progress::{Cancel, Silent};
 use tiu_extract::engine::{self, Difference, EngineError, Job, ReadBack, Rules, Summary};
+use tiu_system::progress::{Cancel, Silent};
 
 /// What a run needs beside model and directory.
 #[derive(Default)]

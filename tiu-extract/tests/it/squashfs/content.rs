@@ -5,8 +5,8 @@ use std::fs;
 use std::sync::Arc;
 use std::thread;
 use tiu_bundle::hash_tree::{self, VerifiedImage};
-use tiu_bundle::progress::Silent;
 use tiu_extract::image::squashfs::Squashfs;
+use tiu_system::progress::Silent;
 
 #[test]
 fn every_compressor_gives_every_byte() {

@@ -2,11 +2,11 @@
 
 use super::{Opened, Outcome};
 use crate::command::{print, print_json};
-use crate::etc::EtcError;
-use crate::etc::pristine::PRISTINE_PATH;
-use crate::etc::report::Decided;
 use serde::Serialize;
-use tiu_bundle::console::exit;
+use tiu::etc::EtcError;
+use tiu::etc::pristine::PRISTINE_PATH;
+use tiu::etc::report::Decided;
+use tiu_cli::exit;
 
 /// Lists what both the image and the administrator changed in /etc, each in its own way, until it is resolved
 ///

@@ -3,11 +3,11 @@
 use super::{Opened, Outcome, paths};
 use crate::command::table::printable;
 use crate::command::{print, print_json};
-use crate::etc::is_within;
-use crate::etc::unified::unified;
-use crate::etc::view::Change;
 use serde::Serialize;
-use tiu_bundle::console::exit;
+use tiu::etc::edit::unified::unified;
+use tiu::etc::edit::view::Change;
+use tiu::etc::is_within;
+use tiu_cli::exit;
 
 /// Shows what differs in /etc from the image's defaults: A added, M modified, D deleted
 ///
@@ -47,7 +47,7 @@ impl Arguments {
         let wanted = paths(&self.paths)?;
         let view = opened.view(&opened.running(self.snapshot)?)?;
         let within = |change: &Change| {
-            let path = crate::etc::escape::unescape(&change.path);
+            let path = tiu::etc::escape::unescape(&change.path);
             wanted.iter().any(|top| is_within(&path, top))
         };
         let shown = |change: Change| {

@@ -2,9 +2,9 @@
 
 use super::{Changed, Opened, Outcome, paths, print_changed};
 use crate::command::cancel_on_signals;
-use crate::etc::change::Target;
-use crate::etc::reset;
-use tiu_bundle::console::exit;
+use tiu::config::EtcTarget;
+use tiu::etc::edit::reset;
+use tiu_cli::exit;
 
 /// Resolves conflicts in /etc: the host's versions stay
 ///
@@ -18,8 +18,8 @@ pub struct Arguments {
     #[arg(required = true)]
     paths: Vec<String>,
     /// Where it is noted: in the running system's /etc, or in a new snapshot
-    #[arg(long = "in", value_enum, value_name = "PLACE")]
-    target: Option<Target>,
+    #[arg(long = "in", value_parser = tiu_cli::named::<EtcTarget>(), value_name = "PLACE")]
+    target: Option<EtcTarget>,
 }
 
 impl Arguments {

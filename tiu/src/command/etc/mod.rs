@@ -7,13 +7,14 @@ mod report;
 mod reset;
 
 use super::{Failure, HostArguments, Opened, Outcome, print_json};
-use crate::etc::change::{Target, change};
-use crate::etc::reset::asked;
-use crate::etc::view::View;
-use crate::etc::{ETC, EtcError};
-use crate::snapshots::{Snapshot, SnapshotError};
 use clap::Subcommand;
-use tiu_bundle::progress::Cancel;
+use tiu::config::EtcTarget;
+use tiu::etc::edit::change::change;
+use tiu::etc::edit::reset::asked;
+use tiu::etc::edit::view::View;
+use tiu::etc::{ETC, EtcError};
+use tiu::snapshots::{Snapshot, SnapshotError};
+use tiu_system::progress::Cancel;
 
 /// Shows what differs in /etc from the image, and the conflicts of the last update; takes files back to the image's version
 ///
@@ -83,7 +84,7 @@ impl Opened {
     /// Lets `edit` change `/etc`, where the command line or the configuration says.
     fn change<T>(
         &self,
-        target: Option<Target>,
+        target: Option<EtcTarget>,
         cancel: &Cancel,
         edit: impl FnOnce(&View) -> Result<T, EtcError>,
     ) -> Result<(T, u32), EtcError> {

@@ -1,13 +1,13 @@
 //! `tiu etc report`: what the last update decided about `/etc`.
 
 use super::{Opened, Outcome};
-use crate::accounts::Note;
 use crate::command::{print, print_json};
-use crate::etc::EtcError;
-use crate::etc::report::{Decided, Report};
-use crate::tree::Tree;
 use serde::Serialize;
-use tiu_bundle::console::exit;
+use tiu::accounts::Note;
+use tiu::etc::EtcError;
+use tiu::etc::report::{Decided, Report};
+use tiu_cli::exit;
+use tiu_system::tree::Tree;
 
 /// Shows what the update decided about /etc, path by path, and why
 ///

@@ -2,9 +2,9 @@
 
 use super::{Changed, Opened, Outcome, paths, print_changed};
 use crate::command::{cancel_on_signals, print, print_json};
-use crate::etc::change::Target;
-use crate::etc::reset;
-use tiu_bundle::console::exit;
+use tiu::config::EtcTarget;
+use tiu::etc::edit::reset;
+use tiu_cli::exit;
 
 /// Takes the image's version of files and directories in /etc, with all that is in them; what the image does not have is removed
 ///
@@ -21,8 +21,8 @@ pub struct Arguments {
     #[arg(required = true)]
     paths: Vec<String>,
     /// Where
-    #[arg(long = "in", value_enum, value_name = "PLACE")]
-    target: Option<Target>,
+    #[arg(long = "in", value_parser = tiu_cli::named::<EtcTarget>(), value_name = "PLACE")]
+    target: Option<EtcTarget>,
 }
 
 impl Arguments {
@@ -36,7 +36,7 @@ impl Arguments {
             .into_iter()
             .map(|change| change.path)
             .filter(|path| {
-                let path = crate::etc::escape::unescape(path);
+                let path = tiu::etc::escape::unescape(path);
                 reset::is_reset(&path, &wanted)
             })
             .collect();

@@ -1,0 +1,74 @@
+//! Opening the file of a bundle.
+
+use crate::bundle::{Bundle, BundleError};
+use crate::read_at::FileSource;
+use crate::trust::Trust;
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tiu_system::Hint;
+
+/// Why a bundle file could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file.
+    #[error("the bundle {} cannot be opened: {source}", path.display())]
+    File {
+        /// Path as given.
+        path: PathBuf,
+        /// Cause.
+        source: io::Error,
+    },
+    /// A directory, a device, a pipe.
+    #[error("{} is {found}, expected a bundle file", path.display())]
+    NotAFile {
+        /// Path as given.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
+    },
+    /// Its contents.
+    #[error("{}: {source}", path.display())]
+    Bundle {
+        /// Path as given.
+        path: PathBuf,
+        /// Cause.
+        source: BundleError,
+    },
+}
+
+impl Hint for OpenError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            OpenError::File { .. } => Some("check the path, and whether the stick is still there".into()),
+            OpenError::NotAFile { .. } => Some("give the path of the .tiu file itself".into()),
+            OpenError::Bundle { source, .. } => source.hint(),
+        }
+    }
+}
+
+/// Opens a bundle once; everything is read through this one descriptor.
+pub fn open_bundle(path: &Path, trust: &Trust) -> Result<Bundle, OpenError> {
+    let failed = |source| OpenError::File { path: path.into(), source };
+    // O_NONBLOCK: a FIFO must not hold us up before it is found to be one.
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32)
+        .open(path)
+        .map_err(failed)?;
+    let kind = file.metadata().map_err(failed)?.file_type();
+    if !kind.is_file() {
+        let found = match () {
+            () if kind.is_dir() => "a directory",
+            () if kind.is_block_device() => "a block device",
+            () if kind.is_char_device() => "a character device",
+            () if kind.is_fifo() => "a named pipe",
+            () => "something else",
+        };
+        return Err(OpenError::NotAFile { path: path.into(), found });
+    }
+    let source = Arc::new(FileSource::new(file).map_err(failed)?);
+    Bundle::open(source, trust).map_err(|source| OpenError::Bundle { path: path.into(), source })
+}

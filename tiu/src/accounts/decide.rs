@@ -1,0 +1,298 @@
+//! Users and groups in a transaction: the three sides are read and merged with the rest of `/etc`, before anything is touched; fill
+//! writes what came out, check compares it.
+//!
+//! The image's side is what its files say together with what its sysusers.d asks for, as systemd-sysusers makes it in private. So users
+//! who are only asked for pass the same rule as all others.
+
+use crate::accounts::sysusers::{self, Asked, LOCAL, SysusersError, VENDOR};
+use crate::accounts::{self, File, Files, Limits, Note, Sides, Used};
+use crate::etc::decide::New;
+use crate::etc::entries_at;
+use crate::etc::lists::Lists;
+use crate::etc::merge::{self, Merge, Reason, Side};
+use crate::etc::pristine::PRISTINE_PATH;
+use crate::etc::report::Report;
+use crate::etc::state::{Inode, InodeFacts, States, inode_of};
+use crate::transaction::{ApplyError, Context};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::Read;
+use tiu_bundle::content_digest::digest_bytes;
+use tiu_bundle::index::{Entry, Index, Kind};
+use tiu_extract::engine::{self, Difference, Shown};
+use tiu_extract::image::{Image, ImageError};
+use tiu_system::program::{RunError, SYSUSERS, find};
+use tiu_system::tree::{Attributes, Tree};
+
+/// Largest file that is read, in bytes.
+const LIMIT: u64 = 64 << 20;
+/// Permission bits of files that neither side has.
+const MODE: u32 = 0o644;
+/// The same of those with secrets.
+const SECRET_MODE: u32 = 0o640;
+
+/// What becomes of users and groups.
+#[derive(Clone, Debug)]
+pub struct Accounts {
+    /// Contents of the files that are merged.
+    files: Files,
+    /// Image's numbers of users that are others on the host, to the host's.
+    pub uids: HashMap<u32, u32>,
+    /// The same of groups.
+    pub gids: HashMap<u32, u32>,
+    /// What files get that the host does not have.
+    new: BTreeMap<File, Attributes>,
+    /// For the report.
+    notes: Vec<Note>,
+    /// What the administrator should know beside.
+    pub warnings: Vec<String>,
+}
+
+/// What is known of `/etc` before owners are: enough to tell what is whose there.
+pub struct Known<'a> {
+    /// The sides, the image's in its own numbers.
+    pub sides: merge::Sides<'a>,
+    /// What becomes of paths.
+    pub merge: &'a Merge,
+}
+
+/// Merges the accounts of the system in `tree` with those of the image. Nothing is written.
+pub fn decide(context: &Context, tree: &Tree, new: New, known: &Known) -> Result<Accounts, ApplyError> {
+    check_kinds("host", known.sides.host)?;
+    check_kinds("image", known.sides.image)?;
+    let host = of_tree(tree, "")?;
+    let own = of_image(new)?;
+    // Kept since the base was filled; there is none in snapshots that were not made from an image.
+    let base = match (known.sides.base, tree.stat(PRISTINE_PATH)) {
+        (Some(_), Some(_)) => Some(of_tree(tree, PRISTINE_PATH.strip_suffix("etc").unwrap_or_default())?),
+        _ => None,
+    };
+    let mut warnings = always_image(context);
+    let asked = asked(new, known, &mut warnings)?;
+    let (image, broken) = match make(&own, &asked, context, &mut warnings)? {
+        // The program drops what it cannot read.
+        Some(made) => (made, accounts::broken(&own)),
+        None => (own, Vec::new()),
+    };
+    let closed = |file: &File| {
+        let decision = known.merge.of(file.path().as_bytes());
+        decision.is_some_and(|decision| matches!(decision.reason, Reason::AlwaysHost | Reason::Mount))
+    };
+    let closed: Vec<File> = File::ALL.into_iter().filter(closed).collect();
+    let text =
+        ["etc/login.defs", "usr/etc/login.defs"].into_iter().find_map(|path| tree.read(path, LIMIT).ok()?);
+    let limits = Limits::parse(&text.unwrap_or_default());
+    let sides = Sides { base: base.as_ref(), host: &host, image: &image, closed: &closed };
+    let mut merged = accounts::merge(&sides, &used(new.index), &limits).map_err(ApplyError::Accounts)?;
+    merged.files.retain(|file, _| !closed.contains(file));
+    merged.notes.extend(broken);
+    let accounts::Merged { files, uids, gids, notes } = merged;
+    Ok(Accounts { files, uids, gids, new: BTreeMap::new(), notes, warnings })
+}
+
+/// The files in `tree` behind `prefix`.
+fn of_tree(tree: &Tree, prefix: &str) -> Result<Files, ApplyError> {
+    let mut files = Files::new();
+    for file in File::ALL {
+        files.extend(tree.read(&format!("{prefix}{}", file.path()), LIMIT)?.map(|text| (file, text)));
+    }
+    Ok(files)
+}
+
+fn of_image(new: New) -> Result<Files, ApplyError> {
+    let there = |file: File| Some((file, new.index.find(file.path().as_bytes())?));
+    let read = |(file, i)| Ok((file, content(new.image, new.index, &new.index.entry(i))?));
+    File::ALL.into_iter().filter_map(there).map(read).collect()
+}
+
+/// Anything but a regular file is an error.
+fn check_kinds(whose: &'static str, states: &States) -> Result<(), ApplyError> {
+    for file in File::ALL {
+        match states.get(file.path().as_bytes()) {
+            Some(inode) if inode.kind != Kind::File => {
+                return Err(ApplyError::AccountFile { whose, path: file.path(), found: inode.kind });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Content of a regular file of the image.
+fn content(image: &dyn Image, index: &Index, entry: &Entry) -> Result<Vec<u8>, ApplyError> {
+    let inode = inode_of(index, entry);
+    let failed = |source| ImageError::Read { path: Shown(&inode.path).to_string().into(), source };
+    if inode.size > LIMIT {
+        return Err(failed(std::io::Error::other(format!("larger than {LIMIT} bytes"))).into());
+    }
+    let mut text = Vec::new();
+    image.open(&inode.path)?.take(LIMIT).read_to_end(&mut text).map_err(failed)?;
+    Ok(text)
+}
+
+/// The host's list of what is always the image's does not hold for accounts: that is told.
+fn always_image(context: &Context) -> Vec<String> {
+    let lists = Lists::of_host(context.config);
+    let listed = File::ALL.into_iter().filter(|file| lists.side(file.path().as_bytes()) == Some(Side::Image));
+    let warning = |file: File| {
+        format!(
+            "etc: always-image in tiu.yaml names /{}, but accounts are merged by entry all the same",
+            file.path()
+        )
+    };
+    listed.map(warning).collect()
+}
+
+/// What the image's files of sysusers.d ask for. A file that the administrator has in `/etc/sysusers.d` is his, and masks the image's of
+/// that name: the new system reads it when it boots.
+fn asked(new: New, known: &Known, warnings: &mut Vec<String>) -> Result<Asked, ApplyError> {
+    let name = |path: &[u8], directory: &str| {
+        let name = path.strip_prefix(directory.as_bytes())?.strip_prefix(b"/")?;
+        sysusers::is_read(name).then(|| name.to_vec())
+    };
+    let theirs = known.sides.host.keys().filter(|path| known.merge.is_hosts(path));
+    let mut seen: BTreeSet<Vec<u8>> = theirs.filter_map(|path| name(path, LOCAL)).collect();
+    let mut asked = Asked::new();
+    for directory in [LOCAL, VENDOR] {
+        for entry in entries_at(new.index, directory.as_bytes()) {
+            let Some(name) = name(&entry.path, directory).filter(|_| !known.merge.is_hosts(&entry.path))
+            else {
+                continue;
+            };
+            if !seen.insert(name.clone()) {
+                continue;
+            }
+            let inode = inode_of(new.index, &entry);
+            match (inode.kind, inode.target.as_deref()) {
+                (Kind::File, _) => {
+                    asked.insert(name, content(new.image, new.index, &entry)?);
+                }
+                // Asks for nothing.
+                (Kind::Symlink, Some(b"/dev/null")) => {}
+                (kind, _) => warnings.push(format!(
+                    "/{} of the image is a {kind}, not a regular file: what it asks for is left to the new system",
+                    Shown(&entry.path)
+                )),
+            }
+        }
+    }
+    Ok(asked)
+}
+
+/// Lets systemd-sysusers make what is asked for; none if nothing is to be made.
+fn make(
+    own: &Files,
+    asked: &Asked,
+    context: &Context,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Files>, ApplyError> {
+    if asked.is_empty() || context.config.sysusers == crate::config::Sysusers::None {
+        return Ok(None);
+    }
+    if let Err(missing) = find(&SYSUSERS) {
+        warnings.push(format!(
+            "{missing}: users and groups of the image's sysusers.d are left to the new system's first boot"
+        ));
+        return Ok(None);
+    }
+    match sysusers::run(own, asked, context.cancel) {
+        Ok((made, complaints)) => {
+            warnings.extend(complaints.into_iter().map(|line| format!("systemd-sysusers: {line}")));
+            Ok(Some(made))
+        }
+        Err(SysusersError::Run(RunError::Cancelled)) => Err(ApplyError::Cancelled),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Whose the image's files are.
+fn used(index: &Index) -> Used {
+    let mut used = Used::default();
+    for entry in index.iter() {
+        used.uids.insert(entry.uid);
+        used.gids.insert(entry.gid);
+        for (number, group) in entry.xattrs.iter().flat_map(|(name, value)| engine::acl_owners(name, value)) {
+            if group { &mut used.gids } else { &mut used.uids }.insert(number);
+        }
+    }
+    used
+}
+
+fn attributes_of(inode: &Inode) -> Attributes {
+    Attributes { mode: inode.mode, uid: inode.uid, gid: inode.gid, xattrs: inode.xattrs.clone() }
+}
+
+impl Accounts {
+    /// Puts into `report` what there will be. `host` and `image`: the sides, in the host's numbers.
+    pub fn tell(&mut self, report: &mut Report, host: &States, image: &States) {
+        for (file, text) in &self.files {
+            let path = file.path();
+            let new = image.get(path.as_bytes()).map_or_else(|| self.attributes(*file), attributes_of);
+            let there = host.get(path.as_bytes()).or_else(|| image.get(path.as_bytes()));
+            let like =
+                there.map_or_else(|| InodeFacts::of_file(new.mode, new.uid, new.gid), InodeFacts::from);
+            report.set_result(path, InodeFacts { digest: Some(digest_bytes(text).to_string()), ..like });
+            self.new.insert(*file, new);
+        }
+        report.accounts.clone_from(&self.notes);
+    }
+
+    /// What a file has that neither side has.
+    fn attributes(&self, file: File) -> Attributes {
+        let (mut mode, mut gid) = (MODE, 0);
+        if matches!(file, File::Shadow | File::Gshadow) {
+            let groups = self.files.get(&File::Group).map_or(&b""[..], Vec::as_slice);
+            let table = accounts::Table::parse(File::Group, groups);
+            gid = table.find(b"shadow").and_then(|(_, line)| line.number(2)).unwrap_or_default();
+            mode = SECRET_MODE;
+        }
+        Attributes { mode, gid, ..Attributes::default() }
+    }
+
+    /// Writes the merged files into the filled target; those that are right stay as they are. The engine leaves all of them alone.
+    ///
+    /// A crash leaves an unfinished snapshot, as everywhere in fill.
+    pub fn write(&self, tree: &Tree) -> Result<(), ApplyError> {
+        for (file, text) in &self.files {
+            if tree.read(file.path(), LIMIT)?.is_none_or(|there| there != *text) {
+                tree.replace(file.path(), text, self.new.get(file).unwrap_or(&Attributes::default()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Paths of the files that are neither side's, but merged.
+    pub fn paths(&self) -> impl Iterator<Item = Vec<u8>> {
+        self.files.keys().map(|file| file.path().as_bytes().to_vec())
+    }
+
+    /// In what the files in `tree` differ from what was decided.
+    pub fn check(&self, tree: &Tree, report: &Report) -> Result<Vec<Difference>, ApplyError> {
+        let mut differences = Vec::new();
+        for file in self.files.keys() {
+            let Some(expected) =
+                report.of(file.path().as_bytes()).and_then(|decided| decided.result.as_ref())
+            else {
+                continue;
+            };
+            let digest = tree.read(file.path(), LIMIT)?.map(|text| digest_bytes(&text).to_string());
+            let stat = tree.stat(file.path());
+            let mode = stat.map(|stat| format!("{:04o}", stat.st_mode & 0o7777));
+            let owner = stat.map(|stat| format!("{}:{}", stat.st_uid, stat.st_gid));
+            let pairs = [
+                ("content", digest, expected.digest.clone()),
+                ("mode", mode, expected.mode.clone()),
+                ("owner", owner, Some(format!("{}:{}", expected.uid, expected.gid))),
+            ];
+            differences.extend(pairs.into_iter().filter(|(_, found, expected)| found != expected).map(
+                |(what, found, expected)| Difference {
+                    path: file.path().to_owned(),
+                    raw_path: file.path().as_bytes().to_vec(),
+                    what,
+                    found: found.unwrap_or_else(|| "nothing".into()),
+                    expected: expected.unwrap_or_default(),
+                },
+            ));
+        }
+        Ok(differences)
+    }
+}

@@ -1,0 +1,210 @@
+//! Where a new snapshot's initrd comes from and where it lies: decided from the index before anything is touched.
+
+use crate::config::{Config, Initrd};
+use tiu_bundle::index::Index;
+use tiu_system::Hint;
+use tiu_system::os_release::OsRelease;
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// The image has one, here.
+    Shipped(String),
+    /// dracut makes one.
+    Dracut(Dracut),
+    /// There will be none, or somebody else makes it.
+    Nothing,
+}
+
+/// What dracut is to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dracut {
+    /// dracut's path in the image.
+    pub program: String,
+    /// Version of the kernel.
+    pub kernel: String,
+    /// Where the initrd goes.
+    pub path: String,
+    /// A symlink to it that the distribution's boot loader reads, and its target.
+    pub link: Option<(String, String)>,
+}
+
+/// Why no initrd can be made as configured.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InitrdError {
+    /// `initrd: image`, and there is none.
+    #[error("the image has no initrd: looked for {}", looked.join(", "))]
+    NotShipped {
+        /// Where.
+        looked: Vec<String>,
+    },
+    /// `initrd: dracut`, and the image has no kernel.
+    #[error("an initrd is to be made, but the image's manifest names no kernel")]
+    NoKernel,
+    /// `initrd: dracut`, and the image has no dracut.
+    #[error("an initrd is to be made, but the image has no dracut: looked for {}", PROGRAMS.join(", "))]
+    NoDracut,
+    /// The kernel's version is no file name.
+    #[error("the manifest's kernel version {0:?} cannot be part of a file name")]
+    BadKernel(String),
+}
+
+impl Hint for InitrdError {
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            InitrdError::NotShipped { .. } => {
+                "set initrd in tiu.yaml to auto or dracut, or put an initrd into the image".into()
+            }
+            InitrdError::NoKernel | InitrdError::NoDracut => {
+                "set initrd in tiu.yaml to auto or none, or put a kernel and dracut into the image".into()
+            }
+            InitrdError::BadKernel(_) => "the bundle was not made by tiu-create: build it again".into(),
+        })
+    }
+}
+
+const PROGRAMS: [&str; 4] = ["usr/bin/dracut", "usr/sbin/dracut", "sbin/dracut", "bin/dracut"];
+
+/// Decides. `os` is the image's os-release, `kernel` the manifest's.
+pub fn plan(
+    index: &Index,
+    kernel: Option<&str>,
+    os: &OsRelease,
+    config: &Config,
+) -> Result<Plan, InitrdError> {
+    if config.initrd == Initrd::None {
+        return Ok(Plan::Nothing);
+    }
+    if let Some(bad) = kernel.filter(|k| k.is_empty() || k.starts_with(['.', '-']) || k.contains('/')) {
+        return Err(InitrdError::BadKernel(bad.into()));
+    }
+    let own = kernel.map(|kernel| path(kernel, os, config));
+    let usual = |kernel: &str| {
+        ["boot/initrd.img-", "boot/initrd-"].map(|place| format!("{place}{kernel}")).into_iter().chain([
+            format!("boot/initramfs-{kernel}.img"),
+            format!("usr/lib/modules/{kernel}/initrd"),
+            format!("usr/lib/modules/{kernel}/initramfs.img"),
+        ])
+    };
+    let looked: Vec<String> = own.clone().into_iter().chain(kernel.into_iter().flat_map(usual)).collect();
+    let shipped = looked.iter().find(|path| index.find(path.as_bytes()).is_some());
+    let program = PROGRAMS.iter().find(|path| index.find(path.as_bytes()).is_some());
+    match (config.initrd, shipped, kernel.zip(own), program) {
+        (Initrd::Auto | Initrd::Image, Some(path), _, _) => Ok(Plan::Shipped(path.clone())),
+        (Initrd::Image, None, _, _) => Err(InitrdError::NotShipped { looked }),
+        (_, _, Some((kernel, path)), Some(program)) => {
+            let link = os.is_like("suse") && config.initrd_path.is_none();
+            Ok(Plan::Dracut(Dracut {
+                program: (*program).to_owned(),
+                kernel: kernel.to_owned(),
+                path,
+                link: link.then(|| ("boot/initrd".to_owned(), format!("initrd-{kernel}"))),
+            }))
+        }
+        (Initrd::Dracut, _, None, _) => Err(InitrdError::NoKernel),
+        (Initrd::Dracut, _, _, None) => Err(InitrdError::NoDracut),
+        (Initrd::Auto | Initrd::None, ..) => Ok(Plan::Nothing),
+    }
+}
+
+/// Where the distribution's kernels look for their initrd.
+fn path(kernel: &str, os: &OsRelease, config: &Config) -> String {
+    match &config.initrd_path {
+        Some(path) => path.replace("{kernel}", kernel),
+        None if os.is_like("debian") => format!("boot/initrd.img-{kernel}"),
+        None if os.is_like("suse") => format!("boot/initrd-{kernel}"),
+        None => format!("boot/initramfs-{kernel}.img"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tiu_bundle::content_digest::digest_reader;
+    use tiu_bundle::index::{EntryBuf, IndexWriter, Kind, Mtime};
+
+    fn index(files: &[&str]) -> Index {
+        let entry = |path: &str, kind| EntryBuf {
+            path: path.as_bytes().to_vec().into(),
+            kind,
+            mode: 0o755,
+            nlink: 1,
+            uid: 0,
+            gid: 0,
+            rdev: 0,
+            mtime: Mtime::default(),
+            size: 0,
+            target: None,
+            digest: (kind == Kind::File).then(|| digest_reader(&b""[..]).unwrap().0),
+            xattrs: vec![],
+        };
+        let mut writer = IndexWriter::default();
+        writer.push(entry("", Kind::Dir));
+        let mut dirs: Vec<&str> =
+            files.iter().flat_map(|file| file.match_indices('/').map(|(at, _)| &file[..at])).collect();
+        dirs.sort_unstable();
+        dirs.dedup();
+        dirs.iter().for_each(|dir| writer.push(entry(dir, Kind::Dir)));
+        files.iter().for_each(|file| writer.push(entry(file, Kind::File)));
+        Index::parse(writer.finish()).unwrap()
+    }
+
+    fn decide(files: &[&str], os: &str, initrd: Initrd) -> Result<Plan, InitrdError> {
+        let config = Config { initrd, ..Config::default() };
+        plan(&index(files), Some("6.1"), &OsRelease::parse(os), &config)
+    }
+
+    const WITH: [&str; 1] = ["usr/bin/dracut"];
+
+    #[test]
+    fn the_image_s_own_is_taken_unless_configured_otherwise() {
+        let files = ["boot/initrd.img-6.1", "usr/bin/dracut"];
+        let shipped = Plan::Shipped("boot/initrd.img-6.1".into());
+        assert_eq!(decide(&files, "ID=debian\n", Initrd::Auto), Ok(shipped.clone()));
+        assert_eq!(decide(&files, "ID=debian\n", Initrd::Image), Ok(shipped));
+        assert!(matches!(decide(&files, "ID=debian\n", Initrd::Dracut), Ok(Plan::Dracut(_))));
+        assert_eq!(decide(&files, "ID=debian\n", Initrd::None), Ok(Plan::Nothing));
+    }
+
+    #[test]
+    fn dracut_writes_where_the_distribution_looks() {
+        let of = |os| match decide(&WITH, os, Initrd::Auto) {
+            Ok(Plan::Dracut(dracut)) => {
+                (dracut.path, dracut.link.map(|(link, target)| format!("{link} {target}")))
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(of("ID=ubuntu\nID_LIKE=debian\n"), ("boot/initrd.img-6.1".into(), None));
+        let suse = of("ID=opensuse-microos\nID_LIKE=\"suse opensuse\"\n");
+        assert_eq!(suse, ("boot/initrd-6.1".into(), Some("boot/initrd initrd-6.1".into())));
+        assert_eq!(of("ID=fedora\n"), ("boot/initramfs-6.1.img".into(), None));
+    }
+
+    #[test]
+    fn a_configured_path_wins() {
+        let config = Config { initrd_path: Some("boot/x-{kernel}".into()), ..Config::default() };
+        let os = OsRelease::parse("ID=opensuse\nID_LIKE=suse\n");
+        match plan(&index(&WITH), Some("6.1"), &os, &config).unwrap() {
+            Plan::Dracut(dracut) => assert_eq!((dracut.path.as_str(), dracut.link), ("boot/x-6.1", None)),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_said() {
+        assert!(matches!(decide(&WITH, "", Initrd::Image), Err(InitrdError::NotShipped { .. })));
+        assert_eq!(decide(&[], "", Initrd::Dracut), Err(InitrdError::NoDracut));
+        assert_eq!(decide(&[], "", Initrd::Auto), Ok(Plan::Nothing));
+        let config = Config { initrd: Initrd::Dracut, ..Config::default() };
+        let none = plan(&index(&WITH), None, &OsRelease::default(), &config);
+        assert_eq!(none, Err(InitrdError::NoKernel));
+    }
+
+    #[test]
+    fn a_kernel_version_that_climbs_is_refused() {
+        for kernel in ["../x", "", "-v", "a/b", "."] {
+            let found = plan(&index(&WITH), Some(kernel), &OsRelease::default(), &Config::default());
+            assert_eq!(found, Err(InitrdError::BadKernel(kernel.into())));
+        }
+    }
+}

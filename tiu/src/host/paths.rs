@@ -1,0 +1,140 @@
+//! What in a tree belongs to the host: mount points with all below them, nested subvolumes, and places where only the host puts things.
+
+use crate::etc::{ETC, is_etc};
+use crate::host::HostError;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use tiu_bundle::index::Index;
+use tiu_extract::engine::Shown;
+use tiu_system::fstab::Mount;
+
+/// The host's on every host, mounted or not.
+const ALWAYS: [&str; 17] = [
+    ".snapshots",
+    "boot/efi",
+    "boot/writable",
+    "dev",
+    "efi",
+    "home",
+    "media",
+    "mnt",
+    "opt",
+    "proc",
+    "root",
+    "run",
+    "srv",
+    "sys",
+    "tmp",
+    "usr/local",
+    "var",
+];
+
+/// All host paths, sorted; none is twice.
+///
+/// `/etc` is never one: a bind mount of a nested subvolume onto itself is how some hosts make it writable, and an overlay is refused.
+/// A filesystem of its own for `/usr` is refused: an image is not applied to half a system.
+pub fn host_paths(
+    mounts: &[Mount],
+    nested: &[PathBuf],
+    configured: &[String],
+) -> Result<Vec<Vec<u8>>, HostError> {
+    let mut paths: Vec<Vec<u8>> = ALWAYS.iter().map(|path| path.as_bytes().to_vec()).collect();
+    for mount in mounts {
+        match mount.path() {
+            Some(path) if path == ETC && mount.fstype == "overlay" => {
+                return Err(HostError::OverlayEtc { found: "its fstab says so".into() });
+            }
+            Some(path) if path == b"usr" => {
+                return Err(HostError::SeparateUsr { device: mount.source.clone() });
+            }
+            Some(path) if !is_etc(&path) => paths.push(path),
+            _ => {}
+        }
+    }
+    let nested = nested.iter().map(|path| path.as_os_str().as_encoded_bytes().to_vec());
+    paths.extend(nested.filter(|path| path != ETC));
+    paths.extend(configured.iter().map(|path| path.as_bytes().to_vec()));
+    paths.sort();
+    paths.dedup();
+    Ok(paths)
+}
+
+/// What of the image is not installed, because it lies below a path of the host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NotInstalled {
+    /// The host's path, without a leading slash.
+    pub path: String,
+    /// How many files, directories and the like.
+    pub entries: usize,
+    /// The first few of them, in byte order.
+    pub first: Vec<String>,
+}
+
+impl std::fmt::Display for NotInstalled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let NotInstalled { path, entries, first } = self;
+        let shown: Vec<String> = first.iter().map(|path| format!("/{path}")).collect();
+        let more = if *entries > first.len() { ", ..." } else { "" };
+        let shown = shown.join(", ");
+        write!(
+            f,
+            "/{path} belongs to the host: {entries} entries of the image there are not installed: {shown}{more}"
+        )
+    }
+}
+
+/// What of the image lies below each of `host_paths`, where that is anything.
+pub fn left_out(index: &Index, host_paths: &[Vec<u8>]) -> Vec<NotInstalled> {
+    /// How many are named.
+    const FEW: usize = 3;
+    let mut all: BTreeMap<&[u8], NotInstalled> = BTreeMap::new();
+    for entry in index.iter() {
+        let below = |host: &&Vec<u8>| {
+            entry.path.strip_prefix(host.as_slice()).is_some_and(|rest| rest.starts_with(b"/"))
+        };
+        let Some(host) = host_paths.iter().find(below) else { continue };
+        let left = all.entry(host).or_insert_with(|| {
+            let path = Shown(host).to_string();
+            NotInstalled { path, entries: 0, first: Vec::new() }
+        });
+        left.entries += 1;
+        if left.first.len() < FEW {
+            left.first.push(Shown(&entry.path).to_string());
+        }
+    }
+    all.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tiu_system::fstab;
+
+    #[test]
+    fn mounts_subvolumes_and_configured_paths_are_the_host_s() {
+        let mounts = fstab::parse(
+            "U / btrfs ro\nU /var btrfs x\nU /data btrfs x\n/etc /etc none bind\nU /etc/private ext4\nU /data btrfs y\n",
+        );
+        let nested = [PathBuf::from("etc"), PathBuf::from("var/lib/machines")];
+        let paths = host_paths(&mounts, &nested, &["keep/this".into()]).unwrap();
+        let has = |path: &str| paths.iter().filter(|p| p.as_slice() == path.as_bytes()).count();
+        for path in ["var", "data", "var/lib/machines", "keep/this", ".snapshots", "proc"] {
+            assert_eq!(has(path), 1, "{path}");
+        }
+        assert_eq!(has("etc") + has("etc/private") + has(""), 0);
+    }
+
+    #[test]
+    fn an_overlay_etc_is_refused() {
+        let mounts = fstab::parse("overlay /etc overlay defaults,lowerdir=/etc 0 0\n");
+        assert!(matches!(host_paths(&mounts, &[], &[]), Err(HostError::OverlayEtc { .. })));
+    }
+
+    #[test]
+    fn a_separate_usr_is_refused() {
+        let mounts = fstab::parse("/dev/sda3 /usr/ ext4 defaults 0 0\n");
+        let error = host_paths(&mounts, &[], &[]).unwrap_err();
+        assert!(error.to_string().contains("/dev/sda3"), "{error}");
+    }
+}

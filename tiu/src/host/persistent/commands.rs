@@ -1,0 +1,101 @@
+//! How an administrator gives a persistent path a subvolume: lines for a shell that are right for this host, as its fstab tells where its
+//! subvolumes are.
+
+use tiu_system::fstab::Mount;
+
+/// Lines that make a subvolume, take over what the directory in the snapshot holds, and mount it now and at each boot. Empty if `mounts` does
+/// not tell where the host keeps its subvolumes, or if fstab(5) cannot name the path.
+pub fn commands(mounts: &[Mount], path: &str) -> Vec<String> {
+    let Some((source, top)) = subvolumes(mounts) else { return Vec::new() };
+    // It would end the mount option.
+    if path.contains(',') {
+        return Vec::new();
+    }
+    let subvolume = if top.is_empty() { path.to_owned() } else { format!("{top}/{path}") };
+    let line = format!("{} /{} btrfs subvol=/{} 0 0", escaped(source), escaped(path), escaped(&subvolume));
+    let new = quoted(&format!("/mnt/{subvolume}"));
+    let here = quoted(&format!("/{path}"));
+    let mut lines = vec![format!("mount -o subvolid=5 {} /mnt", quoted(source))];
+    if let Some((parent, _)) = subvolume.rsplit_once('/').filter(|(parent, _)| *parent != top) {
+        lines.push(format!("mkdir -p {}", quoted(&format!("/mnt/{parent}"))));
+    }
+    lines.extend([
+        format!("btrfs subvolume create {new}"),
+        format!("cp -aT --reflink=auto {here} {new}"),
+        "umount /mnt".to_owned(),
+        format!("printf '%s\\n' {} >> /etc/fstab", quoted(&line)),
+        format!("mount {here}"),
+    ]);
+    lines
+}
+
+/// The device, as fstab names it, and the subvolume in which the host's subvolumes lie (`@`): where its snapshots are.
+fn subvolumes(mounts: &[Mount]) -> Option<(&str, &str)> {
+    let mount = mounts.iter().find(|mount| mount.path().as_deref() == Some(b".snapshots"))?;
+    let subvol = mount.options.iter().find_map(|option| option.strip_prefix("subvol="))?;
+    let top = subvol.trim_start_matches('/').strip_suffix(".snapshots")?;
+    Some((&mount.source, top.trim_end_matches('/')))
+}
+
+/// As fstab(5) wants blanks and backslashes.
+fn escaped(text: &str) -> String {
+    let one = |c: char| match c {
+        ' ' | '\t' | '\n' | '\\' | '#' => format!("\\{:03o}", u32::from(c)),
+        c => c.to_string(),
+    };
+    text.chars().map(one).collect()
+}
+
+/// As a shell wants it.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-=@:+".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tiu_system::fstab;
+
+    #[test]
+    fn a_microos_host() {
+        let mounts =
+            fstab::parse("UUID=1 / btrfs ro 0 0\nUUID=1 /.snapshots btrfs subvol=/@/.snapshots 0 0\n");
+        assert_eq!(
+            commands(&mounts, "data"),
+            [
+                "mount -o subvolid=5 UUID=1 /mnt",
+                "btrfs subvolume create /mnt/@/data",
+                "cp -aT --reflink=auto /data /mnt/@/data",
+                "umount /mnt",
+                "printf '%s\\n' 'UUID=1 /data btrfs subvol=/@/data 0 0' >> /etc/fstab",
+                "mount /data",
+            ]
+        );
+        assert_eq!(commands(&mounts, "export/home")[1], "mkdir -p /mnt/@/export");
+    }
+
+    #[test]
+    fn subvolumes_at_the_top_and_names_that_need_care() {
+        let mounts = fstab::parse("LABEL=a\\040b /.snapshots btrfs ro,subvol=.snapshots 0 0\n");
+        let lines = commands(&mounts, "it's $x");
+        assert_eq!(lines[0], "mount -o subvolid=5 'LABEL=a b' /mnt");
+        assert_eq!(lines[1], r"btrfs subvolume create '/mnt/it'\''s $x'");
+        let line = r"LABEL=a\040b /it's\040$x btrfs subvol=/it's\040$x 0 0";
+        assert_eq!(lines[4], format!("printf '%s\\n' {} >> /etc/fstab", quoted(line)));
+        let again = fstab::parse(line);
+        assert_eq!((&*again[0].source, again[0].path()), ("LABEL=a b", Some(b"it's $x".to_vec())));
+    }
+
+    #[test]
+    fn hosts_and_paths_of_which_nothing_can_be_said() {
+        for text in ["", "UUID=1 /.snapshots btrfs defaults 0 0", "UUID=1 /.snapshots btrfs subvol=/@/x 0 0"]
+        {
+            assert!(commands(&fstab::parse(text), "data").is_empty(), "{text}");
+        }
+        assert!(commands(&fstab::parse("U /.snapshots btrfs subvol=@/.snapshots"), "a,b").is_empty());
+    }
+}

@@ -1,0 +1,167 @@
+//! What a host has at paths that could be persistent: mounts, nested subvolumes, and what lies in the snapshot itself.
+
+use super::{Found, PersistentError, holds};
+use crate::etc::is_etc;
+use rustix::fs::{Dir, FileType, Mode, OFlags};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use tiu_bundle::index::Kind;
+use tiu_bundle::persistent;
+use tiu_system::fstab::{Mount, unescape};
+use tiu_system::tree::{Tree, TreeError};
+
+/// The host's on every host, and holding data that outlasts boots.
+const DATA: [&str; 6] = ["home", "opt", "root", "srv", "usr/local", "var"];
+/// Subvolumes that systemd makes there hold nothing that lasts.
+const FLEETING: [&str; 3] = ["run", "tmp", "var/tmp"];
+/// How deep it is looked for files.
+const DEPTH: u32 = 100;
+
+/// What `tree` has at `path`. What cannot be looked at counts as holding something.
+pub fn found(tree: &Tree, path: &str) -> Found {
+    let ends = path.match_indices('/').map(|(i, _)| i).chain([path.len()]);
+    for at in ends.filter_map(|end| path.get(..end)) {
+        match tree.stat(at).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
+            None => return Found::Nothing,
+            Some(FileType::Directory) => {}
+            Some(other) => return Found::Other { at: at.to_owned(), kind: kind(other) },
+        }
+    }
+    match tree.directory(path).map(|fd| any(&fd, 0)) {
+        Ok(false) => Found::Empty,
+        _ => Found::Holds,
+    }
+}
+
+fn kind(found: FileType) -> Kind {
+    match found {
+        FileType::Symlink => Kind::Symlink,
+        FileType::CharacterDevice => Kind::CharDev,
+        FileType::BlockDevice => Kind::BlockDev,
+        FileType::Fifo => Kind::Fifo,
+        FileType::Socket => Kind::Socket,
+        _ => Kind::File,
+    }
+}
+
+/// Where something is mounted below `root` that an image may declare as persistent, and `mounts` (its fstab) does not name; from the text of
+/// `/proc/self/mountinfo` (proc(5)). What is mounted over the image's own directories for a while is nobody's decision about updates.
+pub fn mounted(mountinfo: &str, root: &Path, mounts: &[Mount]) -> Vec<String> {
+    let in_fstab = |path: &str| mounts.iter().any(|mount| mount.path().as_deref() == Some(path.as_bytes()));
+    let line = |line: &str| {
+        let point = unescape(line.split(' ').nth(4)?);
+        let below = Path::new(&point).strip_prefix(root).ok()?.to_str()?.to_owned();
+        let path = persistent::check(&[format!("/{below}")]).ok()?.pop()?;
+        (!in_fstab(&path)).then_some(path)
+    };
+    let mut paths: Vec<String> = mountinfo.lines().filter_map(line).collect();
+    paths.sort();
+    paths.dedup();
+    paths
+}
+
+/// A subvolume inside of the snapshot that holds something and is no mount point (`mounted`): the new snapshot would have an empty directory.
+pub fn check_nested(tree: &Tree, nested: &[PathBuf], mounted: &[Vec<u8>]) -> Result<(), PersistentError> {
+    let stranded = |path: &&PathBuf| {
+        let bytes = path.as_os_str().as_bytes();
+        let fleeting = FLEETING.iter().any(|directory| holds(directory.as_bytes(), bytes));
+        let elsewhere = mounted.iter().any(|mount| holds(mount, bytes));
+        // A name that is not UTF-8 is looked at through the file system.
+        let empty = || match path.to_str() {
+            Some(path) => matches!(found(tree, path), Found::Empty | Found::Nothing),
+            None => false,
+        };
+        !is_etc(bytes) && !fleeting && !elsewhere && !empty()
+    };
+    match nested.iter().find(stranded) {
+        Some(path) => Err(PersistentError::Nested { path: path.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// Directories that are the host's on every host, and here hold files that lie in the snapshot, because nothing is mounted there.
+pub fn data_in_snapshot(tree: &Tree, mounted: &[Vec<u8>]) -> Result<Vec<&'static str>, TreeError> {
+    let apart = |path: &str| mounted.iter().any(|mount| holds(mount, path.as_bytes()));
+    let mut paths = Vec::new();
+    for path in DATA.into_iter().filter(|path| !apart(path)) {
+        if matches!(found(tree, path), Found::Holds) && any(tree.directory(path)?, DEPTH) {
+            paths.push(path);
+        }
+    }
+    Ok(paths)
+}
+
+/// Whether the directory holds anything; with `depth`, anything but directories, down to that depth.
+fn any(directory: impl AsFd, depth: u32) -> bool {
+    let Ok(entries) = Dir::read_from(&directory) else { return true };
+    for entry in entries {
+        let Ok(entry) = entry else { return true };
+        if matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            continue;
+        }
+        if depth == 0 || entry.file_type() != FileType::Directory {
+            return true;
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match rustix::fs::openat(&directory, entry.file_name(), flags, Mode::empty()) {
+            Ok(inner) if !any(&inner, depth - 1) => {}
+            _ => return true,
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use tiu_system::fstab;
+
+    #[test]
+    fn what_a_tree_has() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("empty")).unwrap();
+        fs::create_dir_all(dir.path().join("full/x")).unwrap();
+        symlink("full", dir.path().join("link")).unwrap();
+        fs::write(dir.path().join("file"), "").unwrap();
+        let tree = Tree::open(dir.path()).unwrap();
+        let other = |at: &str, kind| Found::Other { at: at.into(), kind };
+        for (path, expected) in [
+            ("nothing", Found::Nothing),
+            ("nothing/x", Found::Nothing),
+            ("empty", Found::Empty),
+            ("full", Found::Holds),
+            ("full/x", Found::Empty),
+            ("link", other("link", Kind::Symlink)),
+            ("file", other("file", Kind::File)),
+            // Nobody follows it.
+            ("link/x", other("link", Kind::Symlink)),
+        ] {
+            assert_eq!(found(&tree, path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn mounts_that_fstab_does_not_name() {
+        let info = "36 35 98:0 /x /h/data rw - btrfs a rw\n37 35 98:0 / /h/in\\040fstab rw - btrfs a rw\n38 35 98:0 / /h/usr/share rw - x a rw\n\
+                    39 35 98:0 / /h rw - btrfs a rw\n40 35 98:0 / /elsewhere/data2 rw - x a rw\n41 35 0:1 / /h/a\\040b/c rw - x a rw\n42 1 0:1 / /h/proc rw - x a rw\n\
+                    43 1 0:1 / /h/data rw - x a rw\nshort\n";
+        let mounts = fstab::parse("U /in\\040fstab btrfs x 0 0");
+        assert_eq!(mounted(info, Path::new("/h"), &mounts), ["a b/c", "data"]);
+    }
+
+    #[test]
+    fn data_in_the_snapshot_is_files() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("usr/local/bin")).unwrap();
+        fs::create_dir_all(dir.path().join("srv/www")).unwrap();
+        fs::write(dir.path().join("srv/www/index"), "").unwrap();
+        fs::create_dir_all(dir.path().join("home/user")).unwrap();
+        symlink("x", dir.path().join("home/user/link")).unwrap();
+        let tree = Tree::open(dir.path()).unwrap();
+        assert_eq!(data_in_snapshot(&tree, &[]).unwrap(), ["home", "srv"]);
+        assert_eq!(data_in_snapshot(&tree, &[b"home".to_vec()]).unwrap(), ["srv"]);
+    }
+}

@@ -1,0 +1,246 @@
+//! Whether an image is one for this host: compatible, architecture, operating system, version. A pure decision on facts.
+
+use crate::incoming::version;
+use std::cmp::Ordering;
+use tiu_bundle::content_digest::Digest;
+use tiu_bundle::manifest::Manifest;
+use tiu_system::Hint;
+use tiu_system::os_release::OsRelease;
+
+/// What the host is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// What kind of host it is: configured, else of the image that the base was made from, else `IMAGE_ID` of its os-release.
+    pub compatible: Option<String>,
+    /// Architecture: of the base's image, else of the running kernel.
+    pub arch: String,
+    /// `ID` of its os-release.
+    pub os_id: Option<String>,
+    /// Version of the base's image, else `IMAGE_VERSION` of its os-release.
+    pub version: Option<String>,
+    /// Root hash of the base's image.
+    pub image: Option<Digest>,
+}
+
+/// What the administrator allows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Allowed {
+    /// An older version than the base's.
+    pub downgrade: bool,
+    /// The image that the base has already.
+    pub same: bool,
+}
+
+/// Why an image is not for this host.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Mismatch {
+    /// Another kind of host.
+    #[error("the image is for hosts that are compatible with {found:?}, this one is {expected:?}")]
+    Compatible {
+        /// In the manifest.
+        found: String,
+        /// Of the host.
+        expected: String,
+    },
+    /// The host does not say what it is.
+    #[error(
+        "the image is for hosts that are compatible with {found:?}, and this one does not say what it is"
+    )]
+    CompatibleUnknown {
+        /// In the manifest.
+        found: String,
+    },
+    /// Another processor.
+    #[error("the image is for {found}, this host is {expected}")]
+    Arch {
+        /// In the manifest.
+        found: String,
+        /// Of the host.
+        expected: String,
+    },
+    /// Another distribution.
+    #[error("the image's operating system is {found:?}, the host's is {expected:?}")]
+    OsId {
+        /// In the manifest.
+        found: String,
+        /// Of the host.
+        expected: String,
+    },
+    /// Older than what the host has.
+    #[error("the image has version {found}, the host has {have}: that is a downgrade")]
+    Downgrade {
+        /// In the manifest.
+        found: String,
+        /// Of the host.
+        have: String,
+    },
+    /// The host is too old for the image.
+    #[error("the image needs a host of at least version {needed}, this one has {}", have.as_deref().unwrap_or("none that is known"))]
+    MinVersion {
+        /// In the manifest.
+        needed: String,
+        /// Of the host.
+        have: Option<String>,
+    },
+    /// The host has it already.
+    #[error("the host's next boot has version {version} of {compatible} already")]
+    Same {
+        /// In the manifest.
+        compatible: String,
+        /// In the manifest.
+        version: String,
+    },
+}
+
+impl Hint for Mismatch {
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Mismatch::Compatible { .. } | Mismatch::Arch { .. } | Mismatch::OsId { .. } => {
+                "take the bundle that was built for this host; `compatible` in /etc/tiu/tiu.yaml says what this host is".into()
+            }
+            Mismatch::CompatibleUnknown { found } => {
+                format!("if the image is for this host, write `compatible: {found}` into its /etc/tiu/tiu.yaml")
+            }
+            Mismatch::Downgrade { .. } => {
+                "go back with `tiu rollback` if that snapshot is still there, or apply it with --allow-downgrade".into()
+            }
+            Mismatch::MinVersion { needed, .. } => {
+                format!("apply an image between the two first, of version {needed} or a little later")
+            }
+            Mismatch::Same { .. } => "nothing needs to be done; --force applies it once more".into(),
+        })
+    }
+}
+
+impl Identity {
+    /// `base` is the manifest of the base's image, `machine` the running kernel's architecture.
+    pub fn new(configured: Option<&str>, base: Option<&Manifest>, os: &OsRelease, machine: &str) -> Self {
+        let own = |of_image: Option<&str>, key: &str| of_image.or_else(|| os.get(key)).map(str::to_owned);
+        Identity {
+            compatible: own(configured.or(base.map(|m| m.compatible.as_str())), "IMAGE_ID"),
+            arch: base.map_or(machine, |m| &m.tiu.arch).to_owned(),
+            os_id: os.get("ID").map(str::to_owned),
+            version: own(base.map(|m| m.version.as_str()), "IMAGE_VERSION"),
+            image: base.map(|m| m.verity_hash),
+        }
+    }
+
+    /// Whether `manifest` is for this host.
+    pub fn accepts(&self, manifest: &Manifest, allowed: Allowed) -> Result<(), Mismatch> {
+        let found = manifest.compatible.clone();
+        match &self.compatible {
+            None => return Err(Mismatch::CompatibleUnknown { found }),
+            Some(expected) if *expected != found => {
+                return Err(Mismatch::Compatible { found, expected: expected.clone() });
+            }
+            Some(_) => {}
+        }
+        if manifest.tiu.arch != self.arch {
+            return Err(Mismatch::Arch { found: manifest.tiu.arch.clone(), expected: self.arch.clone() });
+        }
+        if let Some(expected) = self.os_id.as_ref().filter(|id| **id != manifest.tiu.os_id) {
+            return Err(Mismatch::OsId { found: manifest.tiu.os_id.clone(), expected: expected.clone() });
+        }
+        if let Some(needed) = &manifest.tiu.min_version
+            && self.version.as_ref().is_none_or(|have| version::compare(have, needed) == Ordering::Less)
+        {
+            return Err(Mismatch::MinVersion { needed: needed.clone(), have: self.version.clone() });
+        }
+        if self.image == Some(manifest.verity_hash) && !allowed.same {
+            let Manifest { compatible, version, .. } = manifest.clone();
+            return Err(Mismatch::Same { compatible, version });
+        }
+        if let Some(have) = &self.version
+            && version::compare(&manifest.version, have) == Ordering::Less
+            && !allowed.downgrade
+        {
+            return Err(Mismatch::Downgrade { found: manifest.version.clone(), have: have.clone() });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tiu_bundle::manifest::Meta;
+
+    fn manifest(version: &str) -> Manifest {
+        Manifest {
+            compatible: "testos".into(),
+            version: version.into(),
+            description: None,
+            build: None,
+            verity_hash: Digest([version.len() as u8; 32]),
+            verity_salt: [0; 32],
+            verity_size: 4096,
+            tiu: Meta {
+                format: 1,
+                arch: "x86_64".into(),
+                os_id: "testos".into(),
+                kernel: None,
+                files: 1,
+                size: 1,
+                index_digest: Digest([0; 32]),
+                created: "2024-01-01T00:00:00Z".into(),
+                min_version: None,
+            },
+        }
+    }
+
+    fn host() -> Identity {
+        Identity::new(None, Some(&manifest("2.0")), &OsRelease::parse("ID=testos\n"), "riscv64")
+    }
+
+    #[test]
+    fn a_newer_image_of_the_same_kind_is_accepted() {
+        host().accepts(&manifest("2.0.1"), Allowed::default()).unwrap();
+    }
+
+    #[test]
+    fn each_mismatch_is_an_error_of_its_own() {
+        let refused = |change: fn(&mut Manifest)| {
+            let mut image = manifest("2.0.1");
+            change(&mut image);
+            host().accepts(&image, Allowed::default()).unwrap_err()
+        };
+        assert!(matches!(refused(|m| m.compatible = "other".into()), Mismatch::Compatible { .. }));
+        assert!(matches!(refused(|m| m.tiu.arch = "aarch64".into()), Mismatch::Arch { .. }));
+        assert!(matches!(refused(|m| m.tiu.os_id = "debian".into()), Mismatch::OsId { .. }));
+        assert!(matches!(refused(|m| m.version = "1.9".into()), Mismatch::Downgrade { .. }));
+        assert!(matches!(refused(|m| m.tiu.min_version = Some("2.0.1".into())), Mismatch::MinVersion { .. }));
+        assert!(matches!(refused(|m| m.verity_hash = Digest([3; 32])), Mismatch::Same { .. }));
+    }
+
+    #[test]
+    fn a_host_that_does_not_say_what_it_is_is_refused_with_what_to_write() {
+        let host = Identity::new(None, None, &OsRelease::default(), "x86_64");
+        let error = host.accepts(&manifest("1"), Allowed::default()).unwrap_err();
+        assert!(error.hint().unwrap().contains("compatible: testos"));
+        let host = Identity::new(Some("testos"), None, &OsRelease::default(), "x86_64");
+        host.accepts(&manifest("1"), Allowed::default()).unwrap();
+    }
+
+    #[test]
+    fn an_unknown_version_is_below_every_floor() {
+        let host = Identity::new(Some("testos"), None, &OsRelease::default(), "x86_64");
+        let mut image = manifest("5");
+        image.tiu.min_version = Some("0.1".into());
+        let error = host.accepts(&image, Allowed::default()).unwrap_err();
+        assert_eq!(error, Mismatch::MinVersion { needed: "0.1".into(), have: None });
+    }
+
+    #[test]
+    fn the_administrator_may_allow_a_downgrade_and_the_same_image() {
+        host().accepts(&manifest("1.0.1"), Allowed { downgrade: true, same: false }).unwrap();
+        host().accepts(&manifest("2.0"), Allowed { downgrade: false, same: true }).unwrap();
+    }
+
+    #[test]
+    fn os_release_speaks_for_a_host_without_an_image() {
+        let os = OsRelease::parse("ID=testos\nIMAGE_ID=testos\nIMAGE_VERSION=3\n");
+        let host = Identity::new(None, None, &os, "x86_64");
+        assert!(matches!(host.accepts(&manifest("2"), Allowed::default()), Err(Mismatch::Downgrade { .. })));
+        host.accepts(&manifest("3"), Allowed::default()).unwrap();
+    }
+}

@@ -1,0 +1,161 @@
+//! Runs a program of the new system in it: chrooted into the target, in mount and process namespaces of its own.
+//!
+//! ```text
+//! tiu ── unshare(1): private mount namespace, new process namespace
+//!          └─ tiu in-target TARGET -- PROGRAM ...   process 1 there: mounts, chroot
+//!               └─ PROGRAM
+//! ```
+//! Nothing can leak: mounts go with the namespace, the namespace goes with its last process, all processes go with process 1, and
+//! process 1 ends when tiu does, for whatever reason: it sees the end of its standard input, a pipe that only tiu holds open.
+
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::mount::{MountFlags, mount, mount_bind, mount_bind_recursive};
+use std::ffi::OsString;
+use std::io::{self, Read};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use tiu_system::program::{Output, Run, RunError, UNSHARE};
+use tiu_system::progress::Cancel;
+
+/// Name of the hidden subcommand.
+pub const SUBCOMMAND: &str = "in-target";
+/// How long a program may take. dracut on a slow machine, with everything in the initrd, takes minutes.
+const LIMIT: Duration = Duration::from_secs(1800);
+/// Exit code when the namespace could not be prepared (as chroot(1)).
+const NOT_STARTED: u8 = 125;
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct InTarget {
+    /// The new system's tree.
+    pub target: PathBuf,
+    /// Whether it sees the devices of this machine: only when it is this machine that will boot it.
+    pub devices: bool,
+    /// The program's path in the target, with leading slash, and its arguments.
+    pub command: Vec<OsString>,
+}
+
+impl InTarget {
+    /// Runs it to its end; a cancellation kills it with all its children.
+    pub fn run(&self, cancel: &Cancel) -> Result<Output, RunError> {
+        let this =
+            std::env::current_exe().map_err(|source| RunError::Start { command: "tiu".into(), source })?;
+        let mut run = Run::new(&UNSHARE)
+            .args(["--mount", "--pid", "--fork", "--kill-child", "--propagation", "private", "--"])
+            .arg(this)
+            .arg(SUBCOMMAND);
+        if self.devices {
+            run = run.arg("--devices");
+        }
+        run.arg(&self.target).arg("--").args(&self.command).limit(LIMIT).cancel(cancel).hold_stdin().output()
+    }
+
+    /// The other side: called in the new namespaces, as process 1.
+    pub fn enter(&self) -> u8 {
+        match self.prepare().and_then(|()| self.execute()) {
+            Ok(code) => code,
+            Err(error) => {
+                eprintln!("tiu {SUBCOMMAND}: {error}");
+                NOT_STARTED
+            }
+        }
+    }
+
+    fn prepare(&self) -> io::Result<()> {
+        // A chroot whose root is a mount of its own looks like a system: findmnt, dracut and others ask for it.
+        mount_bind(&self.target, &self.target)?;
+        let target = rustix::fs::open(&self.target, OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?;
+        let secure = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+        place(&target, "proc", &|at| mount("proc", at, "proc", secure, None))?;
+        if self.devices {
+            place(&target, "sys", &|at| mount_bind_recursive("/sys", at))?;
+            place(&target, "dev", &|at| mount_bind_recursive("/dev", at))?;
+        } else {
+            place(&target, "sys", &|at| mount("sysfs", at, "sysfs", secure | MountFlags::RDONLY, None))?;
+            place(&target, "dev", &|at| mount("tmpfs", at, "tmpfs", MountFlags::NOSUID, c"mode=0755"))?;
+            devices(&resolve(&target, "dev")?)?;
+        }
+        for (name, mode) in [("run", c"mode=0755"), ("tmp", c"mode=1777"), ("var", c"mode=0755")] {
+            // An image may lack any of them.
+            match place(&target, name, &|at| {
+                mount("tmpfs", at, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, mode)
+            }) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                other => other?,
+            }
+        }
+        if let Ok(var) = resolve(&target, "var") {
+            let var = through(&var);
+            for name in ["cache", "lib", "log", "tmp"] {
+                std::fs::create_dir(format!("{var}/{name}"))?;
+            }
+            std::fs::set_permissions(format!("{var}/tmp"), PermissionsExt::from_mode(0o1777))?;
+        }
+        if self.devices && Path::new("/run/udev").is_dir() {
+            std::fs::create_dir(format!("{}/udev", through(&resolve(&target, "run")?)))?;
+            place(&target, "run/udev", &|at| mount_bind("/run/udev", at))?;
+        }
+        // Opened before the bind mount was there, the path leads to it now.
+        rustix::process::chroot(&self.target)?;
+        Ok(rustix::process::chdir("/")?)
+    }
+
+    fn execute(&self) -> io::Result<u8> {
+        let (program, arguments) = self.command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+        std::thread::spawn(|| {
+            let _ = io::stdin().read_to_end(&mut Vec::new());
+            // tiu is gone. The end of process 1 is the end of all.
+            std::process::exit(i32::from(NOT_STARTED));
+        });
+        let status =
+            Command::new(program).args(arguments).stdin(Stdio::null()).status().map_err(|e| {
+                io::Error::new(e.kind(), format!("{} does not start: {e}", program.display()))
+            })?;
+        let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(255);
+        Ok(u8::try_from(code).unwrap_or(255))
+    }
+}
+
+/// Descriptor of the directory `name` of the target; a symlink is not followed.
+fn resolve(target: &OwnedFd, name: &str) -> io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    rustix::fs::openat2(target, name, flags, Mode::empty(), resolve).map_err(|e| {
+        let kind = io::Error::from(e).kind();
+        io::Error::new(kind, format!("the directory {name} of the target: {e}"))
+    })
+}
+
+/// A path that leads to exactly this descriptor. `/proc` is still the outer one here, but `self` in it is us all the same: a
+/// process has a number in each namespace.
+fn through(fd: &OwnedFd) -> String {
+    format!("/proc/self/fd/{}", fd.as_raw_fd())
+}
+
+/// Mounts at `name`.
+fn place(target: &OwnedFd, name: &str, mount: &dyn Fn(&str) -> rustix::io::Result<()>) -> io::Result<()> {
+    let at = resolve(target, name)?;
+    mount(&through(&at))
+        .map_err(|e| io::Error::new(io::Error::from(e).kind(), format!("mounting on {name}: {e}")))
+}
+
+/// The devices that every program may expect.
+fn devices(dev: &OwnedFd) -> io::Result<()> {
+    use rustix::fs::{FileType, fchmod, makedev, mknodat};
+    for (name, minor) in [("null", 3), ("zero", 5), ("full", 7), ("random", 8), ("urandom", 9)] {
+        let mode = Mode::from_raw_mode(0o666);
+        mknodat(dev, name, FileType::CharacterDevice, mode, makedev(1, minor))?;
+        let node = rustix::fs::openat(dev, name, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+        fchmod(node, mode)?;
+    }
+    let dev = through(dev);
+    for (name, to) in [("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")] {
+        symlink(format!("/proc/self/fd{to}"), format!("{dev}/{name}"))?;
+    }
+    std::fs::create_dir(format!("{dev}/shm"))?;
+    std::fs::set_permissions(format!("{dev}/shm"), PermissionsExt::from_mode(0o1777))
+}

@@ -1,0 +1,183 @@
+//! snapper(8) as a program, and its table of snapshots.
+//!
+//! The running system's snapper is asked over D-Bus where there is a system bus, so that its daemon knows what happens; without a bus,
+//! and for another root than the running one, `--no-dbus`. What snapper's exit code says is not relied on: deleting the default
+//! snapshot, for one, prints an error and ends with 0. Callers read back what they asked for.
+
+use crate::namespace::snapper as without_plugins;
+use serde::Deserialize;
+use std::collections::{BTreeMap, HashMap};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tiu_system::program::{Output, Run, RunError, SNAPPER};
+
+/// snapper's configuration for the root filesystem.
+pub const CONFIG: &str = "root";
+/// Socket of the system bus.
+const SYSTEM_BUS: &str = "/run/dbus/system_bus_socket";
+
+/// One line of snapper's table.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct Row {
+    /// Number; 0 is snapper's name for the running system.
+    pub number: u32,
+    /// Creation time, UTC, `YYYY-MM-DD HH:MM:SS`; empty for number 0.
+    #[serde(default)]
+    pub date: String,
+    /// Description.
+    #[serde(default)]
+    pub description: String,
+    /// Cleanup algorithm.
+    #[serde(default)]
+    pub cleanup: String,
+    /// Userdata.
+    #[serde(default)]
+    pub userdata: Option<BTreeMap<String, String>>,
+}
+
+/// How to run snapper for a host.
+#[derive(Clone, Debug)]
+pub struct Snapper {
+    /// Another root than the running one.
+    root: Option<PathBuf>,
+    bus: bool,
+    /// What the host's lock is on.
+    locked: Arc<OwnedFd>,
+}
+
+impl Snapper {
+    /// For the running system (`None`), or for what is mounted at `root`; `locked` is the open file that the host's lock is taken on.
+    pub fn new(root: Option<&Path>, locked: Arc<OwnedFd>) -> Self {
+        let bus = root.is_none() && Path::new(SYSTEM_BUS).exists();
+        Snapper { root: root.map(Path::to_owned), bus, locked }
+    }
+
+    /// Runs snapper with `arguments`.
+    fn run(&self, arguments: &[&str]) -> Result<Output, RunError> {
+        let run = match &self.root {
+            Some(root) => without_plugins::snapper()?.arg("--no-dbus").arg("--root").arg(root),
+            None if self.bus => Run::new(&SNAPPER),
+            None => Run::new(&SNAPPER).arg("--no-dbus"),
+        };
+        // A tiu that is killed does not end its snapper. As flock(2) locks open files and not processes, the lock stays until snapper,
+        // to which that file is standard input, has ended too: the next run does not meet a half-made snapshot.
+        let locked = self.locked.try_clone();
+        let locked = locked.map_err(|source| RunError::Start { command: "snapper".into(), source })?;
+        run.stdin(locked).args(["--config", CONFIG]).args(arguments).output()
+    }
+
+    /// The table, as JSON text for [`parse_list`].
+    pub fn list(&self) -> Result<String, RunError> {
+        self.run(&["--utc", "--iso", "--jsonout", "list", "--disable-used-space"]).map(|output| output.stdout)
+    }
+
+    /// A read-write snapshot of `base` that no clean-up of snapper's takes; gives what snapper printed: its number.
+    pub fn create(&self, base: u32, description: &str, userdata: &str) -> Result<String, RunError> {
+        let base = base.to_string();
+        let arguments = ["create", "--from", &base, "--read-write"];
+        let described = ["--print-number", "--description", description, "--userdata", userdata];
+        self.run(&[&arguments[..], &described].concat()).map(|output| output.stdout)
+    }
+
+    /// Changes userdata (`key=value,...`; a key without value is removed).
+    pub fn set_userdata(&self, number: u32, userdata: &str) -> Result<(), RunError> {
+        self.run(&["modify", "--userdata", userdata, &number.to_string()]).map(drop)
+    }
+
+    /// Changes the cleanup algorithm (empty for none) and userdata in one write.
+    pub fn set_cleanup(&self, number: u32, algorithm: &str, userdata: &str) -> Result<(), RunError> {
+        let arguments =
+            ["modify", "--cleanup-algorithm", algorithm, "--userdata", userdata, &number.to_string()];
+        self.run(&arguments).map(drop)
+    }
+
+    /// Deletes; look afterwards whether it is gone. Gives what snapper printed.
+    pub fn delete(&self, number: u32) -> Result<Output, RunError> {
+        self.run(&["delete", &number.to_string()])
+    }
+
+    /// Whether this snapper can set the default itself (`modify --default`, since 0.10.5), and so runs its plugins for that.
+    pub fn knows_default(&self) -> Result<bool, RunError> {
+        Ok(help_knows_default(&Run::new(&SNAPPER).arg("--help").output()?.stdout))
+    }
+
+    /// Makes `number` the default.
+    pub fn set_default(&self, number: u32) -> Result<(), RunError> {
+        self.run(&["modify", "--default", &number.to_string()]).map(drop)
+    }
+}
+
+/// Whether snapper's help has `--default` among the options of `modify`.
+fn help_knows_default(help: &str) -> bool {
+    help.lines()
+        .skip_while(|line| !line.trim_start().starts_with("snapper modify"))
+        .skip(1)
+        .take_while(|line| !line.trim_start().starts_with("snapper "))
+        .any(|line| line.trim_start().starts_with("--default"))
+}
+
+/// A table that is not one.
+#[derive(Debug, thiserror::Error)]
+#[error("snapper's list of snapshots is not understood: {0}")]
+pub struct ListError(String);
+
+/// Reads the JSON that `snapper --jsonout list` prints: one array for each configuration.
+pub fn parse_list(json: &str) -> Result<Vec<Row>, ListError> {
+    let mut configs: HashMap<String, Vec<Row>> =
+        serde_json::from_str(json).map_err(|e| ListError(e.to_string()))?;
+    let mut rows =
+        configs.remove(CONFIG).ok_or_else(|| ListError(format!("it has no configuration {CONFIG:?}")))?;
+    rows.retain(|row| row.number != 0);
+    rows.sort_by_key(|row| row.number);
+    Ok(rows)
+}
+
+/// A value that can stand in snapper's `key=value,key=value`: it knows no quoting.
+pub fn userdata_value(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() || matches!(c, ',' | '=') { '_' } else { c }).take(128).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIST: &str = r#"{ "root": [
+        { "subvolume": "/", "number": 0, "default": false, "active": false, "type": "single", "pre-number": null, "date": "",
+          "user": "root", "cleanup": "", "description": "current", "userdata": null },
+        { "subvolume": "/", "number": 12, "default": true, "active": true, "type": "single", "pre-number": null,
+          "date": "2024-01-01 00:00:00", "user": "root", "used-space": null, "cleanup": "number", "description": "hello \"w\"",
+          "userdata": { "tiu-state": "done", "x": "" } },
+        { "number": 3 } ] }"#;
+
+    #[test]
+    fn reads_the_table_in_order_without_the_running_system() {
+        let rows = parse_list(LIST).unwrap();
+        assert_eq!(rows.iter().map(|r| r.number).collect::<Vec<_>>(), [3, 12]);
+        assert_eq!(rows[1].description, "hello \"w\"");
+        assert_eq!(rows[1].userdata.as_ref().unwrap()["tiu-state"], "done");
+        assert_eq!(rows[0].userdata, None);
+    }
+
+    #[test]
+    fn what_is_not_a_table_is_an_error() {
+        for text in ["", "{}", "[]", r#"{"root": [{}]}"#, r#"{"root": [{"number": -1}]}"#, r#"{"home": []}"#]
+        {
+            assert!(parse_list(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sees_whether_modify_knows_the_default() {
+        let old = "  Modify snapshot:\n\tsnapper modify <number>\n\n\t--userdata\n  Delete:\n\tsnapper delete <number>\n\t--default\n";
+        let new = old.replace("--userdata", "--userdata\n\t--default, -d   Set default snapshot");
+        assert!(!help_knows_default(old));
+        assert!(help_knows_default(&new));
+    }
+
+    #[test]
+    fn userdata_cannot_be_broken_by_a_version() {
+        assert_eq!(userdata_value("1.0,tiu-state=done\n"), "1.0_tiu-state_done_");
+        assert_eq!(userdata_value(&"x".repeat(1000)).len(), 128);
+    }
+}

@@ -1,0 +1,93 @@
+//! Where a snapshot comes from: the signed manifest and the index that lie in it, and whether they are still what was signed.
+
+use tiu_bundle::index::{CMS_PATH, INDEX_PATH, Index, IndexError};
+use tiu_bundle::manifest::{Manifest, ManifestError};
+use tiu_bundle::signature::{self, MAX_CMS_SIZE, SignatureError, Signer};
+use tiu_bundle::trust::Trust;
+use tiu_system::Hint;
+use tiu_system::tree::{Tree, TreeError};
+
+/// What a snapshot's manifest says, and who signed it.
+#[derive(Debug)]
+pub struct Provenance {
+    /// The manifest. Only as good as `signer` says.
+    pub manifest: Manifest,
+    /// Who signed it, and whether that is somebody we trust.
+    pub signer: Result<Signer, Unsigned>,
+}
+
+/// Why nobody can be named as signer.
+#[derive(Debug, thiserror::Error)]
+pub enum Unsigned {
+    /// There is nothing to check against.
+    #[error("not checked: no keyring is configured")]
+    NoKeyring,
+    /// The signature is wrong, or not one we trust.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+}
+
+impl Hint for Unsigned {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Unsigned::NoKeyring => Some("give --keyring, or set keyring in /etc/tiu/tiu.yaml".into()),
+            Unsigned::Signature(e) => e.hint(),
+        }
+    }
+}
+
+/// Why a snapshot's own manifest or index cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ProvenanceError {
+    /// See [`TreeError`].
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// There is a signed manifest, but no index.
+    #[error("{INDEX_PATH} is missing beside the signed manifest")]
+    NoIndex,
+    /// The signed manifest cannot be read.
+    #[error("{CMS_PATH}: {0}")]
+    Signature(SignatureError),
+    /// The signed manifest is none of ours.
+    #[error("{CMS_PATH}: {0}")]
+    Manifest(ManifestError),
+    /// The index is not the one that was signed.
+    #[error("{INDEX_PATH}: {0}")]
+    Index(IndexError),
+}
+
+impl Hint for ProvenanceError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            ProvenanceError::Tree(e) => e.hint(),
+            _ => Some(
+                "the snapshot was changed after it was made: go back to another one (tiu list), or apply its image again"
+                    .into(),
+            ),
+        }
+    }
+}
+
+impl Provenance {
+    /// Reads the manifest of the system in `tree`; `None` when no image was applied there.
+    pub fn read(tree: &Tree, trust: Option<&Trust>) -> Result<Option<Self>, ProvenanceError> {
+        let Some(cms) = tree.read(CMS_PATH, MAX_CMS_SIZE)? else { return Ok(None) };
+        let checked = match trust {
+            Some(trust) => signature::verify(&cms, trust).map_err(Unsigned::from),
+            None => Err(Unsigned::NoKeyring),
+        };
+        let (content, signer) = match checked {
+            Ok(signed) => (signed.content, Ok(signed.signer)),
+            Err(why) => (signature::content_unverified(&cms).map_err(ProvenanceError::Signature)?, Err(why)),
+        };
+        let manifest = Manifest::parse(&content).map_err(ProvenanceError::Manifest)?;
+        Ok(Some(Provenance { manifest, signer }))
+    }
+
+    /// The index of the system in `tree`, which must be the one in the manifest.
+    pub fn index(&self, tree: &Tree) -> Result<Index, ProvenanceError> {
+        let file = tree.file(INDEX_PATH)?.ok_or(ProvenanceError::NoIndex)?;
+        let meta = &self.manifest.tiu;
+        Index::read_zst(file, &meta.index_digest, meta.files).map_err(ProvenanceError::Index)
+    }
+}

@@ -1,0 +1,217 @@
+//! What a snapshot says of itself beside the signed manifest and index: what was made on the host when it was filled.
+//!
+//! An initrd that dracut makes differs from host to host, so no image can sign it. Its digest is kept here, so that `tiu verify` can
+//! still tell damage (not malice: who can change the file can change the record). So are the numbers of owners that were mapped,
+//! without which the index could not be compared again.
+
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use tiu_bundle::content_digest::digest_reader;
+use tiu_bundle::persistent::{self, PersistentError};
+use tiu_system::Hint;
+use tiu_system::tree::{Tree, TreeError};
+
+/// Where the record lies, without the leading slash.
+pub const RECORD_PATH: &str = "usr/lib/sysimage/tiu/generated.json";
+/// Largest record that is read, in bytes.
+const MAX_SIZE: u64 = 16 << 20;
+/// Version of the format.
+const VERSION: u32 = 1;
+
+/// The record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    version: u32,
+    /// What was made on the host.
+    pub files: Vec<Generated>,
+    /// Image's user numbers that were mapped, to the host's.
+    pub uids: BTreeMap<u32, u32>,
+    /// Image's group numbers that were mapped, to the host's.
+    pub gids: BTreeMap<u32, u32>,
+    /// Persistent paths (without leading slashes): what they hold is no part of the image.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub persistent: Vec<String>,
+}
+
+/// Something that was made on the host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Generated {
+    /// Path, without the leading slash.
+    pub path: String,
+    /// What it is.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// A generated file's or link's content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum What {
+    /// A regular file's content digest.
+    Digest(String),
+    /// A symlink's target.
+    Target(String),
+}
+
+/// A record that cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// See [`TreeError`].
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// It is damaged.
+    #[error("{RECORD_PATH} is damaged: {0}")]
+    Damaged(serde_json::Error),
+    /// It names what tiu does not make.
+    #[error("{RECORD_PATH} says that {path:?} was made on the host, but tiu makes no such file")]
+    Unexpected {
+        /// Path.
+        path: String,
+    },
+    /// It calls a path persistent that cannot be.
+    #[error("{RECORD_PATH}: persistent: {0}")]
+    Persistent(PersistentError),
+    /// It was written by a newer tiu.
+    #[error("{RECORD_PATH} has format {found}, this tiu reads up to {VERSION}")]
+    Future {
+        /// Format found.
+        found: u32,
+    },
+}
+
+impl Hint for RecordError {
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            RecordError::Tree(e) => return e.hint(),
+            RecordError::Damaged(_) | RecordError::Unexpected { .. } | RecordError::Persistent(_) => {
+                "the snapshot was changed after it was made: go back to another one (tiu list)".into()
+            }
+            RecordError::Future { .. } => "use the tiu of that snapshot or a newer one".into(),
+        })
+    }
+}
+
+impl Record {
+    /// With the numbers that were mapped.
+    pub fn new(uids: &HashMap<u32, u32>, gids: &HashMap<u32, u32>) -> Self {
+        let sorted = |map: &HashMap<u32, u32>| map.iter().map(|(k, v)| (*k, *v)).collect();
+        Record {
+            version: VERSION,
+            files: Vec::new(),
+            uids: sorted(uids),
+            gids: sorted(gids),
+            persistent: Vec::new(),
+        }
+    }
+
+    /// Notes what is at `path` now: a regular file or a symlink.
+    pub fn add(&mut self, tree: &Tree, path: &str) -> Result<(), TreeError> {
+        let what = match look(tree, path)? {
+            Some(what) => what,
+            None => {
+                let source = io::Error::other("neither a regular file nor a symlink");
+                return Err(TreeError { path: tree.path().join(path), source });
+            }
+        };
+        self.files.push(Generated { path: path.to_owned(), what });
+        Ok(())
+    }
+
+    /// The record in `tree`, or `None`.
+    pub fn read(tree: &Tree) -> Result<Option<Self>, RecordError> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        let Some(bytes) = tree.read(RECORD_PATH, MAX_SIZE)? else { return Ok(None) };
+        let Version { version } = serde_json::from_slice(&bytes).map_err(RecordError::Damaged)?;
+        if version > VERSION {
+            return Err(RecordError::Future { found: version });
+        }
+        let record: Record = serde_json::from_slice(&bytes).map_err(RecordError::Damaged)?;
+        // A record that names what is the image's was changed to hide it from a comparison.
+        for path in &record.persistent {
+            persistent::check(&[format!("/{path}")]).map_err(RecordError::Persistent)?;
+        }
+        Ok(Some(record))
+    }
+
+    /// Writes it into `tree`.
+    pub fn write(&self, tree: &Tree) -> Result<(), RecordError> {
+        let text = serde_json::to_vec_pretty(self).map_err(RecordError::Damaged)?;
+        Ok(tree.write(RECORD_PATH, &text[..])?)
+    }
+}
+
+impl Generated {
+    /// What is at its path now, if it differs.
+    pub fn difference(&self, tree: &Tree) -> Result<Option<String>, TreeError> {
+        Ok(match look(tree, &self.path)? {
+            Some(found) if found == self.what => None,
+            Some(found) => Some(found.to_string()),
+            None => Some("nothing".into()),
+        })
+    }
+}
+
+impl std::fmt::Display for What {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            What::Digest(text) | What::Target(text) => f.write_str(text),
+        }
+    }
+}
+
+fn look(tree: &Tree, path: &str) -> Result<Option<What>, TreeError> {
+    if let Some(target) = tree.link(path) {
+        return Ok(Some(What::Target(String::from_utf8_lossy(&target).into_owned())));
+    }
+    let Some(file) = tree.file(path)? else { return Ok(None) };
+    let (digest, _) =
+        digest_reader(file).map_err(|source| TreeError { path: tree.path().join(path), source })?;
+    Ok(Some(What::Digest(digest.to_string())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read_and_damage_is_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("usr/lib/sysimage/tiu")).unwrap();
+        std::fs::write(dir.path().join("initrd-1"), "content").unwrap();
+        std::os::unix::fs::symlink("initrd-1", dir.path().join("initrd")).unwrap();
+        let tree = Tree::open(dir.path()).unwrap();
+        assert_eq!(Record::read(&tree).unwrap(), None);
+        let mut record = Record::new(&HashMap::from([(104, 105)]), &HashMap::new());
+        record.add(&tree, "initrd-1").unwrap();
+        record.add(&tree, "initrd").unwrap();
+        assert!(record.add(&tree, "usr").is_err());
+        record.write(&tree).unwrap();
+        let read = Record::read(&tree).unwrap().unwrap();
+        assert_eq!(read, record);
+        assert!(read.files.iter().all(|file| file.difference(&tree).unwrap().is_none()));
+        std::fs::write(dir.path().join("initrd-1"), "changed").unwrap();
+        std::fs::remove_file(dir.path().join("initrd")).unwrap();
+        assert!(read.files.iter().all(|file| file.difference(&tree).unwrap().is_some()));
+    }
+
+    #[test]
+    fn a_damaged_or_future_record_is_an_error_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("usr/lib/sysimage/tiu")).unwrap();
+        let tree = Tree::open(dir.path()).unwrap();
+        let read = |text: &str| {
+            std::fs::write(dir.path().join(RECORD_PATH), text).unwrap();
+            Record::read(&tree).unwrap_err()
+        };
+        assert!(matches!(read("{"), RecordError::Damaged(_)));
+        assert!(matches!(read("{\"version\": 1}"), RecordError::Damaged(_)));
+        let hiding =
+            "{\"version\": 1, \"files\": [], \"uids\": {}, \"gids\": {}, \"persistent\": [\"usr/bin\"]}";
+        assert!(matches!(read(hiding), RecordError::Persistent(_)));
+        assert!(matches!(read("{\"version\": 2, \"new\": []}"), RecordError::Future { found: 2 }));
+    }
+}
