@@ -98,7 +98,7 @@ impl Hint for IndexError {
             IndexError::TooLarge { .. }
             | IndexError::TooManyEntries { .. }
             | IndexError::LineTooLong { .. } => {
-                "leave files out of the image (see the limits in docs/format/bundle-format.md), then pack it again"
+                "leave files out of the image (see the limits in docs/format/index.md), then pack it again"
             }
             _ => {
                 "the bundle was packed wrongly; pack it again with `tiu-create pack` and report this message if it stays"
