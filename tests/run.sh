@@ -16,7 +16,7 @@ for part in console setup; do
 done
 cd "$top"
 
-all=(shellcheck shell format clippy documentation rust clean-check readme crash kiwi vm quickstart)
+all=(shellcheck shell format clippy documentation deny rust clean-check readme crash kiwi vm quickstart)
 # By name only.
 named=(benchmark structure)
 names=()
@@ -85,6 +85,26 @@ test_documentation() { RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-dep
 
 # Circles of imports, and who may import whom: tests/structure.
 test_structure() { cargo run --quiet --package tiu-structure --locked; }
+
+# Licences, sources and versions of the crates that others wrote: deny.toml.
+test_deny() {
+    local version=0.20.2 root
+    if ! cargo deny --version >/dev/null 2>&1; then
+        root=$cache/cargo-deny-$version
+        # It runs for a second: what compiles fast is good enough.
+        [ -x "$root/bin/cargo-deny" ] || env -u CARGO_TARGET_DIR \
+            CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+            cargo install --quiet --locked --root "$root" "cargo-deny@$version"
+        PATH=$root/bin:$PATH
+    fi
+    cargo deny --locked check licenses bans sources
+    # The database of advisories is not on crates.io: only a machine that has a copy (`cargo deny fetch`) checks it.
+    if compgen -G "${CARGO_HOME:-$HOME/.cargo}/advisory-dbs/*/" >/dev/null; then
+        cargo deny --locked --offline check advisories
+    else
+        echo "advisories not checked: no database in ${CARGO_HOME:-$HOME/.cargo}/advisory-dbs"
+    fi
+}
 
 test_rust() {
     [ -z "$long" ] || export PROPTEST_CASES=4096
