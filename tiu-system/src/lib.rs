@@ -7,6 +7,7 @@
 //! | [`ioctl`] | the ioctls that no crate offers safely: the only `unsafe` code |
 //! | [`fstab`], [`os_release`] | parsers of system files |
 //! | [`text`] | text from outside, made fit for a terminal |
+//! | [`path`] | paths inside a tree |
 //! | [`glob`] | patterns that name paths of a tree |
 //! | [`named`] | values that configuration files and command lines spell alike |
 //! | [`progress`] | progress and cancellation of long work |
@@ -18,6 +19,7 @@ pub mod hint;
 pub mod ioctl;
 pub mod named;
 pub mod os_release;
+pub mod path;
 pub mod program;
 pub mod progress;
 pub mod text;
