@@ -3,13 +3,11 @@
 //! `openat2` with `RESOLVE_BENEATH | NO_SYMLINKS | NO_MAGICLINKS | NO_XDEV` opens; what takes no such flags (rename, unlink, link,
 //! mkdir) gets the descriptor of the parent, opened this way, and a single name.
 
-use super::error::EngineError;
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Statx, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
 
 /// Longest path that is given to the kernel at once (`PATH_MAX` is 4096 with its NUL); longer ones are opened in steps.
 const STEP: usize = 4000;
@@ -104,106 +102,9 @@ pub(crate) fn split(path: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// The directory that was opened last: neighbours in a list mostly share their parent.
-pub(crate) struct Parents<'a> {
-    root: BorrowedFd<'a>,
-    last: Option<Arc<Parent>>,
-}
-
-/// An open directory.
-pub(crate) struct Parent {
-    path: Vec<u8>,
-    fd: OwnedFd,
-    /// Whether what is made in it gets an ACL that is not its own.
-    pub default_acl: bool,
-}
-
-impl Parent {
-    pub fn fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
-    }
-}
-
-impl<'a> Parents<'a> {
-    pub fn new(root: BorrowedFd<'a>) -> Self {
-        Parents { root, last: None }
-    }
-
-    /// The directory that `path` lies in, and its name there.
-    pub fn of(&mut self, path: &[u8]) -> Result<(Arc<Parent>, CString), EngineError> {
-        let (parent, name) = split(path);
-        let name = CString::new(name).map_err(|e| EngineError::io("use the name", path, e))?;
-        if let Some(last) = &self.last
-            && last.path == parent
-        {
-            return Ok((last.clone(), name));
-        }
-        let fd = open(self.root, parent, OFlags::RDONLY | OFlags::DIRECTORY)
-            .map_err(|e| EngineError::io("open the directory", parent, e))?;
-        let default_acl = super::xattr::has_default_acl(fd.as_fd());
-        let opened = Arc::new(Parent { path: parent.to_vec(), fd, default_acl });
-        self.last = Some(opened.clone());
-        Ok((opened, name))
-    }
-
-    /// Forgets the directory, so that it is not used after it was removed or replaced.
-    pub fn forget(&mut self) {
-        self.last = None;
-    }
-}
-
-/// Beginning of every name that a run makes for the time until a file is complete.
-const TEMPORARY_PREFIX: &[u8] = b".tiu-";
-
-/// Whether a name is one of `TemporaryNames`.
-pub fn is_temporary(name: &[u8]) -> bool {
-    let Some((run, number)) = name.strip_prefix(TEMPORARY_PREFIX).and_then(|rest| rest.split_at_checked(16))
-    else {
-        return false;
-    };
-    let number = number.strip_prefix(b"-").unwrap_or_default();
-    run.iter().all(u8::is_ascii_hexdigit) && !number.is_empty() && number.iter().all(u8::is_ascii_digit)
-}
-
-/// Names for files that are not complete yet: `.tiu-RUN-NUMBER`. A run that is killed leaves them; they are not in any index, so the next
-/// run removes them.
-#[derive(Clone)]
-pub(crate) struct TemporaryNames(String);
-
-impl TemporaryNames {
-    /// Names that no earlier run used.
-    pub fn new() -> Self {
-        use std::hash::{BuildHasher, Hasher};
-        // The standard library's hasher is seeded by the kernel; no more than an unlikely collision is needed.
-        let number = std::collections::hash_map::RandomState::new().build_hasher().finish();
-        TemporaryNames(format!("{}{number:016x}-", String::from_utf8_lossy(TEMPORARY_PREFIX)))
-    }
-
-    /// The name while entry `number` is made.
-    pub fn name(&self, number: u32) -> CString {
-        CString::new(format!("{}{number}", self.0)).unwrap_or_default()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn temporary_names_are_known_again() {
-        let names = TemporaryNames::new();
-        assert!(is_temporary(names.name(0).to_bytes()) && is_temporary(names.name(u32::MAX).to_bytes()));
-        for other in [
-            "",
-            ".tiu-",
-            ".tiu-0123456789abcdef-",
-            ".tiu-0123456789abcdef-x",
-            ".tiu-0123456789abcdeg-1",
-            ".tiu-file",
-        ] {
-            assert!(!is_temporary(other.as_bytes()), "{other}");
-        }
-    }
 
     #[test]
     fn paths_are_split_at_their_last_slash() {

@@ -2,14 +2,16 @@
 //!
 //! Content is read past the page cache where the filesystem can: what the disk holds, not what the kernel still has in memory.
 
+use super::error::EngineError;
 use super::hash::{Reading, Through};
 use super::join::{Joined, Place, inode_of};
 use super::metadata;
-use super::plan::Shown;
-use super::rules::{Lookup, Wanted};
+use super::plan::Plan;
+use super::rules::{Lookup, Rules, Wanted};
+use super::scan::scan;
+use super::shown::Shown;
 use super::tree::{NONE, Owned, Tree};
 use super::walk::Attributes;
-use super::{EngineError, Plan, Rules};
 use std::os::fd::BorrowedFd;
 use tiu_bundle::index::{Entry, Index, Kind};
 use tiu_system::progress::{Cancel, Progress};
@@ -61,7 +63,7 @@ pub fn check(
         ReadBack::All => Attributes::WithContent,
         ReadBack::Metadata | ReadBack::Executed(_) => Attributes::Now,
     };
-    let (mut tree, mut joined) = super::scan(index, attributes, &reading)?;
+    let (mut tree, mut joined) = scan(index, attributes, &reading)?;
     let mut files = Vec::new();
     if let ReadBack::All = what {
         files.append(&mut joined.same_size);

@@ -1,10 +1,10 @@
 //! A tree as it is, told in the index's own terms: what a three-way merge compares.
 
+use super::error::EngineError;
 use super::hash::{Reading, Through, Wanted};
-use super::rules::Lookup;
+use super::rules::{Lookup, Rules};
 use super::tree::Owned;
 use super::walk::{Attributes, Walk};
-use super::{EngineError, Rules};
 use std::borrow::Cow;
 use std::os::fd::BorrowedFd;
 use tiu_bundle::index::{EntryBuf, Kind};

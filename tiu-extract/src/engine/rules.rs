@@ -1,6 +1,6 @@
 //! What the engine must know beside the index: what belongs to the host, how owners' numbers map, what may be skipped.
 
-use super::beneath::is_temporary;
+use super::temporary_names::is_temporary;
 use super::xattr::Xattrs;
 use std::collections::{HashMap, HashSet};
 use tiu_bundle::index::{Entry, Kind, Mtime, STATE_DIR};

@@ -3,9 +3,8 @@
 //! The digest is that of what is read back, not of what was handed to the kernel: one digest then vouches for the image, the sharing and the
 //! writing. The file gets its place only afterwards.
 
-use super::super::EngineError;
-use super::super::error::shown;
-use super::Context;
+use super::context::{Context, reflink_failed};
+use crate::engine::error::{EngineError, shown};
 use rustix::io::Errno;
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -272,7 +271,7 @@ impl Writer<'_> {
                 Ok(())
             }
             Err(error) => {
-                super::file::reflink_failed(self.context, self.path, error)?;
+                reflink_failed(self.context, self.path, error)?;
                 self.copy(old, offset, len)
             }
         }

@@ -1,18 +1,16 @@
 //! One regular file: made, filled, read back, given its metadata, renamed into place.
 
-use super::super::beneath;
-use super::super::error::{EngineError, shown};
-use super::super::join::inode_of;
-use super::super::metadata;
-use super::super::plan::{Content, File, Source};
-use super::super::reach::Reach;
-use super::super::rules::Reflink;
 use super::content::{self, Done};
+use super::context::reflink_failed;
 use super::temporary::Temporary;
-use super::{Context, Worker};
-use rustix::fs::OFlags;
-use rustix::io::Errno;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use super::worker::Worker;
+use crate::engine::beneath;
+use crate::engine::error::EngineError;
+use crate::engine::join::inode_of;
+use crate::engine::metadata;
+use crate::engine::plan::{Content, File};
+use crate::engine::reach::Reach;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering;
 use tiu_bundle::index::Entry;
 use tiu_system::ioctl;
@@ -80,51 +78,5 @@ impl Worker<'_> {
         };
         let older = older.as_ref().map(|(fd, size)| (fd, *size));
         content::write(context, &mut self.buffers, fd, inode, path, older)
-    }
-}
-
-impl Context<'_> {
-    /// A source and its size; `None` when it is no regular file any more.
-    fn open_source(&self, source: Source) -> Result<Option<(OwnedFd, u64)>, EngineError> {
-        let (root, path) = match source {
-            Source::Target(node) => (self.job.target, self.plan.tree.path(node)),
-            Source::Made(entry) => (self.job.target, self.job.index.entry(entry as usize).path.into_owned()),
-            Source::Seed(number, node) => {
-                let number = usize::from(number);
-                match (self.seeds.get(number), self.plan.seeds.get(number)) {
-                    (Some(fd), Some(tree)) => (fd.as_fd(), tree.path(node)),
-                    _ => return Ok(None),
-                }
-            }
-        };
-        let fd = match beneath::open_quietly(root, &path, OFlags::RDONLY | OFlags::NONBLOCK) {
-            Ok(fd) => fd,
-            // Changed since it was looked at: the image has the content, too.
-            Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR | Errno::NXIO) => return Ok(None),
-            Err(e) => return Err(EngineError::io("open", &path, e)),
-        };
-        let stat = rustix::fs::fstat(&fd).map_err(|e| EngineError::io("read the metadata of", &path, e))?;
-        match rustix::fs::FileType::from_raw_mode(stat.st_mode) {
-            rustix::fs::FileType::RegularFile => Ok(Some((fd, u64::try_from(stat.st_size).unwrap_or(0)))),
-            _ => Ok(None),
-        }
-    }
-}
-
-/// Whether content may be written after sharing it failed, or else why not.
-pub(super) fn reflink_failed(
-    context: &Context,
-    path: &[u8],
-    error: std::io::Error,
-) -> Result<(), EngineError> {
-    match Errno::from_io_error(&error) {
-        // Not this filesystem, or not these two. EINVAL is what files without checksums or copy-on-write give.
-        Some(Errno::INVAL | Errno::TXTBSY) => Ok(()),
-        Some(Errno::OPNOTSUPP | Errno::NOTTY | Errno::NOSYS | Errno::XDEV) => match context.rules.reflink() {
-            Reflink::Auto => Ok(()),
-            Reflink::Required => Err(EngineError::NoReflink { path: shown(path), source: error }),
-        },
-        Some(errno) => Err(EngineError::io("share the content of", path, errno)),
-        None => Err(EngineError::io("share the content of", path, error)),
     }
 }

@@ -1,14 +1,15 @@
 //! Everything but content: directories, symlinks, devices, further names, removal, metadata.
 
-use super::super::beneath::{self, Parent};
-use super::super::join::{Place, inode_of};
-use super::super::metadata::{self, Wrong};
-use super::super::plan::{Link, MakeDir};
-use super::super::reach::Reach;
-use super::super::rules::Wanted;
-use super::super::{EngineError, beneath::ProcPath};
-use super::Worker;
 use super::temporary::{Temporary, open_path};
+use super::worker::Worker;
+use crate::engine::beneath::{self, ProcPath};
+use crate::engine::error::EngineError;
+use crate::engine::join::{Place, inode_of};
+use crate::engine::metadata::{self, Wrong};
+use crate::engine::parents::Parent;
+use crate::engine::plan::{Link, MakeDir};
+use crate::engine::reach::Reach;
+use crate::engine::rules::Wanted;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::ffi::CStr;

@@ -4,7 +4,7 @@
 //! nothing is made at its place at once: half the work of a filesystem lies in names. A run that is killed leaves a part of it there, which
 //! the next run finds by its digest, as it finds everything else.
 
-use super::super::beneath::Parent;
+use crate::engine::parents::Parent;
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use std::ffi::{CStr, CString};

@@ -1,6 +1,6 @@
 //! The first half of planning: what is missing, what is wrong, what must go.
 
-use super::{Conflict, Link, MakeDir, Steps};
+use super::steps::{Conflict, Link, MakeDir, Steps};
 use crate::engine::beneath::split;
 use crate::engine::join::{Joined, Place, inode_of, kind_of, same_content};
 use crate::engine::metadata;
@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashSet};
 use tiu_bundle::index::{Entry, Index, Kind};
 
 /// A regular file to make, before it is known where its content can come from.
-pub(in crate::engine) struct Draft {
+pub(super) struct Draft {
     pub entry: u32,
     /// The regular file that is at its place.
     pub old: Option<u32>,
@@ -19,7 +19,7 @@ pub(in crate::engine) struct Draft {
 }
 
 /// What the first half gives to the second.
-pub(in crate::engine) struct Comparison {
+pub(super) struct Comparison {
     pub steps: Steps,
     pub drafts: Vec<Draft>,
     /// By entry: its path gets another inode.
@@ -28,7 +28,7 @@ pub(in crate::engine) struct Comparison {
 }
 
 /// Compares. Digests of the files of [`Joined::same_size`] must be known.
-pub(in crate::engine) fn compare(
+pub(super) fn compare(
     index: &Index,
     tree: &Tree,
     joined: Joined,

@@ -1,37 +1,10 @@
 //! The plan as text: one line for each step, in the order in which they are carried out.
 
-use super::{Content, File, Plan, Source};
+use super::steps::{Content, File, Plan, Source};
 use crate::engine::join::inode_of;
-use std::fmt;
+use crate::engine::shown::Shown;
 use std::io::{self, Write};
 use tiu_bundle::index::Index;
-
-/// A path in which nothing can break a line: as in the index, `\n`, `\\` and `\xNN` stand for what is not printable text.
-pub struct Shown<'a>(pub &'a [u8]);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use fmt::Write;
-        if self.0.is_empty() {
-            return f.write_char('.');
-        }
-        for chunk in self.0.utf8_chunks() {
-            for c in chunk.valid().chars() {
-                match c {
-                    '\n' => f.write_str("\\n")?,
-                    '\\' => f.write_str("\\\\")?,
-                    // Byte by byte, so that what was written can be read back.
-                    c if c.is_control() => {
-                        c.encode_utf8(&mut [0; 4]).bytes().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?
-                    }
-                    c => f.write_char(c)?,
-                }
-            }
-            chunk.invalid().iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?;
-        }
-        Ok(())
-    }
-}
 
 impl Plan {
     /// Prints one line for each step, for `--dry-run`. `index` is the one that was planned with.

@@ -4,7 +4,7 @@
 //! single blocks, in the older file at the same path of the target or of a seed.
 
 use super::compare::{Comparison, Draft};
-use super::{Content, File, INLINE, Source};
+use super::steps::{Content, File, INLINE, Source};
 use crate::engine::hash;
 use crate::engine::join::Place;
 use crate::engine::tree::{NONE, Owned, Tree};
@@ -14,13 +14,13 @@ use tiu_bundle::content_digest::Digest;
 use tiu_bundle::index::{Index, Kind};
 
 /// Sizes of content that is worth looking for.
-pub(in crate::engine) fn sizes_wanted(index: &Index, comparison: &Comparison) -> HashSet<u64> {
+pub(super) fn sizes_wanted(index: &Index, comparison: &Comparison) -> HashSet<u64> {
     let sizes = comparison.drafts.iter().map(|draft| index.entry(draft.entry as usize).size);
     sizes.filter(|size| *size > INLINE).collect()
 }
 
 /// Files of `tree` that may have such content and of which the digest is not known.
-pub(in crate::engine) fn to_hash(tree: &Tree, sizes: &HashSet<u64>) -> Vec<hash::Wanted> {
+pub(super) fn to_hash(tree: &Tree, sizes: &HashSet<u64>) -> Vec<hash::Wanted> {
     let candidates = (0u32..).zip(&tree.nodes).filter(|(i, node)| {
         is_readable_file(tree, *i) && sizes.contains(&node.value) && tree.digest(*i).is_none()
     });
@@ -33,7 +33,7 @@ fn is_readable_file(tree: &Tree, i: u32) -> bool {
 }
 
 /// Sizes of content that is neither in the target nor in the seeds that were looked at.
-pub(in crate::engine) fn sizes_missing(index: &Index, comparison: &Comparison, tree: &Tree) -> HashSet<u64> {
+pub(super) fn sizes_missing(index: &Index, comparison: &Comparison, tree: &Tree) -> HashSet<u64> {
     let known: HashSet<Digest> = tree.digests().map(|(_, digest)| digest).collect();
     let missing = comparison.drafts.iter().map(|draft| index.entry(draft.entry as usize));
     missing
@@ -54,7 +54,7 @@ enum Lasts {
 }
 
 /// Decides for every draft.
-pub(in crate::engine) fn choose(index: &Index, comparison: &mut Comparison, tree: &Tree, seeds: &[Tree]) {
+pub(super) fn choose(index: &Index, comparison: &mut Comparison, tree: &Tree, seeds: &[Tree]) {
     let drafts = std::mem::take(&mut comparison.drafts);
     let wanted: HashSet<Digest> =
         drafts.iter().filter_map(|draft| index.entry(draft.entry as usize).digest).collect();

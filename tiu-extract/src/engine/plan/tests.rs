@@ -1,7 +1,8 @@
 //! Plans from trees that only exist on paper.
 
 use super::compare::compare;
-use super::*;
+use super::sources;
+use super::steps::{Conflict, Plan};
 use crate::engine::join::Joined;
 use crate::engine::rules::{Lookup, Rules};
 use crate::engine::tree::{Listing, NONE, Node, Owned, Tree};
@@ -9,7 +10,7 @@ use crate::engine::walk::Attributes;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use tiu_bundle::content_digest::{Digest, digest_bytes};
-use tiu_bundle::index::{Entry, Index, IndexWriter, Mtime};
+use tiu_bundle::index::{Entry, Index, IndexWriter, Kind, Mtime};
 
 /// One inode, of an index or of a target.
 #[derive(Clone)]
@@ -310,11 +311,4 @@ fn what_is_the_hosts_holds_its_directories() {
     let wanted = paper([("extra", file("y", 1))]);
     let conflict = try_plan(&target, &wanted, &[], &rules).err().unwrap();
     assert_eq!(conflict.expected, Kind::File);
-}
-
-#[test]
-fn paths_that_would_break_a_line() {
-    let text = |path: &[u8]| Shown(path).to_string();
-    assert_eq!(text(b"a\nb\\c\xff\x01\xc3\xa4"), "a\\nb\\\\c\\xff\\x01\u{e4}");
-    assert_eq!(text(b""), ".");
 }

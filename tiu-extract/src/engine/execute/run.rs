@@ -1,0 +1,219 @@
+//! The order of a run: each list of steps on all cores, one list after the other.
+
+use super::context::Context;
+use super::worker::Worker;
+use crate::engine::beneath;
+use crate::engine::error::EngineError;
+use crate::engine::job::{Job, Summary};
+use crate::engine::join::inode_of;
+use crate::engine::plan::{Content, File, Plan};
+use crate::engine::pool;
+use crate::engine::rules::Lookup;
+use crate::engine::scan::open_seed;
+use crate::engine::temporary_names::TemporaryNames;
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tiu_system::progress::Unit;
+
+/// Files of this size and more start first, each as a job of its own, so that none is left for the end.
+const BIG: u64 = 8 << 20;
+/// Content of neighbouring files that one thread takes at once, in bytes, and their number.
+const RUN_BYTES: u64 = 4 << 20;
+const RUN_FILES: usize = 64;
+
+/// One list of steps, cut into pieces that threads take.
+enum Piece<'a> {
+    Early(&'a [File]),
+    Files(&'a [File]),
+    Specials(&'a [u32]),
+    Fixes(&'a [u32]),
+    Remove(&'a [u32]),
+    DirMeta(&'a [u32]),
+}
+
+/// Carries out `plan`. An error or a crash leaves the target part-way between its old state and the index; running again completes it.
+pub fn execute(job: &Job, plan: &Plan) -> Result<Summary, EngineError> {
+    if plan.places.len() != job.index.len() {
+        return Err(EngineError::OtherIndex { found: job.index.len(), expected: plan.places.len() });
+    }
+    let seeds = job.seeds.iter().map(|seed| open_seed(seed)).collect::<Result<_, _>>()?;
+    let context = Context {
+        job,
+        plan,
+        rules: Lookup::new(job.rules),
+        names: TemporaryNames::new(),
+        seeds,
+        done: AtomicU64::new(0),
+    };
+    let total = plan.steps.all_files().map(|file| file.size).sum();
+    job.progress.begin("Writing", total, Unit::Bytes);
+    let result = context.run();
+    if result.is_err() {
+        context.clean_early();
+    }
+    job.progress.end();
+    let mut sum = result.map_err(|error| context.explain(error))?;
+    sum.unchanged = plan.steps.unchanged;
+    Ok(sum)
+}
+
+impl<'a> Context<'a> {
+    fn run(&'a self) -> Result<Summary, EngineError> {
+        let steps = &self.plan.steps;
+        let mut sum = Summary::default();
+        let mut own = Worker::new(self);
+        for dir in &steps.dirs {
+            self.stop_if_cancelled()?;
+            own.make_dir(dir)?;
+        }
+        let early = self.in_image_order(&steps.early);
+        let pieces: Vec<_> = runs(&early).map(Piece::Early).collect();
+        self.pieces(&pieces, &mut sum)?;
+        for file in &early {
+            own.rename_early(file)?;
+        }
+        let files = self.in_image_order(&steps.files);
+        let pieces: Vec<_> = runs(&files)
+            .map(Piece::Files)
+            .chain(steps.specials.chunks(RUN_FILES).map(Piece::Specials))
+            .chain(steps.fixes.chunks(RUN_FILES).map(Piece::Fixes))
+            .collect();
+        self.pieces(&pieces, &mut sum)?;
+        let pieces: Vec<_> = steps.remove.chunks(RUN_FILES).map(Piece::Remove).collect();
+        self.pieces(&pieces, &mut sum)?;
+        for dir in &steps.remove_dirs {
+            own.remove_dir(*dir)?;
+        }
+        let late = self.in_image_order(&steps.late);
+        let pieces: Vec<_> = runs(&late)
+            .map(Piece::Files)
+            .chain(steps.late_specials.chunks(RUN_FILES).map(Piece::Specials))
+            .collect();
+        self.pieces(&pieces, &mut sum)?;
+        let copies = self.in_image_order(&steps.copies);
+        let pieces: Vec<_> = runs(&copies).map(Piece::Files).collect();
+        self.pieces(&pieces, &mut sum)?;
+        own.parents.forget();
+        for link in &steps.links {
+            self.stop_if_cancelled()?;
+            own.link(link)?;
+        }
+        let pieces: Vec<_> = steps.dir_meta.rchunks(RUN_FILES).map(Piece::DirMeta).collect();
+        self.pieces(&pieces, &mut sum)?;
+        add(&mut sum, &own.sum);
+        // Metadata of directories is counted by the plan: many are only given the time back that a change of their content took.
+        sum.metadata += steps.wrong_dirs;
+        Ok(sum)
+    }
+
+    fn pieces(&self, pieces: &[Piece], sum: &mut Summary) -> Result<(), EngineError> {
+        let workers = pool::run(
+            pool::cores(),
+            pieces,
+            self.job.cancel,
+            || Worker::new(self),
+            |worker, piece| match piece {
+                Piece::Early(files) => files.iter().try_for_each(|file| worker.make_file(file, true)),
+                Piece::Files(files) => files.iter().try_for_each(|file| worker.make_file(file, false)),
+                Piece::Specials(entries) => entries.iter().try_for_each(|i| worker.make_special(*i)),
+                Piece::Fixes(entries) => entries.iter().try_for_each(|i| worker.fix(*i)),
+                Piece::Remove(nodes) => nodes.iter().try_for_each(|i| worker.remove(*i)),
+                Piece::DirMeta(entries) => entries.iter().try_for_each(|i| worker.dir_meta(*i)),
+            },
+        )?;
+        workers.iter().for_each(|worker| add(sum, &worker.sum));
+        Ok(())
+    }
+
+    /// Big files first, then what needs no reading from the image, then the others by where they lie in it, so that neighbours are
+    /// decompressed together.
+    fn in_image_order(&self, files: &[File]) -> Vec<File> {
+        let mut keyed: Vec<_> = files
+            .iter()
+            .map(|file| {
+                let key = match file.content {
+                    Content::Reflink(_) => (1, 0),
+                    _ if file.size >= BIG => (0, u64::MAX - file.size),
+                    _ => {
+                        let entry = self.job.index.entry(file.entry as usize);
+                        (2, self.job.image.position(&inode_of(self.job.index, &entry).path))
+                    }
+                };
+                (key, *file)
+            })
+            .collect();
+        keyed.sort_by_key(|(key, file)| (*key, file.entry));
+        keyed.into_iter().map(|(_, file)| file).collect()
+    }
+
+    /// Says of a full filesystem how much is missing.
+    fn explain(&self, error: EngineError) -> EngineError {
+        let EngineError::Io { path, source, .. } = &error else { return error };
+        if !matches!(Errno::from_io_error(source), Some(Errno::NOSPC | Errno::DQUOT)) {
+            return error;
+        }
+        let free =
+            rustix::fs::fstatvfs(self.job.target).map_or(0, |fs| fs.f_frsize.saturating_mul(fs.f_bavail));
+        let needed = self.plan.space_needed().saturating_sub(self.done.load(Ordering::Relaxed));
+        EngineError::NoSpace { path: path.clone(), free, missing: needed.saturating_sub(free).max(4096) }
+    }
+
+    /// After an error: removes what was made under temporary names and not renamed yet.
+    fn clean_early(&self) {
+        for file in &self.plan.steps.early {
+            let entry = self.job.index.entry(file.entry as usize);
+            let (parent, _) = beneath::split(&entry.path);
+            if let Ok(parent) = beneath::open(self.job.target, parent, OFlags::PATH | OFlags::DIRECTORY) {
+                let name = self.names.name(file.entry);
+                // It may not have been made, and an error here must not hide the one that led here.
+                let _ = rustix::fs::unlinkat(parent.as_fd(), name, rustix::fs::AtFlags::empty());
+            }
+        }
+    }
+}
+
+/// Cuts files into runs: big ones alone, others by number and size.
+fn runs(files: &[File]) -> impl Iterator<Item = &[File]> {
+    let mut rest = files;
+    std::iter::from_fn(move || {
+        let mut bytes = 0u64;
+        let fits = |file: &&File| {
+            bytes = bytes.saturating_add(file.size);
+            bytes <= RUN_BYTES
+        };
+        let count = rest.iter().take(RUN_FILES).take_while(fits).count().max(1).min(rest.len());
+        let (run, others) = rest.split_at(count);
+        rest = others;
+        (!run.is_empty()).then_some(run)
+    })
+}
+
+fn add(sum: &mut Summary, other: &Summary) {
+    sum.unchanged += other.unchanged;
+    sum.reflinked += other.reflinked;
+    sum.written += other.written;
+    sum.bytes_written += other.bytes_written;
+    sum.bytes_shared += other.bytes_shared;
+    sum.metadata += other.metadata;
+    sum.removed += other.removed;
+    sum.made += other.made;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_bounded_by_bytes_and_number_and_leave_nothing_out() {
+        let sizes = [BIG * 3, BIG, 1, 2, RUN_BYTES - 4, 5, RUN_BYTES, RUN_BYTES + 1, 0];
+        let files: Vec<File> =
+            (0u32..).zip(sizes).map(|(entry, size)| File { entry, size, content: Content::Write }).collect();
+        let entries: Vec<Vec<u32>> =
+            runs(&files).map(|run| run.iter().map(|file| file.entry).collect()).collect();
+        assert_eq!(entries, [vec![0], vec![1], vec![2, 3, 4], vec![5], vec![6], vec![7], vec![8]]);
+        let many = vec![File { entry: 0, size: 0, content: Content::Write }; RUN_FILES * 2 + 1];
+        assert_eq!(runs(&many).map(<[File]>::len).collect::<Vec<_>>(), [RUN_FILES, RUN_FILES, 1]);
+    }
+}

@@ -1,0 +1,42 @@
+//! Paths and names as text.
+
+use std::fmt;
+
+/// A path in which nothing can break a line: as in the index, `\n`, `\\` and `\xNN` stand for what is not printable text.
+pub struct Shown<'a>(pub &'a [u8]);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use fmt::Write;
+        if self.0.is_empty() {
+            return f.write_char('.');
+        }
+        for chunk in self.0.utf8_chunks() {
+            for c in chunk.valid().chars() {
+                match c {
+                    '\n' => f.write_str("\\n")?,
+                    '\\' => f.write_str("\\\\")?,
+                    // Byte by byte, so that what was written can be read back.
+                    c if c.is_control() => {
+                        c.encode_utf8(&mut [0; 4]).bytes().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?
+                    }
+                    c => f.write_char(c)?,
+                }
+            }
+            chunk.invalid().iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_that_would_break_a_line() {
+        let text = |path: &[u8]| Shown(path).to_string();
+        assert_eq!(text(b"a\nb\\c\xff\x01\xc3\xa4"), "a\\nb\\\\c\\xff\\x01\u{e4}");
+        assert_eq!(text(b""), ".");
+    }
+}
