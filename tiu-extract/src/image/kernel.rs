@@ -8,7 +8,8 @@
 //! There may be no udev: device nodes are the kernel's own (devtmpfs).
 //! Source: Documentation/admin-guide/device-mapper/verity.rst, mount_setattr(2), fsopen in mount(2).
 
-use super::{Image, ImageError};
+use super::error::ImageError;
+use super::reader::Image;
 use devicemapper::{DM, DevId, DmFlags, DmName, DmNameBuf, DmOptions};
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags};

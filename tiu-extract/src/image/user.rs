@@ -1,7 +1,8 @@
 //! The user way: squashfs read in-process, every 4096-byte block checked against the hash tree when it is read.
 
+use super::error::ImageError;
+use super::reader::Image;
 use super::squashfs::Squashfs;
-use super::{Image, ImageError};
 use std::ffi::OsStr;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;

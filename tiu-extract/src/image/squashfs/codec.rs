@@ -3,7 +3,7 @@
 //! The output is a slice of the length that the block may have, so that nothing can grow; contexts that are costly to make are kept by each
 //! thread.
 
-use crate::image::ImageError;
+use crate::image::error::ImageError;
 use flate2::{Decompress, FlushDecompress, Status};
 use liblzma::stream::{Action, Stream};
 use std::cell::RefCell;

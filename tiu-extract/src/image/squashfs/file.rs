@@ -3,9 +3,11 @@
 //! Blocks that follow each other in the image are read in one go, decompressed one by one, and straight into the caller's buffer where it has room
 //! for a block. The list of their sizes is read from the inode on the way.
 
+use super::block::{BlockSize, malformed};
+use super::inode::Inode;
 use super::metadata::Cursor;
-use super::{BlockSize, Inode, Squashfs, malformed};
-use crate::image::ImageError;
+use super::store::Store;
+use crate::image::error::ImageError;
 use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -15,7 +17,7 @@ const READ_AHEAD: usize = 512 * 1024;
 
 /// The content of one file.
 pub struct FileReader<'a> {
-    image: &'a Squashfs,
+    store: &'a Store,
     /// Stands at the next block size.
     sizes: Cursor<'a>,
     /// Block sizes that were not read yet.
@@ -51,10 +53,10 @@ impl Content {
 }
 
 impl<'a> FileReader<'a> {
-    pub(super) fn new(image: &'a Squashfs, inode: u64) -> Result<Self, ImageError> {
-        let (inode, sizes) = Inode::read(&image.metadata, &image.superblock, inode)?;
+    pub(super) fn new(store: &'a Store, inode: u64) -> Result<Self, ImageError> {
+        let (inode, sizes) = Inode::read(&store.metadata, &store.superblock, inode)?;
         Ok(FileReader {
-            image,
+            store,
             sizes,
             sizes_left: inode.blocks,
             ahead: VecDeque::new(),
@@ -74,14 +76,14 @@ impl<'a> FileReader<'a> {
             let mut total = 0;
             while self.sizes_left > 0 && total < READ_AHEAD && self.ahead.len() < 1024 {
                 let what = || format!("a file at byte {}", self.position);
-                let size = BlockSize::check(self.sizes.u32()?, self.image.superblock.block_size, what)?;
+                let size = BlockSize::check(self.sizes.u32()?, self.store.superblock.block_size, what)?;
                 total += size.stored();
                 self.ahead.push_back(size);
                 self.sizes_left -= 1;
             }
             self.stored.resize(total, 0);
             self.used = 0;
-            self.image.read(self.position, &mut self.stored)?;
+            self.store.read(self.position, &mut self.stored)?;
             self.position += total as u64;
         }
         Ok(self.ahead.pop_front())
@@ -97,7 +99,7 @@ impl<'a> FileReader<'a> {
         let offset = self.position - (self.stored.len() - self.used) as u64;
         self.used += block.stored();
         let found = match block.is_compressed() {
-            true => self.image.decompress(stored, out, offset)?,
+            true => self.store.decompress(stored, out, offset)?,
             false => {
                 if stored.len() == out.len() {
                     out.copy_from_slice(stored);
@@ -116,10 +118,10 @@ impl<'a> FileReader<'a> {
 
     /// Gives bytes of the next block, or of the tail.
     fn next(&mut self, buf: &mut [u8]) -> Result<usize, ImageError> {
-        let length = self.left.min(u64::from(self.image.superblock.block_size)) as usize;
+        let length = self.left.min(u64::from(self.store.superblock.block_size)) as usize;
         let Some(block) = self.next_block()? else {
             let (number, offset) = self.tail.ok_or_else(|| malformed("a file has too few blocks".into()))?;
-            let fragment = self.image.fragment(number)?;
+            let fragment = self.store.fragment(number)?;
             let offset = offset as usize;
             let end = offset.checked_add(length).filter(|end| *end <= fragment.len()).ok_or_else(|| {
                 malformed(format!(

@@ -3,10 +3,10 @@
 //! Inodes and directories are stored in blocks of 8 KiB that are compressed one by one; each begins with 16 bits: its stored size, and whether it is
 //! not compressed. What is stored goes on from one block to the next, so a reader is a cursor that begins anywhere and follows them.
 
+use super::block::{malformed, read};
 use super::cache::Cache;
 use super::codec::Compressor;
-use super::{malformed, read};
-use crate::image::ImageError;
+use crate::image::error::ImageError;
 use std::sync::Arc;
 use tiu_bundle::read_at::ReadAt;
 

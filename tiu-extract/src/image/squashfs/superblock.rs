@@ -1,8 +1,8 @@
 //! The superblock: the first 96 bytes.
 
+use super::block::{malformed, read};
 use super::codec::Compressor;
-use super::{malformed, read};
-use crate::image::ImageError;
+use crate::image::error::ImageError;
 use tiu_bundle::index::MAX_ENTRIES;
 use tiu_bundle::read_at::ReadAt;
 

@@ -1,0 +1,53 @@
+//! Chooses a way to open an image, and reads its index.
+
+use super::error::ImageError;
+use super::kernel::KernelImage;
+use super::reader::Image;
+use super::user::UserImage;
+use std::sync::Arc;
+use tiu_bundle::bundle::Bundle;
+use tiu_bundle::index::{INDEX_PATH, Index};
+use tiu_system::named::Named;
+
+/// `--verity`: which way to open an image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verity {
+    /// The kernel where it has device-mapper, in-process otherwise.
+    #[default]
+    Auto,
+    /// Loop device, dm-verity and a detached squashfs mount.
+    Kernel,
+    /// In-process.
+    User,
+}
+
+impl Named for Verity {
+    const NAMES: &'static [(Self, &'static str, &'static str)] = &[
+        (Verity::Auto, "auto", "The kernel where it has device-mapper, in-process otherwise"),
+        (Verity::Kernel, "kernel", "Loop device, dm-verity and a detached squashfs mount"),
+        (Verity::User, "user", "In-process"),
+    ];
+}
+
+/// Opens the image of `bundle`. `Auto` takes the user way where the kernel has no device-mapper or no dm-verity, or
+/// this process may not use them.
+pub fn open(bundle: Arc<Bundle>, verity: Verity) -> Result<Box<dyn Image>, ImageError> {
+    match verity {
+        Verity::User => Ok(Box::new(UserImage::open(&bundle)?)),
+        Verity::Kernel => Ok(Box::new(KernelImage::open(&bundle)?)),
+        Verity::Auto => match KernelImage::open(&bundle) {
+            Err(ImageError::NoKernelWay { .. }) => Ok(Box::new(UserImage::open(&bundle)?)),
+            image => Ok(Box::new(image?)),
+        },
+    }
+}
+
+/// Reads and checks the index of an opened image against the manifest.
+pub fn read_index(bundle: &Bundle, image: &dyn Image) -> Result<Index, ImageError> {
+    let reader = match image.open(INDEX_PATH.as_bytes()) {
+        Err(ImageError::NotFound { .. }) => return Err(ImageError::NoIndex),
+        other => other?,
+    };
+    let meta = &bundle.manifest.tiu;
+    Ok(Index::read_zst(reader, &meta.index_digest, meta.files)?)
+}

@@ -1,0 +1,59 @@
+//! Blocks of content: where they lie, how long they are, and reading their bytes.
+
+use crate::image::error::ImageError;
+use tiu_bundle::hash_tree::VerityError;
+use tiu_bundle::read_at::ReadAt;
+
+/// Where a block lies in the image and how long it is there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StoredBlock {
+    pub start: u64,
+    pub size: BlockSize,
+}
+
+/// The size word of a data block: bit 24 says that it is not compressed, the bits below are its bytes in the image; 0 is a hole.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BlockSize(u32);
+
+impl BlockSize {
+    const UNCOMPRESSED: u32 = 1 << 24;
+
+    /// `block_size`: the image's; no block is longer, as one that does not get shorter is stored as it is.
+    pub fn check(word: u32, block_size: u32, what: impl FnOnce() -> String) -> Result<Self, ImageError> {
+        let size = BlockSize(word);
+        match word >> 25 == 0 && size.stored() <= block_size as usize {
+            true => Ok(size),
+            false => Err(malformed(format!(
+                "{}: a block of size {word:#x}, expected at most {block_size}",
+                what()
+            ))),
+        }
+    }
+
+    pub fn stored(self) -> usize {
+        (self.0 & (Self::UNCOMPRESSED - 1)) as usize
+    }
+
+    pub fn is_compressed(self) -> bool {
+        self.0 & Self::UNCOMPRESSED == 0
+    }
+
+    pub fn is_hole(self) -> bool {
+        self.stored() == 0
+    }
+}
+
+pub(super) fn malformed(message: String) -> ImageError {
+    ImageError::Squashfs { message }
+}
+
+/// Fills `buf` from `offset`, which with the length must lie in the first `used` bytes.
+pub(super) fn read(source: &dyn ReadAt, used: u64, offset: u64, buf: &mut [u8]) -> Result<(), ImageError> {
+    if offset.checked_add(buf.len() as u64).is_none_or(|end| end > used) {
+        return Err(malformed(format!("{} bytes at byte {offset}, but it ends at {used}", buf.len())));
+    }
+    source.read_exact_at(buf, offset).map_err(|e| match e.downcast::<VerityError>() {
+        Ok(e) => e.into(),
+        Err(source) => VerityError::Io { offset, source }.into(),
+    })
+}
