@@ -5,9 +5,9 @@
 use super::error::EngineError;
 use super::hash::{Reading, Through};
 use super::join::{Joined, Place, inode_of};
-use super::metadata;
+use super::metadata::{self, MetadataWanted};
 use super::plan::Plan;
-use super::rules::{Lookup, Rules, Wanted};
+use super::rules::{Lookup, Rules};
 use super::scan::scan;
 use super::shown::Shown;
 use super::tree::{NONE, Owned, Tree};
@@ -110,7 +110,7 @@ impl Checker<'_> {
             return self.add(&entry.path, "type", found.kind, inode.kind);
         }
         self.content(&inode, node, &entry.path);
-        let mut wanted = self.rules.wanted(entry);
+        let mut wanted = MetadataWanted::of_entry(entry, self.rules);
         if self.joined.is_loose(i) {
             wanted.mtime = found.mtime;
         }
@@ -147,7 +147,7 @@ impl Checker<'_> {
         }
     }
 
-    fn metadata(&mut self, node: u32, wanted: &Wanted, path: &[u8]) {
+    fn metadata(&mut self, node: u32, wanted: &MetadataWanted, path: &[u8]) {
         let found = self.tree.node(node);
         let wrong = metadata::differences(self.tree, node, wanted);
         if wrong.mode {

@@ -2,11 +2,37 @@
 
 use super::error::EngineError;
 use super::reach::Reach;
-use super::rules::{Lookup, Wanted};
+use super::rules::Lookup;
 use super::tree::Tree;
 use super::xattr::{self, Xattrs};
 use rustix::fs::{Gid, Statx, Timespec, Timestamps, Uid};
-use tiu_bundle::index::{Kind, Mtime};
+use tiu_bundle::index::{Entry, Kind, Mtime};
+
+/// What an inode's metadata must be in the target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MetadataWanted {
+    /// Owner and group, unless owners are left out.
+    pub owner: Option<(u32, u32)>,
+    /// Permission bits; `None` for symlinks, which have none.
+    pub mode: Option<u32>,
+    /// Attributes, sorted by name.
+    pub xattrs: Xattrs,
+    /// Modification time.
+    pub mtime: Mtime,
+}
+
+impl MetadataWanted {
+    /// The metadata that `entry` has in the target.
+    pub fn of_entry(entry: &Entry, rules: &Lookup) -> Self {
+        let mode = if rules.owner() { entry.mode & 0o7777 } else { entry.mode & 0o1777 };
+        MetadataWanted {
+            owner: rules.owner().then(|| (rules.uid(entry.uid), rules.gid(entry.gid))),
+            mode: (entry.kind != Kind::Symlink).then_some(mode),
+            xattrs: Xattrs::of_entry(entry, rules),
+            mtime: entry.mtime,
+        }
+    }
+}
 
 /// What of an inode's metadata is wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,7 +50,7 @@ impl Wrong {
 }
 
 /// Compares what was found at `node` with what is wanted.
-pub(crate) fn differences(tree: &Tree, node: u32, wanted: &Wanted) -> Wrong {
+pub(crate) fn differences(tree: &Tree, node: u32, wanted: &MetadataWanted) -> Wrong {
     static NONE: Xattrs = Xattrs(Vec::new());
     let found = tree.node(node);
     Wrong {
@@ -42,7 +68,7 @@ pub(crate) fn apply(
     inode: Reach,
     now: &Statx,
     attributes: bool,
-    wanted: &Wanted,
+    wanted: &MetadataWanted,
     rules: &Lookup,
     shown: &[u8],
 ) -> Result<(), EngineError> {

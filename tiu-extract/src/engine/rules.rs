@@ -1,9 +1,8 @@
 //! What the engine must know beside the index: what belongs to the host, how owners' numbers map, what may be skipped.
 
 use super::temporary_names::is_temporary;
-use super::xattr::Xattrs;
 use std::collections::{HashMap, HashSet};
-use tiu_bundle::index::{Entry, Kind, Mtime, STATE_DIR};
+use tiu_bundle::index::STATE_DIR;
 
 /// Whether content must be shared rather than copied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,19 +51,6 @@ impl Default for Rules {
             reflink: Reflink::Auto,
         }
     }
-}
-
-/// What an inode's metadata must be in the target.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Wanted {
-    /// Owner and group, unless owners are left out.
-    pub owner: Option<(u32, u32)>,
-    /// Permission bits; `None` for symlinks, which have none.
-    pub mode: Option<u32>,
-    /// Attributes, sorted by name.
-    pub xattrs: Xattrs,
-    /// Modification time.
-    pub mtime: Mtime,
 }
 
 /// [`Rules`] made ready for looking up.
@@ -123,20 +109,6 @@ impl<'a> Lookup<'a> {
     /// The host's number for an image's group.
     pub fn gid(&self, gid: u32) -> u32 {
         self.rules.gids.get(&gid).copied().unwrap_or(gid)
-    }
-
-    /// Metadata that `entry` has in the target.
-    pub fn wanted(&self, entry: &Entry) -> Wanted {
-        let mode = match self.rules.owner {
-            true => entry.mode & 0o7777,
-            false => entry.mode & 0o1777,
-        };
-        Wanted {
-            owner: self.rules.owner.then(|| (self.uid(entry.uid), self.gid(entry.gid))),
-            mode: (entry.kind != Kind::Symlink).then_some(mode),
-            xattrs: Xattrs::of_entry(entry, self),
-            mtime: entry.mtime,
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use super::worker::Worker;
 use crate::engine::beneath;
 use crate::engine::error::EngineError;
 use crate::engine::join::inode_of;
-use crate::engine::metadata;
+use crate::engine::metadata::{self, MetadataWanted};
 use crate::engine::plan::{Content, File};
 use crate::engine::reach::Reach;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -24,7 +24,7 @@ impl Worker<'_> {
         let inode = inode_of(context.job.index, &entry);
         let path: &[u8] = &entry.path;
         let (directory, name) = self.parents.of(path)?;
-        let wanted = context.rules.wanted(&entry);
+        let wanted = MetadataWanted::of_entry(&entry, &context.rules);
         let made_as = if early { context.names.name(file.entry) } else { context.made_as(file.entry, &name) };
         let (temporary, fd) = Temporary::file(directory, made_as, wanted.mode.unwrap_or(0o600))
             .map_err(|e| EngineError::io("make a file for", path, e))?;

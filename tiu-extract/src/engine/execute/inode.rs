@@ -5,11 +5,10 @@ use super::worker::Worker;
 use crate::engine::beneath::{self, ProcPath};
 use crate::engine::error::EngineError;
 use crate::engine::join::{Place, inode_of};
-use crate::engine::metadata::{self, Wrong};
+use crate::engine::metadata::{self, MetadataWanted, Wrong};
 use crate::engine::parents::Parent;
 use crate::engine::plan::{Link, MakeDir};
 use crate::engine::reach::Reach;
-use crate::engine::rules::Wanted;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::ffi::CStr;
@@ -61,7 +60,8 @@ impl Worker<'_> {
         let mut proc_path = ProcPath::default();
         let now =
             beneath::stat(fd.as_fd(), c"").map_err(|e| EngineError::io("read the metadata of", path, e))?;
-        let (attributes, wanted) = (temporary.directory.default_acl, context.rules.wanted(&entry));
+        let (attributes, wanted) =
+            (temporary.directory.default_acl, MetadataWanted::of_entry(&entry, &context.rules));
         metadata::apply(
             Reach::Descriptor(proc_path.of(fd.as_fd())),
             &now,
@@ -96,14 +96,18 @@ impl Worker<'_> {
         let context = self.context;
         let entry = context.job.index.entry(i as usize);
         let kind = inode_of(context.job.index, &entry).kind;
-        self.set_metadata(i, &with_kind(context.rules.wanted(&entry), kind), &entry.path)?;
+        self.set_metadata(
+            i,
+            &with_kind(MetadataWanted::of_entry(&entry, &context.rules), kind),
+            &entry.path,
+        )?;
         self.sum.metadata += 1;
         Ok(())
     }
 
     /// Makes the metadata of entry `i` what is `wanted`. Of an inode that was there, what the plan found is believed: mostly the time alone is
     /// wrong.
-    fn set_metadata(&mut self, i: u32, wanted: &Wanted, path: &[u8]) -> Result<(), EngineError> {
+    fn set_metadata(&mut self, i: u32, wanted: &MetadataWanted, path: &[u8]) -> Result<(), EngineError> {
         let context = self.context;
         if let Some(Place::Here(node)) = context.plan.places.get(i as usize)
             && let Wrong { owner: false, mode: false, xattrs: false, .. } =
@@ -169,13 +173,13 @@ impl Worker<'_> {
         match context.plan.places.get(i as usize) {
             // It stays as it is: what was changed in it must not show in its time.
             Some(Place::Kept(node)) => self.set_mtime(path, context.plan.tree.node(*node).mtime),
-            _ => self.set_metadata(i, &context.rules.wanted(&entry), path),
+            _ => self.set_metadata(i, &MetadataWanted::of_entry(&entry, &context.rules), path),
         }
     }
 }
 
 /// A hard link's line does not tell that its inode is a symlink, which has no mode.
-fn with_kind(mut wanted: Wanted, kind: Kind) -> Wanted {
+fn with_kind(mut wanted: MetadataWanted, kind: Kind) -> MetadataWanted {
     if kind == Kind::Symlink {
         wanted.mode = None;
     }

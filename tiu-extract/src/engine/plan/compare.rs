@@ -3,7 +3,7 @@
 use super::steps::{Conflict, Link, MakeDir, Steps};
 use crate::engine::beneath::split;
 use crate::engine::join::{Joined, Place, inode_of, kind_of, same_content};
-use crate::engine::metadata;
+use crate::engine::metadata::{self, MetadataWanted};
 use crate::engine::rules::Lookup;
 use crate::engine::tree::{NONE, Node, Tree};
 use std::collections::{BTreeSet, HashSet};
@@ -83,7 +83,8 @@ impl Compare<'_> {
                 self.make_dir(i, entry, Some((node, self.tree.node(node).kind == Kind::Dir)));
             }
             Place::Here(node) => {
-                let mut wrong = metadata::differences(self.tree, node, &self.rules.wanted(entry));
+                let mut wrong =
+                    metadata::differences(self.tree, node, &MetadataWanted::of_entry(entry, self.rules));
                 wrong.mtime &= !self.joined.is_loose(i);
                 if wrong.any() {
                     self.dirty.insert(i);
@@ -134,7 +135,9 @@ impl Compare<'_> {
                 if found.nlink > 1 {
                     self.claimed.insert(found.ino);
                 }
-                match metadata::differences(self.tree, node, &self.rules.wanted(entry)).any() {
+                match metadata::differences(self.tree, node, &MetadataWanted::of_entry(entry, self.rules))
+                    .any()
+                {
                     true => self.steps.fixes.push(holder),
                     false => self.steps.unchanged += 1,
                 }
