@@ -5,7 +5,7 @@
 //! character's meaning away. A pattern that matches a directory takes everything below it along; `/dir/*` takes
 //! what is in a directory but leaves the directory. Paths are bytes: a pattern's `?` is one byte.
 
-use crate::Hint;
+use crate::hints;
 
 /// A pattern that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,20 +24,12 @@ pub enum GlobError {
     TrailingBackslash(String),
 }
 
-impl Hint for GlobError {
-    fn hint(&self) -> Option<String> {
-        Some(match self {
-            GlobError::NotAbsolute(pattern) => {
-                format!("write `/{pattern}`, or `/**/{pattern}` for every directory")
-            }
-            GlobError::TrailingSlash(_) => {
-                "leave the last `/` away; `/dir/*` takes what is in a directory but not itself".into()
-            }
-            GlobError::OpenClass(_) => "write `\\[` for the character itself".into(),
-            GlobError::TrailingBackslash(_) => "write `\\\\` for the character itself".into(),
-        })
-    }
-}
+hints! { GlobError {
+    NotAbsolute(pattern) => format!("write `/{pattern}`, or `/**/{pattern}` for every directory"),
+    TrailingSlash(_) => "leave the last `/` away; `/dir/*` takes what is in a directory but not itself",
+    OpenClass(_) => "write `\\[` for the character itself",
+    TrailingBackslash(_) => "write `\\\\` for the character itself",
+} }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {

@@ -8,8 +8,8 @@ use crate::sha256::sha256_salted;
 use rayon::prelude::*;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
-use tiu_system::Hint;
-use tiu_system::progress::{Cancel, Progress, Unit};
+use tiu_system::hints;
+use tiu_system::progress::{Cancel, Cancelled, Progress, Unit};
 
 /// Most hash blocks that are kept: 16 MiB, all of an image of 2 GiB.
 const CACHE_BLOCKS: u64 = 4096;
@@ -45,9 +45,9 @@ pub enum VerityError {
         /// Found.
         size: u64,
     },
-    /// Cancelled.
-    #[error("cancelled")]
-    Cancelled,
+    /// The verification was cancelled.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
 }
 
 fn level_name(level: u32) -> String {
@@ -57,27 +57,23 @@ fn level_name(level: u32) -> String {
     }
 }
 
-impl Hint for VerityError {
-    fn hint(&self) -> Option<String> {
-        match self {
-            VerityError::Mismatch { .. } | VerityError::Size { .. } => {
-                Some("the file is damaged or was changed after it was signed: fetch the bundle again".into())
-            }
-            VerityError::Io { source, .. } if source.kind() == io::ErrorKind::UnexpectedEof => {
-                Some("the file became shorter while it was read: fetch the bundle again".into())
-            }
-            VerityError::Io { .. } => Some("check the disk or network that the bundle is read from".into()),
-            VerityError::Cancelled => None,
-        }
-    }
-}
+hints! { VerityError {
+    forward Cancelled;
+    Mismatch { .. } | Size { .. } => {
+        "the file is damaged or was changed after it was signed: fetch the bundle again"
+    },
+    Io { source, .. } if source.kind() == io::ErrorKind::UnexpectedEof => {
+        "the file became shorter while it was read: fetch the bundle again"
+    },
+    Io { .. } => "check the disk or network that the bundle is read from",
+} }
 
 impl From<VerityError> for io::Error {
     fn from(error: VerityError) -> Self {
         let kind = match &error {
             VerityError::Io { source, .. } => source.kind(),
             // Not `Interrupted`, which readers answer by trying again.
-            VerityError::Cancelled => io::ErrorKind::Other,
+            VerityError::Cancelled(_) => io::ErrorKind::Other,
             _ => io::ErrorKind::InvalidData,
         };
         io::Error::new(kind, error)
@@ -143,9 +139,7 @@ impl VerifiedImage {
         let blocks = self.size / BLOCK;
         let step = HASHES as u64;
         let result = (0..blocks.div_ceil(step)).into_par_iter().try_for_each_init(Vec::new, |buffer, i| {
-            if cancel.is_cancelled() {
-                return Err(VerityError::Cancelled);
-            }
+            cancel.check()?;
             let first = i * step;
             let count = step.min(blocks - first);
             buffer.resize(count as usize * BLOCK_SIZE, 0);

@@ -31,7 +31,7 @@ impl Arguments {
         let progress = tiu_cli::progress(self.progress);
         let cancel = cancel_on_signals().map_err(CommandError::Signals)?;
         bundle.image().verify_all(&*progress, cancel).map_err(|e| {
-            let cancelled = matches!(e, VerityError::Cancelled);
+            let cancelled = matches!(e, VerityError::Cancelled(_));
             Failure::from(e).cancelled_if(cancelled)
         })?;
         let image = image::open(bundle.clone(), Verity::User)?;

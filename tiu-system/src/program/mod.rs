@@ -4,8 +4,8 @@
 //! A program runs in a process group of its own, so that Ctrl-C at the terminal reaches tiu alone, which then ends its programs in an
 //! orderly way: a `snapper create` that has begun is finished and undone, not cut in the middle.
 
-use crate::Hint;
-use crate::progress::Cancel;
+use crate::hints;
+use crate::progress::{Cancel, Cancelled};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use std::ffi::{OsStr, OsString};
@@ -92,25 +92,17 @@ pub enum RunError {
         stderr: String,
     },
     /// tiu was cancelled; the program was killed.
-    #[error("cancelled")]
-    Cancelled,
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
 }
 
-impl Hint for RunError {
-    fn hint(&self) -> Option<String> {
-        match self {
-            RunError::Missing { program } => Some(format!("install the package {}", program.package)),
-            RunError::Start { .. } => {
-                Some("see whether the program is executable and the system has memory left".into())
-            }
-            RunError::Failed { command, .. } => Some(format!("run it by hand to see more: {command}")),
-            RunError::Timeout { .. } => {
-                Some("see what it waits for: a hanging D-Bus service, or a very slow disk".into())
-            }
-            RunError::Cancelled => None,
-        }
-    }
-}
+hints! { RunError {
+    forward Cancelled;
+    Missing { program } => format!("install the package {}", program.package),
+    Start { .. } => "see whether the program is executable and the system has memory left",
+    Failed { command, .. } => format!("run it by hand to see more: {command}"),
+    Timeout { .. } => "see what it waits for: a hanging D-Bus service, or a very slow disk",
+} }
 
 /// How a program ended, in words.
 fn ended(status: ExitStatus) -> String {
@@ -249,7 +241,7 @@ impl<'a> Run<'a> {
         let status = child.wait().map_err(start)?;
         let (stdout, stderr) = (collect(out), collect(err));
         match waited.map_err(start)? {
-            End::Cancelled => Err(RunError::Cancelled),
+            End::Cancelled => Err(Cancelled.into()),
             End::Late => Err(RunError::Timeout { command: shown, limit: self.limit, stdout, stderr }),
             End::Exited if status.success() => Ok(Output { stdout, stderr }),
             End::Exited => Err(RunError::Failed { command: shown, status, stdout, stderr }),
@@ -327,6 +319,7 @@ fn collect(drain: Option<Drain>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Hint;
 
     static SH: Program = Program { name: "sh", candidates: &["/nowhere/sh", "/bin/sh"], package: "dash" };
     static NONE: Program = Program { name: "none", candidates: &["/nowhere/none"], package: "nothing" };
@@ -368,7 +361,7 @@ mod tests {
         cancel.cancel();
         assert!(matches!(
             Run::new(&SH).args(["-c", "sleep 60"]).cancel(&cancel).output(),
-            Err(RunError::Cancelled)
+            Err(RunError::Cancelled(_))
         ));
     }
 

@@ -199,7 +199,7 @@ fn make(
             warnings.extend(complaints.into_iter().map(|line| format!("systemd-sysusers: {line}")));
             Ok(Some(made))
         }
-        Err(SysusersError::Run(RunError::Cancelled)) => Err(ApplyError::Cancelled),
+        Err(SysusersError::Run(RunError::Cancelled(_))) => Err(ApplyError::Cancelled),
         Err(e) => Err(e.into()),
     }
 }

@@ -100,7 +100,7 @@ impl Hint for DiffError {
             DiffError::Copy(_) => {
                 Some("see whether there is room for temporary files ($TMPDIR, or /tmp)".into())
             }
-            DiffError::Rpm(RunError::Cancelled) | DiffError::Cancelled => None,
+            DiffError::Rpm(RunError::Cancelled(_)) | DiffError::Cancelled => None,
             DiffError::Rpm(e) => e.hint(),
             DiffError::NoPackages { .. } => Some(
                 "this system's rpm may be older than the image's: compare where a newer one is installed"
@@ -114,7 +114,7 @@ impl DiffError {
     /// Exit code of the program.
     pub fn exit_code(&self) -> u8 {
         match self {
-            DiffError::Cancelled | DiffError::Rpm(RunError::Cancelled) => exit::CANCELLED,
+            DiffError::Cancelled | DiffError::Rpm(RunError::Cancelled(_)) => exit::CANCELLED,
             _ => exit::FAILED,
         }
     }

@@ -50,7 +50,7 @@ fn dracut(context: &Context, tree: &Tree, plan: &Dracut) -> Result<(), ApplyErro
     let run = InTarget { target: tree.path().to_owned(), devices: live, command };
     match run.run(context.cancel) {
         Ok(_) => Ok(()),
-        Err(RunError::Cancelled) => Err(ApplyError::Cancelled),
+        Err(RunError::Cancelled(_)) => Err(ApplyError::Cancelled),
         Err(source) => Err(ApplyError::Dracut { kernel: plan.kernel.clone(), source }),
     }
 }
