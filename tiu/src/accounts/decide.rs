@@ -7,9 +7,9 @@
 use crate::accounts::sysusers::{self, Asked, LOCAL, SysusersError, VENDOR};
 use crate::accounts::{self, File, Files, Limits, Note, Sides, Used};
 use crate::etc::decide::New;
+use crate::etc::decision::{self, Merge, Reason, Side};
 use crate::etc::entries_at;
 use crate::etc::lists::Lists;
-use crate::etc::merge::{self, Merge, Reason, Side};
 use crate::etc::pristine::PRISTINE_PATH;
 use crate::etc::report::Report;
 use crate::etc::state::{Inode, InodeFacts, States, inode_of};
@@ -50,7 +50,7 @@ pub struct Accounts {
 /// What is known of `/etc` before owners are: enough to tell what is whose there.
 pub struct Known<'a> {
     /// The sides, the image's in its own numbers.
-    pub sides: merge::Sides<'a>,
+    pub sides: decision::Sides<'a>,
     /// What becomes of paths.
     pub merge: &'a Merge,
 }

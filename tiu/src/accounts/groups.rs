@@ -1,9 +1,10 @@
 //! group and gshadow: new groups come, members unite. No group comes with a password.
 
-use super::note::shown;
+use super::file::{File, Files};
+use super::note::{Note, What, shown};
 use super::numbers::Numbers;
-use super::table::{Kind, Line};
-use super::{File, Files, Note, Table, Three, What};
+use super::table::{Kind, Line, Table};
+use super::three_way::{Three, is_locked, put};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 
@@ -42,10 +43,8 @@ pub(super) fn merge(
         if gshadow.host.find(name).is_none() {
             let from =
                 gshadow.image.find(name).map(|(_, line)| line).filter(|line| line.kind() == Kind::Entry);
-            let password = from
-                .map(|line| line.field(1))
-                .filter(|password| super::is_locked(password))
-                .unwrap_or(LOCKED);
+            let password =
+                from.map(|line| line.field(1)).filter(|password| is_locked(password)).unwrap_or(LOCKED);
             let administrators = from.map(|line| existing(line, 2)).unwrap_or_default();
             locked.push([name, password, &administrators, &members].join(&b':'));
         }
@@ -68,8 +67,8 @@ pub(super) fn merge(
         }
         gshadow.host.insert(locked);
     }
-    super::put(group, files);
-    super::put(gshadow, files);
+    put(group, files);
+    put(gshadow, files);
 }
 
 /// By group of the host: members that the image has there and the host has not, but for those whom the administrator removed.

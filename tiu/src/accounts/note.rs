@@ -1,6 +1,6 @@
 //! What an administrator should know of a merge of accounts.
 
-use super::File;
+use super::file::File;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

@@ -3,9 +3,10 @@
 //!
 //! The number 0 is the kernel's, not a name's: it maps to itself, nothing maps to it, and no other name is ever given it.
 
-use super::note::shown;
+use super::file::File;
+use super::note::{Note, What, shown};
 use super::table::Line;
-use super::{File, Note, Three, What};
+use super::three_way::Three;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::RangeInclusive;
 use tiu_system::Hint;

@@ -1,9 +1,12 @@
 //! subuid and subgid: ranges of numbers that users may use in namespaces of their own. A new range never overlaps another one: who shares
 //! a number shares the files.
 
+use super::file::{File, Files};
+use super::limits::Limits;
+use super::note::{Note, What};
 use super::numbers::Numbers;
-use super::table::number;
-use super::{File, Files, Limits, Note, Table, Three, What};
+use super::table::{Table, number};
+use super::three_way::{Three, put};
 use std::collections::{BTreeMap, HashSet};
 
 /// Merges one of the two files into `files`. `users`: all names of users that there are then.
@@ -73,7 +76,7 @@ pub(super) fn merge(
         });
     }
     three.host.insert(lines);
-    super::put(three, files);
+    put(three, files);
 }
 
 /// Ranges that are taken: first number to the one after the last, joined where they touch.

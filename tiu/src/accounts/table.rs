@@ -3,7 +3,7 @@
 //!
 //! Formats: passwd(5), group(5), shadow(5), gshadow(5), subuid(5). Lines that begin with `+` or `-` are nsswitch.conf's `compat`.
 
-use super::File;
+use super::file::File;
 use std::borrow::Cow;
 use std::collections::HashMap;
 

@@ -1,7 +1,9 @@
 //! The merge on paper: each rule, and what holds for any files.
 
+use super::three_way::is_locked;
 use super::*;
 use proptest::prelude::*;
+use std::collections::HashMap;
 
 /// Files from texts: passwd, group, shadow, gshadow, subuid, subgid; an empty text is no file.
 fn files(texts: &[&str]) -> Files {

@@ -4,9 +4,11 @@
 //! systemd-sysusers gives it), whatever the image has: a password that is locked with `!` in front could be unlocked again. And it comes
 //! without a shell: a key that the image ships would be enough to use one. Only root of a host that has none gets the image's.
 
+use super::file::{File, Files};
+use super::note::{Note, What};
 use super::numbers::Numbers;
 use super::table::{Kind, Line};
-use super::{File, Files, Note, Three, What};
+use super::three_way::{Three, is_locked, put};
 use std::collections::HashSet;
 
 /// Stands for no password at all; nothing hashes to it.
@@ -72,8 +74,8 @@ pub(super) fn merge(
         shadow.host.insert(locked);
     }
     let names = passwd.host.readable().map(|line| line.name().to_vec()).collect();
-    super::put(passwd, files);
-    super::put(shadow, files);
+    put(passwd, files);
+    put(shadow, files);
     names
 }
 
@@ -92,8 +94,7 @@ fn may_log_in(line: &Line, shadow: Option<&Line>) -> bool {
 fn locked_line(name: &[u8], from: Option<&Line>) -> Vec<u8> {
     let from =
         from.filter(|line| line.kind() == Kind::Entry && !line.bytes().iter().any(u8::is_ascii_control));
-    let password =
-        from.map(|line| line.field(1)).filter(|password| super::is_locked(password)).unwrap_or(LOCKED);
+    let password = from.map(|line| line.field(1)).filter(|password| is_locked(password)).unwrap_or(LOCKED);
     let mut fields = vec![name, password];
     fields.extend((2..9).map(|i| from.map_or(&b""[..], |line| line.field(i))));
     fields.join(&b':')

@@ -138,7 +138,7 @@ fn packages_text(packages: &PackageChanges, diff: &Diff) -> String {
         rows.extend(list.iter().map(row));
     }
     for (word, list) in [("added", added), ("removed", removed)] {
-        let row = |p: &diff::packages::Package| [word, &p.name, &p.arch, &p.version].map(printable).to_vec();
+        let row = |p: &diff::Package| [word, &p.name, &p.arch, &p.version].map(printable).to_vec();
         rows.extend(list.iter().map(row));
     }
     let heading = format!(

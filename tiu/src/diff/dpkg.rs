@@ -1,7 +1,7 @@
 //! What dpkg has installed, from its own text (`status`; format: deb-control(5), fields: deb-status, dpkg-query(1)), and which of two
 //! of its versions is newer (deb-version(7)).
 
-use super::packages::Package;
+use super::package::Package;
 use std::cmp::Ordering;
 
 /// Where the text may lie in a tree without `/var`: beside rpm's, in the defaults for `/var`, or in `/var` itself.

@@ -7,11 +7,13 @@
 mod dpkg;
 mod error;
 pub mod files;
+mod package;
 pub mod packages;
 mod rpm;
 mod side;
 
 pub use error::DiffError;
+pub use package::{Database, Manager, Package};
 pub use side::{Side, SideFacts};
 
 use files::FileChange;

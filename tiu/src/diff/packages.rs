@@ -1,31 +1,11 @@
 //! Packages of two systems: which are new, gone, newer or older. How a package manager's database is read is told in its own module.
 
 use super::dpkg;
+use super::package::{Database, Manager, Package};
 use crate::incoming::version;
 use serde::Serialize;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
-
-/// Who installed a system's packages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Manager {
-    /// dpkg(1).
-    Dpkg,
-    /// rpm(8).
-    Rpm,
-}
-
-/// An installed package.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Package {
-    /// Name.
-    pub name: String,
-    /// Architecture, as the manager names it.
-    pub arch: String,
-    /// `[epoch:]version[-release]`.
-    pub version: String,
-}
 
 /// A package in two versions.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -39,16 +19,6 @@ pub struct Changed {
     /// Version of the second.
     pub to: String,
 }
-
-/// What is installed in a system.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Database {
-    /// Who installed it.
-    pub manager: Manager,
-    /// Packages, in any order.
-    pub packages: Vec<Package>,
-}
-
 /// What differs; each list is sorted by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PackageChanges {

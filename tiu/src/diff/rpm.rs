@@ -1,8 +1,8 @@
 //! What rpm has installed. The format of its database is rpm's own affair and differs between distributions (SQLite, ndb, Berkeley DB),
 //! so rpm(8) reads it: a private copy, for rpm takes locks and may write even when it only looks.
 
-use super::DiffError;
-use super::packages::Package;
+use super::error::DiffError;
+use super::package::Package;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::time::Duration;

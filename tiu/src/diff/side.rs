@@ -1,8 +1,8 @@
 //! One side of a comparison: a bundle, or a snapshot.
 
-use super::DiffError;
+use super::error::DiffError;
 use super::files::{is_below, without_labels, without_link};
-use super::packages::{Database, Manager};
+use super::package::{Database, Manager};
 use super::{dpkg, rpm};
 use crate::config::Config;
 use crate::host::Host;

@@ -4,8 +4,9 @@
 //! administrator changes in between counts.
 
 use crate::accounts::decide::{self as accounts, Accounts, Known};
+use crate::etc::decision::{Merge, Side, Sides};
 use crate::etc::lists::{self, Lists};
-use crate::etc::merge::{Merge, Side, Sides, merge};
+use crate::etc::merge::merge;
 use crate::etc::report::Report;
 use crate::etc::settled;
 use crate::etc::state;

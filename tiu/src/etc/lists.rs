@@ -1,7 +1,7 @@
 //! Paths of `/etc` that always are one side's, whatever changed: the host's configuration has such lists, and the image may bring more. The
 //! host's count first.
 
-use super::merge::Side;
+use super::decision::Side;
 use crate::config::{Config, matches};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

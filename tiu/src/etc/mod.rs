@@ -16,63 +16,18 @@
 //! docs/internals/etc-merge.md has the rule for people, with a table of every case.
 
 pub mod decide;
+pub mod decision;
+mod directories;
 pub mod edit;
 mod error;
 pub mod escape;
 pub mod lists;
 pub mod merge;
+mod paths;
 pub mod pristine;
 pub mod report;
 pub mod settled;
 pub mod state;
 
 pub use error::EtcError;
-
-use tiu_bundle::index::{Entry, Index};
-
-/// Where it lies in a tree.
-pub const ETC: &[u8] = b"etc";
-
-/// Whether `path` is `/etc` or lies in it.
-pub fn is_etc(path: &[u8]) -> bool {
-    is_within(path, ETC)
-}
-
-/// The entries of an index that are about `/etc`, in path order, without a look at all others.
-pub fn entries(index: &Index) -> impl Iterator<Item = Entry<'_>> {
-    entries_at(index, ETC)
-}
-
-/// The entries of an index at `top` and below it, in path order, without a look at all others.
-pub fn entries_at<'a>(index: &'a Index, top: &'static [u8]) -> impl Iterator<Item = Entry<'a>> {
-    let first = index.find(top).unwrap_or(index.len());
-    // In the order of bytes, names like `etc-old` lie between `etc` and what is in it.
-    let near =
-        (first..index.len()).map(|i| index.entry(i)).take_while(move |entry| entry.path.starts_with(top));
-    near.filter(move |entry| is_within(&entry.path, top))
-}
-
-/// Whether `path` is `top` or lies below it.
-pub fn is_within(path: &[u8], top: &[u8]) -> bool {
-    path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_that_begin_like_etc_are_not_etc() {
-        assert!(is_etc(b"etc") && is_etc(b"etc/a"));
-        assert!(!is_etc(b"etcetera") && !is_etc(b"usr/etc"));
-    }
-
-    #[test]
-    fn all_entries_of_etc_are_found_and_no_others() {
-        let line = |path: &str| format!("{path} 0 40755 1 0 0 0 0.0 - - -\n");
-        let all = ["/", "/a", "/etc", "/etc-old", "/etc-old/a", "/etc/a", "/etc/b", "/etcetera", "/usr"];
-        let index = Index::parse(all.map(line).concat().into_bytes()).unwrap();
-        let found: Vec<_> = entries(&index).map(|entry| entry.path.into_owned()).collect();
-        assert_eq!(found, [&b"etc"[..], b"etc/a", b"etc/b"]);
-    }
-}
+pub use paths::{ETC, entries, entries_at, is_etc, is_within};

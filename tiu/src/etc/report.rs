@@ -1,7 +1,7 @@
 //! The report: what the merge decided and why, kept in the new snapshot for whoever asks later: `tiu etc`, `tiu status`, `tiu verify`.
 
+use super::decision::{Decision, Merge, Reason, Side, Sides};
 use super::escape;
-use super::merge::{Decision, Merge, Reason, Settled, Side, Sides, is_settled};
 use super::state::{Inode, InodeFacts, States, same};
 use crate::accounts::Note;
 use serde::{Deserialize, Serialize};
@@ -188,21 +188,6 @@ impl Report {
         self.of(path).is_some_and(|decided| match &decided.result {
             Some(_) => decided.result == now.map(InodeFacts::from),
             None => decided.side == Side::Host && decided.host == now.map(InodeFacts::from),
-        })
-    }
-
-    /// Conflicts that are not resolved: the host still differs from the image's version, and the administrator did not say that this is
-    /// meant.
-    pub fn unresolved<'a>(
-        &'a self,
-        host: &'a States,
-        image: &'a States,
-        settled: &'a Settled,
-    ) -> impl Iterator<Item = &'a Decided> {
-        self.paths.iter().filter(move |decided| {
-            let path = decided.raw_path();
-            let (host, image) = (host.get(&path), image.get(&path));
-            decided.conflict && !same(host, image) && !is_settled(&path, image, settled)
         })
     }
 }

@@ -4,9 +4,9 @@
 //! longer fits, and there is a conflict again. The file is the administrator's like any other in `/etc`.
 
 use super::escape::unescape;
-use super::merge::Settled;
-use super::report::Report;
-use std::collections::BTreeMap;
+use super::report::{Decided, Report};
+use super::state::{Inode, InodeFacts, States, same};
+use std::collections::{BTreeMap, BTreeSet};
 use tiu_extract::engine::Shown;
 use tiu_system::tree::{Tree, TreeError};
 
@@ -15,6 +15,19 @@ pub const KEPT_PATH: &str = "etc/tiu/etc-kept";
 /// Largest file that is read, in bytes.
 const MAX_SIZE: u64 = 16 << 20;
 
+/// What the administrator decided before.
+#[derive(Clone, Debug, Default)]
+pub struct Settled {
+    /// Conflicts of earlier updates, resolved or not.
+    pub earlier: BTreeSet<Vec<u8>>,
+    /// Paths that stay the host's although the image's version has this fingerprint.
+    pub kept: BTreeMap<Vec<u8>, String>,
+}
+/// Whether the administrator said that the host's version stays, whatever just this version of the image is.
+pub fn is_settled(path: &[u8], image: Option<&Inode>, settled: &Settled) -> bool {
+    let fingerprint = || InodeFacts::fingerprint(image.map(InodeFacts::from).as_ref());
+    settled.kept.get(path).is_some_and(|kept| *kept == fingerprint())
+}
 /// Reads the lines; what is none is passed over, so that nothing that somebody writes there can stop an update.
 pub fn parse(text: &str) -> BTreeMap<Vec<u8>, String> {
     let line = |line: &str| {
@@ -39,6 +52,23 @@ pub fn read(tree: &Tree, report: Option<&Report>) -> Result<Settled, TreeError> 
     let text = tree.read_text(KEPT_PATH, MAX_SIZE)?.unwrap_or_default();
     let conflicts = report.iter().flat_map(|report| &report.paths).filter(|decided| decided.conflict);
     Ok(Settled { earlier: conflicts.map(|decided| decided.raw_path()).collect(), kept: parse(&text) })
+}
+
+impl Settled {
+    /// Conflicts of `report` that are not resolved: the host still differs from the image's version, and the administrator did not say that
+    /// this is meant.
+    pub fn unresolved<'a>(
+        &'a self,
+        report: &'a Report,
+        host: &'a States,
+        image: &'a States,
+    ) -> impl Iterator<Item = &'a Decided> {
+        report.paths.iter().filter(move |decided| {
+            let path = decided.raw_path();
+            let (host, image) = (host.get(&path), image.get(&path));
+            decided.conflict && !same(host, image) && !is_settled(&path, image, self)
+        })
+    }
 }
 
 #[cfg(test)]

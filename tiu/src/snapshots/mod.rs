@@ -5,11 +5,10 @@
 
 pub mod leftovers;
 pub mod pin;
-pub mod snapper;
 
-use crate::host::{Host, HostError};
+use crate::host::snapper::Row;
+use crate::host::{Host, HostError, snapper};
 use crate::snapshots::pin::PIN_KEY;
-use crate::snapshots::snapper::Row;
 use libbtrfsutil::{
     CreateSnapshotOptions, DeleteSubvolumeOptions, IterateSubvolume, is_subvolume, set_subvolume_read_only,
     subvolume_id, subvolume_info, subvolume_path_with_id, subvolume_read_only,

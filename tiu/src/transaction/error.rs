@@ -65,7 +65,7 @@ pub enum ApplyError {
     NoDirectory(&'static str),
     /// What the administrator and the image have in `/etc` cannot both be.
     #[error("/etc cannot be merged in {} place{}:{}", .0.len(), if .0.len() == 1 { "" } else { "s" }, lines(.0))]
-    EtcClash(Vec<crate::etc::merge::Clash>),
+    EtcClash(Vec<crate::etc::decision::Clash>),
     /// See [`PersistentError`].
     #[error(transparent)]
     Persistent(#[from] PersistentError),

@@ -8,8 +8,7 @@ use crate::etc::decide::{self as etc, Etc, New, image_text};
 use crate::etc::lists::IMAGE_PATH;
 use crate::host::Lock;
 use crate::host::paths::{NotInstalled, host_paths, left_out};
-use crate::host::persistent::commands::commands;
-use crate::host::persistent::{self, Decision, Found, Persistent, Sides, look};
+use crate::host::persistent::{self, Decision, Found, Persistent, Sides};
 use crate::incoming::identity::{Allowed, Identity};
 use crate::snapshots::{Snapshot, State, nested_subvolumes};
 use crate::state::provenance::Provenance;
@@ -115,7 +114,7 @@ pub fn prepare(context: &Context, request: &Request) -> Result<Ready, ApplyError
     let not_installed = left_out(&index, &rules.host_paths);
     warnings.extend(not_installed.iter().map(NotInstalled::to_string));
     warnings.extend(persistent.paths.iter().filter_map(Persistent::warning));
-    let in_snapshot = look::data_in_snapshot(&tree, &mount_points(&mounts, &persistent))?;
+    let in_snapshot = persistent::data_in_snapshot(&tree, &mount_points(&mounts, &persistent))?;
     if !in_snapshot.is_empty() {
         let paths: Vec<String> = in_snapshot.iter().map(|path| format!("/{path}")).collect();
         warnings.push(format!(
@@ -153,9 +152,9 @@ fn decide_persistent(
     let remembered = Record::read(tree)?.map(|record| record.persistent).unwrap_or_default();
     let io = |source| TreeError { path: "/proc/self/mountinfo".into(), source };
     let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").map_err(io)?;
-    let mounted = look::mounted(&mountinfo, context.host.root(), mounts);
+    let mounted = persistent::mounted(&mountinfo, context.host.root(), mounts);
     // Only where an image's file may have to become a directory.
-    let other = |path: &String| matches!(look::found(tree, path), Found::Other { .. });
+    let other = |path: &String| matches!(persistent::found(tree, path), Found::Other { .. });
     let old = match origin.filter(|_| declared.iter().any(other)) {
         Some(origin) => {
             Some(origin.index(tree).map_err(|source| ApplyError::Base { number: new.base, source })?)
@@ -171,11 +170,11 @@ fn decide_persistent(
         remembered: &remembered,
         mounted: &mounted,
         host_paths: &rules.host_paths,
-        found: &|path| look::found(tree, path),
+        found: &|path| persistent::found(tree, path),
         was_other: &was_other,
-        commands: &|path| commands(mounts, path),
+        commands: &|path| persistent::commands(mounts, path),
     })?;
-    look::check_nested(tree, nested, &mount_points(mounts, &decision))?;
+    persistent::check_nested(tree, nested, &mount_points(mounts, &decision))?;
     Ok(decision)
 }
 

@@ -1,10 +1,10 @@
 //! One snapshot's `/etc` as `tiu etc` looks at it: what is there now, what the image has, what the merge said.
 
 use crate::config::Config;
-use crate::etc::merge::Settled;
 use crate::etc::report::{Decided, Report};
+use crate::etc::settled::{self, Settled};
 use crate::etc::state::{self, InodeFacts, States};
-use crate::etc::{ETC, EtcError, settled};
+use crate::etc::{ETC, EtcError};
 use crate::host::Host;
 use crate::snapshots::{Snapshot, nested_subvolumes};
 use crate::state::provenance::Provenance;
@@ -109,6 +109,6 @@ impl View {
     /// Conflicts that nobody resolved yet.
     pub fn conflicts(&self) -> Vec<&Decided> {
         let report = self.report.iter();
-        report.flat_map(|report| report.unresolved(&self.host, &self.image, &self.settled)).collect()
+        report.flat_map(|report| self.settled.unresolved(report, &self.host, &self.image)).collect()
     }
 }

@@ -1,6 +1,7 @@
 //! Every combination of what an image says and what a host has, on paper.
 
 use super::*;
+use tiu_bundle::index::Kind;
 
 /// Decides about `data`.
 fn with(

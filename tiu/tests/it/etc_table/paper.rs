@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
-use tiu::etc::merge::{Merge, Side};
+use tiu::etc::decision::{Merge, Side};
 use tiu::etc::state::{Inode, States};
 use tiu_bundle::content_digest::digest_bytes;
 use tiu_bundle::index::{Kind, Mtime};

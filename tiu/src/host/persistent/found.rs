@@ -1,7 +1,8 @@
 //! What a host has at paths that could be persistent: mounts, nested subvolumes, and what lies in the snapshot itself.
 
-use super::{Found, PersistentError, holds};
-use crate::etc::is_etc;
+use super::decide::Found;
+use super::error::PersistentError;
+use crate::etc::{is_etc, is_within};
 use rustix::fs::{Dir, FileType, Mode, OFlags};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
@@ -65,8 +66,8 @@ pub fn mounted(mountinfo: &str, root: &Path, mounts: &[Mount]) -> Vec<String> {
 pub fn check_nested(tree: &Tree, nested: &[PathBuf], mounted: &[Vec<u8>]) -> Result<(), PersistentError> {
     let stranded = |path: &&PathBuf| {
         let bytes = path.as_os_str().as_bytes();
-        let fleeting = FLEETING.iter().any(|directory| holds(directory.as_bytes(), bytes));
-        let elsewhere = mounted.iter().any(|mount| holds(mount, bytes));
+        let fleeting = FLEETING.iter().any(|directory| is_within(bytes, directory.as_bytes()));
+        let elsewhere = mounted.iter().any(|mount| is_within(bytes, mount));
         // A name that is not UTF-8 is looked at through the file system.
         let empty = || match path.to_str() {
             Some(path) => matches!(found(tree, path), Found::Empty | Found::Nothing),
@@ -82,7 +83,7 @@ pub fn check_nested(tree: &Tree, nested: &[PathBuf], mounted: &[Vec<u8>]) -> Res
 
 /// Directories that are the host's on every host, and here hold files that lie in the snapshot, because nothing is mounted there.
 pub fn data_in_snapshot(tree: &Tree, mounted: &[Vec<u8>]) -> Result<Vec<&'static str>, TreeError> {
-    let apart = |path: &str| mounted.iter().any(|mount| holds(mount, path.as_bytes()));
+    let apart = |path: &str| mounted.iter().any(|mount| is_within(path.as_bytes(), mount));
     let mut paths = Vec::new();
     for path in DATA.into_iter().filter(|path| !apart(path)) {
         if matches!(found(tree, path), Found::Holds) && any(tree.directory(path)?, DEPTH) {

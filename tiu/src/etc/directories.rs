@@ -1,0 +1,119 @@
+//! The part of the merge that settles what hangs together: a path and the directories that it lies in.
+
+use super::decision::{Clash, Decision, Reason, Side, Sides};
+use super::settled::{Settled, is_settled};
+use super::state::Inode;
+use std::collections::BTreeMap;
+use tiu_bundle::index::Kind;
+
+/// Settles what hangs together: a path and the directories that it lies in.
+pub(super) struct Hanging<'a> {
+    pub sides: &'a Sides<'a>,
+    pub settled: &'a Settled,
+    /// Sorted by path.
+    pub decisions: &'a mut [Decision],
+}
+
+impl Hanging<'_> {
+    pub fn settle(mut self) -> Vec<Clash> {
+        let mut clashes: BTreeMap<Vec<u8>, Clash> = BTreeMap::new();
+        self.hold_directories(&mut clashes);
+        self.leave_out(&mut clashes);
+        clashes.into_values().collect()
+    }
+
+    fn find(&self, path: &[u8]) -> Option<usize> {
+        self.decisions.binary_search_by(|decision| decision.path.as_slice().cmp(path)).ok()
+    }
+
+    fn decision(&self, path: &[u8]) -> Option<&Decision> {
+        self.decisions.get(self.find(path)?)
+    }
+
+    /// What will be at a decision's path.
+    fn outcome(&self, decision: &Decision) -> Option<&Inode> {
+        match decision.side {
+            Side::Image => self.sides.image.get(&decision.path),
+            Side::Host => self.sides.host.get(&decision.path),
+        }
+    }
+
+    /// From below: directories that the image dropped stay for what lies in them.
+    fn hold_directories(&mut self, clashes: &mut BTreeMap<Vec<u8>, Clash>) {
+        for i in 0..self.decisions.len() {
+            let Some(decision) = self.decisions.get(i) else { continue };
+            if decision.side == Side::Image || self.outcome(decision).is_none() {
+                continue;
+            }
+            let held = decision.path.clone();
+            let mut at = parent(&held);
+            while let Some(path) = at {
+                let Some(j) = self.find(path) else { break };
+                let Some(above) = self.decisions.get(j).filter(|above| above.side == Side::Image) else {
+                    break;
+                };
+                match self.outcome(above).map(|inode| inode.kind) {
+                    Some(Kind::Dir) => break,
+                    Some(image) => {
+                        clash(clashes, path, image, &held);
+                        break;
+                    }
+                    None => {
+                        if let Some(above) = self.decisions.get_mut(j) {
+                            *above =
+                                Decision { side: Side::Host, reason: Reason::HoldsAdmins, ..above.clone() };
+                        }
+                    }
+                }
+                at = parent(path);
+            }
+        }
+    }
+
+    /// From above: what the image has does not come where the host has no directory for it.
+    fn leave_out(&mut self, clashes: &mut BTreeMap<Vec<u8>, Clash>) {
+        for i in 0..self.decisions.len() {
+            let Some(decision) = self.decisions.get(i) else { continue };
+            if decision.side == Side::Host || self.outcome(decision).is_none() {
+                continue;
+            }
+            let Some(above) = parent(&decision.path).and_then(|path| self.decision(path)) else { continue };
+            if self.outcome(above).is_some_and(|inode| inode.kind == Kind::Dir && !inode.host) {
+                continue;
+            }
+            if decision.reason == Reason::AlwaysImage {
+                let host = self.outcome(above).map(|inode| inode.kind);
+                let clash =
+                    Clash::NoDirectory { path: decision.path.clone(), directory: above.path.clone(), host };
+                clashes.insert(decision.path.clone(), clash);
+                continue;
+            }
+            let image = self.sides.image.get(&decision.path);
+            let conflict =
+                !self.below_mount(&decision.path) && !is_settled(&decision.path, image, self.settled);
+            if let Some(decision) = self.decisions.get_mut(i) {
+                *decision =
+                    Decision { side: Side::Host, reason: Reason::NoDirectory, conflict, ..decision.clone() };
+            }
+        }
+    }
+
+    fn below_mount(&self, path: &[u8]) -> bool {
+        let is_mount = |path: &[u8]| self.sides.host.get(path).is_some_and(|inode| inode.host);
+        std::iter::successors(parent(path), |path| parent(path)).any(is_mount)
+    }
+}
+
+fn parent(path: &[u8]) -> Option<&[u8]> {
+    path.get(..path.iter().rposition(|c| *c == b'/')?)
+}
+
+fn clash(clashes: &mut BTreeMap<Vec<u8>, Clash>, path: &[u8], image: Kind, held: &[u8]) {
+    match clashes.get_mut(path) {
+        Some(Clash::Directory { more, .. }) => *more += 1,
+        _ => {
+            let clash = Clash::Directory { path: path.to_vec(), image, held: held.to_vec(), more: 0 };
+            clashes.insert(path.to_vec(), clash);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The host, as it is opened: what it must be is checked here, once, each with its own error; everything later relies on it.
+
+use super::error::{BTRFS_MAGIC, HostError};
+use super::snapper::{CONFIG, Snapper};
+use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// `statfs` type of overlayfs (linux/magic.h).
+const OVERLAY_MAGIC: u64 = 0x794c_7630;
+/// Inode number of the root of every subvolume (btrfs_tree.h: `BTRFS_FIRST_FREE_OBJECTID`).
+const SUBVOLUME_INODE: u64 = 256;
+
+/// A checked host.
+pub struct Host {
+    root: PathBuf,
+    live: bool,
+    root_fd: OwnedFd,
+    /// Of `.snapshots`; the host's lock is on it.
+    pub(super) snapshots_fd: Arc<OwnedFd>,
+    /// How to run its snapper.
+    pub snapper: Snapper,
+}
+impl Host {
+    /// The running system (`None` or `/`), or what is mounted at `root`.
+    pub fn open(root: Option<&Path>) -> Result<Self, HostError> {
+        let given = root.unwrap_or(Path::new("/"));
+        let io = |path: &Path, e: io::Error| HostError::Io { path: path.to_owned(), source: e };
+        let root = given.canonicalize().map_err(|e| io(given, e))?;
+        let live = root == Path::new("/");
+        let root_fd = directory(&root).map_err(|e| io(&root, e))?;
+        let found = fs_type(&root_fd).map_err(|e| io(&root, e))?;
+        if found != BTRFS_MAGIC {
+            return Err(HostError::NotBtrfs { root, found });
+        }
+        let none = |why: String| HostError::NoSnapshots { root: root.clone(), why };
+        let path = root.join(".snapshots");
+        let snapshots_fd = directory(&path).map_err(|e| none(e.to_string()))?;
+        let metadata = path.metadata().map_err(|e| io(&path, e))?;
+        if fs_type(&snapshots_fd).map_err(|e| io(&path, e))? != BTRFS_MAGIC
+            || metadata.ino() != SUBVOLUME_INODE
+        {
+            return Err(none("it is a directory, not a mounted btrfs subvolume".into()));
+        }
+        let config = Path::new("etc/snapper/configs").join(CONFIG);
+        if !root.join(&config).is_file() {
+            return Err(HostError::NoSnapperConfig { path: Path::new("/").join(config), root });
+        }
+        let snapshots_fd = Arc::new(snapshots_fd);
+        let snapper = Snapper::new((!live).then_some(root.as_path()), snapshots_fd.clone());
+        Ok(Host { root, live, root_fd, snapshots_fd, snapper })
+    }
+
+    /// Where it is mounted.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Whether it is the running system.
+    pub fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// The root's descriptor: what is mounted, with everything that is mounted over it.
+    pub fn root_fd(&self) -> BorrowedFd<'_> {
+        self.root_fd.as_fd()
+    }
+
+    /// Where the tree of snapshot `number` is, without what is mounted over it.
+    pub fn snapshot_path(&self, number: u32) -> PathBuf {
+        self.root.join(".snapshots").join(number.to_string()).join("snapshot")
+    }
+
+    /// Descriptor of `.snapshots`.
+    pub fn snapshots_fd(&self) -> BorrowedFd<'_> {
+        self.snapshots_fd.as_fd()
+    }
+
+    /// Refuses what would fail later, when snapshots are made.
+    pub fn check_updatable(&self) -> Result<(), HostError> {
+        let path = self.root.join(".snapshots");
+        rustix::fs::accessat(&self.snapshots_fd, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
+            .map_err(|e| HostError::NotWritable { path, source: e.into() })?;
+        let etc = self.root.join("etc");
+        let found = directory(&etc)
+            .and_then(|fd| fs_type(&fd))
+            .map_err(|source| HostError::Io { path: etc.clone(), source })?;
+        if found == OVERLAY_MAGIC {
+            return Err(HostError::OverlayEtc { found: format!("it is mounted at {}", etc.display()) });
+        }
+        Ok(())
+    }
+}
+
+fn directory(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::openat(CWD, path, flags, Mode::empty())?)
+}
+
+fn fs_type(fd: impl AsFd) -> io::Result<u64> {
+    // The field's type and sign differ between architectures; the value is a 32-bit pattern.
+    Ok(rustix::fs::fstatfs(fd)?.f_type as u64 & 0xffff_ffff)
+}
