@@ -9,6 +9,7 @@ use tiu_create::pack::{Options, PackError, Packed, pack};
 use tiu_create::plan::LeftOut;
 use tiu_create::recipe::Recipe;
 use tiu_create::rules::{Reason, Rules};
+use tiu_system::progress::Watch;
 
 /// Pack a root tree into a bundle
 ///
@@ -62,7 +63,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         created,
     };
     let progress = tiu_cli::progress(arguments.progress);
-    let packed = pack(&options, identity.as_ref(), &*progress, cancel);
+    let packed = pack(&options, identity.as_ref(), Watch::new(&*progress, cancel));
     let packed = packed.map_err(|e| Failure::new(e).cancelled_if(cancel.is_cancelled()))?;
     if arguments.json {
         say(&format!("{}\n", facts(&options, &packed)));

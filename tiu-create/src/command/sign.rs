@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use tiu_bundle::signature::Signer;
 use tiu_cli::ProgressMode;
 use tiu_create::sign::{SignError, Unsigned};
+use tiu_system::progress::Watch;
 
 /// Sign a bundle, sign it again, or put in a signature made elsewhere
 ///
@@ -52,7 +53,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let cancel = cancel_on_signals();
     let identity = arguments.signer.load()?;
     let progress = tiu_cli::progress(arguments.progress);
-    let bundle = Unsigned::open(&arguments.bundle, &*progress, cancel)
+    let bundle = Unsigned::open(&arguments.bundle, Watch::new(&*progress, cancel))
         .map_err(|e| Failure::new(e).cancelled_if(cancel.is_cancelled()))?;
     let out = arguments.output.as_deref().unwrap_or(&arguments.bundle);
     let signer = match (&identity, &arguments.cms, &arguments.write_payload) {

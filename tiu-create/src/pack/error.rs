@@ -11,8 +11,9 @@ use tiu_bundle::bundle::BundleError;
 use tiu_bundle::index::IndexError;
 use tiu_bundle::manifest::ManifestError;
 use tiu_bundle::persistent::PersistentError;
-use tiu_system::Hint;
 use tiu_system::glob::GlobError;
+use tiu_system::hints;
+use tiu_system::progress::Cancelled;
 
 /// Why a tree was not packed. Nothing is left of a bundle that was not finished.
 #[derive(Debug, thiserror::Error)]
@@ -75,34 +76,20 @@ pub enum PackError {
         /// As given.
         found: String,
     },
-    /// Cancelled.
-    #[error("cancelled; nothing was written")]
-    Cancelled,
+    /// Packing was cancelled.
+    #[error("{0}; nothing was written")]
+    Cancelled(#[from] Cancelled),
 }
 
-impl Hint for PackError {
-    fn hint(&self) -> Option<String> {
-        let hint = match self {
-            PackError::Tree(error) => return error.hint(),
-            PackError::Facts(error) => return error.hint(),
-            PackError::Plan(error) => return error.hint(),
-            PackError::Pattern(error) => return error.hint(),
-            PackError::Persistent(error) => return error.hint(),
-            PackError::External(error) => return error.hint(),
-            PackError::Sign(error) => return error.hint(),
-            PackError::Bundle(error) => return error.hint(),
-            PackError::Manifest(_) => {
-                "set the value in the recipe: what the recipe says is not taken from the tree"
-            }
-            PackError::Index(_) => "leave it out with the recipe's `exclude`",
-            PackError::InsideTree { .. } => "write the bundle to another directory",
-            PackError::Write { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
-                "make room, or write to another filesystem: packing needs about a third of the tree's size"
-            }
-            PackError::Write { .. } => "check that the directory is there and can be written to",
-            PackError::Created { .. } => "set it to what `date +%s` prints, or unset it for the current time",
-            PackError::Stream(_) | PackError::Reader | PackError::Cancelled => return None,
-        };
-        Some(hint.into())
-    }
-}
+hints! { PackError {
+    forward Tree, Facts, Plan, Pattern, Persistent, External, Sign, Bundle, Cancelled;
+    Manifest(_) => "set the value in the recipe: what the recipe says is not taken from the tree",
+    Index(_) => "leave it out with the recipe's `exclude`",
+    InsideTree { .. } => "write the bundle to another directory",
+    Write { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+        "make room, or write to another filesystem: packing needs about a third of the tree's size"
+    },
+    Write { .. } => "check that the directory is there and can be written to",
+    Created { .. } => "set it to what `date +%s` prints, or unset it for the current time",
+    Stream(_) | Reader => None,
+} }

@@ -32,7 +32,7 @@ use tiu_bundle::hash_tree::{self, Salt};
 use tiu_bundle::manifest::{FORMAT, Manifest, Meta};
 use tiu_bundle::read_at::FileSource;
 use tiu_bundle::{BLOCK_SIZE, bundle, signature};
-use tiu_system::progress::{Cancel, Progress};
+use tiu_system::progress::{Progress, Watch};
 
 /// What to pack.
 pub struct Options {
@@ -74,12 +74,7 @@ pub struct Packed {
 }
 
 /// Packs a tree. Without `identity` the bundle holds the bare manifest where the signature goes, for [`crate::sign`].
-pub fn pack(
-    options: &Options,
-    identity: Option<&Identity>,
-    progress: &dyn Progress,
-    cancel: &Cancel,
-) -> Result<Packed, PackError> {
+pub fn pack(options: &Options, identity: Option<&Identity>, watch: Watch) -> Result<Packed, PackError> {
     let start = Instant::now();
     let recipe = &options.recipe;
     let root = Root::open(&options.root)?;
@@ -90,7 +85,7 @@ pub fn pack(
         Rules { exclude: recipe.globs()?, persistent: recipe.persistent()?, factory_var: recipe.factory_var };
     let out = Output::new(&options.out, &options.root)?;
 
-    let tree = tree::scan(&root, &rules, progress, cancel)?;
+    let tree = tree::scan(&root, &rules, watch)?;
     let mounted = tree.mounted.iter().map(|path| crate::shown(path)).collect();
     let owners = facts::owners(&root)?;
     let mount_points = facts::mount_points(&root)?;
@@ -105,15 +100,13 @@ pub fn pack(
     let var_losses = std::mem::take(&mut plan.var_losses);
     let unused_patterns =
         plan.unused_patterns.iter().filter_map(|i| recipe.exclude.get(*i).cloned()).collect();
-    let index = stream::stream(&root, plan, squash, options.created, progress, cancel)
+    let index = stream::stream(&root, plan, squash, options.created, watch)
         .map_err(|e| out.or_full(e, recipe.compression.block_size.0))?;
 
     let mut made = Made { files: index.entries, size: index.size, index_digest: index.digest, ..out.pad()? };
     made.salt = salt(&made.index_digest);
-    out.hash(&mut made, progress)?;
-    if cancel.is_cancelled() {
-        return Err(PackError::Cancelled);
-    }
+    out.hash(&mut made, watch.progress())?;
+    watch.check()?;
     let manifest = manifest(recipe, &facts, options.created, &made)?;
     let text = manifest.to_checked_text()?;
     let (tail, signer) = match identity {

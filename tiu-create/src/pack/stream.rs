@@ -11,7 +11,7 @@ use std::io::{self, BufWriter, Write};
 use std::sync::mpsc::Receiver;
 use tiu_bundle::content_digest::{ContentHasher, Digest, digest_bytes};
 use tiu_bundle::index::{self, EntryBuf, INDEX_PATH, Index, IndexWriter, Kind, Mtime};
-use tiu_system::progress::{Cancel, Progress, Unit};
+use tiu_system::progress::{Unit, Watch};
 
 /// Level of the compressed index. Higher ones save little, for half of an index is digests, and take seconds.
 const INDEX_LEVEL: i32 = 9;
@@ -35,23 +35,20 @@ pub fn stream(
     plan: Plan,
     squash: Squash,
     created: i64,
-    progress: &dyn Progress,
-    cancel: &Cancel,
+    watch: Watch,
 ) -> Result<Indexed, PackError> {
-    progress.begin("Packing", plan.size, Unit::Bytes);
     let mut out = BufWriter::with_capacity(BUFFER, squash);
-    let entries = std::thread::scope(|scope| {
-        let pieces = read_ahead(scope, root, &plan);
-        Stream { plan: &plan, out: &mut out, progress, cancel }.run(&pieces)
-        // Dropping the receiver ends the reading thread.
-    });
-    drop(plan);
-    let result = entries.and_then(|entries| {
+    let result = watch.phase("Packing", plan.size, Unit::Bytes, || {
+        let entries = std::thread::scope(|scope| {
+            let pieces = read_ahead(scope, root, &plan);
+            Stream { plan: &plan, out: &mut out, watch }.run(&pieces)
+            // Dropping the receiver ends the reading thread.
+        })?;
+        drop(plan);
         let indexed = write_index(entries, created, &mut out)?;
         out.write_all(&tar::END).and_then(|()| out.flush()).map_err(PackError::Stream)?;
         Ok(indexed)
     });
-    progress.end();
     let (squash, _) = out.into_parts();
     match result {
         // A writer that took no more data said why.
@@ -104,17 +101,14 @@ fn write_index(entries: IndexWriter, created: i64, out: &mut impl Write) -> Resu
 struct Stream<'a> {
     plan: &'a Plan,
     out: &'a mut BufWriter<Squash>,
-    progress: &'a dyn Progress,
-    cancel: &'a Cancel,
+    watch: Watch<'a>,
 }
 
 impl Stream<'_> {
     fn run(&mut self, pieces: &Receiver<Piece>) -> Result<IndexWriter, PackError> {
         let mut index = IndexWriter::default();
         for item in &self.plan.items {
-            if self.cancel.is_cancelled() {
-                return Err(PackError::Cancelled);
-            }
+            self.watch.check()?;
             let digest = match item.content {
                 Content::None if item.node.kind == Kind::Socket => None,
                 Content::None => {
@@ -158,14 +152,12 @@ impl Stream<'_> {
             hasher.update(&data);
             self.data(&data)?;
             streamed += data.len() as u64;
-            if self.cancel.is_cancelled() {
-                return Err(PackError::Cancelled);
-            }
+            self.watch.check()?;
         }
         self.write(tar::padding(streamed))?;
         let hole = item.node.size.saturating_sub(hasher.size());
         hasher.update_zeros(hole);
-        self.progress.advance(hole + (item.node.size - hole).saturating_sub(streamed));
+        self.watch.advance(hole + (item.node.size - hole).saturating_sub(streamed));
         Ok(hasher.finalize())
     }
 
@@ -181,7 +173,7 @@ impl Stream<'_> {
     }
 
     fn data(&mut self, data: &[u8]) -> Result<(), PackError> {
-        self.progress.advance(data.len() as u64);
+        self.watch.advance(data.len() as u64);
         self.write(data)
     }
 
@@ -242,7 +234,7 @@ impl Holes<'_> {
 
 fn next(pieces: &Receiver<Piece>) -> Result<Piece, PackError> {
     match pieces.recv() {
-        Ok(Piece::Failed(TreeError::Cancelled)) => Err(PackError::Cancelled),
+        Ok(Piece::Failed(TreeError::Cancelled(cancelled))) => Err(cancelled.into()),
         Ok(Piece::Failed(error)) => Err(error.into()),
         Ok(piece) => Ok(piece),
         // The thread ends early only after it said why.

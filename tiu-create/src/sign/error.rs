@@ -5,7 +5,8 @@ use std::io;
 use std::path::PathBuf;
 use tiu_bundle::bundle::BundleError;
 use tiu_bundle::signature::SignatureError;
-use tiu_system::Hint;
+use tiu_system::hints;
+use tiu_system::progress::Cancelled;
 
 /// Why a bundle was not signed. The bundle is unchanged then.
 #[derive(Debug, thiserror::Error)]
@@ -91,40 +92,25 @@ pub enum SignError {
     /// A CMS over text whose line ends were changed.
     #[error("the CMS signs the manifest with other line ends (CR LF)")]
     LineEnds,
-    /// Cancelled.
-    #[error("cancelled; nothing was written")]
-    Cancelled,
+    /// Signing was cancelled.
+    #[error("{0}; nothing was written")]
+    Cancelled(#[from] Cancelled),
 }
 
-impl Hint for SignError {
-    fn hint(&self) -> Option<String> {
-        let hint = match self {
-            SignError::Bundle { source, .. } => return source.hint(),
-            SignError::Signature(error) => return error.hint(),
-            SignError::Token(ExternalError::Missing { package, .. }) => {
-                return Some(format!("install the package {package}"));
-            }
-            SignError::Token(_) => {
-                "OpenSSL's pkcs11 engine must be installed (libengine-pkcs11-openssl), the token plugged in, URI and PIN right; `p11tool --list-tokens` or `pkcs11-tool -L` shows tokens"
-            }
-            SignError::TokenKey(_) => "give the certificate of the key that the URI names",
-            SignError::Certificates { .. } => "give a file with `-----BEGIN CERTIFICATE-----`",
-            SignError::Key { .. } => "give the private key in PEM, or a `pkcs11:` URI",
-            SignError::Passphrase { .. } => "check the passphrase; in a file it is the first line",
-            SignError::NoTerminal { what, .. } if what.contains("PIN") => "give it in a file: --pin-file",
-            SignError::NoTerminal { .. } => "give it in a file: --passphrase-file",
-            SignError::Cms(_) => {
-                "make it with `openssl cms -sign -binary -nodetach -md sha256 -nosmimecap -outform DER -signer CERT -inkey KEY -in PAYLOAD -out CMS`"
-            }
-            SignError::OtherContent { .. } => {
-                "write this bundle's payload with --write-payload and sign that file"
-            }
-            SignError::LineEnds => "sign with `-binary`, so that OpenSSL leaves line ends alone",
-            SignError::Read { .. } | SignError::Write { .. } => {
-                "check that the path is right and that you may use it"
-            }
-            SignError::Cancelled => return None,
-        };
-        Some(hint.into())
-    }
-}
+hints! { SignError {
+    forward Bundle.source, Signature, Cancelled;
+    Token(ExternalError::Missing { package, .. }) => format!("install the package {package}"),
+    Token(_) => "OpenSSL's pkcs11 engine must be installed (libengine-pkcs11-openssl), the token plugged in, \
+        URI and PIN right; `p11tool --list-tokens` or `pkcs11-tool -L` shows tokens",
+    TokenKey(_) => "give the certificate of the key that the URI names",
+    Certificates { .. } => "give a file with `-----BEGIN CERTIFICATE-----`",
+    Key { .. } => "give the private key in PEM, or a `pkcs11:` URI",
+    Passphrase { .. } => "check the passphrase; in a file it is the first line",
+    NoTerminal { what, .. } if what.contains("PIN") => "give it in a file: --pin-file",
+    NoTerminal { .. } => "give it in a file: --passphrase-file",
+    Cms(_) => "make it with `openssl cms -sign -binary -nodetach -md sha256 -nosmimecap -outform DER \
+        -signer CERT -inkey KEY -in PAYLOAD -out CMS`",
+    OtherContent { .. } => "write this bundle's payload with --write-payload and sign that file",
+    LineEnds => "sign with `-binary`, so that OpenSSL leaves line ends alone",
+    Read { .. } | Write { .. } => "check that the path is right and that you may use it",
+} }

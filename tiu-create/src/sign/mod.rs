@@ -20,11 +20,11 @@ use std::io::{self, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tiu_bundle::bundle::{self, Layout};
-use tiu_bundle::hash_tree::VerifiedImage;
+use tiu_bundle::hash_tree::{VerifiedImage, VerityError};
 use tiu_bundle::manifest::Manifest;
 use tiu_bundle::read_at::FileSource;
 use tiu_bundle::signature::{self, Signer};
-use tiu_system::progress::{Cancel, Progress};
+use tiu_system::progress::Watch;
 
 /// A bundle whose signature is to be made or replaced; its image was compared with its hash tree.
 pub struct Unsigned {
@@ -38,7 +38,7 @@ pub struct Unsigned {
 
 impl Unsigned {
     /// Opens the bundle at `path`, signed or not, and checks everything but who signed it.
-    pub fn open(path: &Path, progress: &dyn Progress, cancel: &Cancel) -> Result<Self, SignError> {
+    pub fn open(path: &Path, watch: Watch) -> Result<Self, SignError> {
         let fail = |source| SignError::Read { path: path.to_owned(), source };
         let file = File::open(path).map_err(fail)?;
         let source = Arc::new(FileSource::new(file.try_clone().map_err(fail)?).map_err(fail)?);
@@ -54,9 +54,9 @@ impl Unsigned {
         let size = tiu_bundle::read_at::ReadAt::size(&*source);
         let layout = Layout::new(size, tail.len() as u64, manifest.verity_size).map_err(|e| bad(e.into()))?;
         let image = VerifiedImage::new(source, layout.image_size, manifest.verity_salt, manifest.verity_hash);
-        image.verify_all(progress, cancel).map_err(|e| match cancel.is_cancelled() {
-            true => SignError::Cancelled,
-            false => bad(e.into()),
+        image.verify_all(watch.progress(), watch.cancel()).map_err(|e| match e {
+            VerityError::Cancelled(cancelled) => cancelled.into(),
+            other => bad(other.into()),
         })?;
         Ok(Unsigned { path: path.to_owned(), file, manifest, payload, signed, offset: layout.cms_offset() })
     }

@@ -10,7 +10,8 @@ pub use scan::scan;
 use std::collections::HashMap;
 use std::io;
 use tiu_bundle::index::{Kind, Mtime};
-use tiu_system::Hint;
+use tiu_system::hints;
+use tiu_system::progress::Cancelled;
 
 /// A piece of [`Tree::names`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -152,32 +153,24 @@ pub enum TreeError {
         /// `st_mode`.
         mode: u32,
     },
-    /// Cancelled.
-    #[error("cancelled")]
-    Cancelled,
+    /// The scan was cancelled.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
 }
 
-impl Hint for TreeError {
-    fn hint(&self) -> Option<String> {
-        let hint = match self {
-            TreeError::Io { source, what, .. } => match source.kind() {
-                io::ErrorKind::PermissionDenied => "run as root: the whole tree must be readable",
-                io::ErrorKind::NotFound if what.contains("attribute") => {
-                    "/proc must be mounted; or the tree is being changed: stop that first"
-                }
-                io::ErrorKind::NotFound => "the tree is being changed: stop that first",
-                io::ErrorKind::CrossesDevices => "something is mounted on this file: unmount it first",
-                _ => return None,
-            },
-            TreeError::Root { .. } => {
-                "give the directory that holds the whole system (usr, etc, ...), as `kiwi-ng system prepare` leaves it"
-            }
-            TreeError::Changed { .. } => "stop what writes to the tree, then pack again",
-            TreeError::TooManyNames | TreeError::UnknownType { .. } => {
-                "leave it out with the recipe's `exclude`"
-            }
-            TreeError::Cancelled => return None,
-        };
-        Some(hint.into())
-    }
-}
+hints! { TreeError {
+    forward Cancelled;
+    Io { source, what, .. } => match source.kind() {
+        io::ErrorKind::PermissionDenied => "run as root: the whole tree must be readable",
+        io::ErrorKind::NotFound if what.contains("attribute") => {
+            "/proc must be mounted; or the tree is being changed: stop that first"
+        }
+        io::ErrorKind::NotFound => "the tree is being changed: stop that first",
+        io::ErrorKind::CrossesDevices => "something is mounted on this file: unmount it first",
+        _ => return None,
+    },
+    Root { .. } => "give the directory that holds the whole system (usr, etc, ...), \
+        as `kiwi-ng system prepare` leaves it",
+    Changed { .. } => "stop what writes to the tree, then pack again",
+    TooManyNames | UnknownType { .. } => "leave it out with the recipe's `exclude`",
+} }

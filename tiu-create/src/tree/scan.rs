@@ -10,18 +10,15 @@ use rustix::io::Errno;
 use std::collections::HashMap;
 use std::os::fd::AsRawFd;
 use tiu_bundle::index::{Kind, Mtime};
-use tiu_system::progress::{Cancel, Progress, Unit};
+use tiu_system::progress::{Unit, Watch};
 
 /// Reads the metadata of everything that `rules` do not leave out unread.
 ///
 /// Directories are opened one at a time by their path from the root's descriptor, never through a symbolic link. The order
 /// of the result depends on the filesystem.
-pub fn scan(root: &Root, rules: &Rules, progress: &dyn Progress, cancel: &Cancel) -> Result<Tree, TreeError> {
-    progress.begin("Reading the tree", 0, Unit::Items);
-    let result = Scan { root, tree: Tree::default(), inodes: HashMap::new(), buffer: vec![0; 65536] }
-        .run(rules, progress, cancel);
-    progress.end();
-    result
+pub fn scan(root: &Root, rules: &Rules, watch: Watch) -> Result<Tree, TreeError> {
+    let scan = Scan { root, tree: Tree::default(), inodes: HashMap::new(), buffer: vec![0; 65536] };
+    watch.phase("Reading the tree", 0, Unit::Items, || scan.run(rules, watch))
 }
 
 struct Scan<'a> {
@@ -34,15 +31,13 @@ struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    fn run(mut self, rules: &Rules, progress: &dyn Progress, cancel: &Cancel) -> Result<Tree, TreeError> {
+    fn run(mut self, rules: &Rules, watch: Watch) -> Result<Tree, TreeError> {
         let stat = fstat(self.root.fd()).map_err(|e| io(b"", "reading the metadata", e))?;
         let xattrs = self.xattrs_of_fd(b"", self.root.fd())?;
         self.add(Vec::new(), &stat, xattrs, None)?;
         let mut directories = vec![Vec::new()];
         while let Some(path) = directories.pop() {
-            if cancel.is_cancelled() {
-                return Err(TreeError::Cancelled);
-            }
+            watch.check()?;
             let fd = match self.root.open_exactly(&path, OFlags::DIRECTORY) {
                 Ok(fd) => fd,
                 Err(Errno::XDEV) => {
@@ -53,7 +48,7 @@ impl Scan<'_> {
             };
             let before = self.tree.nodes.len();
             self.directory(&path, &fd, rules, &mut directories)?;
-            progress.advance((self.tree.nodes.len() - before) as u64);
+            watch.advance((self.tree.nodes.len() - before) as u64);
         }
         Ok(self.tree)
     }
