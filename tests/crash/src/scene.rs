@@ -2,7 +2,7 @@
 //! is before and after an update that nobody disturbs.
 
 use crate::facts::{self, Around, Closeness, Facts};
-use crate::run::{Ended, Running};
+use crate::run;
 use std::fs;
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tiu_testing::host::LoopHost;
-use tiu_testing::kit::{Kit, dracut};
+use tiu_testing::kit::Kit;
 use tiu_testing::program::tool;
+use tiu_testing::running::{Ended, Running};
+use tiu_testing::system::dracut;
 use tiu_testing::tree;
 
 /// Snapshot that boots next when the scene begins.
@@ -148,12 +150,12 @@ impl Scene<'_> {
 
     /// Begins an update with another bundle.
     pub fn start_with(&self, bundle: &Path) -> Running {
-        Running::apply(&self.host, self.temporary.path(), [bundle])
+        run::apply(&self.host, self.temporary.path(), [bundle])
     }
 
     /// Begins an update to image 2 that is held when it has changed the default.
     pub fn start_held(&self) -> Running {
-        Running::held(HELD, &self.host, self.temporary.path(), [&self.setup.bundle])
+        run::apply_held(HELD, &self.host, self.temporary.path(), [&self.setup.bundle])
     }
 
     /// Returns as soon as a run that is held there has changed the default.

@@ -4,10 +4,10 @@ use crate::Settings;
 use crate::facts;
 use crate::scene::{OLD, Setup};
 use rustix::process::Signal;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
-use tiu_testing::kit::dracut;
+use std::path::PathBuf;
 use tiu_testing::program::tool;
+use tiu_testing::running::wait_for;
+use tiu_testing::system::dracut;
 use tiu_testing::tree;
 
 /// The folder of the new snapshot, from which nothing can be removed.
@@ -26,15 +26,6 @@ impl Drop for Immutable {
     }
 }
 
-#[track_caller]
-fn wait_for(path: &Path) {
-    let began = Instant::now();
-    while !path.exists() {
-        assert!(began.elapsed() < Duration::from_secs(60), "waited in vain for {}", path.display());
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
 pub fn run(_: &Settings, setup: &Setup) -> String {
     let mut scene = setup.scene();
     let body = "echo half >\"$image\"; while [ ! -e /usr/go ]; do sleep 0.05; done; echo 'no such module' >&2; exit 3\n";
@@ -42,7 +33,8 @@ pub fn run(_: &Settings, setup: &Setup) -> String {
     for cancel in [false, true] {
         let mut running = scene.start_with(&bundle);
         let folder = scene.host.root().join(".snapshots/3");
-        wait_for(&folder.join("snapshot/boot/initramfs-6.1.3-test.img"));
+        let initrd = folder.join("snapshot/boot/initramfs-6.1.3-test.img");
+        wait_for("the initrd", || initrd.exists());
         let immutable = Immutable::new(folder.clone());
         match cancel {
             true => running.signal(Signal::TERM),

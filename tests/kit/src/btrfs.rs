@@ -1,8 +1,8 @@
 //! A btrfs of its own for one test, in a file on a loop device.
 
+use crate::program::sh;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// A mounted filesystem; unmounted (and its loop device freed, its file removed) when this is dropped, also after a failed assertion.
 pub struct LoopBtrfs {
@@ -21,17 +21,14 @@ impl LoopBtrfs {
         let dir = tempfile::Builder::new().prefix("tiu-btrfs-").tempdir().unwrap();
         let image = dir.path().join("disk.img");
         File::create(&image).unwrap().set_len(size_mib << 20).unwrap();
-        let mut mkfs = Command::new("mkfs.btrfs");
-        mkfs.arg("-q");
         if size_mib < 256 {
-            mkfs.arg("--mixed");
+            sh!("mkfs.btrfs" of "btrfs-progs", "-q", "--mixed", image);
+        } else {
+            sh!("mkfs.btrfs" of "btrfs-progs", "-q", image);
         }
-        command(mkfs.arg(&image), "install btrfs-progs");
         let fs = LoopBtrfs { dir };
         std::fs::create_dir(fs.path()).unwrap();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "btrfs", "-o", &format!("loop,{options}")]).arg(&image).arg(fs.path());
-        command(&mut mount, "loop devices and btrfs are needed");
+        sh!("mount" of "mount", "-t", "btrfs", "-o", format!("loop,{options}"), image, fs.path());
         fs
     }
 
@@ -43,23 +40,21 @@ impl LoopBtrfs {
     /// A new subvolume.
     pub fn subvolume(&self, name: &str) -> PathBuf {
         let path = self.path().join(name);
-        command(Command::new("btrfs").args(["-q", "subvolume", "create"]).arg(&path), "install btrfs-progs");
+        sh!("btrfs" of "btrfs-progs", "-q", "subvolume", "create", path);
         path
     }
 
     /// A writable snapshot of the subvolume at `from`.
     pub fn snapshot(&self, from: &Path, name: &str) -> PathBuf {
         let path = self.path().join(name);
-        let mut snapshot = Command::new("btrfs");
-        command(snapshot.args(["-q", "subvolume", "snapshot"]).args([from, &path]), "install btrfs-progs");
+        sh!("btrfs" of "btrfs-progs", "-q", "subvolume", "snapshot", from, path);
         path
     }
 
     /// Bytes in use, after everything was written out.
     pub fn used(&self) -> u64 {
-        command(Command::new("btrfs").args(["filesystem", "sync"]).arg(self.path()), "install btrfs-progs");
-        let mut usage = Command::new("btrfs");
-        let text = command(usage.args(["filesystem", "usage", "-b"]).arg(self.path()), "install btrfs-progs");
+        sh!("btrfs" of "btrfs-progs", "filesystem", "sync", self.path());
+        let text = sh!("btrfs" of "btrfs-progs", "filesystem", "usage", "-b", self.path()).stdout;
         let line = text.lines().find_map(|line| line.trim().strip_prefix("Used:"));
         line.and_then(|bytes| bytes.trim().parse().ok()).expect("`btrfs filesystem usage` prints `Used:`")
     }
@@ -74,11 +69,4 @@ impl Drop for LoopBtrfs {
             let _ = rustix::mount::unmount(&path, rustix::mount::UnmountFlags::DETACH);
         }
     }
-}
-
-fn command(command: &mut Command, hint: &str) -> String {
-    let output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}; {hint}"));
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {}: {stderr}; {hint}", output.status);
-    String::from_utf8_lossy(&output.stdout).into_owned()
 }

@@ -1,6 +1,7 @@
 //! A host in a file: the btrfs layout of openSUSE MicroOS with snapper, on a loop device, gone when the test ends.
 
-use crate::program::{Outcome, tool};
+use crate::program::{self, Outcome, sh, tool};
+use crate::running::Running;
 use crate::tree;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -26,18 +27,6 @@ pub struct HostState {
     list: String,
     inodes: BTreeMap<PathBuf, String>,
     mounts: Vec<String>,
-}
-
-#[track_caller]
-fn sh(program: &str, package: &str, arguments: &[&OsStr]) -> Outcome {
-    tool(program, package, arguments).succeeded()
-}
-
-/// Runs a tool that must succeed, with arguments of any kind of string.
-macro_rules! sh {
-    ($program:literal of $package:literal, $($argument:expr),* $(,)?) => {
-        sh($program, $package, &[$(AsRef::<OsStr>::as_ref(&$argument)),*])
-    };
 }
 
 impl LoopHost {
@@ -193,10 +182,21 @@ impl LoopHost {
         tool("snapper", "snapper", &all)
     }
 
-    /// `tiu COMMAND --root HOST ARGUMENTS`.
+    /// `tiu COMMAND --root HOST ARGUMENTS`, to its end.
     pub fn tiu<S: AsRef<OsStr>>(&self, command: &str, arguments: impl IntoIterator<Item = S>) -> Outcome {
-        let mut tiu = Command::new(crate::program::path("tiu"));
-        crate::program::outcome(tiu.arg(command).arg("--root").arg(self.root()).args(arguments))
+        program::outcome(self.command(command).args(arguments))
+    }
+
+    /// The same beside the test.
+    pub fn start<S: AsRef<OsStr>>(&self, command: &str, arguments: impl IntoIterator<Item = S>) -> Running {
+        Running::start(self.command(command).args(arguments))
+    }
+
+    /// `tiu COMMAND --root HOST`, to complete and run.
+    pub fn command(&self, command: &str) -> Command {
+        let mut tiu = Command::new(program::path("tiu"));
+        tiu.arg(command).arg("--root").arg(self.root());
+        tiu
     }
 
     /// All there is to the host: what boots next, snapper's list, every inode below its root, mounts. Equal before and after means

@@ -2,7 +2,8 @@
 
 use crate::host::LoopHost;
 use crate::pki::{Certificate, Identity};
-use crate::program::{self, Outcome};
+use crate::program;
+use crate::system;
 use crate::tree;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ pub struct Kit {
     pub signer: Identity,
 }
 
-/// What `tiu-create pack` is told.
+/// The parts of a recipe that tests vary.
 #[derive(Clone, Copy)]
 pub struct Recipe<'a> {
     /// Kind of host.
@@ -89,7 +90,7 @@ impl Kit {
     pub fn bundle_of(&self, version: u32, recipe: Recipe, change: impl FnOnce(&Path)) -> PathBuf {
         let work = tempfile::tempdir_in(self.dir.path()).unwrap();
         let root = work.path().join("root");
-        system(&root, version);
+        system::bootable(&root, version);
         change(&root);
         let out = work.path().join("bundle.tiu");
         let recipe_file = work.path().join("recipe.yaml");
@@ -109,61 +110,6 @@ impl Kit {
         let _ = work.keep();
         out
     }
-}
-
-/// A small system that could boot, with a shell for scripts, and a dracut that writes down what it sees.
-pub fn system(root: &Path, version: u32) {
-    tree::small_system(root, version);
-    tree::script(root, "usr/sbin/init", "#!/bin/sh\n");
-    shell(root);
-    dracut(root, "cat /proc/1/cmdline >/dev/null && echo \"initrd for $kernel\" >\"$image\"\n");
-}
-
-/// A fake dracut: `body` sees its arguments as `$image` and `$kernel`.
-pub fn dracut(root: &Path, body: &str) {
-    let arguments = "for last; do image=$kernel kernel=$last; done\n";
-    tree::script(root, "usr/bin/dracut", &format!("#!/bin/sh\n{arguments}{body}"));
-}
-
-/// Copies a shell and a few tools with their libraries.
-fn shell(root: &Path) {
-    for (program, to) in [
-        ("/bin/sh", "usr/bin/sh"),
-        ("/bin/cat", "usr/bin/cat"),
-        ("/bin/sleep", "usr/bin/sleep"),
-        ("/bin/dd", "usr/bin/dd"),
-        ("/bin/touch", "usr/bin/touch"),
-    ] {
-        copy(Path::new(program), &root.join(to));
-        let libraries = program::tool("ldd", "libc-bin", &[program.as_ref()]).succeeded().stdout;
-        for library in libraries.split_whitespace().filter(|word| word.starts_with('/')) {
-            copy(Path::new(library), &root.join(library.trim_start_matches('/')));
-        }
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to.parent().unwrap()).unwrap();
-    fs::copy(from, to).unwrap();
-}
-
-/// The JSON that a program printed.
-#[track_caller]
-pub fn json(outcome: &Outcome) -> serde_json::Value {
-    let value: serde_json::Value = serde_json::from_str(&outcome.stdout)
-        .unwrap_or_else(|e| panic!("{e}:\n{}\n{}", outcome.stdout, outcome.stderr));
-    assert_eq!(value["version"], 1, "{value}");
-    value
-}
-
-/// Makes `/etc` in `root` what it is from transactional-update 5 on: a nested subvolume.
-pub fn nest_etc(root: &Path) {
-    fs::rename(root.join("etc"), root.join("plain")).unwrap();
-    libbtrfsutil::create_subvolume(root.join("etc")).unwrap();
-    let mut copy = Command::new("cp");
-    copy.arg("-aT").arg(root.join("plain")).arg(root.join("etc"));
-    assert!(copy.status().unwrap().success());
-    fs::remove_dir_all(root.join("plain")).unwrap();
 }
 
 /// A host with version 1, after `edit` of its `/etc`, and then version 2 with `change`: applied as snapshot 3.

@@ -1,4 +1,4 @@
-//! Fixtures of the whole-program tests: programs to run, small systems, keys, and bundles with exactly one thing wrong.
+//! What the tests share: programs that run, hosts in a file, small systems, keys, and bundles with exactly one thing wrong.
 //!
 //! Fixtures may `unwrap`: a fixture that cannot be made fails the test that asked for it.
 #![forbid(unsafe_code)]
@@ -9,4 +9,6 @@ pub mod host;
 pub mod kit;
 pub mod pki;
 pub mod program;
+pub mod running;
+pub mod system;
 pub mod tree;

@@ -1,7 +1,8 @@
 //! Runs the project's programs as a user would, and looks at what came out.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Output};
 
 /// Where cargo put the programs: beside the `deps` folder of the running test, or beside the running program.
 pub fn path(name: &str) -> PathBuf {
@@ -24,18 +25,29 @@ pub struct Outcome {
     pub stderr: String,
 }
 
+impl From<Output> for Outcome {
+    fn from(output: Output) -> Self {
+        Outcome {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
 /// Runs one of the project's programs.
-pub fn run<S: AsRef<std::ffi::OsStr>>(name: &str, arguments: impl IntoIterator<Item = S>) -> Outcome {
+pub fn run<S: AsRef<OsStr>>(name: &str, arguments: impl IntoIterator<Item = S>) -> Outcome {
     outcome(Command::new(path(name)).args(arguments))
 }
 
 /// Runs `command` to its end.
 pub fn outcome(command: &mut Command) -> Outcome {
-    let output = command.output().unwrap_or_else(|e| panic!("{command:?} does not start: {e}; sudo tests/run.sh installs what tests need (tests/scripts/packages.*)"));
-    Outcome {
-        code: output.status.code(),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    match command.output() {
+        Ok(output) => output.into(),
+        Err(e) => panic!(
+            "{command:?} does not start: {e}; sudo tests/run.sh installs what tests need \
+             (tests/scripts/packages.*)"
+        ),
     }
 }
 
@@ -63,13 +75,31 @@ impl Outcome {
 
 /// Runs a system program that a test needs; its absence is a failure that says what to install.
 #[track_caller]
-pub fn tool(program: &str, package: &str, arguments: &[&std::ffi::OsStr]) -> Outcome {
+pub fn tool(program: &str, package: &str, arguments: &[&OsStr]) -> Outcome {
     match Command::new(program).args(arguments).output() {
-        Ok(output) => Outcome {
-            code: output.status.code(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        },
+        Ok(output) => output.into(),
         Err(e) => panic!("{program} does not start ({e}): install the package {package}"),
     }
+}
+
+/// Runs a tool that must succeed, with arguments of any kind of string; returns its [`Outcome`].
+macro_rules! sh {
+    ($program:literal of $package:literal, $($argument:expr),* $(,)?) => {
+        $crate::program::tool(
+            $program,
+            $package,
+            &[$(AsRef::<std::ffi::OsStr>::as_ref(&$argument)),*],
+        )
+        .succeeded()
+    };
+}
+pub(crate) use sh;
+
+/// The JSON document, of version 1, that a program printed.
+#[track_caller]
+pub fn json(outcome: &Outcome) -> serde_json::Value {
+    let value: serde_json::Value = serde_json::from_str(&outcome.stdout)
+        .unwrap_or_else(|e| panic!("{e}:\n{}\n{}", outcome.stdout, outcome.stderr));
+    assert_eq!(value["version"], 1, "{value}");
+    value
 }

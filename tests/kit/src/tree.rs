@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tiu_bundle::content_digest::Digest;
 
@@ -31,65 +31,6 @@ pub fn noise(seed: u64, len: usize) -> Vec<u8> {
     .flatten()
     .take(len)
     .collect()
-}
-
-/// A system of `version`: os-release, accounts, a kernel, a dracut that writes an initrd, and some files of every size class.
-///
-/// Between two versions some files change wholly, one changes in the middle, one goes, one comes.
-pub fn small_system(root: &Path, version: u32) {
-    for dir in [
-        "dev",
-        "proc",
-        "sys",
-        "run",
-        "tmp",
-        "var",
-        "home",
-        "root",
-        "opt",
-        "srv",
-        "usr/local",
-        "boot",
-        ".snapshots",
-    ] {
-        fs::create_dir_all(root.join(dir)).unwrap();
-    }
-    file(
-        root,
-        "usr/lib/os-release",
-        format!("ID=testos\nNAME=\"Test OS\"\nVERSION_ID=\"{version}\"\nPRETTY_NAME=\"Test OS {version}\"\n"),
-    );
-    fs::create_dir_all(root.join("etc")).unwrap();
-    symlink("../usr/lib/os-release", root.join("etc/os-release")).unwrap();
-    for name in ["bin", "sbin", "lib"] {
-        fs::create_dir_all(root.join("usr").join(name)).unwrap();
-        symlink(format!("usr/{name}"), root.join(name)).unwrap();
-    }
-    file(root, "etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
-    file(root, "etc/group", "root:x:0:\n");
-    for (name, line) in [("shadow", "root:!*:19000::::::\n"), ("gshadow", "root:*::\n")] {
-        let path = format!("etc/{name}");
-        file(root, &path, line);
-        fs::set_permissions(root.join(path), PermissionsExt::from_mode(0o640)).unwrap();
-    }
-    file(root, "etc/default/app", format!("LEVEL={version}\n"));
-    file(root, "etc/app.conf", "colour=blue\n");
-    file(
-        root,
-        format!("usr/lib/modules/6.1.{version}-test/vmlinuz").as_str(),
-        noise(u64::from(version), 40_000),
-    );
-    file(root, "usr/share/same", noise(100, 300_000));
-    file(root, "usr/share/changed", noise(200 + u64::from(version), 20_000));
-    let mut partly = noise(300, 600_000);
-    partly[300_000..300_100].copy_from_slice(&noise(400 + u64::from(version), 100));
-    file(root, "usr/share/partly", partly);
-    file(root, format!("usr/share/only-{version}").as_str(), "here");
-    for (name, size) in [("empty", 0), ("one", 1), ("4095", 4095), ("4096", 4096), ("4097", 4097)] {
-        file(root, format!("usr/share/size-{name}").as_str(), noise(500, size));
-    }
-    fs::hard_link(root.join("usr/share/same"), root.join("usr/share/same-again")).unwrap();
-    symlink("same", root.join("usr/share/link")).unwrap();
 }
 
 /// Everything below `root` with its inode, metadata, time of change and content: equal before and after means that nothing was touched.

@@ -1,13 +1,15 @@
 //! What goes wrong while packing: nothing is left behind, and the error says what it was.
 
 use crate::place::{EPOCH, Place, program};
+use rustix::process::Signal;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tiu_testing::program::{Outcome, outcome};
+use tiu_testing::running::{Running, wait_for};
 use tiu_testing::tree::noise;
 
 fn left_behind(place: &Place) -> Vec<String> {
@@ -157,26 +159,14 @@ fn interrupted() {
     for i in 0..60 {
         place.file(&format!("usr/large/{i}"), noise(i, 1_000_000));
     }
-    for signal in ["-INT", "-TERM"] {
-        let mut child = program()
-            .args(place.pack_arguments("bundle.tiu"))
-            .stderr(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the program");
-        let start = Instant::now();
-        while left_behind(&place).is_empty() {
-            assert!(start.elapsed() < Duration::from_secs(20), "nothing was written");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut running = Running::start(program().args(place.pack_arguments("bundle.tiu")));
+        wait_for("the first bytes", || !left_behind(&place).is_empty());
         // The handlers are there before anything is written.
-        let kill = outcome(Command::new("kill").args([signal, &child.id().to_string()]));
-        assert_eq!(kill.code, Some(0), "{}", kill.stderr);
-        let status = child.wait().expect("its end");
-        let mut said = String::new();
-        std::io::Read::read_to_string(child.stderr.as_mut().expect("a pipe"), &mut said).expect("text");
-        assert_eq!(status.code(), Some(130), "{said}");
-        assert!(said.contains("cancelled"), "{said}");
+        running.signal(signal);
+        let ended = running.end().outcome;
+        assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+        assert!(ended.stderr.contains("cancelled"), "{}", ended.stderr);
         assert_eq!(left_behind(&place), [""; 0]);
         let dir = place.path("").display().to_string();
         let left = outcome(Command::new("pgrep").args(["--full", &dir]));

@@ -10,7 +10,7 @@ use tiu_bundle::index::{INDEX_PATH, Index};
 use tiu_bundle::read_at::FileSource;
 use tiu_bundle::trust::Trust;
 use tiu_testing::program::{Outcome, outcome};
-use tiu_testing::tree;
+use tiu_testing::{system, tree};
 
 /// 2023-11-14T22:13:20Z, the time of all test builds.
 pub const EPOCH: i64 = 1_700_000_000;
@@ -44,7 +44,7 @@ impl Place {
     /// With a small system as the tree.
     pub fn new() -> Self {
         let place = Self::empty();
-        tree::small_system(&place.root(), 1);
+        system::small(&place.root(), 1);
         place
     }
 

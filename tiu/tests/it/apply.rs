@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use tiu_testing::kit::{Kit, Recipe, SIGNER, json};
+use tiu_testing::kit::{Kit, Recipe, SIGNER};
+use tiu_testing::program::json;
 use tiu_testing::tree;
 
 fn read(path: impl AsRef<Path>) -> String {

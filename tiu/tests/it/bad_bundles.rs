@@ -10,8 +10,9 @@ use tiu_bundle::index::{Kind, STATE_DIR, write_zst};
 use tiu_bundle::signature::sign;
 use tiu_testing::bundles::{Parts, entry, file_entry, image, index_of};
 use tiu_testing::host::LoopHost;
-use tiu_testing::kit::{Kit, json};
+use tiu_testing::kit::Kit;
 use tiu_testing::pki::{BEGIN, Certificate, END, Identity, openssl_cms, revocation_list};
+use tiu_testing::program::json;
 use tiu_testing::tree;
 
 const DAY: i64 = 86_400;

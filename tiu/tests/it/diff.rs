@@ -5,8 +5,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::process::Command;
-use tiu_testing::kit::{Kit, SIGNER, json};
-use tiu_testing::program::{self, Outcome, tool};
+use tiu_testing::kit::{Kit, SIGNER};
+use tiu_testing::program::{self, Outcome, json, tool};
 use tiu_testing::tree;
 
 /// `tiu diff --keyring OURS ARGUMENTS`, without a host.

@@ -3,7 +3,9 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use tiu_testing::host::LoopHost;
-use tiu_testing::kit::{Kit, json, nest_etc, updated};
+use tiu_testing::kit::{Kit, updated};
+use tiu_testing::program::json;
+use tiu_testing::system::nest_etc;
 use tiu_testing::tree::file;
 
 fn text(host: &LoopHost, path: &str) -> String {

@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use tiu_testing::host::LoopHost;
-use tiu_testing::kit::{Kit, json, nest_etc};
+use tiu_testing::kit::Kit;
+use tiu_testing::program::json;
+use tiu_testing::system::nest_etc;
 use tiu_testing::tree::file;
 
 /// A host that runs image 1, with what an administrator did to it; and the next image, which changes some of the same.

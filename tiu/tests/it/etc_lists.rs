@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use tiu_testing::kit::{Kit, Recipe, json};
+use tiu_testing::kit::{Kit, Recipe};
+use tiu_testing::program::json;
 use tiu_testing::tree;
 
 /// Version `version` of an image that says, like each later one, whose some files are.

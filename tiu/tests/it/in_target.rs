@@ -3,8 +3,8 @@
 use std::fs;
 use std::process::{Command, Stdio};
 use tiu_testing::host::LoopHost;
-use tiu_testing::kit::system;
 use tiu_testing::program::{self, Outcome};
+use tiu_testing::system::bootable;
 
 /// Runs `script` in snapshot 1 of `host` as `apply` would.
 fn run(host: &LoopHost, options: &[&str], script: &str) -> Outcome {
@@ -18,15 +18,11 @@ fn run(host: &LoopHost, options: &[&str], script: &str) -> Outcome {
     let held = child.stdin.take();
     let output = child.wait_with_output().unwrap();
     drop(held);
-    Outcome {
-        code: output.status.code(),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    output.into()
 }
 
 fn host() -> LoopHost {
-    let host = LoopHost::with(512, |root| system(root, 1));
+    let host = LoopHost::with(512, |root| bootable(root, 1));
     libbtrfsutil::set_subvolume_read_only(host.snapshot(1), false).unwrap();
     host
 }

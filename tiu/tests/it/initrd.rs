@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 use tiu_testing::host::LoopHost;
-use tiu_testing::kit::{Kit, dracut};
+use tiu_testing::kit::Kit;
+use tiu_testing::system::dracut;
 use tiu_testing::tree;
 
 fn host(kit: &Kit, more: &str) -> LoopHost {

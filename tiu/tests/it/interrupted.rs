@@ -1,63 +1,22 @@
 //! Runs that fail, are cancelled or are killed on the way: the host stays as it was, and nothing is left behind.
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 use tiu_testing::host::LoopHost;
-use tiu_testing::kit::{Kit, dracut, json};
-use tiu_testing::program::{self, Outcome};
+use tiu_testing::kit::Kit;
+use tiu_testing::program::json;
+use tiu_testing::running::{Running, wait_for};
+use tiu_testing::system::dracut;
 use tiu_testing::tree;
 
 /// A dracut that shows that it runs, and then takes its time.
 const SLOW: &str = "echo half >\"$image\"\nsleep 300\n";
 
-/// `tiu apply`, beside the test.
-struct Running(Option<Child>);
-
-impl Running {
-    fn start(host: &LoopHost, bundle: &Path) -> Self {
-        let mut tiu = Command::new(program::path("tiu"));
-        tiu.arg("apply").arg("--root").arg(host.root()).arg(bundle).args(["--progress", "none"]);
-        Running(Some(tiu.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()))
-    }
-
-    fn pid(&self) -> Pid {
-        Pid::from_child(self.0.as_ref().unwrap())
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(self.pid(), signal).unwrap();
-    }
-
-    /// Waits for its end.
-    fn end(mut self) -> Outcome {
-        let output = self.0.take().unwrap().wait_with_output().unwrap();
-        Outcome {
-            code: output.status.code(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.0.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
-
-#[track_caller]
-fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !done() {
-        assert!(begin.elapsed() < Duration::from_secs(60), "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+/// Starts `tiu apply` beside the test.
+fn apply(host: &LoopHost, bundle: &Path) -> Running {
+    host.start("apply", [bundle.as_os_str(), "--progress".as_ref(), "none".as_ref()])
 }
 
 /// The initrd that the slow dracut has begun.
@@ -166,10 +125,10 @@ fn signals_cancel_and_undo() {
     let mounts = host.mounts();
     let bundle = kit.bundle(1, |root| dracut(root, SLOW));
     for signal in [Signal::INT, Signal::TERM] {
-        let running = Running::start(&host, &bundle);
+        let mut running = apply(&host, &bundle);
         wait_for("dracut", || begun(&host).exists());
         running.signal(signal);
-        let ended = running.end();
+        let ended = running.end().outcome;
         assert_eq!(ended.code, Some(130), "{}", ended.stderr);
         assert!(ended.stderr.contains("cancelled"), "{}", ended.stderr);
         untouched(&host, &mounts);
@@ -182,10 +141,10 @@ fn a_signal_while_the_snapshot_is_filled() {
     let host = kit.host();
     let mounts = host.mounts();
     let bundle = kit.bundle(1, |root| tree::file(root, "usr/share/large", tree::noise(1, 64 << 20)));
-    let running = Running::start(&host, &bundle);
+    let mut running = apply(&host, &bundle);
     wait_for("the snapshot", || host.snapshot(2).exists());
     running.signal(Signal::INT);
-    assert_eq!(running.end().code, Some(130));
+    assert_eq!(running.end().outcome.code, Some(130));
     untouched(&host, &mounts);
 }
 
@@ -194,10 +153,10 @@ fn a_killed_run_leaves_a_marked_snapshot_that_the_next_run_removes() {
     let kit = Kit::new();
     let host = kit.host();
     let mounts = host.mounts();
-    let running = Running::start(&host, &kit.bundle(1, |root| dracut(root, SLOW)));
+    let mut running = apply(&host, &kit.bundle(1, |root| dracut(root, SLOW)));
     wait_for("dracut", || begun(&host).exists());
     running.signal(Signal::KILL);
-    assert_eq!(running.end().code, None);
+    assert_eq!(running.end().outcome.code, None);
     wait_for("the end of its processes", || processes(&host).is_empty());
     assert_eq!(host.mounts(), mounts, "mounts leaked");
     assert_eq!((host.snapshots(), host.default()), (vec![1, 2], 1));
@@ -220,7 +179,7 @@ fn a_killed_run_leaves_a_marked_snapshot_that_the_next_run_removes() {
 fn cleanup_removes_what_a_killed_run_left() {
     let kit = Kit::new();
     let host = kit.host();
-    let running = Running::start(&host, &kit.bundle(1, |root| dracut(root, SLOW)));
+    let mut running = apply(&host, &kit.bundle(1, |root| dracut(root, SLOW)));
     wait_for("dracut", || begun(&host).exists());
     host.tiu("cleanup", [""; 0]).refused(&["another tiu works on this host"]);
     running.signal(Signal::KILL);
@@ -236,7 +195,7 @@ fn cleanup_removes_what_a_killed_run_left() {
 fn two_runs_at_once() {
     let kit = Kit::new();
     let host = kit.host();
-    let running = Running::start(&host, &kit.bundle(1, |root| dracut(root, SLOW)));
+    let mut running = apply(&host, &kit.bundle(1, |root| dracut(root, SLOW)));
     wait_for("dracut", || begun(&host).exists());
     let pid = format!("process {}", running.pid().as_raw_nonzero());
     let bundle = kit.bundle(1, |_| {});
@@ -244,7 +203,7 @@ fn two_runs_at_once() {
     host.tiu("rollback", ["1"]).refused(&["another tiu works on this host"]);
     assert_eq!(host.snapshots(), [1, 2], "the running one's snapshot was touched");
     running.signal(Signal::TERM);
-    assert_eq!(running.end().code, Some(130));
+    assert_eq!(running.end().outcome.code, Some(130));
     host.tiu("apply", [&bundle]).succeeded();
 }
 
@@ -268,7 +227,7 @@ fn space_that_ends_in_the_middle() {
             tree::file(root, &format!("usr/share/large-{i}"), tree::noise(i, 8 << 20));
         }
     });
-    let running = Running::start(&host, &bundle);
+    let mut running = apply(&host, &bundle);
     wait_for("the first of the large files", || host.snapshot(2).join("usr/share/large-0").exists());
     running.signal(Signal::STOP);
     // Somebody else fills the disk while the run stands still.
@@ -277,7 +236,7 @@ fn space_that_ends_in_the_middle() {
         Command::new("dd").args(["if=/dev/zero", "bs=1M"]).arg(format!("of={}", filler.display())).output();
     assert!(!filled.unwrap().status.success(), "the disk did not fill");
     running.signal(Signal::CONT);
-    running.end().refused(&["no space left", "free some space"]);
+    running.end().outcome.refused(&["no space left", "free some space"]);
     fs::remove_file(filler).unwrap();
     untouched(&host, &mounts);
 }

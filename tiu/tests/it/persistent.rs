@@ -7,8 +7,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tiu_testing::host::LoopHost;
-use tiu_testing::kit::{Kit, Recipe, json};
-use tiu_testing::program::{outcome, tool};
+use tiu_testing::kit::{Kit, Recipe};
+use tiu_testing::program::{json, outcome, tool};
 use tiu_testing::tree;
 
 /// An image that declares `list`.

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 use tiu_testing::host::LoopHost;
-use tiu_testing::kit::{Kit, json};
+use tiu_testing::kit::Kit;
+use tiu_testing::program::json;
 use tiu_testing::tree;
 
 /// A host of which snapper's clean-up keeps nothing that it may remove, with three more snapshots.

@@ -1,7 +1,8 @@
 //! `tiu rollback`: another snapshot boots next.
 
 use tiu_testing::host::LoopHost;
-use tiu_testing::kit::{Kit, json};
+use tiu_testing::kit::Kit;
+use tiu_testing::program::json;
 
 fn updated_twice(kit: &Kit) -> LoopHost {
     let mut host = kit.host();

@@ -2,7 +2,8 @@
 
 use std::fs;
 use tiu_testing::host::LoopHost;
-use tiu_testing::kit::{Kit, SIGNER, json};
+use tiu_testing::kit::{Kit, SIGNER};
+use tiu_testing::program::json;
 use tiu_testing::tree;
 
 /// A host with version 1 as snapshot 2 and version 2 as snapshot 3.

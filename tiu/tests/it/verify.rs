@@ -4,7 +4,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 use tiu_testing::host::LoopHost;
-use tiu_testing::kit::{Kit, json};
+use tiu_testing::kit::Kit;
+use tiu_testing::program::json;
 use tiu_testing::tree;
 
 fn updated(kit: &Kit) -> LoopHost {

@@ -3,7 +3,8 @@
 use super::{host_with_people, other_people, owned, secret, text};
 use std::fs;
 use std::path::Path;
-use tiu_testing::kit::{Kit, Recipe, json};
+use tiu_testing::kit::{Kit, Recipe};
+use tiu_testing::program::json;
 use tiu_testing::tree::file;
 
 #[test]

@@ -8,8 +8,9 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 use tiu_testing::host::LoopHost;
-use tiu_testing::kit::{Kit, json, nest_etc};
-use tiu_testing::program::tool;
+use tiu_testing::kit::Kit;
+use tiu_testing::program::{json, tool};
+use tiu_testing::system::nest_etc;
 use tiu_testing::tree::file;
 
 const ROOT: &str = "root:x:0:0:root:/root:/bin/sh\n";

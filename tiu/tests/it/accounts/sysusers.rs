@@ -7,8 +7,8 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 use std::process::Command;
 use tiu_testing::host::LoopHost;
-use tiu_testing::kit::{Kit, json};
-use tiu_testing::program::{self, Outcome};
+use tiu_testing::kit::Kit;
+use tiu_testing::program::{self, Outcome, json};
 use tiu_testing::tree::{file, script};
 
 #[test]

@@ -16,7 +16,9 @@ use tiu::etc::merge::merge;
 use tiu::etc::settled::Settled;
 use tiu::etc::state::States;
 use tiu_testing::host::LoopHost;
-use tiu_testing::kit::{Kit, json, nest_etc};
+use tiu_testing::kit::Kit;
+use tiu_testing::program::json;
+use tiu_testing::system::nest_etc;
 
 /// The three sides of these cells.
 fn sides(cells: &[Cell]) -> [States; 3] {
