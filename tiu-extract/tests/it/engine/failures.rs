@@ -1,15 +1,14 @@
 //! What goes wrong on the way: full disks, wrong images, cancellation; and that a second run completes.
 
 use super::model::{MemoryImage, Model};
-use super::run::{Options, apply, apply_image, apply_with};
+use super::run::{Options, apply, apply_image, apply_with, job};
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::AsFd;
 use std::path::Path;
-use tiu_extract::engine::{self, EngineError, Job, Rules};
+use tiu_extract::engine::{self, EngineError, Job};
 use tiu_extract::image::{Image, ImageError};
 use tiu_system::Hint;
-use tiu_system::progress::{Cancel, Progress, Silent, Unit};
+use tiu_system::progress::{Cancel, Progress, Unit};
 use tiu_testing::btrfs::LoopBtrfs;
 use tiu_testing::tree::noise;
 
@@ -139,15 +138,7 @@ fn cancelled_in_every_phase_and_completed_afterwards() {
         let cancel = Cancel::new();
         let progress = CancelAt { cancel: &cancel, phase, after: after_units, at: None.into() };
         let target = File::open(&dir).unwrap();
-        let job = Job {
-            index: &index,
-            image: &image,
-            target: target.as_fd(),
-            seeds: &[],
-            rules: &Rules::default(),
-            progress: &progress,
-            cancel: &cancel,
-        };
+        let job = Job { progress: &progress, cancel: &cancel, ..job(&index, &image, &target) };
         let result = engine::plan(&job).and_then(|plan| engine::execute(&job, &plan));
         assert!(matches!(result, Err(EngineError::Cancelled)), "{phase}: {result:?}");
         assert_eq!(leftovers(&dir), 0, "{phase}");
@@ -182,15 +173,7 @@ fn an_image_that_cannot_be_read() {
     model.file("file", "x");
     let index = model.index();
     let target = File::open(&dir).unwrap();
-    let job = Job {
-        index: &index,
-        image: &Broken,
-        target: target.as_fd(),
-        seeds: &[],
-        rules: &Rules::default(),
-        progress: &Silent,
-        cancel: &Cancel::new(),
-    };
+    let job = job(&index, &Broken, &target);
     let plan = engine::plan(&job).unwrap();
     let error = engine::execute(&job, &plan).unwrap_err();
     assert_eq!(error.to_string(), "cannot read file from the image: block 7 is damaged");
@@ -227,15 +210,7 @@ fn the_space_that_is_needed_is_known_before() {
     let index = model.index();
     let image: MemoryImage = model.image();
     let target = File::open(&dir).unwrap();
-    let job = Job {
-        index: &index,
-        image: &image,
-        target: target.as_fd(),
-        seeds: &[],
-        rules: &Rules::default(),
-        progress: &Silent,
-        cancel: &Cancel::new(),
-    };
+    let job = job(&index, &image, &target);
     let used = fs.used();
     let plan = engine::plan(&job).unwrap();
     engine::execute(&job, &plan).unwrap();

@@ -21,6 +21,14 @@ fn every_kind() -> Vec<(&'static str, What)> {
     ]
 }
 
+fn of_every_kind() -> Model {
+    let mut model = Model::new();
+    for (name, what) in every_kind() {
+        model.add(name, what);
+    }
+    model
+}
+
 fn ids(dir: &Path, model: &Model) -> BTreeMap<Vec<u8>, (u64, i64, i64)> {
     let stat = |path: &Vec<u8>| at(dir, path).symlink_metadata().unwrap();
     let id = |path: &Vec<u8>| (stat(path).ino(), stat(path).ctime(), stat(path).ctime_nsec());
@@ -102,10 +110,7 @@ fn every_kind_becomes_every_other() {
 fn content_of_each_kind_changes() {
     let fs = LoopBtrfs::new(256);
     let dir = fs.subvolume("t");
-    let mut model = Model::new();
-    for (name, what) in every_kind() {
-        model.add(name, what);
-    }
+    let mut model = of_every_kind();
     apply(&model, &dir);
     model.get("file").what = What::File(b"SMALL".to_vec());
     model.get("big").what = What::File(tiu_testing::tree::noise(2, 200_000));
@@ -125,10 +130,7 @@ fn content_of_each_kind_changes() {
 fn metadata_of_each_kind_changes_and_the_inode_stays() {
     let fs = LoopBtrfs::new(256);
     let dir = fs.subvolume("t");
-    let mut model = Model::new();
-    for (name, what) in every_kind() {
-        model.add(name, what);
-    }
+    let mut model = of_every_kind();
     apply(&model, &dir);
     let before = ids(&dir, &model);
     for Inode { what, mode, uid, gid, mtime, .. } in model.0.values_mut() {

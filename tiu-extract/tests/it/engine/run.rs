@@ -4,7 +4,10 @@ use super::model::{MemoryImage, Model};
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use tiu_bundle::index::Index;
 use tiu_extract::engine::{self, Difference, EngineError, Job, ReadBack, Rules, Summary};
+use tiu_extract::image::Image;
 use tiu_system::progress::{Cancel, Silent};
 
 /// What a run needs beside model and directory.
@@ -20,6 +23,14 @@ pub struct Outcome {
     /// What was read from the image.
     pub read: Vec<String>,
     pub described: String,
+}
+
+/// A job without seeds, with the default rules, that nobody watches or cancels.
+pub fn job<'a>(index: &'a Index, image: &'a dyn Image, target: &'a File) -> Job<'a> {
+    static RULES: LazyLock<Rules> = LazyLock::new(Rules::default);
+    static CANCEL: LazyLock<Cancel> = LazyLock::new(Cancel::new);
+    let target = target.as_fd();
+    Job { index, image, target, seeds: &[], rules: &RULES, progress: &Silent, cancel: &CANCEL }
 }
 
 /// Brings `dir` to `model` and asserts that both checks find nothing.
@@ -40,13 +51,10 @@ pub fn apply_image(
     let index = model.index();
     let target = File::open(dir).unwrap();
     let job = Job {
-        index: &index,
-        image,
-        target: target.as_fd(),
         seeds: &options.seeds,
         rules: &options.rules,
-        progress: &Silent,
         cancel: &options.cancel,
+        ..job(&index, image, &target)
     };
     let plan = engine::plan(&job)?;
     let mut described = Vec::new();
