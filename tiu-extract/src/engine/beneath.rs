@@ -72,7 +72,7 @@ pub(crate) struct ProcPath(Vec<u8>);
 
 impl ProcPath {
     /// The inode behind `fd`, of any kind. Calls must follow symlinks, and reach exactly this inode.
-    pub fn of(&mut self, fd: BorrowedFd) -> &CStr {
+    pub fn descriptor(&mut self, fd: BorrowedFd) -> &CStr {
         self.build(fd, None)
     }
 

@@ -3,15 +3,15 @@
 //! Content is read past the page cache where the filesystem can: what the disk holds, not what the kernel still has in memory.
 
 use super::error::EngineError;
-use super::hash::{Reading, Through};
+use super::hash::{Caching, Reading};
 use super::join::{Joined, Place, inode_of};
 use super::metadata::{self, MetadataWanted};
 use super::plan::Plan;
 use super::rules::{Lookup, Rules};
 use super::scan::scan;
 use super::shown::Shown;
-use super::tree::{NONE, Owned, Tree};
-use super::walk::Attributes;
+use super::tree::{NONE, Ownership, ScannedTree};
+use super::walk::ReadAttributes;
 use std::os::fd::BorrowedFd;
 use tiu_bundle::index::{Entry, Index, Kind};
 use tiu_system::progress::{Cancel, Progress};
@@ -58,10 +58,10 @@ pub fn check(
         return Ok(Vec::new());
     }
     let rules = &Lookup::new(rules);
-    let reading = Reading { root: target, through: Through::Disk, rules, progress, cancel };
+    let reading = Reading { root: target, caching: Caching::Bypassed, rules, progress, cancel };
     let attributes = match what {
-        ReadBack::All => Attributes::WithContent,
-        ReadBack::Metadata | ReadBack::Executed(_) => Attributes::Now,
+        ReadBack::All => ReadAttributes::WithContent,
+        ReadBack::Metadata | ReadBack::Executed(_) => ReadAttributes::Now,
     };
     let (mut tree, mut joined) = scan(index, attributes, &reading)?;
     let mut files = Vec::new();
@@ -82,7 +82,7 @@ pub fn check(
 
 struct Checker<'a> {
     index: &'a Index,
-    tree: &'a Tree,
+    tree: &'a ScannedTree,
     joined: &'a Joined,
     rules: &'a Lookup<'a>,
     found: Vec<Difference>,
@@ -103,7 +103,7 @@ impl Checker<'_> {
             Place::Here(node) | Place::Other(node) => node,
         };
         let found = self.tree.node(node);
-        if found.owned == Owned::Placeholder {
+        if found.ownership == Ownership::Placeholder {
             return self.add(&entry.path, "type", "placeholder of a subvolume", inode.kind);
         }
         if found.kind != inode.kind {
@@ -191,7 +191,7 @@ impl Checker<'_> {
         let holding = self.joined.holding(self.tree, self.rules);
         for (i, node) in (0u32..).zip(&self.tree.nodes) {
             if node.entry == NONE
-                && matches!(node.owned, Owned::Ours | Owned::Placeholder)
+                && matches!(node.ownership, Ownership::Ours | Ownership::Placeholder)
                 && holding.get(i as usize) == Some(&NONE)
             {
                 self.add(&self.tree.path(i), "extra", node.kind, "nothing");

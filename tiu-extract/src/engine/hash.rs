@@ -5,7 +5,7 @@ use super::error::EngineError;
 use super::pool;
 use super::reach::Reach;
 use super::rules::Lookup;
-use super::tree::Tree;
+use super::tree::ScannedTree;
 use super::xattr::{self, Xattrs};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -26,17 +26,17 @@ const BIG: u64 = 4 << 20;
 
 /// How content is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Through {
+pub(crate) enum Caching {
     /// The page cache: what the kernel holds.
-    Cache,
+    PageCache,
     /// Past the page cache where the filesystem can: what the disk holds. The files of a fresh snapshot are in no cache, and those that the
     /// running system has there stay.
-    Disk,
+    Bypassed,
 }
 
 /// A file to hash.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct HashRequest {
     /// The file, in the tree.
     pub node: u32,
     /// The digest that it may have: when fs-verity says so, it is not read.
@@ -46,7 +46,7 @@ pub(crate) struct Wanted {
 }
 
 /// What was found of a file.
-struct Found {
+struct HashedFile {
     node: u32,
     digest: Digest,
     xattrs: Option<Xattrs>,
@@ -56,7 +56,7 @@ struct Found {
 pub(crate) struct Reading<'a> {
     /// Root of the tree.
     pub root: BorrowedFd<'a>,
-    pub through: Through,
+    pub caching: Caching,
     pub rules: &'a Lookup<'a>,
     pub progress: &'a dyn Progress,
     pub cancel: &'a Cancel,
@@ -64,7 +64,12 @@ pub(crate) struct Reading<'a> {
 
 impl Reading<'_> {
     /// Computes the digests of `files` of `tree` (and reads their attributes where wanted) and keeps them there. `phase` is shown if there are any.
-    pub fn run(&self, phase: &str, tree: &mut Tree, mut files: Vec<Wanted>) -> Result<(), EngineError> {
+    pub fn run(
+        &self,
+        phase: &str,
+        tree: &mut ScannedTree,
+        mut files: Vec<HashRequest>,
+    ) -> Result<(), EngineError> {
         if files.is_empty() {
             return Ok(());
         }
@@ -94,11 +99,11 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn compute(&self, tree: &mut Tree, mut files: Vec<Wanted>) -> Result<(), EngineError> {
-        let size = |file: &Wanted| tree.node(file.node).value;
+    fn compute(&self, tree: &mut ScannedTree, mut files: Vec<HashRequest>) -> Result<(), EngineError> {
+        let size = |file: &HashRequest| tree.node(file.node).value;
         // Big ones first; the others in the order of the walk, in which neighbours lie together.
         files.sort_by_key(|file| (std::cmp::Reverse(size(file) / BIG), file.node));
-        let jobs: Vec<&[Wanted]> =
+        let jobs: Vec<&[HashRequest]> =
             files.chunk_by(|a, b| size(a) < BIG && size(b) < BIG).flat_map(|run| run.chunks(64)).collect();
         let found = pool::run(
             pool::readers(),
@@ -108,7 +113,7 @@ impl Reading<'_> {
             |(buf, found), files| {
                 for file in *files {
                     let path = tree.path(file.node);
-                    let direct = self.through == Through::Disk && size(file) >= DIRECT;
+                    let direct = self.caching == Caching::Bypassed && size(file) >= DIRECT;
                     let fd = open(self.root, &path, direct)?;
                     let node = tree.node(file.node);
                     let measured = match (node.verity, file.expected) {
@@ -126,12 +131,12 @@ impl Reading<'_> {
                         true => Some(xattr::read(Reach::File(fd.as_fd()), self.rules, &path)?),
                         false => None,
                     };
-                    found.push(Found { node: file.node, digest, xattrs });
+                    found.push(HashedFile { node: file.node, digest, xattrs });
                 }
                 Ok(())
             },
         )?;
-        let mut found: Vec<Found> = found.into_iter().flat_map(|(_, found)| found).collect();
+        let mut found: Vec<HashedFile> = found.into_iter().flat_map(|(_, found)| found).collect();
         tree.add_xattrs(found.iter_mut().filter_map(|found| Some((found.node, found.xattrs.take()?))));
         tree.add_digests(found.iter().map(|found| (found.node, found.digest)));
         Ok(())

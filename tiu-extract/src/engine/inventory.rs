@@ -1,10 +1,10 @@
 //! A tree as it is, told in the index's own terms: what a three-way merge compares.
 
 use super::error::EngineError;
-use super::hash::{Reading, Through, Wanted};
+use super::hash::{Caching, HashRequest, Reading};
 use super::rules::{Lookup, Rules};
-use super::tree::Owned;
-use super::walk::{Attributes, Walk};
+use super::tree::Ownership;
+use super::walk::{ReadAttributes, Walk};
 use std::borrow::Cow;
 use std::os::fd::BorrowedFd;
 use tiu_bundle::index::{EntryBuf, Kind};
@@ -27,18 +27,19 @@ pub fn inventory(
     cancel: &Cancel,
 ) -> Result<Vec<Found>, EngineError> {
     let rules = &Lookup::new(rules);
-    let attributes = Attributes::Now;
+    let attributes = ReadAttributes::Now;
     progress.begin("Looking", 0, Unit::Items);
     let tree = Walk { root, index: None, everything: true, rules, attributes, progress, cancel }.run();
     progress.end();
     let mut tree = tree?;
-    let mine = |owned: Owned| !matches!(owned, Owned::Host | Owned::Placeholder);
+    let mine = |ownership: Ownership| !matches!(ownership, Ownership::Host | Ownership::Placeholder);
     let files = (0u32..)
         .zip(&tree.nodes)
-        .filter(|(_, node)| node.kind == Kind::File && mine(node.owned))
-        .map(|(node, _)| Wanted { node, expected: None, attributes: false })
+        .filter(|(_, node)| node.kind == Kind::File && mine(node.ownership))
+        .map(|(node, _)| HashRequest { node, expected: None, attributes: false })
         .collect();
-    Reading { root, through: Through::Cache, rules, progress, cancel }.run("Reading", &mut tree, files)?;
+    Reading { root, caching: Caching::PageCache, rules, progress, cancel }
+        .run("Reading", &mut tree, files)?;
     let entry = |(i, node): (u32, &super::tree::Node)| {
         let xattrs = tree.xattrs(i).map_or(&[][..], |xattrs| &xattrs.0);
         let own = |bytes: &[u8]| -> Cow<'static, [u8]> { Cow::Owned(bytes.to_vec()) };
@@ -61,7 +62,7 @@ pub fn inventory(
                 digest: tree.digest(i),
                 xattrs: xattrs.iter().map(|(name, value)| (own(name), own(value))).collect(),
             },
-            host: !mine(node.owned),
+            host: !mine(node.ownership),
         }
     };
     let mut found: Vec<Found> = (0u32..).zip(&tree.nodes).map(entry).collect();

@@ -1,9 +1,9 @@
 //! Lays the index over the tree that was found: for every entry, what is at its place, and whether the place is ours.
 
-use super::hash::Wanted;
+use super::hash::HashRequest;
 use super::rules::Lookup;
-use super::tree::{NONE, Node, Owned, Tree};
-use super::walk::Attributes;
+use super::tree::{NONE, Node, Ownership, ScannedTree};
+use super::walk::ReadAttributes;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use tiu_bundle::index::{Entry, Index, Kind};
@@ -30,9 +30,9 @@ pub(crate) struct Joined {
     /// By entry.
     pub places: Vec<Place>,
     /// Files of which the content decides: of the same size as the index's at the same path.
-    pub same_size: Vec<Wanted>,
+    pub same_size: Vec<HashRequest>,
     /// The other regular files at the path of one.
-    pub other_size: Vec<Wanted>,
+    pub other_size: Vec<HashRequest>,
     /// The names of each inode of many names that are ours, in path order.
     groups: Vec<Vec<u32>>,
     /// By entry: its group, if it has one.
@@ -44,7 +44,7 @@ pub(crate) struct Joined {
 }
 
 impl Joined {
-    pub fn new(index: &Index, tree: &Tree, rules: &Lookup, attributes: Attributes) -> Self {
+    pub fn new(index: &Index, tree: &ScannedTree, rules: &Lookup, attributes: ReadAttributes) -> Self {
         let mut nodes = vec![NONE; index.len()];
         let mut loose = vec![false; index.len()];
         for (i, node) in (0u32..).zip(&tree.nodes) {
@@ -52,9 +52,9 @@ impl Joined {
                 *slot = i;
             }
             let parent = tree.nodes.get(node.parent as usize).map_or(NONE, |parent| parent.entry);
-            let loosened = match node.owned {
-                Owned::Host | Owned::Kept if i > 0 => parent,
-                Owned::Opaque => node.entry,
+            let loosened = match node.ownership {
+                Ownership::Host | Ownership::Kept if i > 0 => parent,
+                Ownership::Opaque => node.entry,
                 _ => NONE,
             };
             if let Some(slot) = loose.get_mut(loosened as usize) {
@@ -77,10 +77,10 @@ impl Joined {
     fn find_places(
         &mut self,
         index: &Index,
-        tree: &Tree,
+        tree: &ScannedTree,
         rules: &Lookup,
         nodes: &[u32],
-        attributes: Attributes,
+        attributes: ReadAttributes,
     ) {
         // Earlier entries whose path is a prefix (by bytes) of the current one, by length of path. Among them is its parent.
         let mut prefixes: Vec<(usize, u32)> = Vec::new();
@@ -111,8 +111,8 @@ impl Joined {
                 }
                 Place::Here(node) if entry.digest.is_some() => {
                     let found = tree.node(node);
-                    let attributes = attributes == Attributes::WithContent;
-                    let wanted = Wanted { node, expected: entry.digest, attributes };
+                    let attributes = attributes == ReadAttributes::WithContent;
+                    let wanted = HashRequest { node, expected: entry.digest, attributes };
                     match found.kind {
                         Kind::File if found.value == entry.size => self.same_size.push(wanted),
                         Kind::File => self.other_size.push(wanted),
@@ -149,12 +149,12 @@ impl Joined {
             None if rules.is_host(&entry.path) && is_dir => Place::Mount,
             None if rules.is_host(&entry.path) || rules.is_kept(&entry.path) => Place::Outside,
             None => Place::Missing,
-            Some((i, node)) => match node.owned {
-                Owned::Host => Place::Outside,
-                Owned::Kept if is_dir && node.kind == Kind::Dir => Place::Kept(i),
-                Owned::Kept => Place::Outside,
-                Owned::Placeholder => Place::Other(i),
-                Owned::Ours | Owned::Opaque => {
+            Some((i, node)) => match node.ownership {
+                Ownership::Host => Place::Outside,
+                Ownership::Kept if is_dir && node.kind == Kind::Dir => Place::Kept(i),
+                Ownership::Kept => Place::Outside,
+                Ownership::Placeholder => Place::Other(i),
+                Ownership::Ours | Ownership::Opaque => {
                     let same = match entry.kind {
                         Kind::HardLink => node.kind != Kind::Dir,
                         kind => node.kind == kind,
@@ -182,13 +182,13 @@ impl Joined {
     }
 
     /// By node: one that stays, in it or below it; [`NONE`] where all can go.
-    pub fn holding(&self, tree: &Tree, rules: &Lookup) -> Vec<u32> {
+    pub fn holding(&self, tree: &ScannedTree, rules: &Lookup) -> Vec<u32> {
         let mut holding = vec![NONE; tree.nodes.len()];
         // Children have higher numbers than their directory.
         for (i, node) in (0..tree.nodes.len() as u32).zip(&tree.nodes).rev() {
             let below = holding.get(i as usize).copied().unwrap_or(NONE);
-            let held = match node.owned {
-                Owned::Host | Owned::Kept | Owned::Opaque => i,
+            let held = match node.ownership {
+                Ownership::Host | Ownership::Kept | Ownership::Opaque => i,
                 _ if node.entry != NONE && !self.is_obstacle(node) => i,
                 _ if node.entry == NONE && !rules.removes(tree.name(i)) => i,
                 _ => below,
@@ -210,23 +210,23 @@ impl Joined {
     }
 
     /// Whether the inode at `node` can be changed without harm: all names that it has are ours, and will get it, another one, or go.
-    pub fn is_ours_alone(&self, tree: &Tree, node: u32) -> bool {
+    pub fn is_ours_alone(&self, tree: &ScannedTree, node: u32) -> bool {
         !self.shared_outside.contains(&tree.node(node).ino)
     }
 }
 
-fn shared_outside(tree: &Tree) -> HashSet<u64> {
+fn shared_outside(tree: &ScannedTree) -> HashSet<u64> {
     let mut names: HashMap<u64, (u32, bool)> = HashMap::new();
     for node in tree.nodes.iter().filter(|node| node.kind != Kind::Dir && node.nlink > 1) {
         let (left, ours) = names.entry(node.ino).or_insert((node.nlink, true));
         *left = left.saturating_sub(1);
-        *ours &= node.owned == Owned::Ours;
+        *ours &= node.ownership == Ownership::Ours;
     }
     names.into_iter().filter(|(_, (left, ours))| *left > 0 || !ours).map(|(ino, _)| ino).collect()
 }
 
 /// The innermost nested subvolume that `path` lies in.
-fn subvolume(tree: &Tree, path: &[u8]) -> Option<usize> {
+fn subvolume(tree: &ScannedTree, path: &[u8]) -> Option<usize> {
     let is_in =
         |subvolume: &Vec<u8>| path.strip_prefix(&subvolume[..]).is_some_and(|rest| rest.starts_with(b"/"));
     let within = tree.subvolumes.iter().enumerate().filter(|(_, subvolume)| is_in(subvolume));
@@ -250,7 +250,7 @@ pub(crate) fn kind_of(index: &Index, i: u32) -> Kind {
 }
 
 /// Whether content (not metadata) of the inode at `node` is what `entry` (no hard link) says. Of regular files, the digest must be known.
-pub(crate) fn same_content(tree: &Tree, node: u32, entry: &Entry) -> bool {
+pub(crate) fn same_content(tree: &ScannedTree, node: u32, entry: &Entry) -> bool {
     let found = tree.node(node);
     found.kind == entry.kind
         && match found.kind {

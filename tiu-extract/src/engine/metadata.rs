@@ -3,7 +3,7 @@
 use super::error::EngineError;
 use super::reach::Reach;
 use super::rules::Lookup;
-use super::tree::Tree;
+use super::tree::ScannedTree;
 use super::xattr::{self, Xattrs};
 use rustix::fs::{Gid, Statx, Timespec, Timestamps, Uid};
 use tiu_bundle::index::{Entry, Kind, Mtime};
@@ -15,7 +15,7 @@ pub(crate) struct MetadataWanted {
     pub owner: Option<(u32, u32)>,
     /// Permission bits; `None` for symlinks, which have none.
     pub mode: Option<u32>,
-    /// Attributes, sorted by name.
+    /// ReadAttributes, sorted by name.
     pub xattrs: Xattrs,
     /// Modification time.
     pub mtime: Mtime,
@@ -50,13 +50,13 @@ impl Wrong {
 }
 
 /// Compares what was found at `node` with what is wanted.
-pub(crate) fn differences(tree: &Tree, node: u32, wanted: &MetadataWanted) -> Wrong {
+pub(crate) fn differences(tree: &ScannedTree, node: u32, wanted: &MetadataWanted) -> Wrong {
     static NONE: Xattrs = Xattrs(Vec::new());
     let found = tree.node(node);
     Wrong {
         owner: wanted.owner.is_some_and(|owner| owner != (found.uid, found.gid)),
         mode: found.kind != Kind::Symlink && wanted.mode.is_some_and(|mode| mode != found.mode),
-        xattrs: !tree.xattrs(node).unwrap_or(&NONE).difference(&wanted.xattrs).is_empty(),
+        xattrs: !tree.xattrs(node).unwrap_or(&NONE).changes_to(&wanted.xattrs).is_empty(),
         mtime: wanted.mtime != found.mtime,
     }
 }
@@ -92,14 +92,14 @@ pub(crate) fn apply(
         true => xattr::read(inode, rules, shown)?,
         false => Xattrs::default(),
     };
-    let difference = found.difference(&wanted.xattrs);
-    for name in &difference.remove {
+    let changes = found.changes_to(&wanted.xattrs);
+    for name in &changes.remove {
         inode.remove_xattr(name).map_err(fail("remove an extended attribute of"))?;
     }
-    for (name, value) in &difference.set {
+    for (name, value) in &changes.set {
         inode.set_xattr(name, value).map_err(fail("set an extended attribute of"))?;
     }
-    if !difference.is_empty()
+    if !changes.is_empty()
         && let Some(mode) = wanted.mode
         // An ACL is part of the mode; and the other way round.
         && inode.mode().map_err(fail("read the metadata of"))? != mode

@@ -1,6 +1,6 @@
 //! The directories that steps work in.
 
-use super::beneath::{open, split};
+use super::beneath::{self, split};
 use super::error::EngineError;
 use super::xattr::has_default_acl;
 use rustix::fs::OFlags;
@@ -34,7 +34,7 @@ impl<'a> Parents<'a> {
     }
 
     /// The directory that `path` lies in, and its name there.
-    pub fn of(&mut self, path: &[u8]) -> Result<(Arc<Parent>, CString), EngineError> {
+    pub fn open(&mut self, path: &[u8]) -> Result<(Arc<Parent>, CString), EngineError> {
         let (parent, name) = split(path);
         let name = CString::new(name).map_err(|e| EngineError::io("use the name", path, e))?;
         if let Some(last) = &self.last
@@ -42,7 +42,7 @@ impl<'a> Parents<'a> {
         {
             return Ok((last.clone(), name));
         }
-        let fd = open(self.root, parent, OFlags::RDONLY | OFlags::DIRECTORY)
+        let fd = beneath::open(self.root, parent, OFlags::RDONLY | OFlags::DIRECTORY)
             .map_err(|e| EngineError::io("open the directory", parent, e))?;
         let default_acl = has_default_acl(fd.as_fd());
         let opened = Arc::new(Parent { path: parent.to_vec(), fd, default_acl });

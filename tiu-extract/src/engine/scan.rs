@@ -3,8 +3,8 @@
 use super::error::EngineError;
 use super::hash::Reading;
 use super::join::Joined;
-use super::tree::Tree;
-use super::walk::{Attributes, Walk};
+use super::tree::ScannedTree;
+use super::walk::{ReadAttributes, Walk};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use tiu_bundle::index::Index;
@@ -13,9 +13,9 @@ use tiu_system::progress::Unit;
 /// Walks the target and lays the index over it.
 pub(crate) fn scan(
     index: &Index,
-    attributes: Attributes,
+    attributes: ReadAttributes,
     reading: &Reading,
-) -> Result<(Tree, Joined), EngineError> {
+) -> Result<(ScannedTree, Joined), EngineError> {
     let Reading { root, rules, progress, cancel, .. } = *reading;
     progress.begin("Looking", 0, Unit::Items);
     let tree =
@@ -26,9 +26,9 @@ pub(crate) fn scan(
     Ok((tree, joined))
 }
 
-pub(crate) fn scan_seed(reading: &Reading) -> Result<Tree, EngineError> {
+pub(crate) fn scan_seed(reading: &Reading) -> Result<ScannedTree, EngineError> {
     let Reading { root, rules, progress, cancel, .. } = *reading;
-    let attributes = Attributes::WithContent;
+    let attributes = ReadAttributes::WithContent;
     progress.begin("Looking at the seed", 0, Unit::Items);
     let tree = Walk { root, index: None, everything: false, rules, attributes, progress, cancel }.run();
     progress.end();

@@ -11,7 +11,7 @@ pub(crate) const NONE: u32 = u32::MAX;
 
 /// Whose a node is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Owned {
+pub(crate) enum Ownership {
     /// Ours to change.
     Ours,
     /// The host's with all below: a host path, a mount point, a nested subvolume. Not entered.
@@ -36,7 +36,7 @@ pub(crate) struct Node {
     /// Number of the entry at the same path in the index.
     pub entry: u32,
     pub kind: Kind,
-    pub owned: Owned,
+    pub ownership: Ownership,
     pub mode: u32,
     pub nlink: u32,
     pub uid: u32,
@@ -51,7 +51,7 @@ pub(crate) struct Node {
 
 /// A tree as it was found. Node 0 is its root.
 #[derive(Default)]
-pub(crate) struct Tree {
+pub(crate) struct ScannedTree {
     pub nodes: Vec<Node>,
     bytes: Vec<u8>,
     xattrs: HashMap<u32, Xattrs>,
@@ -83,10 +83,10 @@ impl Listing {
     }
 }
 
-impl Tree {
+impl ScannedTree {
     /// A tree in which nothing was looked for. It has no root.
     pub fn empty() -> Self {
-        Tree::default()
+        ScannedTree::default()
     }
 
     /// Adds the entries of `directory`; gives back the number of the first one, or `None` when there are too many for 32 bits.

@@ -8,7 +8,7 @@ use super::error::EngineError;
 use super::pool::{cores, lock};
 use super::reach::Reach;
 use super::rules::Lookup;
-use super::tree::{Listing, NONE, Node, Owned, Tree};
+use super::tree::{Listing, NONE, Node, Ownership, ScannedTree};
 use super::xattr::{self, Xattrs};
 use rustix::fs::{FileType, OFlags, Statx, StatxAttributes};
 use rustix::io::Errno;
@@ -26,7 +26,7 @@ const EMPTY_SUBVOLUME: u64 = 2;
 
 /// When the attributes of regular files are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Attributes {
+pub(crate) enum ReadAttributes {
     /// At once.
     Now,
     /// When the content is read and the file is open anyway: by [`super::hash`].
@@ -38,16 +38,16 @@ pub(crate) struct Walk<'a> {
     pub root: BorrowedFd<'a>,
     /// Entries of this index are looked up; without it (a seed), nothing but kinds and sizes is read.
     pub index: Option<&'a Index>,
-    /// Attributes and targets of all that is not the host's are read, in an index or not.
+    /// ReadAttributes and targets of all that is not the host's are read, in an index or not.
     pub everything: bool,
     pub rules: &'a Lookup<'a>,
-    pub attributes: Attributes,
+    pub attributes: ReadAttributes,
     pub progress: &'a dyn Progress,
     pub cancel: &'a Cancel,
 }
 
 struct Shared {
-    tree: Tree,
+    tree: ScannedTree,
     /// Directories to read: their nodes and paths.
     waiting: Vec<(u32, Vec<u8>)>,
     /// Threads that read one now.
@@ -57,9 +57,9 @@ struct Shared {
 
 impl Walk<'_> {
     /// Reads the whole tree.
-    pub fn run(&self) -> Result<Tree, EngineError> {
+    pub fn run(&self) -> Result<ScannedTree, EngineError> {
         let walker = Walker::new(self)?;
-        let mut tree = Tree::default();
+        let mut tree = ScannedTree::default();
         tree.subvolumes.clone_from(&walker.subvolumes);
         let root = walker.root()?;
         tree.add(None, root);
@@ -125,7 +125,7 @@ impl<'a> Walker<'a> {
                 listing.xattrs.push((0, xattrs));
             }
             if self.walk.rules.is_kept(b"") {
-                node.owned = Owned::Kept;
+                node.ownership = Ownership::Kept;
             }
         }
         listing.nodes.push(node);
@@ -165,7 +165,9 @@ impl<'a> Walker<'a> {
         self.walk.progress.advance(listing.nodes.len() as u64);
         let enter: Vec<(u32, Vec<u8>)> = (0u32..)
             .zip(&listing.nodes)
-            .filter(|(_, node)| node.kind == Kind::Dir && matches!(node.owned, Owned::Ours | Owned::Kept))
+            .filter(|(_, node)| {
+                node.kind == Kind::Dir && matches!(node.ownership, Ownership::Ours | Ownership::Kept)
+            })
             .map(|(i, node)| (i, join(path, listing.bytes(&node.name))))
             .collect();
         match state.tree.add(Some(directory), listing) {
@@ -200,12 +202,12 @@ impl<'a> Walker<'a> {
             // Subvolumes count their inodes on their own: made distinct in the upper bits, which no filesystem reaches.
             let device = self.devices.iter().position(|device| *device == beneath::device(&stat));
             node.ino ^= (device.unwrap_or(0) as u64) << 56;
-            node.owned = self.owned(&stat, &child, node.kind);
+            node.ownership = self.ownership(&stat, &child, node.kind);
             if let Some(index) = self.walk.index {
                 node.entry = index.find(&child).map_or(NONE, |i| i as u32);
             }
-            if (node.entry != NONE || self.walk.everything) && node.owned != Owned::Host {
-                let later = node.kind == Kind::File && self.walk.attributes == Attributes::WithContent;
+            if (node.entry != NONE || self.walk.everything) && node.ownership != Ownership::Host {
+                let later = node.kind == Kind::File && self.walk.attributes == ReadAttributes::WithContent;
                 let xattrs = match later {
                     true => Xattrs::default(),
                     false => {
@@ -227,21 +229,21 @@ impl<'a> Walker<'a> {
         Ok(listing)
     }
 
-    fn owned(&self, stat: &Statx, path: &[u8], kind: Kind) -> Owned {
+    fn ownership(&self, stat: &Statx, path: &[u8], kind: Kind) -> Ownership {
         let rules = self.walk.rules;
         if beneath::is_mount_root(stat) || rules.is_host(path) {
-            Owned::Host
+            Ownership::Host
         } else if kind == Kind::Dir && self.btrfs && stat.stx_ino == EMPTY_SUBVOLUME {
-            Owned::Placeholder
+            Ownership::Placeholder
         } else if kind == Kind::Dir && !self.devices.contains(&beneath::device(stat)) {
             // (Of a file, another device says nothing: overlay filesystems show that of a layer.)
-            Owned::Host
+            Ownership::Host
         } else if rules.is_kept(path) {
-            Owned::Kept
+            Ownership::Kept
         } else if kind == Kind::Dir && rules.is_opaque(path) {
-            Owned::Opaque
+            Ownership::Opaque
         } else {
-            Owned::Ours
+            Ownership::Ours
         }
     }
 }
@@ -289,7 +291,7 @@ fn node(stat: &Statx, parent: u32) -> Node {
         children: 0..0,
         entry: NONE,
         kind,
-        owned: Owned::Ours,
+        ownership: Ownership::Ours,
         mode: u32::from(stat.stx_mode) & 0o7777,
         nlink: stat.stx_nlink,
         uid: stat.stx_uid,

@@ -1,6 +1,6 @@
 //! Extended attributes: which of them count, and owners inside POSIX ACLs.
 //!
-//! Attributes are read and written through `/proc/self/fd`, because no system call lists those of an inode that is only known by
+//! ReadAttributes are read and written through `/proc/self/fd`, because no system call lists those of an inode that is only known by
 //! directory descriptor and name, and because it works for every kind of inode alike.
 //!
 //! What counts: `user.*`, `trusted.*`, `security.*`, and the POSIX ACLs. Not: other `system.*` attributes and filesystem
@@ -18,7 +18,7 @@ use tiu_bundle::index::Entry;
 /// Name and value.
 type Attribute = (Box<[u8]>, Box<[u8]>);
 
-/// Attributes sorted by name; most inodes have none.
+/// ReadAttributes sorted by name; most inodes have none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Xattrs(pub Vec<Attribute>);
 
@@ -59,8 +59,8 @@ impl Xattrs {
     }
 
     /// What to do so that `self` becomes `wanted`: names to remove, attributes to set.
-    pub fn difference<'a>(&'a self, wanted: &'a Xattrs) -> Difference<'a> {
-        Difference {
+    pub fn changes_to<'a>(&'a self, wanted: &'a Xattrs) -> XattrChanges<'a> {
+        XattrChanges {
             remove: self
                 .0
                 .iter()
@@ -73,12 +73,12 @@ impl Xattrs {
 }
 
 /// How two sets of attributes differ.
-pub(crate) struct Difference<'a> {
+pub(crate) struct XattrChanges<'a> {
     pub remove: Vec<&'a [u8]>,
     pub set: Vec<(&'a [u8], &'a [u8])>,
 }
 
-impl Difference<'_> {
+impl XattrChanges<'_> {
     pub fn is_empty(&self) -> bool {
         self.remove.is_empty() && self.set.is_empty()
     }
@@ -159,10 +159,10 @@ mod tests {
             ("user.b", "2"),
         ]);
         let wanted = xattrs(&[("user.a", "1"), ("user.b", "3"), ("user.c", "4")]);
-        let difference = found.difference(&wanted);
-        assert_eq!(difference.remove, [&b"security.capability"[..]]);
-        assert_eq!(difference.set, [(&b"user.b"[..], &b"3"[..]), (&b"user.c"[..], &b"4"[..])]);
-        assert!(found.difference(&found.clone()).is_empty());
+        let changes = found.changes_to(&wanted);
+        assert_eq!(changes.remove, [&b"security.capability"[..]]);
+        assert_eq!(changes.set, [(&b"user.b"[..], &b"3"[..]), (&b"user.c"[..], &b"4"[..])]);
+        assert!(found.changes_to(&found.clone()).is_empty());
         assert_eq!(found.shown(&wanted), "security.capability=\"c\" security.selinux=\"l\" user.b=\"2\"");
     }
 }

@@ -43,7 +43,7 @@ impl KernelImage {
             bundle.source.as_file().ok_or_else(|| no_way("the bundle is not a local file".into()))?;
         let mapper = mapper()?;
         let (device, number) = loop_device(backing, bundle.layout.cms_offset())?;
-        let verity = Verity::new(mapper, bundle, number)?;
+        let verity = VerityDevice::new(mapper, bundle, number)?;
         // dm-verity holds the loop device now, the mount will hold dm-verity.
         drop(device);
         let mount = mount(&verity.node)?;
@@ -136,12 +136,12 @@ fn loop_device(backing: &File, size: u64) -> Result<(File, String), ImageError> 
 }
 
 /// A dm-verity device that goes when its last user closes it.
-struct Verity {
+struct VerityDevice {
     node: PathBuf,
     _open: File,
 }
 
-impl Verity {
+impl VerityDevice {
     fn new(mapper: DM, bundle: &Bundle, data: String) -> Result<Self, ImageError> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -185,7 +185,7 @@ impl Verity {
         mapper.device_remove(&id, deferred()).map_err(|e| failed("marking the dm-verity device", e))?;
         // Without DM_SUSPEND this resumes: the table becomes active.
         mapper.device_suspend(&id, options).map_err(|e| failed("starting the dm-verity device", e))?;
-        Ok(Verity { node, _open: open })
+        Ok(VerityDevice { node, _open: open })
     }
 }
 

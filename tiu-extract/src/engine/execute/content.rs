@@ -28,14 +28,14 @@ pub(super) struct Buffers {
 
 /// What happened to a file's bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Done {
+pub(super) struct FilledBytes {
     pub written: u64,
     pub shared: u64,
 }
 
 /// What to do with some blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Run {
+pub(super) enum BlockAction {
     Write,
     /// Equal to the old file's at the same offset.
     Share,
@@ -45,17 +45,17 @@ pub(super) enum Run {
 
 /// Cuts `new` into runs of blocks. `old` is what the old file has at the same offset, as far as it goes; its last block is only comparable
 /// when it is whole, or when `tail` says that both files end in the same place.
-pub(super) fn runs(new: &[u8], old: &[u8], tail: bool) -> Vec<(Run, usize)> {
-    let mut runs: Vec<(Run, usize)> = Vec::new();
+pub(super) fn block_runs(new: &[u8], old: &[u8], tail: bool) -> Vec<(BlockAction, usize)> {
+    let mut runs: Vec<(BlockAction, usize)> = Vec::new();
     let mut old_blocks = old.chunks(BLOCK_SIZE);
     for block in new.chunks(BLOCK_SIZE) {
         let older = old_blocks.next().unwrap_or_default();
         let run = if block.len() == BLOCK_SIZE && is_zero(block) {
-            Run::Hole
+            BlockAction::Hole
         } else if block == older && (tail || block.len() == BLOCK_SIZE) {
-            Run::Share
+            BlockAction::Share
         } else {
-            Run::Write
+            BlockAction::Write
         };
         match runs.last_mut() {
             Some((last, len)) if *last == run => *len += block.len(),
@@ -64,12 +64,12 @@ pub(super) fn runs(new: &[u8], old: &[u8], tail: bool) -> Vec<(Run, usize)> {
     }
     // Short holes: shared where the old file has a zero block, too, written otherwise.
     let mut offset = 0;
-    let mut joined: Vec<(Run, usize)> = Vec::new();
+    let mut joined: Vec<(BlockAction, usize)> = Vec::new();
     for (run, len) in runs {
-        let short = run == Run::Hole && len < HOLE * BLOCK_SIZE;
+        let short = run == BlockAction::Hole && len < HOLE * BLOCK_SIZE;
         let run = match short {
-            true if old.get(offset..offset + len).is_some_and(is_zero) => Run::Share,
-            true => Run::Write,
+            true if old.get(offset..offset + len).is_some_and(is_zero) => BlockAction::Share,
+            true => BlockAction::Write,
             false => run,
         };
         match joined.last_mut() {
@@ -118,7 +118,7 @@ struct Writer<'a> {
     old: Option<BorrowedFd<'a>>,
     /// Blocks to share that were not yet: offset, length.
     pending: (u64, u64),
-    done: Done,
+    done: FilledBytes,
 }
 
 /// Fills the empty `file` with the content of `inode`, sharing blocks with `old` where they are equal.
@@ -129,7 +129,7 @@ pub(super) fn write(
     inode: &Entry,
     path: &[u8],
     old: Option<(&OwnedFd, u64)>,
-) -> Result<Done, EngineError> {
+) -> Result<FilledBytes, EngineError> {
     let Buffers { new, old: older } = buffers;
     new.resize(SIZE, 0);
     older.resize(SIZE, 0);
@@ -141,7 +141,7 @@ pub(super) fn write(
         file,
         old: old.map(|(fd, _)| fd.as_fd()),
         pending: (0, 0),
-        done: Done::default(),
+        done: FilledBytes::default(),
     };
     let tail = old.is_some_and(|(_, old_size)| old_size == size);
     let mut probe = Probe::default();
@@ -173,20 +173,20 @@ pub(super) fn write(
             end = size;
         }
         let mut at = 0;
-        let runs = runs(bytes, older.get(..m).unwrap_or_default(), tail);
+        let runs = block_runs(bytes, older.get(..m).unwrap_or_default(), tail);
         if m > 0 {
-            probe.result(runs.iter().any(|(run, _)| *run == Run::Share));
+            probe.result(runs.iter().any(|(run, _)| *run == BlockAction::Share));
         }
         for (run, len) in runs {
             let data = bytes.get(at..at + len).unwrap_or_default();
             let here = offset + at as u64;
             match run {
-                Run::Write => {
+                BlockAction::Write => {
                     writer.write(data, here)?;
                     end = end.max(here + len as u64);
                 }
-                Run::Share => writer.share(here, len as u64)?,
-                Run::Hole => {}
+                BlockAction::Share => writer.share(here, len as u64)?,
+                BlockAction::Hole => {}
             }
             at += len;
         }
@@ -338,15 +338,15 @@ mod tests {
     }
 
     fn cut(new: &str, old: &str, tail: bool) -> String {
-        let letter = |(run, len): (Run, usize)| {
+        let letter = |(run, len): (BlockAction, usize)| {
             let letter = match run {
-                Run::Write => 'W',
-                Run::Share => 'S',
-                Run::Hole => 'H',
+                BlockAction::Write => 'W',
+                BlockAction::Share => 'S',
+                BlockAction::Hole => 'H',
             };
             std::iter::repeat_n(letter, len.div_ceil(BLOCK_SIZE))
         };
-        runs(&blocks(new), &blocks(old), tail).into_iter().flat_map(letter).collect()
+        block_runs(&blocks(new), &blocks(old), tail).into_iter().flat_map(letter).collect()
     }
 
     #[test]
@@ -387,7 +387,7 @@ mod tests {
 
     #[test]
     fn neighbours_of_one_kind_are_one_run() {
-        let share = |blocks: usize| (Run::Share, blocks * BLOCK_SIZE);
-        assert_eq!(runs(&blocks("A.B.."), &blocks("A.B.."), true), [share(5)]);
+        let share = |blocks: usize| (BlockAction::Share, blocks * BLOCK_SIZE);
+        assert_eq!(block_runs(&blocks("A.B.."), &blocks("A.B.."), true), [share(5)]);
     }
 }

@@ -1,6 +1,6 @@
 //! One regular file: made, filled, read back, given its metadata, renamed into place.
 
-use super::content::{self, Done};
+use super::content::{self, FilledBytes};
 use super::context::reflink_failed;
 use super::temporary::Temporary;
 use super::worker::Worker;
@@ -8,7 +8,7 @@ use crate::engine::beneath;
 use crate::engine::error::EngineError;
 use crate::engine::join::inode_of;
 use crate::engine::metadata::{self, MetadataWanted};
-use crate::engine::plan::{Content, File};
+use crate::engine::plan::{Content, FileStep};
 use crate::engine::reach::Reach;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering;
@@ -17,13 +17,13 @@ use tiu_system::ioctl;
 
 impl Worker<'_> {
     /// Makes a file in place of what is there; an `early` one keeps its temporary name.
-    pub fn make_file(&mut self, file: &File, early: bool) -> Result<(), EngineError> {
+    pub fn make_file(&mut self, file: &FileStep, early: bool) -> Result<(), EngineError> {
         let context = self.context;
         context.stop_if_cancelled()?;
         let entry = context.job.index.entry(file.entry as usize);
         let inode = inode_of(context.job.index, &entry);
         let path: &[u8] = &entry.path;
-        let (directory, name) = self.parents.of(path)?;
+        let (directory, name) = self.parents.open(path)?;
         let wanted = MetadataWanted::of_entry(&entry, &context.rules);
         let made_as = if early { context.names.name(file.entry) } else { context.made_as(file.entry, &name) };
         let (temporary, fd) = Temporary::file(directory, made_as, wanted.mode.unwrap_or(0o600))
@@ -48,14 +48,20 @@ impl Worker<'_> {
     }
 
     /// Gives a file that was made early its name.
-    pub fn rename_early(&mut self, file: &File) -> Result<(), EngineError> {
+    pub fn rename_early(&mut self, file: &FileStep) -> Result<(), EngineError> {
         let entry = self.context.job.index.entry(file.entry as usize);
-        let (directory, name) = self.parents.of(&entry.path)?;
+        let (directory, name) = self.parents.open(&entry.path)?;
         let temporary = Temporary::named(directory, self.context.names.name(file.entry));
         temporary.rename(&name).map_err(|e| EngineError::io("rename into place", &entry.path, e))
     }
 
-    fn fill(&mut self, fd: BorrowedFd, file: &File, inode: &Entry, path: &[u8]) -> Result<Done, EngineError> {
+    fn fill(
+        &mut self,
+        fd: BorrowedFd,
+        file: &FileStep,
+        inode: &Entry,
+        path: &[u8],
+    ) -> Result<FilledBytes, EngineError> {
         let context = self.context;
         let older = match file.content {
             Content::Write => None,
@@ -68,7 +74,7 @@ impl Worker<'_> {
                         Ok(()) => {
                             context.job.progress.advance(size);
                             context.done.fetch_add(size, Ordering::Relaxed);
-                            return Ok(Done { written: 0, shared: size });
+                            return Ok(FilledBytes { written: 0, shared: size });
                         }
                         Err(error) => reflink_failed(context, path, error)?,
                     }

@@ -19,7 +19,7 @@ impl Worker<'_> {
     /// Makes a directory; only we can enter it until its metadata is set, which is done last.
     pub fn make_dir(&mut self, dir: &MakeDir) -> Result<(), EngineError> {
         let entry = self.context.job.index.entry(dir.entry as usize);
-        let (parent, name) = self.parents.of(&entry.path)?;
+        let (parent, name) = self.parents.open(&entry.path)?;
         if let Some((_, is_dir)) = dir.instead_of {
             let flags = if is_dir { AtFlags::REMOVEDIR } else { AtFlags::empty() };
             rustix::fs::unlinkat(parent.fd(), &name, flags)
@@ -37,7 +37,7 @@ impl Worker<'_> {
         let entry = context.job.index.entry(i as usize);
         let inode = inode_of(context.job.index, &entry);
         let path: &[u8] = &entry.path;
-        let (parent, name) = self.parents.of(path)?;
+        let (parent, name) = self.parents.open(path)?;
         let made_as = context.made_as(i, &name);
         let made = match inode.kind {
             Kind::Symlink => {
@@ -63,7 +63,7 @@ impl Worker<'_> {
         let (attributes, wanted) =
             (temporary.directory.default_acl, MetadataWanted::of_entry(&entry, &context.rules));
         metadata::apply(
-            Reach::Descriptor(proc_path.of(fd.as_fd())),
+            Reach::Descriptor(proc_path.descriptor(fd.as_fd())),
             &now,
             attributes,
             &with_kind(wanted, inode.kind),
@@ -80,8 +80,8 @@ impl Worker<'_> {
         let context = self.context;
         let entry = context.job.index.entry(link.entry as usize);
         let from = context.job.index.entry(link.to as usize);
-        let (from_parent, from_name) = self.parents.of(&from.path)?;
-        let (parent, name) = self.parents.of(&entry.path)?;
+        let (from_parent, from_name) = self.parents.open(&from.path)?;
+        let (parent, name) = self.parents.open(&entry.path)?;
         let temporary = context.names.name(link.entry);
         rustix::fs::linkat(from_parent.fd(), &from_name, parent.fd(), &temporary, AtFlags::empty())
             .map_err(|e| EngineError::io("make the hard link", &entry.path, e))?;
@@ -120,13 +120,13 @@ impl Worker<'_> {
         let now =
             beneath::stat(fd.as_fd(), c"").map_err(|e| EngineError::io("read the metadata of", path, e))?;
         let mut proc_path = ProcPath::default();
-        let inode = Reach::Descriptor(proc_path.of(fd.as_fd()));
+        let inode = Reach::Descriptor(proc_path.descriptor(fd.as_fd()));
         metadata::apply(inode, &now, true, wanted, &context.rules, path)
     }
 
     /// Sets the modification time alone.
     fn set_mtime(&mut self, path: &[u8], mtime: Mtime) -> Result<(), EngineError> {
-        let (parent, name) = self.parents.of(path)?;
+        let (parent, name) = self.parents.open(path)?;
         let name = if name.is_empty() { c"." } else { name.as_c_str() };
         let times = metadata::times(mtime);
         rustix::fs::utimensat(parent.fd(), name, &times, AtFlags::SYMLINK_NOFOLLOW)
@@ -136,7 +136,7 @@ impl Worker<'_> {
     /// Removes what is not a directory.
     pub fn remove(&mut self, node: u32) -> Result<(), EngineError> {
         let path = self.context.plan.tree.path(node);
-        let (parent, name) = self.parents.of(&path)?;
+        let (parent, name) = self.parents.open(&path)?;
         self.unlink(&parent, &name, AtFlags::empty(), &path)
     }
 
@@ -144,7 +144,7 @@ impl Worker<'_> {
     pub fn remove_dir(&mut self, node: u32) -> Result<(), EngineError> {
         self.context.stop_if_cancelled()?;
         let path = self.context.plan.tree.path(node);
-        let (parent, name) = self.parents.of(&path)?;
+        let (parent, name) = self.parents.open(&path)?;
         self.unlink(&parent, &name, AtFlags::REMOVEDIR, &path)
     }
 

@@ -6,7 +6,7 @@ use crate::engine::beneath;
 use crate::engine::error::EngineError;
 use crate::engine::job::{Job, Summary};
 use crate::engine::join::inode_of;
-use crate::engine::plan::{Content, File, Plan};
+use crate::engine::plan::{Content, FileStep, Plan};
 use crate::engine::pool;
 use crate::engine::rules::Lookup;
 use crate::engine::scan::open_seed;
@@ -20,13 +20,13 @@ use tiu_system::progress::Unit;
 /// Files of this size and more start first, each as a job of its own, so that none is left for the end.
 const BIG: u64 = 8 << 20;
 /// Content of neighbouring files that one thread takes at once, in bytes, and their number.
-const RUN_BYTES: u64 = 4 << 20;
-const RUN_FILES: usize = 64;
+const BATCH_BYTES: u64 = 4 << 20;
+const BATCH_FILES: usize = 64;
 
 /// One list of steps, cut into pieces that threads take.
 enum Piece<'a> {
-    Early(&'a [File]),
-    Files(&'a [File]),
+    Early(&'a [FileStep]),
+    Files(&'a [FileStep]),
     Specials(&'a [u32]),
     Fixes(&'a [u32]),
     Remove(&'a [u32]),
@@ -69,38 +69,38 @@ impl<'a> Context<'a> {
             own.make_dir(dir)?;
         }
         let early = self.in_image_order(&steps.early);
-        let pieces: Vec<_> = runs(&early).map(Piece::Early).collect();
+        let pieces: Vec<_> = batches(&early).map(Piece::Early).collect();
         self.pieces(&pieces, &mut sum)?;
         for file in &early {
             own.rename_early(file)?;
         }
         let files = self.in_image_order(&steps.files);
-        let pieces: Vec<_> = runs(&files)
+        let pieces: Vec<_> = batches(&files)
             .map(Piece::Files)
-            .chain(steps.specials.chunks(RUN_FILES).map(Piece::Specials))
-            .chain(steps.fixes.chunks(RUN_FILES).map(Piece::Fixes))
+            .chain(steps.specials.chunks(BATCH_FILES).map(Piece::Specials))
+            .chain(steps.fixes.chunks(BATCH_FILES).map(Piece::Fixes))
             .collect();
         self.pieces(&pieces, &mut sum)?;
-        let pieces: Vec<_> = steps.remove.chunks(RUN_FILES).map(Piece::Remove).collect();
+        let pieces: Vec<_> = steps.remove.chunks(BATCH_FILES).map(Piece::Remove).collect();
         self.pieces(&pieces, &mut sum)?;
         for dir in &steps.remove_dirs {
             own.remove_dir(*dir)?;
         }
         let late = self.in_image_order(&steps.late);
-        let pieces: Vec<_> = runs(&late)
+        let pieces: Vec<_> = batches(&late)
             .map(Piece::Files)
-            .chain(steps.late_specials.chunks(RUN_FILES).map(Piece::Specials))
+            .chain(steps.late_specials.chunks(BATCH_FILES).map(Piece::Specials))
             .collect();
         self.pieces(&pieces, &mut sum)?;
         let copies = self.in_image_order(&steps.copies);
-        let pieces: Vec<_> = runs(&copies).map(Piece::Files).collect();
+        let pieces: Vec<_> = batches(&copies).map(Piece::Files).collect();
         self.pieces(&pieces, &mut sum)?;
         own.parents.forget();
         for link in &steps.links {
             self.stop_if_cancelled()?;
             own.link(link)?;
         }
-        let pieces: Vec<_> = steps.dir_meta.rchunks(RUN_FILES).map(Piece::DirMeta).collect();
+        let pieces: Vec<_> = steps.dir_meta.rchunks(BATCH_FILES).map(Piece::DirMeta).collect();
         self.pieces(&pieces, &mut sum)?;
         add(&mut sum, &own.sum);
         // Metadata of directories is counted by the plan: many are only given the time back that a change of their content took.
@@ -129,7 +129,7 @@ impl<'a> Context<'a> {
 
     /// Big files first, then what needs no reading from the image, then the others by where they lie in it, so that neighbours are
     /// decompressed together.
-    fn in_image_order(&self, files: &[File]) -> Vec<File> {
+    fn in_image_order(&self, files: &[FileStep]) -> Vec<FileStep> {
         let mut keyed: Vec<_> = files
             .iter()
             .map(|file| {
@@ -175,15 +175,15 @@ impl<'a> Context<'a> {
 }
 
 /// Cuts files into runs: big ones alone, others by number and size.
-fn runs(files: &[File]) -> impl Iterator<Item = &[File]> {
+fn batches(files: &[FileStep]) -> impl Iterator<Item = &[FileStep]> {
     let mut rest = files;
     std::iter::from_fn(move || {
         let mut bytes = 0u64;
-        let fits = |file: &&File| {
+        let fits = |file: &&FileStep| {
             bytes = bytes.saturating_add(file.size);
-            bytes <= RUN_BYTES
+            bytes <= BATCH_BYTES
         };
-        let count = rest.iter().take(RUN_FILES).take_while(fits).count().max(1).min(rest.len());
+        let count = rest.iter().take(BATCH_FILES).take_while(fits).count().max(1).min(rest.len());
         let (run, others) = rest.split_at(count);
         rest = others;
         (!run.is_empty()).then_some(run)
@@ -207,13 +207,15 @@ mod tests {
 
     #[test]
     fn runs_are_bounded_by_bytes_and_number_and_leave_nothing_out() {
-        let sizes = [BIG * 3, BIG, 1, 2, RUN_BYTES - 4, 5, RUN_BYTES, RUN_BYTES + 1, 0];
-        let files: Vec<File> =
-            (0u32..).zip(sizes).map(|(entry, size)| File { entry, size, content: Content::Write }).collect();
+        let sizes = [BIG * 3, BIG, 1, 2, BATCH_BYTES - 4, 5, BATCH_BYTES, BATCH_BYTES + 1, 0];
+        let files: Vec<FileStep> = (0u32..)
+            .zip(sizes)
+            .map(|(entry, size)| FileStep { entry, size, content: Content::Write })
+            .collect();
         let entries: Vec<Vec<u32>> =
-            runs(&files).map(|run| run.iter().map(|file| file.entry).collect()).collect();
+            batches(&files).map(|run| run.iter().map(|file| file.entry).collect()).collect();
         assert_eq!(entries, [vec![0], vec![1], vec![2, 3, 4], vec![5], vec![6], vec![7], vec![8]]);
-        let many = vec![File { entry: 0, size: 0, content: Content::Write }; RUN_FILES * 2 + 1];
-        assert_eq!(runs(&many).map(<[File]>::len).collect::<Vec<_>>(), [RUN_FILES, RUN_FILES, 1]);
+        let many = vec![FileStep { entry: 0, size: 0, content: Content::Write }; BATCH_FILES * 2 + 1];
+        assert_eq!(batches(&many).map(<[FileStep]>::len).collect::<Vec<_>>(), [BATCH_FILES, BATCH_FILES, 1]);
     }
 }

@@ -5,12 +5,12 @@ use crate::engine::beneath::split;
 use crate::engine::join::{Joined, Place, inode_of, kind_of, same_content};
 use crate::engine::metadata::{self, MetadataWanted};
 use crate::engine::rules::Lookup;
-use crate::engine::tree::{NONE, Node, Tree};
+use crate::engine::tree::{NONE, Node, ScannedTree};
 use std::collections::{BTreeSet, HashSet};
 use tiu_bundle::index::{Entry, Index, Kind};
 
 /// A regular file to make, before it is known where its content can come from.
-pub(super) struct Draft {
+pub(super) struct PendingFile {
     pub entry: u32,
     /// The regular file that is at its place.
     pub old: Option<u32>,
@@ -21,7 +21,7 @@ pub(super) struct Draft {
 /// What the first half gives to the second.
 pub(super) struct Comparison {
     pub steps: Steps,
-    pub drafts: Vec<Draft>,
+    pub drafts: Vec<PendingFile>,
     /// By entry: its path gets another inode.
     pub replaced: Vec<bool>,
     pub places: Vec<Place>,
@@ -30,7 +30,7 @@ pub(super) struct Comparison {
 /// Compares. Digests of the files of [`Joined::same_size`] must be known.
 pub(super) fn compare(
     index: &Index,
-    tree: &Tree,
+    tree: &ScannedTree,
     joined: Joined,
     rules: &Lookup,
 ) -> Result<Comparison, Conflict> {
@@ -62,11 +62,11 @@ pub(super) fn compare(
 
 struct Compare<'a> {
     index: &'a Index,
-    tree: &'a Tree,
+    tree: &'a ScannedTree,
     rules: &'a Lookup<'a>,
     joined: &'a Joined,
     steps: Steps,
-    drafts: Vec<Draft>,
+    drafts: Vec<PendingFile>,
     replaced: Vec<bool>,
     /// Directories that are made or changed, or whose content is.
     dirty: BTreeSet<u32>,
@@ -168,7 +168,7 @@ impl Compare<'_> {
         match kind {
             Kind::File => {
                 let old = old.filter(|(_, kind)| *kind == Kind::File).map(|(node, _)| node);
-                self.drafts.push(Draft { entry: i, old, late });
+                self.drafts.push(PendingFile { entry: i, old, late });
             }
             _ if late => self.steps.late_specials.push(i),
             _ => self.steps.specials.push(i),

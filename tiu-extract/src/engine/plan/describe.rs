@@ -1,6 +1,6 @@
 //! The plan as text: one line for each step, in the order in which they are carried out.
 
-use super::steps::{Content, File, Plan, Source};
+use super::steps::{Content, FileStep, Plan, Source};
 use crate::engine::join::inode_of;
 use crate::engine::shown::Shown;
 use std::io::{self, Write};
@@ -44,7 +44,7 @@ impl Plan {
         Ok(())
     }
 
-    fn file(&self, index: &Index, file: &File) -> (&'static str, String) {
+    fn file(&self, index: &Index, file: &FileStep) -> (&'static str, String) {
         match file.content {
             Content::Write => ("write", format!(" ({} bytes)", file.size)),
             Content::Patch(source) => {

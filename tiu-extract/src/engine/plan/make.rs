@@ -4,20 +4,20 @@ use super::compare::compare;
 use super::sources;
 use super::steps::Plan;
 use crate::engine::error::{EngineError, shown};
-use crate::engine::hash::{Reading, Through};
+use crate::engine::hash::{Caching, Reading};
 use crate::engine::job::Job;
 use crate::engine::rules::Lookup;
 use crate::engine::scan::{open_seed, scan, scan_seed};
-use crate::engine::tree::Tree;
-use crate::engine::walk::Attributes;
+use crate::engine::tree::ScannedTree;
+use crate::engine::walk::ReadAttributes;
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// Scans the target and plans. Nothing is changed; for root and the owner of the files not even access times, but those of symlinks.
 pub fn plan(job: &Job) -> Result<Plan, EngineError> {
     let Job { index, target, progress, cancel, .. } = *job;
     let rules = &Lookup::new(job.rules);
-    let reading = Reading { root: target, through: Through::Disk, rules, progress, cancel };
-    let (mut tree, mut joined) = scan(index, Attributes::WithContent, &reading)?;
+    let reading = Reading { root: target, caching: Caching::Bypassed, rules, progress, cancel };
+    let (mut tree, mut joined) = scan(index, ReadAttributes::WithContent, &reading)?;
     let files = std::mem::take(&mut joined.same_size);
     reading.run("Comparing", &mut tree, files)?;
     let mut comparison = compare(index, &tree, joined, rules).map_err(|conflict| EngineError::Conflict {
@@ -31,7 +31,7 @@ pub fn plan(job: &Job) -> Result<Plan, EngineError> {
     for path in job.seeds {
         let sizes = sources::sizes_missing(index, &comparison, &tree);
         if sizes.is_empty() {
-            seeds.push(Tree::empty());
+            seeds.push(ScannedTree::empty());
             continue;
         }
         let root = open_seed(path)?;

@@ -26,4 +26,4 @@ mod tests;
 
 pub use make::plan;
 pub use steps::Plan;
-pub(super) use steps::{Content, File, Link, MakeDir, Source};
+pub(super) use steps::{Content, FileStep, Link, MakeDir, Source};

@@ -3,11 +3,11 @@
 //! In this order: in the target under any path, in a seed under any path, in another file of the image that is written anyway; then, for
 //! single blocks, in the older file at the same path of the target or of a seed.
 
-use super::compare::{Comparison, Draft};
-use super::steps::{Content, File, INLINE, Source};
+use super::compare::{Comparison, PendingFile};
+use super::steps::{Content, FileStep, INLINE, Source};
 use crate::engine::hash;
 use crate::engine::join::Place;
-use crate::engine::tree::{NONE, Owned, Tree};
+use crate::engine::tree::{NONE, Ownership, ScannedTree};
 use std::collections::{HashMap, HashSet};
 use tiu_bundle::BLOCK_SIZE;
 use tiu_bundle::content_digest::Digest;
@@ -20,20 +20,20 @@ pub(super) fn sizes_wanted(index: &Index, comparison: &Comparison) -> HashSet<u6
 }
 
 /// Files of `tree` that may have such content and of which the digest is not known.
-pub(super) fn to_hash(tree: &Tree, sizes: &HashSet<u64>) -> Vec<hash::Wanted> {
+pub(super) fn to_hash(tree: &ScannedTree, sizes: &HashSet<u64>) -> Vec<hash::HashRequest> {
     let candidates = (0u32..).zip(&tree.nodes).filter(|(i, node)| {
         is_readable_file(tree, *i) && sizes.contains(&node.value) && tree.digest(*i).is_none()
     });
-    candidates.map(|(node, _)| hash::Wanted { node, expected: None, attributes: false }).collect()
+    candidates.map(|(node, _)| hash::HashRequest { node, expected: None, attributes: false }).collect()
 }
 
-fn is_readable_file(tree: &Tree, i: u32) -> bool {
+fn is_readable_file(tree: &ScannedTree, i: u32) -> bool {
     let node = tree.node(i);
-    node.kind == Kind::File && matches!(node.owned, Owned::Ours | Owned::Kept)
+    node.kind == Kind::File && matches!(node.ownership, Ownership::Ours | Ownership::Kept)
 }
 
 /// Sizes of content that is neither in the target nor in the seeds that were looked at.
-pub(super) fn sizes_missing(index: &Index, comparison: &Comparison, tree: &Tree) -> HashSet<u64> {
+pub(super) fn sizes_missing(index: &Index, comparison: &Comparison, tree: &ScannedTree) -> HashSet<u64> {
     let known: HashSet<Digest> = tree.digests().map(|(_, digest)| digest).collect();
     let missing = comparison.drafts.iter().map(|draft| index.entry(draft.entry as usize));
     missing
@@ -44,7 +44,7 @@ pub(super) fn sizes_missing(index: &Index, comparison: &Comparison, tree: &Tree)
 
 /// How long a file of the target keeps its content under its path; the best come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Lasts {
+enum Lifetime {
     /// Stays.
     Always,
     /// Goes after all files are made.
@@ -54,7 +54,7 @@ enum Lasts {
 }
 
 /// Decides for every draft.
-pub(super) fn choose(index: &Index, comparison: &mut Comparison, tree: &Tree, seeds: &[Tree]) {
+pub(super) fn choose(index: &Index, comparison: &mut Comparison, tree: &ScannedTree, seeds: &[ScannedTree]) {
     let drafts = std::mem::take(&mut comparison.drafts);
     let wanted: HashSet<Digest> =
         drafts.iter().filter_map(|draft| index.entry(draft.entry as usize).digest).collect();
@@ -64,7 +64,7 @@ pub(super) fn choose(index: &Index, comparison: &mut Comparison, tree: &Tree, se
     for draft in drafts {
         let entry = index.entry(draft.entry as usize);
         let Some(digest) = entry.digest else { continue };
-        let file = |content| File { entry: draft.entry, size: entry.size, content };
+        let file = |content| FileStep { entry: draft.entry, size: entry.size, content };
         let steps = &mut comparison.steps;
         let ordinary = if draft.late { &mut steps.late } else { &mut steps.files };
         if entry.size <= INLINE {
@@ -73,15 +73,15 @@ pub(super) fn choose(index: &Index, comparison: &mut Comparison, tree: &Tree, se
         }
         match in_target.get(&digest) {
             // A directory's own content may be what takes its place, but by then it is gone.
-            Some((Lasts::Always, node)) => {
+            Some((Lifetime::Always, node)) => {
                 ordinary.push(file(Content::Reflink(Source::Target(*node))));
                 continue;
             }
-            Some((Lasts::UntilRemoval, node)) if !draft.late => {
+            Some((Lifetime::UntilRemoval, node)) if !draft.late => {
                 ordinary.push(file(Content::Reflink(Source::Target(*node))));
                 continue;
             }
-            Some((Lasts::UntilReplaced, node)) if !draft.late => {
+            Some((Lifetime::UntilReplaced, node)) if !draft.late => {
                 steps.early.push(file(Content::Reflink(Source::Target(*node))));
                 continue;
             }
@@ -101,13 +101,13 @@ pub(super) fn choose(index: &Index, comparison: &mut Comparison, tree: &Tree, se
 
 fn find_in_target(
     comparison: &Comparison,
-    tree: &Tree,
+    tree: &ScannedTree,
     wanted: &HashSet<Digest>,
-) -> HashMap<Digest, (Lasts, u32)> {
-    let mut found: HashMap<Digest, (Lasts, Vec<u8>, u32)> = HashMap::new();
+) -> HashMap<Digest, (Lifetime, u32)> {
+    let mut found: HashMap<Digest, (Lifetime, Vec<u8>, u32)> = HashMap::new();
     for (i, digest) in tree.digests().filter(|(_, digest)| wanted.contains(digest)) {
-        let Some(lasts) = lasts(comparison, tree, i) else { continue };
-        let candidate = (lasts, tree.path(i), i);
+        let Some(lifetime) = lifetime(comparison, tree, i) else { continue };
+        let candidate = (lifetime, tree.path(i), i);
         match found.get(&digest) {
             Some(best) if *best <= candidate => {}
             _ => {
@@ -115,24 +115,24 @@ fn find_in_target(
             }
         }
     }
-    found.into_iter().map(|(digest, (lasts, _, node))| (digest, (lasts, node))).collect()
+    found.into_iter().map(|(digest, (lifetime, _, node))| (digest, (lifetime, node))).collect()
 }
 
-fn lasts(comparison: &Comparison, tree: &Tree, i: u32) -> Option<Lasts> {
+fn lifetime(comparison: &Comparison, tree: &ScannedTree, i: u32) -> Option<Lifetime> {
     let node = tree.node(i);
     let replaced = comparison.replaced.get(node.entry as usize).copied().unwrap_or(false);
     match comparison.places.get(node.entry as usize) {
-        _ if node.owned == Owned::Kept => Some(Lasts::Always),
-        None => Some(Lasts::UntilRemoval),
-        Some(Place::Here(_)) if !replaced => Some(Lasts::Always),
-        Some(Place::Here(_)) => Some(Lasts::UntilReplaced),
+        _ if node.ownership == Ownership::Kept => Some(Lifetime::Always),
+        None => Some(Lifetime::UntilRemoval),
+        Some(Place::Here(_)) if !replaced => Some(Lifetime::Always),
+        Some(Place::Here(_)) => Some(Lifetime::UntilReplaced),
         // Either a directory takes its place, and then it goes at once; or another kind of inode, and then it is not worth the trouble.
         Some(Place::Other(_)) => None,
-        Some(_) => Some(Lasts::Always),
+        Some(_) => Some(Lifetime::Always),
     }
 }
 
-fn find_in_seeds(seeds: &[Tree], wanted: &HashSet<Digest>) -> HashMap<Digest, (u16, u32)> {
+fn find_in_seeds(seeds: &[ScannedTree], wanted: &HashSet<Digest>) -> HashMap<Digest, (u16, u32)> {
     let mut found = HashMap::new();
     for (number, tree) in (0u16..).zip(seeds) {
         for (i, digest) in tree.digests().filter(|(_, digest)| wanted.contains(digest)) {
@@ -143,8 +143,14 @@ fn find_in_seeds(seeds: &[Tree], wanted: &HashSet<Digest>) -> HashMap<Digest, (u
 }
 
 /// The older version of a file, when it may have equal blocks.
-fn older(draft: &Draft, path: &[u8], size: u64, tree: &Tree, seeds: &[Tree]) -> Option<Source> {
-    let has_blocks = |tree: &Tree, node: u32| tree.node(node).value >= BLOCK_SIZE as u64;
+fn older(
+    draft: &PendingFile,
+    path: &[u8],
+    size: u64,
+    tree: &ScannedTree,
+    seeds: &[ScannedTree],
+) -> Option<Source> {
+    let has_blocks = |tree: &ScannedTree, node: u32| tree.node(node).value >= BLOCK_SIZE as u64;
     if size < BLOCK_SIZE as u64 {
         return None;
     }
@@ -159,7 +165,7 @@ fn older(draft: &Draft, path: &[u8], size: u64, tree: &Tree, seeds: &[Tree]) -> 
 }
 
 /// The node at `path`.
-fn find(tree: &Tree, path: &[u8]) -> Option<u32> {
+fn find(tree: &ScannedTree, path: &[u8]) -> Option<u32> {
     if tree.nodes.is_empty() {
         return None;
     }

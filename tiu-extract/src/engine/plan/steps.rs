@@ -2,7 +2,7 @@
 
 use crate::engine::job::Summary;
 use crate::engine::join::Place;
-use crate::engine::tree::Tree;
+use crate::engine::tree::ScannedTree;
 use tiu_bundle::index::Kind;
 
 /// Files up to this size have their content beside their metadata on btrfs (`max_inline`): there is nothing to share.
@@ -32,7 +32,7 @@ pub(in crate::engine) enum Content {
 
 /// A regular file to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::engine) struct File {
+pub(in crate::engine) struct FileStep {
     pub entry: u32,
     pub size: u64,
     pub content: Content,
@@ -66,8 +66,8 @@ pub(in crate::engine) struct Conflict {
 #[derive(Default)]
 pub(in crate::engine) struct Steps {
     pub dirs: Vec<MakeDir>,
-    pub early: Vec<File>,
-    pub files: Vec<File>,
+    pub early: Vec<FileStep>,
+    pub files: Vec<FileStep>,
     /// Symlinks, devices, fifos, sockets.
     pub specials: Vec<u32>,
     /// Entries at whose path is the right inode with wrong metadata.
@@ -76,9 +76,9 @@ pub(in crate::engine) struct Steps {
     pub remove: Vec<u32>,
     /// Nodes, children first.
     pub remove_dirs: Vec<u32>,
-    pub late: Vec<File>,
+    pub late: Vec<FileStep>,
     pub late_specials: Vec<u32>,
-    pub copies: Vec<File>,
+    pub copies: Vec<FileStep>,
     pub links: Vec<Link>,
     /// Directories that are made, changed, or get the time back that a change of their content took; parents first.
     pub dir_meta: Vec<u32>,
@@ -90,7 +90,7 @@ pub(in crate::engine) struct Steps {
 
 impl Steps {
     /// Regular files that get content.
-    pub fn all_files(&self) -> impl Iterator<Item = &File> {
+    pub fn all_files(&self) -> impl Iterator<Item = &FileStep> {
         [&self.early, &self.files, &self.late, &self.copies].into_iter().flatten()
     }
 }
@@ -99,8 +99,8 @@ impl Steps {
 pub struct Plan {
     pub(in crate::engine) steps: Steps,
     pub(in crate::engine) places: Vec<Place>,
-    pub(in crate::engine) tree: Tree,
-    pub(in crate::engine) seeds: Vec<Tree>,
+    pub(in crate::engine) tree: ScannedTree,
+    pub(in crate::engine) seeds: Vec<ScannedTree>,
     /// Whether the target's filesystem can share blocks.
     pub(in crate::engine) can_reflink: bool,
 }

@@ -5,8 +5,8 @@ use super::sources;
 use super::steps::{Conflict, Plan};
 use crate::engine::join::Joined;
 use crate::engine::rules::{Lookup, Rules};
-use crate::engine::tree::{Listing, NONE, Node, Owned, Tree};
-use crate::engine::walk::Attributes;
+use crate::engine::tree::{Listing, NONE, Node, Ownership, ScannedTree};
+use crate::engine::walk::ReadAttributes;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use tiu_bundle::content_digest::{Digest, digest_bytes};
@@ -20,7 +20,7 @@ struct Inode {
     digest: Option<Digest>,
     target: &'static str,
     mode: u32,
-    owned: Owned,
+    ownership: Ownership,
     /// Names of the same number share an inode; 0: alone.
     ino: u64,
 }
@@ -28,7 +28,7 @@ struct Inode {
 /// A file whose content is told by a name and a size.
 fn file(content: &str, size: u64) -> Inode {
     let digest = Some(digest_bytes(format!("{content} {size}").as_bytes()));
-    Inode { kind: Kind::File, size, digest, target: "", mode: 0o644, owned: Owned::Ours, ino: 0 }
+    Inode { kind: Kind::File, size, digest, target: "", mode: 0o644, ownership: Ownership::Ours, ino: 0 }
 }
 
 fn linked(content: &str, ino: u64) -> Inode {
@@ -86,8 +86,8 @@ fn index(paper: &Paper) -> Index {
     Index::parse(writer.finish()).unwrap()
 }
 
-fn tree(paper: &Paper, index: &Index) -> Tree {
-    let mut tree = Tree::default();
+fn tree(paper: &Paper, index: &Index) -> ScannedTree {
+    let mut tree = ScannedTree::default();
     let mut waiting = vec![(None, "", NONE)];
     let mut number = 1 << 20;
     while let Some((directory, path, parent)) = waiting.pop() {
@@ -117,7 +117,7 @@ fn tree(paper: &Paper, index: &Index) -> Tree {
                 children: 0..0,
                 entry: index.find(path.as_bytes()).map_or(NONE, |i| i as u32),
                 kind: inode.kind,
-                owned: inode.owned,
+                ownership: inode.ownership,
                 mode: inode.mode,
                 nlink: names(paper, inode.ino).len().max(1) as u32,
                 uid: 0,
@@ -134,7 +134,9 @@ fn tree(paper: &Paper, index: &Index) -> Tree {
                 waiting.push((Some(i), path, i));
             }
             // What is the host's is never read.
-            tree.add_digests(inode.digest.filter(|_| inode.owned != Owned::Host).map(|digest| (i, digest)));
+            tree.add_digests(
+                inode.digest.filter(|_| inode.ownership != Ownership::Host).map(|digest| (i, digest)),
+            );
         }
     }
     tree
@@ -149,9 +151,9 @@ fn try_plan(
     let index = index(wanted);
     let tree_of = |paper| tree(paper, &index);
     let tree = tree_of(target);
-    let seeds: Vec<Tree> = seeds.iter().map(tree_of).collect();
+    let seeds: Vec<ScannedTree> = seeds.iter().map(tree_of).collect();
     let rules = Lookup::new(rules);
-    let joined = Joined::new(&index, &tree, &rules, Attributes::Now);
+    let joined = Joined::new(&index, &tree, &rules, ReadAttributes::Now);
     let mut comparison = compare(&index, &tree, joined, &rules)?;
     sources::choose(&index, &mut comparison, &tree, &seeds);
     let (steps, places) = (comparison.steps, comparison.places);
@@ -291,7 +293,7 @@ fn an_inode_of_two_groups_goes_to_the_first() {
 fn an_inode_with_a_name_that_is_not_found_is_copied() {
     let target = paper([("a", linked("x", 1)), ("elsewhere", linked("x", 1))]);
     let mut target_index = target.clone();
-    target_index.get_mut("elsewhere").unwrap().owned = Owned::Host;
+    target_index.get_mut("elsewhere").unwrap().ownership = Ownership::Host;
     let wanted = paper([("a", file("x", 9000))]);
     let text = described(&target_index, &wanted, &[]);
     assert!(text.starts_with("reflink   a (9000 bytes) from a\n"), "{text}");
@@ -299,7 +301,7 @@ fn an_inode_with_a_name_that_is_not_found_is_copied() {
 
 #[test]
 fn what_is_the_hosts_holds_its_directories() {
-    let host = Inode { owned: Owned::Host, ..dir() };
+    let host = Inode { ownership: Ownership::Host, ..dir() };
     let target = paper([("extra/mount", host.clone()), ("extra/file", file("x", 1)), ("mnt", host)]);
     let wanted = paper([("mnt/image", file("y", 1)), ("srv/image", file("y", 1))]);
     let rules = Rules { host_paths: vec![b"srv".to_vec()], ..Rules::default() };

@@ -31,22 +31,22 @@ pub struct FileReader<'a> {
     tail: Option<(u32, u32)>,
     /// Bytes of content that were not given out yet.
     left: u64,
-    /// Content that the caller's buffer had no room for.
-    block: Content,
+    /// DecodedBlock that the caller's buffer had no room for.
+    block: DecodedBlock,
     given: usize,
 }
 
 /// One block of content.
-enum Content {
+enum DecodedBlock {
     Own(Vec<u8>),
     Fragment(Arc<Vec<u8>>, usize),
 }
 
-impl Content {
+impl DecodedBlock {
     fn rest(&self, given: usize) -> &[u8] {
         match self {
-            Content::Own(bytes) => bytes.get(given..),
-            Content::Fragment(bytes, end) => bytes.get(given..*end),
+            DecodedBlock::Own(bytes) => bytes.get(given..),
+            DecodedBlock::Fragment(bytes, end) => bytes.get(given..*end),
         }
         .unwrap_or_default()
     }
@@ -65,7 +65,7 @@ impl<'a> FileReader<'a> {
             position: inode.start,
             tail: inode.tail,
             left: inode.size,
-            block: Content::Own(Vec::new()),
+            block: DecodedBlock::Own(Vec::new()),
             given: 0,
         })
     }
@@ -129,7 +129,7 @@ impl<'a> FileReader<'a> {
                     fragment.len()
                 ))
             })?;
-            (self.block, self.given) = (Content::Fragment(fragment, end), offset);
+            (self.block, self.given) = (DecodedBlock::Fragment(fragment, end), offset);
             return Ok(self.give(buf));
         };
         if let Some(out) = buf.get_mut(..length) {
@@ -137,14 +137,14 @@ impl<'a> FileReader<'a> {
             self.left -= length as u64;
             return Ok(length);
         }
-        let mut content = match std::mem::replace(&mut self.block, Content::Own(Vec::new())) {
-            Content::Own(content) => content,
-            Content::Fragment(..) => Vec::new(),
+        let mut content = match std::mem::replace(&mut self.block, DecodedBlock::Own(Vec::new())) {
+            DecodedBlock::Own(content) => content,
+            DecodedBlock::Fragment(..) => Vec::new(),
         };
         self.given = 0;
         content.resize(length, 0);
         self.decompress(block, &mut content)?;
-        self.block = Content::Own(content);
+        self.block = DecodedBlock::Own(content);
         Ok(self.give(buf))
     }
 

@@ -1,8 +1,8 @@
 //! An opened image: finds files by path and reads them.
 
 use super::file::FileReader;
+use super::names::Names;
 use super::store::Store;
-use super::tree::Tree;
 use crate::image::error::ImageError;
 use std::sync::Arc;
 use tiu_bundle::read_at::ReadAt;
@@ -10,20 +10,20 @@ use tiu_bundle::read_at::ReadAt;
 /// An opened image. Many threads can read its files at once.
 pub struct Squashfs {
     store: Store,
-    tree: Tree,
+    names: Names,
 }
 
 impl Squashfs {
     /// Reads the superblock and all names.
     pub fn open(source: Arc<dyn ReadAt>) -> Result<Self, ImageError> {
         let store = Store::open(source)?;
-        let tree = Tree::read(&store.metadata, &store.superblock, &store.fragments)?;
-        Ok(Squashfs { store, tree })
+        let names = Names::read(&store.metadata, &store.superblock, &store.fragments)?;
+        Ok(Squashfs { store, names })
     }
 
     /// Content of the regular file at `path` (relative, without leading slash); `None` when there is none.
     pub fn file(&self, path: &[u8]) -> Result<Option<FileReader<'_>>, ImageError> {
-        match self.tree.find(path) {
+        match self.names.find(path) {
             Some(file) => Ok(Some(FileReader::new(&self.store, file.inode)?)),
             None => Ok(None),
         }
@@ -31,11 +31,11 @@ impl Squashfs {
 
     /// Where the content of the file begins in the image, in bytes: its first block, or the fragment that holds all of it.
     pub fn position(&self, path: &[u8]) -> Option<u64> {
-        self.tree.find(path).map(|file| file.position)
+        self.names.find(path).map(|file| file.position)
     }
 
     /// Calls `each` with the path of every regular file; an inode of several names is given for each of them.
     pub fn for_each_file(&self, each: impl FnMut(&[u8])) {
-        self.tree.for_each_file(each);
+        self.names.for_each_file(each);
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! superblock  sizes, compressor, where the tables are
 //! metadata    the compressed tables as streams of bytes
-//! tree        all names, read once; a regular file is a reference to its inode
+//! names       all names, read once; a regular file is a reference to its inode
 //! file        one file's content: blocks, holes, and a tail in a fragment that it shares with other files
 //! codec       decompression of one block
 //! cache       what several readers need at once is decompressed once
@@ -22,9 +22,9 @@ mod file;
 mod image;
 mod inode;
 mod metadata;
+mod names;
 mod store;
 mod superblock;
-mod tree;
 
 pub use file::FileReader;
 pub use image::Squashfs;

@@ -17,7 +17,7 @@ const MAX_COUNT: u32 = 256;
 const MAX_NAME: u16 = 256;
 
 /// All names.
-pub struct Tree {
+pub struct Names {
     names: Vec<u8>,
     /// The root comes first; the children of a directory lie together.
     nodes: Vec<Node>,
@@ -26,69 +26,71 @@ pub struct Tree {
 struct Node {
     name: usize,
     length: u16,
-    what: What,
+    what: NodeKind,
 }
 
 #[derive(Clone, Copy)]
-enum What {
+enum NodeKind {
     Directory { first: u32, count: u32 },
-    File(File),
+    File(FileLocation),
     Other,
 }
 
 /// A regular file.
 #[derive(Clone, Copy)]
-pub struct File {
+pub struct FileLocation {
     /// Reference to its inode: `Inode::cursor` takes it.
     pub inode: u64,
     /// Where its content begins in the image.
     pub position: u64,
 }
 
-impl Tree {
+impl Names {
     /// Walks all directories.
     pub fn read(
         metadata: &Metadata,
         superblock: &Superblock,
         fragments: &[StoredBlock],
     ) -> Result<Self, ImageError> {
-        let root = Node { name: 0, length: 0, what: What::Directory { first: 0, count: 0 } };
-        let mut tree = Tree { names: Vec::new(), nodes: vec![root] };
+        let root = Node { name: 0, length: 0, what: NodeKind::Directory { first: 0, count: 0 } };
+        let mut names = Names { names: Vec::new(), nodes: vec![root] };
         // A directory has one name. One that is met again is in a loop, or would be walked without an end.
         let mut seen = HashSet::from([superblock.root]);
         let mut pending = vec![(0, superblock.root)];
         while let Some((node, reference)) = pending.pop() {
-            let first = tree.nodes.len();
+            let first = names.nodes.len();
             let mut children = Vec::new();
             if let Some((cursor, size)) = listing(metadata, superblock, reference)? {
-                tree.read_directory(cursor, size, &mut children)?;
+                names.read_directory(cursor, size, &mut children)?;
             }
-            tree.sort(&mut children)?;
+            names.sort(&mut children)?;
             for child in children {
                 let what = match child.kind {
                     kind::DIRECTORY => {
                         if !seen.insert(child.inode) || seen.len() as u64 > superblock.inodes {
                             return Err(malformed(format!("directory {:#x} has two names", child.inode)));
                         }
-                        pending.push((tree.nodes.len(), child.inode));
-                        What::Directory { first: 0, count: 0 }
+                        pending.push((names.nodes.len(), child.inode));
+                        NodeKind::Directory { first: 0, count: 0 }
                     }
-                    kind::FILE => What::File(File::read(metadata, superblock, fragments, child.inode)?),
-                    _ => What::Other,
+                    kind::FILE => {
+                        NodeKind::File(FileLocation::read(metadata, superblock, fragments, child.inode)?)
+                    }
+                    _ => NodeKind::Other,
                 };
-                tree.nodes.push(Node { name: child.name, length: child.length, what });
+                names.nodes.push(Node { name: child.name, length: child.length, what });
             }
-            let count = (tree.nodes.len() - first) as u32;
-            if tree.nodes.len() as u64 > MAX_ENTRIES {
+            let count = (names.nodes.len() - first) as u32;
+            if names.nodes.len() as u64 > MAX_ENTRIES {
                 return Err(malformed(format!("more than {MAX_ENTRIES} names")));
             }
-            if let Some(node) = tree.nodes.get_mut(node) {
-                node.what = What::Directory { first: first as u32, count };
+            if let Some(node) = names.nodes.get_mut(node) {
+                node.what = NodeKind::Directory { first: first as u32, count };
             }
         }
-        tree.names.shrink_to_fit();
-        tree.nodes.shrink_to_fit();
-        Ok(tree)
+        names.names.shrink_to_fit();
+        names.nodes.shrink_to_fit();
+        Ok(names)
     }
 
     /// Reads `size` bytes of headers, each followed by its entries.
@@ -182,10 +184,10 @@ impl Tree {
     }
 
     /// The regular file at `path` (relative, without leading slash).
-    pub fn find(&self, path: &[u8]) -> Option<File> {
+    pub fn find(&self, path: &[u8]) -> Option<FileLocation> {
         let mut what = self.nodes.first()?.what;
         for component in path.split(|byte| *byte == b'/') {
-            let What::Directory { first, count } = what else {
+            let NodeKind::Directory { first, count } = what else {
                 return None;
             };
             let children = self.children(first, count);
@@ -194,7 +196,7 @@ impl Tree {
             what = children.get(at)?.what;
         }
         match what {
-            What::File(file) => Some(file),
+            NodeKind::File(file) => Some(file),
             _ => None,
         }
     }
@@ -203,7 +205,8 @@ impl Tree {
     pub fn for_each_file(&self, mut each: impl FnMut(&[u8])) {
         let mut pending = vec![(0, Vec::new())];
         while let Some((node, path)) = pending.pop() {
-            let Some(What::Directory { first, count }) = self.nodes.get::<usize>(node).map(|node| node.what)
+            let Some(NodeKind::Directory { first, count }) =
+                self.nodes.get::<usize>(node).map(|node| node.what)
             else {
                 continue;
             };
@@ -214,9 +217,9 @@ impl Tree {
                 }
                 path.extend_from_slice(self.name(child.name, child.length));
                 match child.what {
-                    What::Directory { .. } => pending.push((first as usize + at, path)),
-                    What::File(_) => each(&path),
-                    What::Other => {}
+                    NodeKind::Directory { .. } => pending.push((first as usize + at, path)),
+                    NodeKind::File(_) => each(&path),
+                    NodeKind::Other => {}
                 }
             }
         }
@@ -230,7 +233,7 @@ struct Child {
     inode: u64,
 }
 
-impl File {
+impl FileLocation {
     fn read(
         metadata: &Metadata,
         superblock: &Superblock,
@@ -248,6 +251,6 @@ impl File {
             Some(fragment) if file.blocks == 0 => fragment.start,
             _ => file.start,
         };
-        Ok(File { inode, position })
+        Ok(FileLocation { inode, position })
     }
 }
