@@ -1,4 +1,4 @@
-//! The contents of a bundle as a whole: checking every file against the index, and selecting a part of it.
+//! The contents of a bundle as a whole: checks every file against the index, and selects a part of it.
 
 use crate::engine::bytes_read;
 use crate::image::{Image, ImageError};
@@ -12,78 +12,56 @@ use std::path::PathBuf;
 use tiu_bundle::content_digest::{ContentHasher, Digest};
 use tiu_bundle::hash_tree::VerityError;
 use tiu_bundle::index::{Entry, EntryBuf, Index, IndexError, IndexWriter, Kind};
-use tiu_system::Hint;
-use tiu_system::progress::{Cancel, Progress, Unit};
+use tiu_system::hints;
+use tiu_system::progress::{Cancel, Cancelled, Progress, Unit};
 
-/// Why the contents are not what the index says, or a selection selects nothing.
+/// The contents differ from the index, or a selection names a path that the image lacks.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)] // Of the fields, those have documentation whose names do not say all.
 pub enum ContentsError {
-    /// See [`ImageError`].
+    /// The image failed.
     #[error(transparent)]
     Image(#[from] ImageError),
-    /// Reading failed in the middle of a file.
+    /// Reading a file's content failed.
     #[error("reading {} from the image failed: {source}", path.display())]
-    Read {
-        /// Path in the image.
-        path: PathBuf,
-        /// Cause.
-        source: io::Error,
-    },
-    /// Other content than the index says.
+    Read { path: PathBuf, source: io::Error },
+    /// The content differs from the index.
     #[error("the content of {} has the digest {found}, the index says {expected}", path.display())]
-    Digest {
-        /// Path in the image.
-        path: PathBuf,
-        /// Found.
-        found: Digest,
-        /// Expected.
-        expected: Digest,
-    },
-    /// Another size than the index says.
+    Digest { path: PathBuf, found: Digest, expected: Digest },
+    /// The size differs from the index.
     #[error("{} has {} bytes in the image, the index says {expected}", path.display(), bytes_read(*found, *expected))]
     Size {
-        /// Path in the image.
         path: PathBuf,
-        /// Found; at least this many.
+        /// Bytes that were read; reading stops soon after the expected size is exceeded.
         found: u64,
-        /// Expected.
         expected: u64,
     },
-    /// A path that the image does not have.
+    /// The image lacks a path.
     #[error("the image has no {}", path.display())]
-    NoSuchPath {
-        /// As given.
-        path: PathBuf,
-    },
-    /// See [`IndexError`].
+    NoSuchPath { path: PathBuf },
+    /// The selected part does not make an index.
     #[error(transparent)]
     Index(#[from] IndexError),
-    /// Cancelled.
-    #[error("cancelled")]
-    Cancelled,
+    /// The work was cancelled.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
 }
 
-impl Hint for ContentsError {
-    fn hint(&self) -> Option<String> {
-        Some(match self {
-            ContentsError::Image(e) => return e.hint(),
-            ContentsError::Index(e) => return e.hint(),
-            ContentsError::Read { source, .. } => {
-                let damaged = source.get_ref().and_then(|e| e.downcast_ref::<VerityError>());
-                return damaged
-                    .map_or(Some("is the medium still there? fetch the bundle again".into()), Hint::hint);
-            }
-            ContentsError::Digest { .. } | ContentsError::Size { .. } => {
-                "image and index do not belong together: ask the bundle's maker to pack it again".into()
-            }
-            ContentsError::NoSuchPath { .. } => "see what it has with `tiu-extract list`".into(),
-            ContentsError::Cancelled => return None,
-        })
-    }
-}
+hints! { ContentsError {
+    forward Image, Index, Cancelled;
+    Read { source, .. } => match source.get_ref().and_then(|e| e.downcast_ref::<VerityError>()) {
+        Some(damaged) => damaged.hint(),
+        None => Some("check that the medium is still there; fetch the bundle again".to_owned()),
+    },
+    Digest { .. } | Size { .. } => {
+        "image and index do not belong together: ask the bundle's maker to pack it again"
+    },
+    NoSuchPath { .. } => "list the image's paths with `tiu-extract list`",
+} }
 
-/// Reads every regular file of `image` and compares size and digest with `index`. The first error ends it.
-pub fn verify(
+/// Reads every regular file of `image` and compares size and digest with `index`. Stops at the first error.
+pub fn verify_contents(
     index: &Index,
     image: &dyn Image,
     progress: &dyn Progress,
@@ -114,9 +92,7 @@ fn verify_file(
     let mut hasher = ContentHasher::new();
     let mut size = 0u64;
     loop {
-        if cancel.is_cancelled() {
-            return Err(ContentsError::Cancelled);
-        }
+        cancel.check()?;
         let length = reader.read(buffer).map_err(|source| ContentsError::Read { path: path(), source })?;
         let Some(bytes) = buffer.get(..length).filter(|bytes| !bytes.is_empty()) else {
             break;
@@ -139,7 +115,8 @@ fn verify_file(
     }
 }
 
-/// The part of `index` at and below `paths` (with or without leading slash), with the directories that lead there.
+/// Returns the part of `index` at and below `paths` (with or without a leading slash), with the directories that
+/// lead there.
 pub fn select(index: &Index, paths: &[PathBuf]) -> Result<Index, ContentsError> {
     let wanted: Vec<Vec<u8>> = paths
         .iter()
@@ -155,14 +132,14 @@ pub fn select(index: &Index, paths: &[PathBuf]) -> Result<Index, ContentsError> 
             return Err(ContentsError::NoSuchPath { path: given.clone() });
         }
     }
-    let below = |path: &[u8], of: &[u8]| {
-        of.is_empty()
-            || path.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.first() == Some(&b'/'))
+    let below = |path: &[u8], base: &[u8]| {
+        base.is_empty()
+            || path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.first() == Some(&b'/'))
     };
-    let selected = |path: &[u8]| wanted.iter().any(|of| below(path, of));
-    let leads = |path: &[u8]| wanted.iter().any(|of| below(of, path));
+    let selected = |path: &[u8]| wanted.iter().any(|base| below(path, base));
+    let leads = |path: &[u8]| wanted.iter().any(|target| below(target, path));
     let mut writer = IndexWriter::default();
-    // Links to an inode outside of the selection: the first of them becomes the inode.
+    // The first selected link to an inode outside the selection becomes the inode.
     let mut primaries: HashMap<Vec<u8>, Vec<u8>> = HashMap::new();
     let mut kept: Vec<EntryBuf> = Vec::new();
     for entry in index.iter() {
@@ -185,7 +162,7 @@ pub fn select(index: &Index, paths: &[PathBuf]) -> Result<Index, ContentsError> 
         }
         kept.push(entry);
     }
-    // The writer wants the number of names that are there.
+    // The writer wants the number of names in the selection.
     let mut names: HashMap<Vec<u8>, u32> = HashMap::new();
     for entry in &kept {
         if let (Kind::HardLink, Some(target)) = (entry.kind, &entry.target) {

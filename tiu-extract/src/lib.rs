@@ -1,8 +1,117 @@
-//! Opens images and brings directories to their trees.
+//! Reads the images of tiu bundles, and brings directories to their trees.
 //!
-//! [`image`] gives the content of a verified bundle's files, through the kernel (loop, dm-verity, squashfs) or in-process;
-//! [`engine`] brings a directory to exactly the tree that an index describes, reusing what is there; [`contents`] checks and
-//! selects; [`command`] is the program's command line.
-pub mod contents;
+//! A bundle is opened and verified by `tiu-bundle`; this crate reads what is in it.
+//!
+//! - [`open_image`] opens the image: through the kernel (loop device, dm-verity, squashfs), or in this process. Both
+//!   implement [`Image`], which returns the content of regular files. [`read_index`] reads the index, which describes
+//!   every inode. [`mount_at`] mounts the image instead.
+//! - [`verify_contents`] compares every file of an image with the index; [`select`] returns a part of an index.
+//! - [`plan`], [`execute`] and [`check`] bring a directory to exactly the tree that an index describes. What is there and
+//!   right stays, equal content is shared (reflinked), the rest is written and read back. [`Rules`] say what belongs to
+//!   the host. [`inventory`] describes a tree in the index's terms.
+//!
+//! # Examples
+//!
+//! Lists the regular files of a bundle with their sizes:
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let trust = todo!();
+//! use std::sync::Arc;
+//! use tiu_bundle::index::Kind;
+//! use tiu_extract::{Verity, open_image, read_index};
+//!
+//! let bundle = Arc::new(tiu_bundle::bundle::open_bundle("system-1.tiu".as_ref(), &trust)?);
+//! let image = open_image(bundle.clone(), Verity::User)?;
+//! for entry in read_index(&bundle, &*image)?.iter().filter(|entry| entry.kind == Kind::File) {
+//!     println!("{:>10} {}", entry.size, String::from_utf8_lossy(&entry.path));
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Brings a directory to a tree. The index and the image can come from anywhere; here they are made by hand:
+//!
+//! ```
+//! use std::borrow::Cow;
+//! use std::io::Read;
+//! use std::os::fd::AsFd;
+//! use tiu_bundle::content_digest::digest_bytes;
+//! use tiu_bundle::index::{Entry, Index, IndexWriter, Kind, Mtime};
+//! use tiu_extract::{Image, ImageError, Job, ReadBack, Rules, check, execute, plan};
+//! use tiu_system::progress::{Cancel, Silent};
+//!
+//! /// An image whose files all have the same content.
+//! struct Hello;
+//!
+//! impl Image for Hello {
+//!     fn open(&self, _: &[u8]) -> Result<Box<dyn Read + Send + '_>, ImageError> {
+//!         Ok(Box::new(&b"hello\n"[..]))
+//!     }
+//!     fn position(&self, _: &[u8]) -> u64 {
+//!         0
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let directory = Entry {
+//!     path: Cow::Borrowed(b""),
+//!     kind: Kind::Dir,
+//!     mode: 0o755,
+//!     nlink: 1,
+//!     uid: 0,
+//!     gid: 0,
+//!     rdev: 0,
+//!     mtime: Mtime { sec: 1_600_000_000, nsec: 0 },
+//!     size: 0,
+//!     target: None,
+//!     digest: None,
+//!     xattrs: Vec::new(),
+//! };
+//! let file = Entry {
+//!     path: Cow::Borrowed(b"greeting"),
+//!     kind: Kind::File,
+//!     mode: 0o644,
+//!     size: 6,
+//!     digest: Some(digest_bytes(b"hello\n")),
+//!     ..directory.clone()
+//! };
+//! let mut writer = IndexWriter::default();
+//! writer.push(directory);
+//! writer.push(file);
+//! let index = Index::parse(writer.finish())?;
+//!
+//! let target = tempfile::tempdir()?;
+//! let opened = std::fs::File::open(target.path())?;
+//! // Without owners, so that root is not needed.
+//! let rules = Rules { owner: false, ..Rules::default() };
+//! let cancel = Cancel::new();
+//! let job = Job {
+//!     index: &index,
+//!     image: &Hello,
+//!     target: opened.as_fd(),
+//!     seeds: &[],
+//!     rules: &rules,
+//!     progress: &Silent,
+//!     cancel: &cancel,
+//! };
+//! let plan = plan(&job)?;
+//! execute(&job, &plan)?;
+//! assert_eq!(std::fs::read_to_string(target.path().join("greeting"))?, "hello\n");
+//! assert_eq!(check(&index, opened.as_fd(), &rules, ReadBack::All, &Silent, &cancel)?, []);
+//! # Ok(())
+//! # }
+//! ```
+
+mod contents;
+#[doc(hidden)] // Until all callers use the face.
 pub mod engine;
+#[doc(hidden)] // Until all callers use the face.
 pub mod image;
+
+pub use contents::{ContentsError, select, verify_contents};
+pub use engine::{
+    Difference, EngineError, InventoryEntry, Job, Plan, ReadBack, Reflink, Rules, Shown, Summary, acl_owners,
+    check, execute, inventory, is_label, is_temporary, map_acl_owners, plan,
+};
+pub use image::{Image, ImageError, Verity, is_mounted_at, mount_at, open_image, read_index};

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use tiu_bundle::index::Index;
 use tiu_bundle::trust::Trust;
 use tiu_cli::exit;
-use tiu_extract::engine::{self, Difference, EngineError, ReadBack, Rules};
+use tiu_extract::{Difference, EngineError, ReadBack, Rules};
 use tiu_system::Hint;
 use tiu_system::fstab;
 use tiu_system::progress::{Cancel, Progress};
@@ -120,7 +120,7 @@ pub enum VerifyError {
 impl From<EngineError> for VerifyError {
     fn from(e: EngineError) -> Self {
         match e {
-            EngineError::Cancelled => VerifyError::Cancelled,
+            EngineError::Cancelled(_) => VerifyError::Cancelled,
             other => VerifyError::Engine(other),
         }
     }
@@ -138,7 +138,7 @@ impl From<ReadError> for VerifyError {
 impl From<PristineError> for VerifyError {
     fn from(e: PristineError) -> Self {
         match e {
-            PristineError::Engine(EngineError::Cancelled) => VerifyError::Cancelled,
+            PristineError::Engine(EngineError::Cancelled(_)) => VerifyError::Cancelled,
             other => VerifyError::Pristine(other),
         }
     }
@@ -268,11 +268,11 @@ pub fn verify(
         gids: record.iter().flat_map(|r| &r.gids).map(|(k, v)| (*k, *v)).collect(),
         ..Rules::default()
     };
-    let read_back = || match depth {
+    let read_back = match depth {
         Depth::Content => ReadBack::All,
         Depth::Metadata => ReadBack::Metadata,
     };
-    let found = engine::check(&index, tree.fd(), &rules, read_back(), progress, cancel)?;
+    let found = tiu_extract::check(&index, tree.fd(), &rules, read_back, progress, cancel)?;
     let (etc, mut differences): (Vec<_>, Vec<_>) = found.into_iter().partition(|d| is_etc(&d.raw_path));
     let etc = explained(&tree, etc, &rules, progress, cancel)?;
     // A file of `/etc` that the merge or the administrator replaced leaves the names that it had elsewhere without it.
@@ -283,7 +283,7 @@ pub fn verify(
         difference.what != "hardlink"
             || !first_name(&index, &difference.raw_path).is_some_and(|name| parted.contains(&name))
     });
-    differences.extend(pristine::check(&tree, &index, &rules, read_back(), progress, cancel)?);
+    differences.extend(pristine::check(&tree, &index, &rules, read_back, progress, cancel)?);
     let mut generated = Vec::new();
     for file in files {
         let found = match depth {

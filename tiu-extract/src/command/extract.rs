@@ -11,9 +11,7 @@ use std::time::Instant;
 use tiu_bundle::bundle::Bundle;
 use tiu_cli::ProgressMode;
 use tiu_cli::signals::cancel_on_signals;
-use tiu_extract::contents;
-use tiu_extract::engine::{self, Difference, EngineError, Job, ReadBack, Rules, Summary};
-use tiu_extract::image::{self, Verity};
+use tiu_extract::{Difference, EngineError, Job, ReadBack, Rules, Summary, Verity};
 use tiu_system::Hint;
 
 /// Brings a directory to exactly the tree of a bundle
@@ -72,10 +70,10 @@ impl Arguments {
     pub fn run(self) -> Result<(), Failure> {
         let started = Instant::now();
         let bundle = self.bundle.open()?;
-        let image = image::open(bundle.clone(), self.verity)?;
-        let mut index = image::read_index(&bundle, &*image)?;
+        let image = tiu_extract::open_image(bundle.clone(), self.verity)?;
+        let mut index = tiu_extract::read_index(&bundle, &*image)?;
         if !self.path.is_empty() {
-            index = contents::select(&index, &self.path)?;
+            index = tiu_extract::select(&index, &self.path)?;
         }
         if !self.dry_run {
             std::fs::create_dir_all(&self.directory).map_err(CommandError::path(&self.directory))?;
@@ -101,10 +99,10 @@ impl Arguments {
             cancel,
         };
         let failed = |e: EngineError| {
-            let cancelled = matches!(e, EngineError::Cancelled);
+            let cancelled = matches!(e, EngineError::Cancelled(_));
             Failure::from(e).cancelled_if(cancelled)
         };
-        let plan = engine::plan(&job).map_err(failed)?;
+        let plan = tiu_extract::plan(&job).map_err(failed)?;
         if self.dry_run {
             let mut lines = Vec::new();
             plan.describe(&index, &mut lines).map_err(CommandError::Output)?;
@@ -113,10 +111,10 @@ impl Arguments {
                 false => Ok(print(&String::from_utf8_lossy(&lines))?),
             };
         }
-        let summary = engine::execute(&job, &plan).map_err(failed)?;
+        let summary = tiu_extract::execute(&job, &plan).map_err(failed)?;
         let what = ReadBack::Executed(&plan);
         let differences =
-            engine::check(&index, target.as_fd(), &rules, what, &*progress, cancel).map_err(failed)?;
+            tiu_extract::check(&index, target.as_fd(), &rules, what, &*progress, cancel).map_err(failed)?;
         bundle.check_unchanged()?;
         if let Some(first) = differences.first().cloned() {
             return Err(DiffersError { count: differences.len(), first }.into());

@@ -5,8 +5,7 @@ use serde_json::json;
 use std::fmt::Write;
 use std::path::PathBuf;
 use tiu_bundle::index::{Entry, Kind};
-use tiu_extract::contents;
-use tiu_extract::image::{self, Verity};
+use tiu_extract::Verity;
 
 /// Lists what is in a bundle, as `ls -lR` would
 ///
@@ -29,10 +28,10 @@ pub struct Arguments {
 impl Arguments {
     pub fn run(self) -> Result<(), Failure> {
         let bundle = self.bundle.open()?;
-        let image = image::open(bundle.clone(), Verity::User)?;
-        let mut index = image::read_index(&bundle, &*image)?;
+        let image = tiu_extract::open_image(bundle.clone(), Verity::User)?;
+        let mut index = tiu_extract::read_index(&bundle, &*image)?;
         if !self.path.is_empty() {
-            index = contents::select(&index, &self.path)?;
+            index = tiu_extract::select(&index, &self.path)?;
         }
         match self.json {
             true => print_json(

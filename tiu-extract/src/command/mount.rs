@@ -5,7 +5,7 @@ use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
 use std::io;
 use std::path::PathBuf;
-use tiu_extract::image::{self, ImageError};
+use tiu_extract::ImageError;
 use tiu_system::Hint;
 
 /// Mounts a bundle's tree, read-only; the kernel verifies each block that is read
@@ -59,7 +59,7 @@ impl Hint for MountError {
 impl Arguments {
     pub fn run(self) -> Result<(), Failure> {
         let bundle = self.bundle.open()?;
-        image::mount_at(&bundle, &self.directory).map_err(MountError::from)?;
+        tiu_extract::mount_at(&bundle, &self.directory).map_err(MountError::from)?;
         Ok(())
     }
 }
@@ -77,7 +77,7 @@ impl UmountArguments {
     pub fn run(self) -> Result<(), Failure> {
         let UmountArguments { directory } = self;
         let unmount = || -> io::Result<bool> {
-            let ours = image::is_mounted_at(&directory)?;
+            let ours = tiu_extract::is_mounted_at(&directory)?;
             if ours {
                 rustix::mount::unmount(&directory, UnmountFlags::NOFOLLOW)?;
             }

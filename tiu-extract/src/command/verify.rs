@@ -6,8 +6,7 @@ use std::time::Instant;
 use tiu_bundle::hash_tree::VerityError;
 use tiu_cli::ProgressMode;
 use tiu_cli::signals::cancel_on_signals;
-use tiu_extract::contents::{self, ContentsError};
-use tiu_extract::image::{self, Verity};
+use tiu_extract::{ContentsError, Verity};
 
 /// Verifies every byte of a bundle: signature, hash tree, index, and each file's content
 #[derive(clap::Args)]
@@ -34,10 +33,10 @@ impl Arguments {
             let cancelled = matches!(e, VerityError::Cancelled(_));
             Failure::from(e).cancelled_if(cancelled)
         })?;
-        let image = image::open(bundle.clone(), Verity::User)?;
-        let index = image::read_index(&bundle, &*image)?;
-        contents::verify(&index, &*image, &*progress, cancel).map_err(|e| {
-            let cancelled = matches!(e, ContentsError::Cancelled);
+        let image = tiu_extract::open_image(bundle.clone(), Verity::User)?;
+        let index = tiu_extract::read_index(&bundle, &*image)?;
+        tiu_extract::verify_contents(&index, &*image, &*progress, cancel).map_err(|e| {
+            let cancelled = matches!(e, ContentsError::Cancelled(_));
             Failure::from(e).cancelled_if(cancelled)
         })?;
         bundle.check_unchanged()?;

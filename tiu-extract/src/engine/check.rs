@@ -33,6 +33,7 @@ pub struct Difference {
 }
 
 /// Which content a [`check`] reads.
+#[derive(Clone, Copy)]
 pub enum ReadBack<'a> {
     /// Every regular file.
     All,

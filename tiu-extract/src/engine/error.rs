@@ -1,24 +1,28 @@
-//! Why bringing a directory to an image's tree failed: always the path, the operation, and what to do next.
+//! The errors of the engine: each names the path, the operation, and what to do next.
 
 use crate::image::ImageError;
+use rustix::io::Errno;
 use std::io;
 use std::path::PathBuf;
 use tiu_bundle::content_digest::Digest;
 use tiu_bundle::hash_tree::VerityError;
 use tiu_bundle::index::Kind;
-use tiu_system::Hint;
+use tiu_system::hints;
+use tiu_system::progress::Cancelled;
 
-/// Why a run failed.
+/// A run failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)] // Of the fields, those have documentation whose names do not say all.
+
 pub enum EngineError {
     /// A system call on a path of the target or of a seed failed.
     #[error("cannot {operation} {}: {source}", path.display())]
     Io {
-        /// What was tried, as a verb: `open`, `change the owner of`, ...
+        /// The operation as a verb: `open`, `change the owner of`, ...
         operation: &'static str,
-        /// Path, relative to the target (`.` is the target itself) or, for seeds, as it was given.
+        /// Relative to the target (`.` is the target itself) or, for seeds, as it was given.
         path: PathBuf,
-        /// Cause.
         source: io::Error,
     },
     /// The filesystem is full.
@@ -27,101 +31,74 @@ pub enum EngineError {
         path.display()
     )]
     NoSpace {
-        /// File that was being written.
         path: PathBuf,
-        /// Bytes that the filesystem says are free.
+        /// Free bytes, as the filesystem reports them.
         free: u64,
-        /// Bytes of new content that were still to be written, beyond those that are free.
+        /// Bytes that are still to be written, less those that are free.
         missing: u64,
     },
-    /// Content that was written is not what the index says.
+    /// The content that was read back differs from the index.
     #[error("{}: the content that was written has digest {found}, the index says {expected}", path.display())]
-    Digest {
-        /// File.
-        path: PathBuf,
-        /// Content digest of what was read back.
-        found: Digest,
-        /// Content digest in the index.
-        expected: Digest,
-    },
+    Digest { path: PathBuf, found: Digest, expected: Digest },
     /// Content read from the image is longer or shorter than the index says.
     #[error("{}: the image holds {} bytes, its index says {expected}", path.display(), bytes_read(*found, *expected))]
     Size {
-        /// File.
         path: PathBuf,
-        /// Bytes that were read; reading stops one byte after what is expected.
+        /// Bytes that were read; reading stops soon after the expected size is exceeded.
         found: u64,
-        /// Bytes in the index.
         expected: u64,
     },
     /// Reading a file's content from the image failed.
     #[error("cannot read {} from the image: {source}", path.display())]
-    Read {
-        /// File.
-        path: PathBuf,
-        /// Cause.
-        source: io::Error,
-    },
-    /// A directory must become something else, but it holds what belongs to the host.
+    Read { path: PathBuf, source: io::Error },
+    /// A directory must become something else, but it holds something that belongs to the host.
     #[error(
         "{} is a directory and becomes a {expected} in the image, but it holds {}, which is not ours to remove",
         path.display(),
         held.display()
     )]
     Conflict {
-        /// The directory.
         path: PathBuf,
-        /// What the image has there.
+        /// The kind that the image has at this path.
         expected: Kind,
         /// The mount point, nested subvolume, host path or kept path below it.
         held: PathBuf,
     },
     /// [`Reflink::Required`](super::Reflink::Required), and the filesystem cannot share blocks.
     #[error("the filesystem of the target cannot share blocks between files (reflink of {} failed: {source})", path.display())]
-    NoReflink {
-        /// File that should have shared its blocks.
-        path: PathBuf,
-        /// Cause.
-        source: io::Error,
-    },
+    NoReflink { path: PathBuf, source: io::Error },
     /// More entries than can be counted.
     #[error("the target has more than {limit} entries")]
-    TooMany {
-        /// Limit.
-        limit: u64,
-    },
+    TooMany { limit: u64 },
     /// The plan was made for another index.
     #[error("the plan was made for an index of {expected} entries, this one has {found}")]
     OtherIndex {
-        /// Entries of the index in the job.
+        /// Entries in the index of the job.
         found: usize,
-        /// Entries of the index that was planned with.
+        /// Entries in the index that the plan was made for.
         expected: usize,
     },
-    /// See [`ImageError`].
+    /// The image failed.
     #[error(transparent)]
     Image(#[from] ImageError),
-    /// Cancelled.
-    #[error("cancelled")]
-    Cancelled,
+    /// The run was cancelled.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
 }
 
 impl EngineError {
-    /// An [`EngineError::Io`] for a path of bytes; the empty path is shown as `.`.
+    /// Returns an [`EngineError::Io`] for a path of bytes; the empty path is shown as `.`.
     pub(crate) fn io(operation: &'static str, path: &[u8], source: impl Into<io::Error>) -> Self {
         EngineError::Io { operation, path: shown(path), source: source.into() }
     }
 }
 
-/// How many bytes a file has of which `found` were read: reading ends soon after it proves to be too long.
+/// Returns the size of a file of which `found` bytes were read: reading ends soon after a file proves too long.
 pub(crate) fn bytes_read(found: u64, expected: u64) -> String {
-    match found > expected {
-        true => format!("more than {expected}"),
-        false => found.to_string(),
-    }
+    if found > expected { format!("more than {expected}") } else { found.to_string() }
 }
 
-/// A path for an error message.
+/// Returns a path for an error message.
 pub(crate) fn shown(path: &[u8]) -> PathBuf {
     use std::os::unix::ffi::OsStrExt;
     match path {
@@ -130,50 +107,44 @@ pub(crate) fn shown(path: &[u8]) -> PathBuf {
     }
 }
 
-impl Hint for EngineError {
-    fn hint(&self) -> Option<String> {
-        let text = match self {
-            EngineError::Io { source, .. } => match rustix::io::Errno::from_io_error(source)? {
-                rustix::io::Errno::PERM | rustix::io::Errno::ACCESS => {
-                    "owners, devices and trusted attributes need root: run as root, or extract with --no-owner; as root, look for \
-                     the immutable attribute (lsattr)"
-                }
-                rustix::io::Errno::ROFS => "the target is read-only: make it writable first",
-                rustix::io::Errno::LOOP => {
-                    "a symlink lies on the way; the target was changed while it was being read: run again"
-                }
-                rustix::io::Errno::NOENT => "the target was changed while it was being read: run again",
-                rustix::io::Errno::XDEV | rustix::io::Errno::BUSY => {
-                    "something is mounted there: unmount it, or name it as a path of the host"
-                }
-                rustix::io::Errno::MFILE | rustix::io::Errno::NFILE => {
-                    "raise the limit of open files (ulimit -n)"
-                }
-                rustix::io::Errno::OPNOTSUPP => {
-                    "the filesystem of the target does not support this; use btrfs"
-                }
-                rustix::io::Errno::IO => "the disk reports an error: look at the kernel's messages (dmesg)",
-                _ => return None,
-            },
-            EngineError::NoSpace { .. } => {
-                "free some space (delete old snapshots, `btrfs filesystem usage`), then run again: what is already there is reused"
-            }
-            EngineError::Digest { .. } | EngineError::Size { .. } => {
-                "the bundle was built wrongly (`tiu-extract verify` tells), or memory or disk are failing (dmesg)"
-            }
-            EngineError::Read { source, .. } => {
-                match source.get_ref().and_then(|cause| cause.downcast_ref::<VerityError>()) {
-                    Some(damaged) => return damaged.hint(),
-                    None => "check the bundle with `tiu-extract verify`",
-                }
-            }
-            EngineError::Conflict { .. } => "move it elsewhere or unmount it, then run again",
-            EngineError::NoReflink { .. } => "use a btrfs or xfs filesystem with reflink",
-            EngineError::TooMany { .. } => "choose a directory that holds a system",
-            EngineError::OtherIndex { .. } => "plan again",
-            EngineError::Image(error) => return error.hint(),
-            EngineError::Cancelled => "run again to complete",
-        };
-        Some(text.to_owned())
-    }
+hints! { EngineError {
+    forward Image;
+    cancelled Cancelled;
+    Io { source, .. } => io_hint(source).map(str::to_owned),
+    NoSpace { .. } => {
+        "free some space (delete old snapshots, see `btrfs filesystem usage`), then run again: what is already \
+         there is reused"
+    },
+    Digest { .. } | Size { .. } => {
+        "the bundle was built wrongly (check it with `tiu-extract verify`), or memory or disk are failing (dmesg)"
+    },
+    Read { source, .. } => match source.get_ref().and_then(|cause| cause.downcast_ref::<VerityError>()) {
+        Some(damaged) => damaged.hint(),
+        None => Some("check the bundle with `tiu-extract verify`".to_owned()),
+    },
+    Conflict { .. } => "move it elsewhere or unmount it, then run again",
+    NoReflink { .. } => "use a btrfs or xfs filesystem with reflink",
+    TooMany { .. } => "choose a directory that holds a system",
+    OtherIndex { .. } => "plan again",
+    Cancelled(_) => "run again to complete",
+} }
+
+/// Returns the hint for an error of a system call on the target or a seed.
+fn io_hint(error: &io::Error) -> Option<&'static str> {
+    Some(match Errno::from_io_error(error)? {
+        Errno::PERM | Errno::ACCESS => {
+            "owners, devices and trusted attributes need root: run as root, or extract with --no-owner; as root, \
+             look for the immutable attribute (lsattr)"
+        }
+        Errno::ROFS => "the target is read-only: make it writable first",
+        Errno::LOOP => "a symlink lies on the way; the target was changed while it was being read: run again",
+        Errno::NOENT => "the target was changed while it was being read: run again",
+        Errno::XDEV | Errno::BUSY => {
+            "something is mounted there: unmount it, or name it as a path of the host"
+        }
+        Errno::MFILE | Errno::NFILE => "raise the limit of open files (ulimit -n)",
+        Errno::OPNOTSUPP => "the filesystem of the target does not support this; use btrfs",
+        Errno::IO => "the disk reports an error: look at the kernel's messages (dmesg)",
+        _ => return None,
+    })
 }

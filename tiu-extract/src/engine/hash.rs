@@ -154,9 +154,7 @@ impl Reading<'_> {
         let buf = buf.get_mut(start..).and_then(|buf| buf.get_mut(..READ)).unwrap_or_default();
         let mut hasher = ContentHasher::new();
         loop {
-            if self.cancel.is_cancelled() {
-                return Err(EngineError::Cancelled);
-            }
+            self.cancel.check()?;
             // One byte more than there should be, rounded up: less than that read is the end. Not the whole buffer: past the page cache,
             // btrfs goes through all pages of it that it had no content for.
             let left = size.saturating_sub(hasher.size());

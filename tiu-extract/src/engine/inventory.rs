@@ -12,7 +12,7 @@ use tiu_system::progress::{Cancel, Progress, Unit};
 
 /// An inode's name that was found.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct InventoryEntry {
     /// The inode as an index would tell it; hard links are told as what they are links to.
     pub entry: EntryBuf,
     /// A mount point, a nested subvolume or one of [`Rules::host_paths`]: not entered.
@@ -25,7 +25,7 @@ pub fn inventory(
     rules: &Rules,
     progress: &dyn Progress,
     cancel: &Cancel,
-) -> Result<Vec<Found>, EngineError> {
+) -> Result<Vec<InventoryEntry>, EngineError> {
     let rules = &Lookup::new(rules);
     let attributes = ReadAttributes::Now;
     progress.begin("Looking", 0, Unit::Items);
@@ -44,7 +44,7 @@ pub fn inventory(
         let xattrs = tree.xattrs(i).map_or(&[][..], |xattrs| &xattrs.0);
         let own = |bytes: &[u8]| -> Cow<'static, [u8]> { Cow::Owned(bytes.to_vec()) };
         let target = (node.kind == Kind::Symlink).then(|| own(tree.target(i)));
-        Found {
+        InventoryEntry {
             entry: EntryBuf {
                 path: Cow::Owned(tree.path(i)),
                 kind: node.kind,
@@ -65,7 +65,7 @@ pub fn inventory(
             host: !mine(node.ownership),
         }
     };
-    let mut found: Vec<Found> = (0u32..).zip(&tree.nodes).map(entry).collect();
+    let mut found: Vec<InventoryEntry> = (0u32..).zip(&tree.nodes).map(entry).collect();
     found.sort_by(|a, b| a.entry.path.cmp(&b.entry.path));
     Ok(found)
 }

@@ -1,23 +1,25 @@
-//! Runs a list of jobs on all cores, in the order of the list; the first error stops the rest.
+//! Runs a list of jobs on all cores, in the order of the list. The first error stops the rest.
 
 use super::error::EngineError;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tiu_system::progress::Cancel;
 
-/// Number of cores that we may use.
+/// Returns the number of cores that the process may use.
 pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Threads for work that waits for the disk more often than it computes: for each small file once.
+/// Returns the number of threads for work that mostly waits for the disk, as reading many small files does.
 pub(crate) fn readers() -> usize {
     cores().saturating_mul(4)
 }
 
-/// Runs `work` on every job, on so many `threads`; each thread has a state of its own, made by `state`. Gives back the states.
+/// Runs `work` on every job with up to `threads` threads. Each thread has its own state, made by `state`. Returns the
+/// states.
 ///
-/// Jobs start in the order of the list. When several fail, the error of the earliest is given; cancellation is one, too.
+/// Jobs start in the order of the list. If several fail, the error of the earliest is returned. Cancellation is an error
+/// like the others.
 pub(crate) fn run<J: Sync, S: Send>(
     threads: usize,
     jobs: &[J],
@@ -30,14 +32,11 @@ pub(crate) fn run<J: Sync, S: Send>(
     let failed: Mutex<Option<(usize, EngineError)>> = Mutex::new(None);
     let states = Mutex::new(Vec::new());
     let thread = || {
-        let mut mine = state();
+        let mut own = state();
         while !stop.load(Ordering::Relaxed) {
             let i = next.fetch_add(1, Ordering::Relaxed);
             let Some(job) = jobs.get(i) else { break };
-            let result = match cancel.is_cancelled() {
-                true => Err(EngineError::Cancelled),
-                false => work(&mut mine, job),
-            };
+            let result = cancel.check().map_err(EngineError::from).and_then(|()| work(&mut own, job));
             if let Err(error) = result {
                 stop.store(true, Ordering::Relaxed);
                 let mut first = lock(&failed);
@@ -46,7 +45,7 @@ pub(crate) fn run<J: Sync, S: Send>(
                 }
             }
         }
-        lock(&states).push(mine);
+        lock(&states).push(own);
     };
     match threads.min(jobs.len()) {
         0 => {}
@@ -64,7 +63,7 @@ pub(crate) fn run<J: Sync, S: Send>(
     }
 }
 
-/// A panic in another thread ends the whole run by itself; its data is not looked at.
+/// Locks `mutex`. A panic in another thread ends the whole run by itself, so poisoning needs no attention.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
@@ -73,6 +72,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+    use tiu_system::Hint;
 
     #[test]
     fn every_job_runs_once() {
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn the_earliest_error_is_given() {
+    fn the_earliest_error_is_returned() {
         let jobs: Vec<u64> = (0..1000).collect();
         let barrier = std::sync::Barrier::new(2);
         let fails = |_: &mut (), job: &u64| {
@@ -108,6 +108,6 @@ mod tests {
         let cancel = Cancel::new();
         cancel.cancel();
         let error = run(2, &[1, 2, 3], &cancel, || (), |(), _| panic!("started")).unwrap_err();
-        assert!(matches!(error, EngineError::Cancelled), "{error}");
+        assert!(error.is_cancelled(), "{error}");
     }
 }

@@ -147,10 +147,8 @@ impl<'a> Walker<'a> {
             };
             state.busy += 1;
             drop(state);
-            let result = match self.walk.cancel.is_cancelled() {
-                true => Err(EngineError::Cancelled),
-                false => self.directory(directory, &path),
-            };
+            let cancelled = self.walk.cancel.check().map_err(EngineError::from);
+            let result = cancelled.and_then(|()| self.directory(directory, &path));
             state = lock(shared);
             state.busy -= 1;
             match result {

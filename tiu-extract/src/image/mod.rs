@@ -6,10 +6,11 @@ mod error;
 mod kernel;
 mod open;
 mod reader;
-pub mod squashfs;
+mod squashfs;
 mod user;
 
 pub use error::ImageError;
 pub use kernel::{is_mounted_at, mount_at};
-pub use open::{Verity, open, read_index};
+pub use open::open_image as open; // Until all callers use the face.
+pub use open::{Verity, open_image, read_index};
 pub use reader::Image;

@@ -31,7 +31,7 @@ impl Named for Verity {
 
 /// Opens the image of `bundle`. `Auto` takes the user way where the kernel has no device-mapper or no dm-verity, or
 /// this process may not use them.
-pub fn open(bundle: Arc<Bundle>, verity: Verity) -> Result<Box<dyn Image>, ImageError> {
+pub fn open_image(bundle: Arc<Bundle>, verity: Verity) -> Result<Box<dyn Image>, ImageError> {
     match verity {
         Verity::User => Ok(Box::new(UserImage::open(&bundle)?)),
         Verity::Kernel => Ok(Box::new(KernelImage::open(&bundle)?)),

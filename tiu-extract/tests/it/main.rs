@@ -1,5 +1,4 @@
-//! The reader and the engine: the built program, the engine on a real btrfs, and the squashfs reader.
+//! The built program, and the engine on a real btrfs.
 
 mod command_line;
 mod engine;
-mod squashfs;

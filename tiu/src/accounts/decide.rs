@@ -18,8 +18,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read;
 use tiu_bundle::content_digest::digest_bytes;
 use tiu_bundle::index::{Entry, Index, Kind};
-use tiu_extract::engine::{self, Difference, Shown};
-use tiu_extract::image::{Image, ImageError};
+use tiu_extract::{Difference, Image, ImageError, Shown};
 use tiu_system::program::{RunError, SYSUSERS, find};
 use tiu_system::tree::{Attributes, Tree};
 
@@ -210,7 +209,9 @@ fn used(index: &Index) -> Used {
     for entry in index.iter() {
         used.uids.insert(entry.uid);
         used.gids.insert(entry.gid);
-        for (number, group) in entry.xattrs.iter().flat_map(|(name, value)| engine::acl_owners(name, value)) {
+        for (number, group) in
+            entry.xattrs.iter().flat_map(|(name, value)| tiu_extract::acl_owners(name, value))
+        {
             if group { &mut used.gids } else { &mut used.uids }.insert(number);
         }
     }

@@ -10,8 +10,7 @@ use tiu::host::persistent::Persistent;
 use tiu::status::{ImageFacts, SignerFacts};
 use tiu::transaction::{self, Applied, Context, Request};
 use tiu_cli::{ProgressMode, exit};
-use tiu_extract::engine::Summary;
-use tiu_extract::image::Verity;
+use tiu_extract::{Summary, Verity};
 
 /// Applies an image: verifies the bundle, brings a new snapshot to its tree, and makes it what boots next
 ///

@@ -13,7 +13,7 @@ use tiu::status::{Signature, SnapshotFacts, ways_back};
 use tiu::verify::{self, Depth};
 use tiu_bundle::trust::Trust;
 use tiu_cli::exit;
-use tiu_extract::engine::Difference;
+use tiu_extract::Difference;
 use tiu_system::progress::{Cancel, Silent};
 
 /// Shows what runs, what boots next, what one can go back to, and who signed it

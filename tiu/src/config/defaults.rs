@@ -3,7 +3,7 @@
 use super::keys::{Boot, Config, EtcTarget, Initrd, Sysusers};
 use super::layers::relative;
 use tiu_bundle::trust::{Purpose, ValidAt};
-use tiu_extract::image::Verity;
+use tiu_extract::Verity;
 
 /// Files of `/etc` that stay the host's, whatever the image brings.
 const ALWAYS_HOST: [&str; 15] = [

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use std::path::PathBuf;
 use tiu_bundle::trust::{Purpose, ValidAt};
-use tiu_extract::image::Verity;
+use tiu_extract::Verity;
 use tiu_system::named::Named;
 
 /// How the initrd comes into a new snapshot.

@@ -6,8 +6,7 @@ use crate::state::provenance::ProvenanceError;
 use std::io;
 use tiu_bundle::bundle::OpenError;
 use tiu_cli::exit;
-use tiu_extract::engine::EngineError;
-use tiu_extract::image::ImageError;
+use tiu_extract::{EngineError, ImageError};
 use tiu_system::Hint;
 use tiu_system::program::RunError;
 use tiu_system::tree::TreeError;
@@ -77,7 +76,7 @@ pub enum DiffError {
 impl From<EngineError> for DiffError {
     fn from(e: EngineError) -> Self {
         match e {
-            EngineError::Cancelled => DiffError::Cancelled,
+            EngineError::Cancelled(_) => DiffError::Cancelled,
             other => DiffError::Engine(other),
         }
     }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use tiu_bundle::index::{Entry, Kind};
-use tiu_extract::engine::Shown;
+use tiu_extract::Shown;
 
 /// What became of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -140,7 +140,7 @@ pub fn without_link<'a>(entry: Entry<'a>, find: impl Fn(&[u8]) -> Option<Entry<'
 
 /// Without labels that the host's security modules put on files.
 pub fn without_labels(mut entry: Entry) -> Entry {
-    entry.xattrs.retain(|(name, _): &(Cow<[u8]>, _)| !tiu_extract::engine::is_label(name));
+    entry.xattrs.retain(|(name, _): &(Cow<[u8]>, _)| !tiu_extract::is_label(name));
     entry
 }
 

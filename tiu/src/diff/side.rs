@@ -18,8 +18,7 @@ use tiu_bundle::bundle::open_bundle;
 use tiu_bundle::content_digest::{Digest, digest_reader};
 use tiu_bundle::index::{Entry, EntryBuf, Index, Kind};
 use tiu_bundle::trust::Trust;
-use tiu_extract::engine::{self, Rules};
-use tiu_extract::image::{self, Image, Verity};
+use tiu_extract::{Image, Rules, Verity};
 use tiu_system::fstab;
 use tiu_system::progress::{Cancel, Progress};
 use tiu_system::tree::Tree;
@@ -62,8 +61,8 @@ impl Side {
     /// A bundle: signature and index are checked.
     pub fn bundle(path: &Path, trust: &Trust, verity: Verity) -> Result<Self, DiffError> {
         let bundle = Arc::new(open_bundle(path, trust)?);
-        let image = image::open(bundle.clone(), verity)?;
-        let index = image::read_index(&bundle, &*image)?;
+        let image = tiu_extract::open_image(bundle.clone(), verity)?;
+        let index = tiu_extract::read_index(&bundle, &*image)?;
         let facts = SideFacts {
             bundle: Some(path.display().to_string()),
             snapshot: None,
@@ -222,6 +221,6 @@ fn found(
     let paths = host_paths(&mounts, &nested_subvolumes(tree.path())?, &config.host_paths)?;
     let rules =
         Rules { host_paths: paths.clone(), subvolumes: vec![crate::etc::ETC.to_vec()], ..Rules::default() };
-    let found = engine::inventory(tree.fd(), &rules, progress, cancel)?;
+    let found = tiu_extract::inventory(tree.fd(), &rules, progress, cancel)?;
     Ok(Entries::Found(found.into_iter().map(|found| found.entry).collect(), paths))
 }

@@ -16,8 +16,7 @@ use crate::transaction::{ApplyError, Context};
 use std::io::Read;
 use tiu_bundle::index::{Index, Kind, STATE_DIR};
 use tiu_bundle::manifest::Manifest;
-use tiu_extract::engine::Rules;
-use tiu_extract::image::Image;
+use tiu_extract::{Image, Rules};
 use tiu_system::tree::Tree;
 
 /// Largest text files that are read from trees, in bytes.

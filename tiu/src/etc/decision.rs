@@ -4,7 +4,7 @@ use super::state::States;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use tiu_bundle::index::Kind;
-use tiu_extract::engine::Shown;
+use tiu_extract::Shown;
 
 /// Whose version a path gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use crate::state::provenance::ProvenanceError;
 use crate::state::record::RecordError;
 use crate::transaction::ApplyError;
 use tiu_cli::exit;
-use tiu_extract::engine::{Difference, EngineError};
+use tiu_extract::{Difference, EngineError};
 use tiu_system::Hint;
 use tiu_system::tree::TreeError;
 
@@ -135,7 +135,7 @@ impl EtcError {
     /// Exit code of the program.
     pub fn exit_code(&self) -> u8 {
         match self {
-            EtcError::Engine(EngineError::Cancelled) => exit::CANCELLED,
+            EtcError::Engine(EngineError::Cancelled(_)) => exit::CANCELLED,
             EtcError::Commit(e) => e.exit_code(),
             EtcError::CleanUp { error, .. } => error.exit_code(),
             _ => exit::FAILED,

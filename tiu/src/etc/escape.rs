@@ -1,4 +1,4 @@
-//! Paths of any bytes in text: [`Shown`](tiu_extract::engine::Shown) writes them, this reads them back.
+//! Paths of any bytes in text: [`Shown`](tiu_extract::Shown) writes them, this reads them back.
 
 /// The bytes that `shown` stands for. What is no escape stands for itself.
 pub fn unescape(shown: &str) -> Vec<u8> {
@@ -24,7 +24,7 @@ pub fn unescape(shown: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tiu_extract::engine::Shown;
+    use tiu_extract::Shown;
 
     proptest::proptest! {
         #[test]

@@ -12,8 +12,7 @@ use std::borrow::Cow;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use tiu_bundle::index::{EntryBuf, Index, IndexError, IndexWriter, Kind};
-use tiu_extract::engine::{self, Difference, EngineError, Job, Plan, ReadBack, Rules};
-use tiu_extract::image::{Image, ImageError};
+use tiu_extract::{Difference, EngineError, Image, ImageError, Job, Plan, ReadBack, Rules};
 use tiu_system::progress::{Cancel, Progress};
 use tiu_system::tree::{Tree, TreeError};
 
@@ -110,8 +109,8 @@ pub fn fill(
         progress,
         cancel,
     };
-    let plan = engine::plan(&job).map_err(PristineError::Engine)?;
-    engine::execute(&job, &plan).map_err(PristineError::Engine)?;
+    let plan = tiu_extract::plan(&job).map_err(PristineError::Engine)?;
+    tiu_extract::execute(&job, &plan).map_err(PristineError::Engine)?;
     Ok(plan)
 }
 
@@ -138,7 +137,7 @@ pub fn check(
         },
     };
     let etc = index_of_etc(index)?;
-    let found = engine::check(&etc, target.as_fd(), &own_rules(rules), what, progress, cancel);
+    let found = tiu_extract::check(&etc, target.as_fd(), &own_rules(rules), what, progress, cancel);
     let mut found = found.map_err(PristineError::Engine)?;
     for difference in &mut found {
         difference.path = match difference.path.as_str() {

@@ -7,7 +7,7 @@ use crate::accounts::Note;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io::{self, Write};
-use tiu_extract::engine::Shown;
+use tiu_extract::Shown;
 use tiu_system::Hint;
 use tiu_system::tree::{Tree, TreeError};
 

@@ -7,7 +7,7 @@ use super::escape::unescape;
 use super::report::{Decided, Report};
 use super::state::{Inode, InodeFacts, States, same};
 use std::collections::{BTreeMap, BTreeSet};
-use tiu_extract::engine::Shown;
+use tiu_extract::Shown;
 use tiu_system::tree::{Tree, TreeError};
 
 /// Where it lies, without the leading slash.

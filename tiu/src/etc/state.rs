@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use tiu_bundle::content_digest::{Digest, digest_bytes};
 use tiu_bundle::index::{Entry, Index, Kind, Mtime};
-use tiu_extract::engine::{self, EngineError, Rules, Shown};
+use tiu_extract::{EngineError, Rules, Shown};
 use tiu_system::progress::{Cancel, Progress};
 use tiu_system::tree::{Tree, TreeError};
 
@@ -66,7 +66,7 @@ pub fn same(a: Option<&Inode>, b: Option<&Inode>) -> bool {
 /// Labels that only one side has are the host's security modules' affair.
 fn same_xattrs(a: &Inode, b: &Inode) -> bool {
     let one_sided = |name: &[u8], other: &Inode| {
-        engine::is_label(name) && !other.xattrs.iter().any(|(their, _)| their == name)
+        tiu_extract::is_label(name) && !other.xattrs.iter().any(|(their, _)| their == name)
     };
     let counting = |of: &Inode, other: &Inode| -> Vec<(Vec<u8>, Vec<u8>)> {
         of.xattrs.iter().filter(|(name, _)| !one_sided(name, other)).cloned().collect()
@@ -91,7 +91,9 @@ fn of_entry(index: &Index, entry: &Entry, rules: &Rules) -> Inode {
         rdev: inode.rdev,
         target: inode.target.as_ref().map(|target| target.to_vec()),
         digest: inode.digest,
-        xattrs: sorted(inode.xattrs.iter().map(|(n, v)| (n.to_vec(), engine::map_acl_owners(n, v, rules)))),
+        xattrs: sorted(
+            inode.xattrs.iter().map(|(n, v)| (n.to_vec(), tiu_extract::map_acl_owners(n, v, rules))),
+        ),
         mtime: inode.mtime,
         host: false,
     }
@@ -135,8 +137,8 @@ pub fn of_tree(
     let inside = |path: &Vec<u8>| Some(path.strip_prefix(ETC)?.strip_prefix(b"/")?.to_vec());
     let rules =
         Rules { host_paths: rules.host_paths.iter().filter_map(inside).collect(), ..Rules::default() };
-    let found = engine::inventory(std::os::fd::AsFd::as_fd(&directory), &rules, progress, cancel)?;
-    let state = |found: engine::Found| {
+    let found = tiu_extract::inventory(std::os::fd::AsFd::as_fd(&directory), &rules, progress, cancel)?;
+    let state = |found: tiu_extract::InventoryEntry| {
         let entry = found.entry;
         let path = match &entry.path[..] {
             [] => ETC.to_vec(),
@@ -195,7 +197,7 @@ impl From<&Inode> for InodeFacts {
             text.map_or_else(hex, |text| format!("{text:?}"))
         };
         // What security modules of the host say of a file is not the merge's.
-        let xattrs = inode.xattrs.iter().filter(|(name, _)| !engine::is_label(name));
+        let xattrs = inode.xattrs.iter().filter(|(name, _)| !tiu_extract::is_label(name));
         InodeFacts {
             kind: inode.kind.to_string(),
             mode: (inode.kind != Kind::Symlink).then(|| format!("{:04o}", inode.mode)),

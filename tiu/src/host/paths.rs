@@ -6,7 +6,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use tiu_bundle::index::Index;
-use tiu_extract::engine::Shown;
+use tiu_extract::Shown;
 use tiu_system::fstab::Mount;
 
 /// The host's on every host, mounted or not.

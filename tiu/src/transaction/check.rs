@@ -7,7 +7,7 @@ use super::preflight::Ready;
 use super::{ApplyError, Context};
 use crate::etc::pristine;
 use crate::state::record::Record;
-use tiu_extract::engine::{self, ReadBack, Rules};
+use tiu_extract::{ReadBack, Rules};
 
 /// Fails with every difference but those that finish recorded.
 pub fn run(context: &Context, ready: &Ready, filled: &Filled, record: &Record) -> Result<(), ApplyError> {
@@ -19,7 +19,7 @@ pub fn run(context: &Context, ready: &Ready, filled: &Filled, record: &Record) -
     };
     let Context { progress, cancel, .. } = *context;
     let plan = what(&filled.plan);
-    let mut differences = engine::check(&ready.index, filled.tree.fd(), &rules, plan, progress, cancel)?;
+    let mut differences = tiu_extract::check(&ready.index, filled.tree.fd(), &rules, plan, progress, cancel)?;
     let what = what(&filled.pristine);
     differences.extend(pristine::check(&filled.tree, &ready.index, &rules, what, progress, cancel)?);
     differences.extend(filled.etc.accounts.check(&filled.tree, &filled.etc.report)?);

@@ -16,8 +16,7 @@ use crate::state::record::RecordError;
 use std::io;
 use tiu_bundle::bundle::OpenError;
 use tiu_cli::exit;
-use tiu_extract::engine::{Difference, EngineError};
-use tiu_extract::image::ImageError;
+use tiu_extract::{Difference, EngineError, ImageError};
 use tiu_system::Hint;
 use tiu_system::program::RunError;
 use tiu_system::tree::TreeError;
@@ -169,7 +168,7 @@ impl ApplyError {
 impl From<EngineError> for ApplyError {
     fn from(e: EngineError) -> Self {
         match e {
-            EngineError::Cancelled => ApplyError::Cancelled,
+            EngineError::Cancelled(_) => ApplyError::Cancelled,
             other => ApplyError::Engine(other),
         }
     }
@@ -187,7 +186,7 @@ impl From<ReadError> for ApplyError {
 impl From<PristineError> for ApplyError {
     fn from(e: PristineError) -> Self {
         match e {
-            PristineError::Engine(EngineError::Cancelled) => ApplyError::Cancelled,
+            PristineError::Engine(EngineError::Cancelled(_)) => ApplyError::Cancelled,
             other => ApplyError::Pristine(other),
         }
     }

@@ -6,7 +6,7 @@ use crate::etc::decide::{self as etc, Etc};
 use crate::etc::pristine;
 use crate::snapshots::Snapshot;
 use tiu_bundle::index::{CMS_PATH, INDEX_PATH};
-use tiu_extract::engine::{self, Plan, Summary};
+use tiu_extract::{Plan, Summary};
 use tiu_system::tree::Tree;
 
 /// A filled target.
@@ -34,11 +34,11 @@ pub fn run(context: &Context, ready: &Ready, plan: Plan, target: &Snapshot) -> R
         true => (ready.etc.clone(), plan),
         false => {
             let etc = etc::decide(context, &tree, ready.new_image(), &ready.host_rules)?;
-            let plan = engine::plan(&ready.job(context, &tree, &etc.rules))?;
+            let plan = tiu_extract::plan(&ready.job(context, &tree, &etc.rules))?;
             (etc, plan)
         }
     };
-    let summary = engine::execute(&ready.job(context, &tree, &etc.rules), &plan)?;
+    let summary = tiu_extract::execute(&ready.job(context, &tree, &etc.rules), &plan)?;
     etc.accounts.write(&tree)?;
     let Context { progress, cancel, .. } = *context;
     let pristine = pristine::fill(&tree, &*ready.image, &ready.index, &etc.rules, progress, cancel)?;

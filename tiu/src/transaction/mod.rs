@@ -37,8 +37,7 @@ use std::time::{Duration, Instant};
 use tiu_bundle::manifest::Manifest;
 use tiu_bundle::signature::Signer;
 use tiu_bundle::trust::Trust;
-use tiu_extract::engine::{Plan, Summary};
-use tiu_extract::image::Verity;
+use tiu_extract::{Plan, Summary, Verity};
 use tiu_system::progress::{Cancel, Progress};
 
 /// Everything that the stages share.

@@ -20,8 +20,7 @@ use std::time::{Duration, Instant};
 use tiu_bundle::bundle::Bundle;
 use tiu_bundle::bundle::open_bundle;
 use tiu_bundle::index::{Index, Kind};
-use tiu_extract::engine::{self, Job, Plan, Rules};
-use tiu_extract::image::{self, Image};
+use tiu_extract::{Image, Job, Plan, Rules};
 use tiu_system::fstab::{self, Mount};
 use tiu_system::os_release::OsRelease;
 use tiu_system::text::printable;
@@ -85,8 +84,8 @@ pub fn prepare(context: &Context, request: &Request) -> Result<Ready, ApplyError
         Allowed { downgrade: request.allow_downgrade || config.allow_downgrade, same: request.force };
     identity.accepts(&bundle.manifest, allowed)?;
 
-    let image = image::open(bundle.clone(), request.verity)?;
-    let index = image::read_index(&bundle, &*image)?;
+    let image = tiu_extract::open_image(bundle.clone(), request.verity)?;
+    let index = tiu_extract::read_index(&bundle, &*image)?;
     let image_os = image_text(&*image, &index, &["usr/lib/os-release", "etc/os-release"]);
     let initrd =
         initrd::plan(&index, bundle.manifest.tiu.kernel.as_deref(), &OsRelease::parse(&image_os), config)?;
@@ -186,7 +185,7 @@ fn mount_points(mounts: &[Mount], persistent: &Decision) -> Vec<Vec<u8>> {
 /// Plans on the base, of which the new snapshot will be a copy, and asks whether there is room.
 pub fn plan(context: &Context, ready: &Ready) -> Result<Plan, ApplyError> {
     let tree = Tree::open(&context.host.snapshot_path(ready.base.number))?;
-    let plan = engine::plan(&ready.job(context, &tree, &ready.etc.rules))?;
+    let plan = tiu_extract::plan(&ready.job(context, &tree, &ready.etc.rules))?;
     let initrd = match &ready.initrd {
         initrd::Plan::Dracut(dracut) => {
             let old = tree.stat(&dracut.path).map_or(0, |stat| stat.st_size.max(0) as u64);

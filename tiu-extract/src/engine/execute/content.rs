@@ -149,7 +149,7 @@ pub(super) fn write(
     // Where the last byte is put, by a write or by a shared block.
     let mut end = 0u64;
     loop {
-        context.stop_if_cancelled()?;
+        context.job.cancel.check()?;
         let n =
             read_full(&mut *reader, new).map_err(|source| EngineError::Read { path: shown(path), source })?;
         let bytes = new.get(..n).unwrap_or_default();
@@ -219,7 +219,7 @@ pub(super) fn read_back(
     buffer.resize(SIZE, 0);
     let mut hasher = ContentHasher::new();
     loop {
-        context.stop_if_cancelled()?;
+        context.job.cancel.check()?;
         let n = pread_full(file, buffer, hasher.size()).map_err(|e| EngineError::io("read back", path, e))?;
         hasher.update(buffer.get(..n).unwrap_or_default());
         if n < buffer.len() {

@@ -25,13 +25,6 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
-    pub fn stop_if_cancelled(&self) -> Result<(), EngineError> {
-        match self.job.cancel.is_cancelled() {
-            true => Err(EngineError::Cancelled),
-            false => Ok(()),
-        }
-    }
-
     /// The name under which entry `i` is made: its own, `name`, if nothing is there that must stay until it is complete.
     pub fn made_as(&self, i: u32, name: &CStr) -> CString {
         match self.plan.places.get(i as usize) {

@@ -19,7 +19,7 @@ impl Worker<'_> {
     /// Makes a file in place of what is there; an `early` one keeps its temporary name.
     pub fn make_file(&mut self, file: &FileStep, early: bool) -> Result<(), EngineError> {
         let context = self.context;
-        context.stop_if_cancelled()?;
+        context.job.cancel.check()?;
         let entry = context.job.index.entry(file.entry as usize);
         let inode = inode_of(context.job.index, &entry);
         let path: &[u8] = &entry.path;

@@ -142,7 +142,7 @@ impl Worker<'_> {
 
     /// Removes a directory that is empty by now.
     pub fn remove_dir(&mut self, node: u32) -> Result<(), EngineError> {
-        self.context.stop_if_cancelled()?;
+        self.context.job.cancel.check()?;
         let path = self.context.plan.tree.path(node);
         let (parent, name) = self.parents.open(&path)?;
         self.unlink(&parent, &name, AtFlags::REMOVEDIR, &path)

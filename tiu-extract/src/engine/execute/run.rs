@@ -65,7 +65,7 @@ impl<'a> Context<'a> {
         let mut sum = Summary::default();
         let mut own = Worker::new(self);
         for dir in &steps.dirs {
-            self.stop_if_cancelled()?;
+            self.job.cancel.check()?;
             own.make_dir(dir)?;
         }
         let early = self.in_image_order(&steps.early);
@@ -97,7 +97,7 @@ impl<'a> Context<'a> {
         self.pieces(&pieces, &mut sum)?;
         own.parents.forget();
         for link in &steps.links {
-            self.stop_if_cancelled()?;
+            self.job.cancel.check()?;
             own.link(link)?;
         }
         let pieces: Vec<_> = steps.dir_meta.rchunks(BATCH_FILES).map(Piece::DirMeta).collect();

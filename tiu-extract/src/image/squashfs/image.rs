@@ -34,7 +34,8 @@ impl Squashfs {
         self.names.find(path).map(|file| file.position)
     }
 
-    /// Calls `each` with the path of every regular file; an inode of several names is given for each of them.
+    /// Calls `each` with every path of every regular file.
+    #[cfg(test)]
     pub fn for_each_file(&self, each: impl FnMut(&[u8])) {
         self.names.for_each_file(each);
     }

@@ -25,6 +25,7 @@ mod metadata;
 mod names;
 mod store;
 mod superblock;
+#[cfg(test)]
+mod tests;
 
-pub use file::FileReader;
 pub use image::Squashfs;

@@ -4,7 +4,7 @@ use super::model::{Model, What, xattrs};
 use super::run::{Options, apply, apply_with, differences};
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
-use tiu_extract::engine::Rules;
+use tiu_extract::Rules;
 use tiu_testing::btrfs::LoopBtrfs;
 
 /// A POSIX ACL: owner, user `uid`, owning group, group `gid`, mask, others.

@@ -5,7 +5,7 @@ use super::run::{Options, apply, apply_image, apply_with};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
-use tiu_extract::engine::{EngineError, Reflink, Rules};
+use tiu_extract::{EngineError, Reflink, Rules};
 use tiu_testing::btrfs::LoopBtrfs;
 use tiu_testing::tree::noise;
 

@@ -5,8 +5,7 @@ use super::run::{Options, apply, apply_image, apply_with, job};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use tiu_extract::engine::{self, EngineError, Job};
-use tiu_extract::image::{Image, ImageError};
+use tiu_extract::{EngineError, Image, ImageError, Job};
 use tiu_system::Hint;
 use tiu_system::progress::{Cancel, Progress, Unit};
 use tiu_testing::btrfs::LoopBtrfs;
@@ -17,7 +16,7 @@ fn leftovers(dir: &Path) -> usize {
     entries
         .map(|entry| {
             let below = if entry.file_type().unwrap().is_dir() { leftovers(&entry.path()) } else { 0 };
-            below + usize::from(engine::is_temporary(entry.file_name().as_encoded_bytes()))
+            below + usize::from(tiu_extract::is_temporary(entry.file_name().as_encoded_bytes()))
         })
         .sum()
 }
@@ -139,8 +138,8 @@ fn cancelled_in_every_phase_and_completed_afterwards() {
         let progress = CancelAt { cancel: &cancel, phase, after: after_units, at: None.into() };
         let target = File::open(&dir).unwrap();
         let job = Job { progress: &progress, cancel: &cancel, ..job(&index, &image, &target) };
-        let result = engine::plan(&job).and_then(|plan| engine::execute(&job, &plan));
-        assert!(matches!(result, Err(EngineError::Cancelled)), "{phase}: {result:?}");
+        let result = tiu_extract::plan(&job).and_then(|plan| tiu_extract::execute(&job, &plan));
+        assert!(matches!(result, Err(EngineError::Cancelled(_))), "{phase}: {result:?}");
         assert_eq!(leftovers(&dir), 0, "{phase}");
         apply(&after, &dir);
         after.assert_is(&dir);
@@ -174,11 +173,11 @@ fn an_image_that_cannot_be_read() {
     let index = model.index();
     let target = File::open(&dir).unwrap();
     let job = job(&index, &Broken, &target);
-    let plan = engine::plan(&job).unwrap();
-    let error = engine::execute(&job, &plan).unwrap_err();
+    let plan = tiu_extract::plan(&job).unwrap();
+    let error = tiu_extract::execute(&job, &plan).unwrap_err();
     assert_eq!(error.to_string(), "cannot read file from the image: block 7 is damaged");
     let other = Model::new().index();
-    let error = engine::execute(&Job { index: &other, ..job }, &plan).unwrap_err();
+    let error = tiu_extract::execute(&Job { index: &other, ..job }, &plan).unwrap_err();
     assert!(matches!(error, EngineError::OtherIndex { found: 1, expected: 2 }), "{error}");
 }
 
@@ -212,10 +211,10 @@ fn the_space_that_is_needed_is_known_before() {
     let target = File::open(&dir).unwrap();
     let job = job(&index, &image, &target);
     let used = fs.used();
-    let plan = engine::plan(&job).unwrap();
-    engine::execute(&job, &plan).unwrap();
+    let plan = tiu_extract::plan(&job).unwrap();
+    tiu_extract::execute(&job, &plan).unwrap();
     let grown = fs.used() - used;
     assert!(plan.space_needed() >= grown, "said {}, took {grown}", plan.space_needed());
     assert!(plan.space_needed() < grown * 2, "said {}, took {grown}", plan.space_needed());
-    assert_eq!(engine::plan(&job).unwrap().space_needed(), 0);
+    assert_eq!(tiu_extract::plan(&job).unwrap().space_needed(), 0);
 }

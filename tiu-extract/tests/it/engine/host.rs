@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use tiu_extract::engine::{EngineError, Rules};
+use tiu_extract::{EngineError, Rules};
 use tiu_testing::btrfs::LoopBtrfs;
 
 fn options(host: &[&str], keep: &[&str]) -> Options {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use tiu_bundle::content_digest::digest_bytes;
 use tiu_bundle::index::{Entry, Index, IndexWriter, Kind, Mtime};
-use tiu_extract::image::{Image, ImageError};
+use tiu_extract::{Image, ImageError};
 
 pub const MTIME: Mtime = Mtime { sec: 1_600_000_000, nsec: 123_456_789 };
 

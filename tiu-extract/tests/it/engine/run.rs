@@ -6,8 +6,7 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use tiu_bundle::index::Index;
-use tiu_extract::engine::{self, Difference, EngineError, Job, ReadBack, Rules, Summary};
-use tiu_extract::image::Image;
+use tiu_extract::{Difference, EngineError, Image, Job, ReadBack, Rules, Summary};
 use tiu_system::progress::{Cancel, Silent};
 
 /// What a run needs beside model and directory.
@@ -56,11 +55,11 @@ pub fn apply_image(
         cancel: &options.cancel,
         ..job(&index, image, &target)
     };
-    let plan = engine::plan(&job)?;
+    let plan = tiu_extract::plan(&job)?;
     let mut described = Vec::new();
     plan.describe(&index, &mut described).unwrap();
     let planned = plan.summary();
-    let summary = engine::execute(&job, &plan)?;
+    let summary = tiu_extract::execute(&job, &plan)?;
     for count in [
         |s: &Summary| s.unchanged,
         |s: &Summary| s.removed,
@@ -71,8 +70,9 @@ pub fn apply_image(
     ] {
         assert_eq!(count(&planned), count(&summary), "planned {planned:?}, done {summary:?}");
     }
-    let check =
-        |what| engine::check(&index, target.as_fd(), &options.rules, what, &Silent, &options.cancel).unwrap();
+    let check = |what| {
+        tiu_extract::check(&index, target.as_fd(), &options.rules, what, &Silent, &options.cancel).unwrap()
+    };
     assert_eq!(check(ReadBack::Executed(&plan)), []);
     assert_eq!(check(ReadBack::All), []);
     Ok(Outcome { summary, read: image.opened(), described: String::from_utf8(described).unwrap() })
@@ -81,5 +81,5 @@ pub fn apply_image(
 /// What differs from the model.
 pub fn differences(model: &Model, dir: &Path, rules: &Rules) -> Vec<Difference> {
     let target = File::open(dir).unwrap();
-    engine::check(&model.index(), target.as_fd(), rules, ReadBack::All, &Silent, &Cancel::new()).unwrap()
+    tiu_extract::check(&model.index(), target.as_fd(), rules, ReadBack::All, &Silent, &Cancel::new()).unwrap()
 }

@@ -18,8 +18,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use tiu_bundle::index::Kind;
-use tiu_extract::engine::{self, Job, ReadBack, Rules, Shown, Summary};
-use tiu_extract::image::{Image, ImageError};
+use tiu_extract::{Image, ImageError, Job, ReadBack, Rules, Shown, Summary};
 use tiu_system::progress::{Cancel, Silent};
 use tiu_system::tree::{Tree, TreeError};
 
@@ -52,10 +51,10 @@ pub fn reset(view: &View, paths: &[Vec<u8>], cancel: &Cancel) -> Result<Summary,
         progress: &Silent,
         cancel,
     };
-    let plan = engine::plan(&job)?;
-    let summary = engine::execute(&job, &plan)?;
+    let plan = tiu_extract::plan(&job)?;
+    let summary = tiu_extract::execute(&job, &plan)?;
     let what = ReadBack::Executed(&plan);
-    let differences = engine::check(&index, target.as_fd(), &rules, what, &Silent, cancel)?;
+    let differences = tiu_extract::check(&index, target.as_fd(), &rules, what, &Silent, cancel)?;
     if !differences.is_empty() {
         return Err(EtcError::Differs(differences));
     }

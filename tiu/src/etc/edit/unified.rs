@@ -3,7 +3,7 @@
 use super::view::{Change, View};
 use crate::etc::pristine::PRISTINE_PATH;
 use similar::TextDiff;
-use tiu_extract::engine::Shown;
+use tiu_extract::Shown;
 use tiu_system::tree::Tree;
 
 /// Largest files that are compared as text, in bytes.

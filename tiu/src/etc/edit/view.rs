@@ -12,7 +12,7 @@ use crate::state::record::Record;
 use serde::Serialize;
 use std::path::PathBuf;
 use tiu_bundle::index::Index;
-use tiu_extract::engine::{Rules, Shown};
+use tiu_extract::{Rules, Shown};
 use tiu_system::progress::{Cancel, Silent};
 use tiu_system::tree::Tree;
 

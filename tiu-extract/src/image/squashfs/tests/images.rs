@@ -1,5 +1,6 @@
 //! Trees with every kind of file layout that squashfs knows, and images of them.
 
+use crate::image::squashfs::Squashfs;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -8,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use tempfile::TempDir;
-use tiu_extract::image::squashfs::Squashfs;
 use tiu_testing::tree::{file, noise};
 
 /// A tree with files around every border of a block of `block` bytes.

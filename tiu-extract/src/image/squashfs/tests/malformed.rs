@@ -1,13 +1,13 @@
 //! Images that no tool makes: a signed one may still be wrong, and must then give an error.
 
 use super::images::mksquashfs;
+use crate::image::squashfs::Squashfs;
 use std::fs;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
 use tempfile::TempDir;
-use tiu_extract::image::squashfs::Squashfs;
 use tiu_testing::tree::{file, noise};
 
 /// A small image with all of its metadata uncompressed.

@@ -1,11 +1,11 @@
 //! Every byte of every file, for every compressor, block size and layout.
 
 use super::images::{assert_same, content, files, mksquashfs, pack, tree};
+use crate::image::squashfs::Squashfs;
 use std::fs;
 use std::sync::Arc;
 use std::thread;
 use tiu_bundle::hash_tree::{self, VerifiedImage};
-use tiu_extract::image::squashfs::Squashfs;
 use tiu_system::progress::Silent;
 
 #[test]
