@@ -4,7 +4,6 @@
 //! [`pack`] carries that out in one pass over the files' content, [`sign`] puts the signature on.
 #![forbid(unsafe_code)]
 
-pub mod external;
 pub mod factory;
 pub mod facts;
 mod files;

@@ -1,6 +1,5 @@
 //! Why a tree was not packed.
 
-use crate::external::ExternalError;
 use crate::facts::FactsError;
 use crate::plan::PlanError;
 use crate::sign::SignError;
@@ -13,6 +12,7 @@ use tiu_bundle::manifest::ManifestError;
 use tiu_bundle::persistent::PersistentError;
 use tiu_system::glob::GlobError;
 use tiu_system::hints;
+use tiu_system::program::RunError;
 use tiu_system::progress::Cancelled;
 
 /// Why a tree was not packed. Nothing is left of a bundle that was not finished.
@@ -38,7 +38,7 @@ pub enum PackError {
     Manifest(#[from] ManifestError),
     /// The squashfs writer failed.
     #[error(transparent)]
-    External(#[from] ExternalError),
+    Program(RunError),
     /// The squashfs writer took no more data.
     #[error("writing to the squashfs writer failed: {0}")]
     Stream(io::Error),
@@ -81,8 +81,18 @@ pub enum PackError {
     Cancelled(#[from] Cancelled),
 }
 
+impl From<RunError> for PackError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Cancelled(cancelled) => cancelled.into(),
+            other => PackError::Program(other),
+        }
+    }
+}
+
 hints! { PackError {
-    forward Tree, Facts, Plan, Pattern, Persistent, External, Sign, Bundle, Cancelled;
+    forward Tree, Facts, Plan, Pattern, Persistent, Program, Sign, Bundle, Cancelled;
+    Program(RunError::Failed { .. }) => "the last words of the program say why; a full disk is the most common reason",
     Manifest(_) => "set the value in the recipe: what the recipe says is not taken from the tree",
     Index(_) => "leave it out with the recipe's `exclude`",
     InsideTree { .. } => "write the bundle to another directory",

@@ -13,6 +13,7 @@ mod tar;
 
 pub use error::PackError;
 
+use self::squash::Squash;
 use crate::factory::{Loss, Lost};
 use crate::facts::{self, Facts};
 use crate::files::{beside, publish};
@@ -93,8 +94,13 @@ pub fn pack(options: &Options, identity: Option<&Identity>, watch: Watch) -> Res
         Input { rules: &rules, newest: options.created, owners, mount_points, policy: recipe.policy() };
     let mut plan = plan::plan(tree, &input)?;
 
-    let squash =
-        squash::Squash::start(&recipe.compression, options.threads, options.created, out.file.path())?;
+    let squash = Squash::start(
+        &recipe.compression,
+        options.threads,
+        options.created,
+        out.file.path(),
+        watch.cancel(),
+    )?;
     let left_out = std::mem::take(&mut plan.left_out);
     let at_mount_points = std::mem::take(&mut plan.at_mount_points);
     let var_losses = std::mem::take(&mut plan.var_losses);
@@ -220,7 +226,7 @@ impl Output {
         let room =
             rustix::fs::fstatvfs(self.file.as_file()).map(|fs| fs.f_bavail.saturating_mul(fs.f_frsize));
         match error {
-            PackError::External(_) if room.is_ok_and(|room| room < 2 * u64::from(block_size)) => {
+            PackError::Program(_) if room.is_ok_and(|room| room < 2 * u64::from(block_size)) => {
                 self.fail()(std::io::ErrorKind::StorageFull.into())
             }
             other => other,

@@ -33,7 +33,7 @@ pub struct Indexed {
 pub fn stream(
     root: &Root,
     plan: Plan,
-    squash: Squash,
+    squash: Squash<'_>,
     created: i64,
     watch: Watch,
 ) -> Result<Indexed, PackError> {
@@ -98,13 +98,13 @@ fn write_index(entries: IndexWriter, created: i64, out: &mut impl Write) -> Resu
     Ok(indexed)
 }
 
-struct Stream<'a> {
+struct Stream<'a, W> {
     plan: &'a Plan,
-    out: &'a mut BufWriter<Squash>,
+    out: &'a mut W,
     watch: Watch<'a>,
 }
 
-impl Stream<'_> {
+impl<W: Write> Stream<'_, W> {
     fn run(&mut self, pieces: &Receiver<Piece>) -> Result<IndexWriter, PackError> {
         let mut index = IndexWriter::default();
         for item in &self.plan.items {

@@ -1,11 +1,11 @@
 //! Why a bundle was not signed.
 
-use crate::external::ExternalError;
 use std::io;
 use std::path::PathBuf;
 use tiu_bundle::bundle::BundleError;
 use tiu_bundle::signature::SignatureError;
 use tiu_system::hints;
+use tiu_system::program::RunError;
 use tiu_system::progress::Cancelled;
 
 /// Why a bundle was not signed. The bundle is unchanged then.
@@ -72,7 +72,7 @@ pub enum SignError {
     Signature(SignatureError),
     /// The token, or OpenSSL's engine for it, failed.
     #[error("signing with the token failed: {0}")]
-    Token(#[source] ExternalError),
+    Token(#[source] RunError),
     /// The key is not the certificate's.
     #[error("the token's key does not belong to the certificate: {0}")]
     TokenKey(SignatureError),
@@ -99,7 +99,7 @@ pub enum SignError {
 
 hints! { SignError {
     forward Bundle.source, Signature, Cancelled;
-    Token(ExternalError::Missing { package, .. }) => format!("install the package {package}"),
+    Token(RunError::Missing { program }) => format!("install the package {}", program.package),
     Token(_) => "OpenSSL's pkcs11 engine must be installed (libengine-pkcs11-openssl), the token plugged in, \
         URI and PIN right; `p11tool --list-tokens` or `pkcs11-tool -L` shows tokens",
     TokenKey(_) => "give the certificate of the key that the URI names",

@@ -41,7 +41,7 @@ fn tar2sqfs_is_missing() {
     let place = Place::new();
     place.keys();
     pack_after(&place, "mount --bind /dev/null /usr/bin/tar2sqfs", "bundle.tiu")
-        .refused(&["the program `tar2sqfs` is missing", "install the package squashfs-tools-ng"]);
+        .refused(&["tar2sqfs is not installed", "install the package squashfs-tools-ng"]);
     assert_eq!(left_behind(&place), [""; 0]);
 }
 
@@ -51,8 +51,8 @@ fn tar2sqfs_fails() {
     place.keys();
     fs::write(place.path("broken"), "#!/bin/sh\necho this is broken >&2\nexit 7\n").expect("a script");
     pack_after(&place, "chmod 755 broken; mount --bind broken /usr/bin/tar2sqfs", "bundle.tiu").refused(&[
-        "tar2sqfs failed",
-        "exit status: 7",
+        "tar2sqfs",
+        "exit code 7",
         "this is broken",
     ]);
     assert_eq!(left_behind(&place), [""; 0]);
