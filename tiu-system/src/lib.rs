@@ -13,6 +13,7 @@
 //! | [`progress`] | progress and cancellation of long work |
 //! | [`hint`] | what a person can do about an error |
 
+pub mod beneath;
 pub mod fstab;
 pub mod glob;
 pub mod hint;

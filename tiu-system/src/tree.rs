@@ -2,11 +2,13 @@
 //! symlink, never out of it, and never more than a limit.
 
 use crate::Hint;
-use rustix::fs::{AtFlags, Gid, Mode, OFlags, ResolveFlags, Stat, Uid, XattrFlags};
+use crate::beneath::{Beneath, open_in_root};
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, Stat, Uid, XattrFlags};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// A file of a tree that cannot be used.
@@ -78,11 +80,9 @@ impl Tree {
     }
 
     fn open_at(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
         // A fifo must not stop us.
         let wait = if flags.contains(OFlags::PATH) { OFlags::empty() } else { OFlags::NONBLOCK };
-        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | wait;
-        rustix::fs::openat2(&self.fd, path, flags, Mode::empty(), resolve)
+        Beneath::new(self.fd()).open(path.as_bytes(), flags | wait)
     }
 
     /// A regular file, or `None` where there is nothing (or a parent is missing).
@@ -130,13 +130,7 @@ impl Tree {
 
     /// What is at `path`, reached as a program of this system would.
     fn follow(&self, path: &Path) -> Result<OwnedFd, Errno> {
-        /// How often it is tried while others rename things.
-        const TRIES: usize = 1000;
-        let flags = OFlags::PATH | OFlags::CLOEXEC;
-        let open = || rustix::fs::openat2(&self.fd, path, flags, Mode::empty(), ResolveFlags::IN_ROOT);
-        // EAGAIN: something was renamed on this machine while a link led upwards, and the kernel could not tell where to (openat2(2)).
-        let mut tries = (0..TRIES).map(|_| open());
-        tries.find(|result| !matches!(result, Err(Errno::AGAIN))).unwrap_or(Err(Errno::AGAIN))
+        open_in_root(self.fd(), path.as_os_str().as_bytes(), OFlags::PATH)
     }
 
     /// Where `path` really is, as a program of this system would find it: symlinks lead within the tree, absolute ones too. What cannot

@@ -1,15 +1,13 @@
 //! Opening what is in the tree, relative to its descriptor, so that no symbolic link in it leads anywhere else.
 
 use super::TreeError;
-use rustix::fd::OwnedFd;
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-
-/// How often opening is tried while others rename things.
-const OPEN_TRIES: usize = 1000;
+use tiu_system::beneath::{Beneath, open_in_root};
 
 /// The directory that holds a whole system. It is only ever read.
 #[derive(Debug)]
@@ -33,28 +31,14 @@ impl Root {
 
     /// Opens what is at `path` itself: no symbolic link and no mount point on the way, without touching its access time.
     pub fn open_exactly(&self, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
-        let path = if path.is_empty() { b".".as_slice() } else { path };
-        let flags = flags | OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let resolve = ResolveFlags::BENEATH
-            | ResolveFlags::NO_SYMLINKS
-            | ResolveFlags::NO_MAGICLINKS
-            | ResolveFlags::NO_XDEV;
-        // Only the owner of a file and root may leave its access time alone.
-        match openat2(&self.fd, path, flags | OFlags::NOATIME, Mode::empty(), resolve) {
-            Err(Errno::PERM) => openat2(&self.fd, path, flags, Mode::empty(), resolve),
-            other => other,
-        }
+        Beneath::within_mount(self.fd.as_fd()).open_quietly(path, flags | OFlags::RDONLY | OFlags::NONBLOCK)
     }
 
     /// Opens `path` as the system in the tree would see it: symbolic links are followed, but inside the tree.
     /// `None` when there is nothing.
     pub fn open_as_system(&self, path: &str, flags: OFlags) -> Result<Option<OwnedFd>, TreeError> {
-        let flags = flags | OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        let open = || openat2(&self.fd, path, flags, Mode::empty(), resolve);
-        // EAGAIN: something was renamed on this machine while a link led upwards, and the kernel could not tell where to (openat2(2)).
-        let mut tries = (0..OPEN_TRIES).map(|_| open());
-        match tries.find(|result| !matches!(result, Err(Errno::AGAIN))).unwrap_or(Err(Errno::AGAIN)) {
+        let flags = flags | OFlags::RDONLY | OFlags::NONBLOCK;
+        match open_in_root(self.fd.as_fd(), path.as_bytes(), flags) {
             Ok(fd) => Ok(Some(fd)),
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
             Err(e) => Err(TreeError::Io { path: path.into(), what: "opening", source: e.into() }),
