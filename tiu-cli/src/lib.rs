@@ -19,4 +19,4 @@ pub mod trust;
 
 pub use named::named;
 pub use progress::{ProgressMode, progress};
-pub use report::{print, report};
+pub use report::{print, report, report_nothing_to_do};

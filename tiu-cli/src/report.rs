@@ -29,6 +29,12 @@ pub fn report(program: &str, error: &dyn Hint) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
+/// Prints why there was nothing to do, and what else may be wanted, on standard error.
+pub fn report_nothing_to_do(program: &str, why: &dyn std::fmt::Display, hint: &str) {
+    // A closed standard error is no reason to fail in another way.
+    let _ = writeln!(std::io::stderr(), "{program}: nothing to do: {why}\n  hint: {hint}");
+}
+
 /// Writes `text` to standard output. A reader that left (`| head`) is no error.
 pub fn print(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();

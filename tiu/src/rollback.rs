@@ -1,59 +1,48 @@
-//! Rollback: another snapshot boots next. Nothing is copied and nothing is lost; it can be undone the same way.
+//! Rollback: another snapshot boots next. Nothing is copied and nothing is lost; it can be undone the
+//! same way.
 
-use crate::host::Host;
+use crate::boot::{BootError, Next};
+use crate::outcome::{NothingToDo, Outcome};
 use crate::snapshots::{SnapshotError, State};
 use crate::status::{SnapshotFacts, ways_back};
-use tiu_cli::exit;
-use tiu_system::Hint;
+use tiu_system::hints;
+use tiu_system::progress::Cancel;
 
-/// Why the default was not changed.
+/// Why what boots next was not changed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)]
 pub enum RollbackError {
-    /// See [`SnapshotError`].
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    #[error(transparent)]
+    Boot(#[from] BootError),
     /// It would boot half an image.
     #[error("snapshot {0} was never finished")]
     Unfinished(u32),
     /// It would boot nothing.
     #[error("snapshot {0} has no system that could boot")]
     NoSystem(u32),
-    /// It boots next already.
-    #[error("snapshot {0} boots next already")]
-    Already(u32),
     /// There is no other.
     #[error("there is no other snapshot with a system to go back to")]
     Nowhere,
 }
 
-impl Hint for RollbackError {
-    fn hint(&self) -> Option<String> {
-        match self {
-            RollbackError::Snapshot(e) => e.hint(),
-            RollbackError::Unfinished(_) => {
-                Some("remove it with tiu cleanup; tiu status shows what one can go back to".into())
-            }
-            RollbackError::NoSystem(_) => Some("tiu status shows what one can go back to".into()),
-            RollbackError::Already(_) => Some("reboot to start it, or name another one".into()),
-            RollbackError::Nowhere => Some("apply an image: tiu apply BUNDLE".into()),
-        }
-    }
-}
+hints! { RollbackError {
+    forward Snapshot, Boot;
+    Unfinished(_) =>
+    "remove it with tiu cleanup; tiu status shows the ways back",
+    NoSystem(_) => "tiu status shows the ways back",
+    Nowhere => "apply an image: tiu apply BUNDLE",
+} }
 
-impl RollbackError {
-    /// Exit code of the program.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            RollbackError::Already(_) => exit::NOTHING_TO_DO,
-            _ => exit::FAILED,
-        }
-    }
-}
-
-/// Which of `snapshots` to go to: `wanted`, or the one that the default was made from.
-pub fn choose(snapshots: &[SnapshotFacts], wanted: Option<u32>) -> Result<&SnapshotFacts, RollbackError> {
+/// Chooses from `snapshots` the one to go to: `wanted`, or the one that the default was made from.
+pub fn choose(
+    snapshots: &[SnapshotFacts],
+    wanted: Option<u32>,
+) -> Result<Outcome<&SnapshotFacts>, RollbackError> {
     let Some(number) = wanted else {
-        return ways_back(snapshots).into_iter().next().ok_or(RollbackError::Nowhere);
+        return ways_back(snapshots).into_iter().next().map(Outcome::Done).ok_or(RollbackError::Nowhere);
     };
     let Some(found) = snapshots.iter().find(|s| s.number == number) else {
         let there = snapshots.iter().map(|s| s.number).collect();
@@ -64,12 +53,13 @@ pub fn choose(snapshots: &[SnapshotFacts], wanted: Option<u32>) -> Result<&Snaps
             Err(RollbackError::Unfinished(number))
         }
         found if !found.bootable => Err(RollbackError::NoSystem(number)),
-        found if found.next => Err(RollbackError::Already(number)),
-        found => Ok(found),
+        found if found.next => Ok(Outcome::NothingToDo(NothingToDo::BootsNext(number))),
+        found => Ok(Outcome::Done(found)),
     }
 }
 
-/// Makes `to` the default. The caller holds the host's lock.
-pub fn switch(host: &Host, to: &SnapshotFacts) -> Result<(), RollbackError> {
-    Ok(host.set_default(to.number)?)
+/// Makes snapshot `number` what boots next. The caller holds the host's lock.
+pub fn switch(next: Next, number: u32) -> Result<(), RollbackError> {
+    let snapshot = next.host().snapshot(number)?;
+    Ok(next.switch(&snapshot, &Cancel::new())?)
 }

@@ -1,26 +1,26 @@
 //! Verify: whether a snapshot is still what was signed, from the certificate to the last byte.
 
 use crate::config::{Config, matches};
+use crate::etc::is_etc;
 use crate::etc::pristine::{self, PristineError};
-use crate::etc::report::{Report, ReportError};
+use crate::etc::report::ReportError;
 use crate::etc::state::{self, InodeFacts, ReadError, States, inode_of};
-use crate::etc::{self, is_etc};
-use crate::host::paths::host_paths;
 use crate::host::{Host, HostError};
-use crate::snapshots::{Snapshot, SnapshotError, nested_subvolumes};
-use crate::state::provenance::{Provenance, ProvenanceError, Unsigned};
-use crate::state::record::{Record, RecordError};
+use crate::snapshots::{Snapshot, SnapshotError};
+use crate::state::provenance::{Provenance, Unsigned};
+use crate::state::record::RecordError;
+use crate::state::{ImageState, StateError};
 use crate::status::{ImageFacts, SignerFacts};
 use serde::Serialize;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use tiu_bundle::index::Index;
 use tiu_bundle::trust::Trust;
-use tiu_cli::exit;
 use tiu_extract::{Difference, EngineError, ReadBack, Rules};
-use tiu_system::Hint;
-use tiu_system::fstab;
+use tiu_system::hints;
+use tiu_system::progress::Cancelled;
 use tiu_system::progress::{Cancel, Progress};
-use tiu_system::tree::{Tree, TreeError};
+use tiu_system::tree::TreeError;
 
 /// What was found. The field names are those of `--json`.
 #[derive(Debug, Serialize)]
@@ -79,16 +79,11 @@ pub enum VerifyError {
         /// Which.
         number: u32,
         /// Why.
-        source: Unsigned,
+        source: Arc<Unsigned>,
     },
-    /// Its own manifest or index cannot be used.
-    #[error("snapshot {number}: {source}")]
-    Provenance {
-        /// Which.
-        number: u32,
-        /// Why.
-        source: ProvenanceError,
-    },
+    /// See [`StateError`].
+    #[error(transparent)]
+    State(#[from] StateError),
     /// See [`TreeError`].
     #[error(transparent)]
     Tree(#[from] TreeError),
@@ -97,10 +92,10 @@ pub enum VerifyError {
     Record(#[from] RecordError),
     /// See [`PristineError`].
     #[error(transparent)]
-    Pristine(PristineError),
+    Pristine(#[from] PristineError),
     /// See [`EngineError`].
     #[error(transparent)]
-    Engine(EngineError),
+    Engine(#[from] EngineError),
     /// See [`ReportError`].
     #[error(transparent)]
     Report(#[from] ReportError),
@@ -113,17 +108,8 @@ pub enum VerifyError {
         count: usize,
     },
     /// Cancelled.
-    #[error("cancelled")]
-    Cancelled,
-}
-
-impl From<EngineError> for VerifyError {
-    fn from(e: EngineError) -> Self {
-        match e {
-            EngineError::Cancelled(_) => VerifyError::Cancelled,
-            other => VerifyError::Engine(other),
-        }
-    }
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
 }
 
 impl From<ReadError> for VerifyError {
@@ -135,46 +121,13 @@ impl From<ReadError> for VerifyError {
     }
 }
 
-impl From<PristineError> for VerifyError {
-    fn from(e: PristineError) -> Self {
-        match e {
-            PristineError::Engine(EngineError::Cancelled(_)) => VerifyError::Cancelled,
-            other => VerifyError::Pristine(other),
-        }
-    }
-}
-
-impl Hint for VerifyError {
-    fn hint(&self) -> Option<String> {
-        match self {
-            VerifyError::Snapshot(e) => e.hint(),
-            VerifyError::Host(e) => e.hint(),
-            VerifyError::NoImage(_) => Some("tiu list shows which snapshots hold images".into()),
-            VerifyError::Unsigned { source, .. } => source.hint(),
-            VerifyError::Provenance { source, .. } => source.hint(),
-            VerifyError::Tree(e) => e.hint(),
-            VerifyError::Record(e) => e.hint(),
-            VerifyError::Report(e) => e.hint(),
-            VerifyError::Pristine(e) => e.hint(),
-            VerifyError::Engine(e) => e.hint(),
-            VerifyError::Differs { .. } => Some(
-                "apply the image once more (tiu apply --force BUNDLE), or go back (tiu rollback); then look for who or what changed it"
-                    .into(),
-            ),
-            VerifyError::Cancelled => None,
-        }
-    }
-}
-
-impl VerifyError {
-    /// Exit code of the program.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            VerifyError::Cancelled => exit::CANCELLED,
-            _ => exit::FAILED,
-        }
-    }
-}
+hints! { VerifyError {
+    forward Snapshot, Host, State, Tree, Record, Report, Pristine, Engine, Unsigned.source, Cancelled;
+    NoImage(_) => "tiu list shows which snapshots hold images",
+    Differs { .. } =>
+        "apply the image once more (tiu apply --force BUNDLE), or go back (tiu rollback); then look for \
+         who or what changed it",
+} }
 
 /// Where the client makes things. A record that names something else was changed to hide it from the comparison.
 fn may_be_generated(path: &str, config: &Config) -> bool {
@@ -186,19 +139,20 @@ fn may_be_generated(path: &str, config: &Config) -> bool {
 /// Tells apart what the merge left in `/etc` and what was changed since. What was made of all sides counts, too: accounts that became the
 /// image's since the merge differ from what was merged, although not from the image.
 fn explained(
-    tree: &Tree,
+    state: &ImageState,
     found: Vec<Difference>,
     rules: &Rules,
     progress: &dyn Progress,
     cancel: &Cancel,
 ) -> Result<Vec<EtcDifference>, VerifyError> {
     let found: Vec<Difference> = found.into_iter().filter(|difference| difference.what != "mtime").collect();
-    let report = Report::read(tree)?;
+    let report = state.report()?;
     let results =
-        || report.iter().flat_map(|report| &report.paths).filter(|decided| decided.result.is_some());
-    let now = match report.is_some() && (!found.is_empty() || results().next().is_some()) {
-        true => state::of_tree(tree, rules, progress, cancel)?,
-        false => States::new(),
+        || report.into_iter().flat_map(|report| &report.paths).filter(|decided| decided.result.is_some());
+    let now = if report.is_some() && (!found.is_empty() || results().next().is_some()) {
+        state::of_tree(state.tree(), rules, progress, cancel)?
+    } else {
+        States::new()
     };
     let differs: BTreeSet<&[u8]> = found.iter().map(|difference| &difference.raw_path[..]).collect();
     let changed_back: Vec<EtcDifference> = results()
@@ -222,7 +176,7 @@ fn explained(
         })
         .collect();
     let explained = |difference: Difference| EtcDifference {
-        merged: report.as_ref().map(|r| r.explains(&difference.raw_path, now.get(&difference.raw_path))),
+        merged: report.map(|r| r.explains(&difference.raw_path, now.get(&difference.raw_path))),
         difference,
     };
     Ok(found.into_iter().map(explained).chain(changed_back).collect())
@@ -244,51 +198,45 @@ pub fn verify(
     cancel: &Cancel,
 ) -> Result<Verified, VerifyError> {
     let number = snapshot.number;
-    let tree = Tree::open(&host.snapshot_path(number))?;
-    let failed = |source| VerifyError::Provenance { number, source };
-    let origin = Provenance::read(&tree, trust).map_err(failed)?.ok_or(VerifyError::NoImage(number))?;
-    let index = origin.index(&tree).map_err(failed)?;
-    let signer = origin.signer.map_err(|source| VerifyError::Unsigned { number, source })?;
-    let record = Record::read(&tree)?;
-    let files = record.as_ref().map_or(&[][..], |record| &record.files);
+    let state = ImageState::open(host, number, trust)?;
+    let tree = state.tree();
+    let Some(index) = state.index()? else { return Err(VerifyError::NoImage(number)) };
+    let Some(Provenance { manifest, signer }) = state.provenance() else {
+        return Err(VerifyError::NoImage(number));
+    };
+    let signer =
+        signer.as_ref().map_err(|source| VerifyError::Unsigned { number, source: source.clone() })?;
+    let files = state.record()?.map_or(&[][..], |record| &record.files);
     if let Some(file) = files.iter().find(|file| !may_be_generated(&file.path, config)) {
         return Err(VerifyError::Record(RecordError::Unexpected { path: file.path.clone() }));
     }
 
-    let mounts = fstab::parse(&tree.read_text("etc/fstab", 16 << 20)?.unwrap_or_default());
-    let nested = nested_subvolumes(tree.path())?;
-    let mut host_paths = host_paths(&mounts, &nested, &config.host_paths)?;
-    host_paths.extend(record.iter().flat_map(|r| &r.persistent).map(|path| path.clone().into_bytes()));
     let rules = Rules {
-        host_paths,
         // Compared with the record below.
         keep: files.iter().map(|file| file.path.clone().into_bytes()).collect(),
-        subvolumes: vec![etc::ETC.to_vec()],
-        uids: record.iter().flat_map(|r| &r.uids).map(|(k, v)| (*k, *v)).collect(),
-        gids: record.iter().flat_map(|r| &r.gids).map(|(k, v)| (*k, *v)).collect(),
-        ..Rules::default()
+        ..state.rules(config)?
     };
     let read_back = match depth {
         Depth::Content => ReadBack::All,
         Depth::Metadata => ReadBack::Metadata,
     };
-    let found = tiu_extract::check(&index, tree.fd(), &rules, read_back, progress, cancel)?;
+    let found = tiu_extract::check(index, tree.fd(), &rules, read_back, progress, cancel)?;
     let (etc, mut differences): (Vec<_>, Vec<_>) = found.into_iter().partition(|d| is_etc(&d.raw_path));
-    let etc = explained(&tree, etc, &rules, progress, cancel)?;
+    let etc = explained(&state, etc, &rules, progress, cancel)?;
     // A file of `/etc` that the merge or the administrator replaced leaves the names that it had elsewhere without it.
     let replaced = etc.iter().filter(|d| d.merged == Some(true) || d.difference.what != "hardlink");
     let parted: BTreeSet<Vec<u8>> =
-        replaced.filter_map(|d| first_name(&index, &d.difference.raw_path)).collect();
+        replaced.filter_map(|d| first_name(index, &d.difference.raw_path)).collect();
     differences.retain(|difference| {
         difference.what != "hardlink"
-            || !first_name(&index, &difference.raw_path).is_some_and(|name| parted.contains(&name))
+            || !first_name(index, &difference.raw_path).is_some_and(|name| parted.contains(&name))
     });
-    differences.extend(pristine::check(&tree, &index, &rules, read_back, progress, cancel)?);
+    differences.extend(pristine::check(tree, index, &rules, read_back, progress, cancel)?);
     let mut generated = Vec::new();
     for file in files {
         let found = match depth {
             Depth::Metadata if tree.stat(&file.path).is_some() => None,
-            _ => file.difference(&tree)?,
+            _ => file.difference(tree)?,
         };
         match found {
             None => generated.push(file.path.clone()),
@@ -304,8 +252,8 @@ pub fn verify(
     differences.sort();
     Ok(Verified {
         snapshot: number,
-        image: (&origin.manifest).into(),
-        signer: (&signer).into(),
+        image: manifest.into(),
+        signer: signer.into(),
         entries: index.len(),
         differences,
         etc,

@@ -20,8 +20,6 @@
 //! - Files of the image belong to the same names on the host; names that do not come get numbers that nobody has.
 //! - The number 0 is never given, mapped, or added under another name.
 
-pub mod decide;
-
 mod file;
 mod groups;
 mod limits;

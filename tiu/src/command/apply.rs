@@ -1,12 +1,15 @@
 //! `tiu apply`: a bundle becomes what boots next.
 
 use super::table::printable;
-use super::{CommandError, Failure, HostArguments, Opened, Outcome, cancel_on_signals, print, print_json};
+use super::{
+    CommandError, Failure, HostArguments, Outcome, cancel_on_signals, nothing_to_do, print, print_json,
+};
 use serde::Serialize;
 use std::path::PathBuf;
 use tiu::accounts::{File, Note, What};
 use tiu::host::paths::NotInstalled;
 use tiu::host::persistent::Persistent;
+use tiu::outcome::Outcome as Changed;
 use tiu::status::{ImageFacts, SignerFacts};
 use tiu::transaction::{self, Applied, Context, Request};
 use tiu_cli::{ProgressMode, exit};
@@ -69,11 +72,12 @@ struct Report<'a> {
 
 impl Arguments {
     pub fn run(self) -> Outcome {
-        let Opened { host, config, trust } = self.host.open()?;
-        let trust = trust.ok_or(CommandError::NoKeyring)?;
+        let opened = self.host.open()?;
+        let trust = opened.trust.as_ref().ok_or(CommandError::NoKeyring)?;
+        let config = &opened.config;
         let progress = tiu_cli::progress(self.progress);
         let cancel = cancel_on_signals()?;
-        let context = Context { host: &host, config: &config, trust: &trust, progress: &*progress, cancel };
+        let context = Context { next: opened.next(), config, trust, progress: &*progress, cancel };
         let request = Request {
             bundle: self.bundle,
             verity: self.verity.unwrap_or(config.verity),
@@ -81,13 +85,19 @@ impl Arguments {
             force: self.force,
         };
         if self.dry_run {
-            transaction::dry_run(&context, &request, &mut std::io::stdout().lock())?;
-            return Ok(exit::DONE);
+            let mut out = std::io::stdout().lock();
+            return match transaction::dry_run(&context, &request, &mut out)? {
+                Changed::Done(()) => Ok(exit::DONE),
+                Changed::NothingToDo(why) => nothing_to_do(&why),
+            };
         }
-        let applied = transaction::apply(&context, &request)?;
+        let applied = match transaction::apply(&context, &request)? {
+            Changed::Done(applied) => applied,
+            Changed::NothingToDo(why) => return nothing_to_do(&why),
+        };
         match self.json {
             true => report_json(&applied)?,
-            false => print(&report(&applied, host.is_live()))?,
+            false => print(&report(&applied, opened.host.is_live()))?,
         }
         Ok(exit::DONE)
     }

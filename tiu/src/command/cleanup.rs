@@ -1,8 +1,8 @@
 //! `tiu cleanup`: removes what runs that were cut off left behind.
 
-use super::{HostArguments, Opened, Outcome, print, print_json};
+use super::{HostArguments, Outcome, print, print_json};
 use serde::Serialize;
-use tiu::transaction;
+use tiu::draft;
 use tiu_cli::exit;
 
 /// Removes unfinished snapshots of runs that were cut off
@@ -29,9 +29,9 @@ struct Report {
 
 impl Arguments {
     pub fn run(self) -> Outcome {
-        let Opened { host, .. } = self.host.open()?;
-        let _lock = host.lock()?;
-        let removed = transaction::clean_up(&host)?;
+        let opened = self.host.open()?;
+        let _lock = opened.host.lock()?;
+        let removed = draft::clean_up(opened.next())?;
         let code = if removed.is_empty() { exit::NOTHING_TO_DO } else { exit::DONE };
         if self.json {
             print_json(&Report { removed })?;

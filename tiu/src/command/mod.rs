@@ -18,13 +18,15 @@ use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 use std::io;
 use std::path::{Path, PathBuf};
-use tiu::config::{Config, ConfigError};
-use tiu::host::{Host, HostError};
-use tiu_bundle::trust::{Trust, TrustError};
+use tiu::boot::{BootLoader, Next, boot_loader};
+use tiu::config::Config;
+use tiu::host::Host;
+use tiu::outcome::NothingToDo;
+use tiu_bundle::trust::Trust;
 use tiu_cli::exit;
 use tiu_system::Hint;
 use tiu_system::progress::Cancel;
-use tiu_system::tree::{Tree, TreeError};
+use tiu_system::tree::Tree;
 
 /// Updates a host by whole, signed images; each becomes a btrfs snapshot.
 ///
@@ -75,8 +77,16 @@ struct HostArguments {
 /// A host, ready to work on.
 struct Opened {
     host: Host,
+    loader: Box<dyn BootLoader>,
     config: Config,
     trust: Option<Trust>,
+}
+
+impl Opened {
+    /// Returns the door to what boots next.
+    fn next(&self) -> Next<'_> {
+        Next::new(&self.host, &*self.loader)
+    }
 }
 
 impl HostArguments {
@@ -84,7 +94,8 @@ impl HostArguments {
     fn open(&self) -> Result<Opened, Failure> {
         let host = Host::open(self.root.as_deref())?;
         let (config, trust) = self.settings(host.root())?;
-        Ok(Opened { host, config, trust })
+        let loader = boot_loader(config.boot);
+        Ok(Opened { host, loader, config, trust })
     }
 
     /// The configuration of the system at `root`, and whom to trust.
@@ -115,12 +126,6 @@ struct Failure {
     code: u8,
 }
 
-impl Failure {
-    fn new(error: impl Hint + 'static, code: u8) -> Self {
-        Failure { error: Box::new(error), code }
-    }
-}
-
 /// Errors of the command line itself.
 #[derive(Debug, thiserror::Error)]
 enum CommandError {
@@ -145,35 +150,12 @@ impl Hint for CommandError {
     }
 }
 
-macro_rules! fails_with_1 {
-    ($($error:ty),*) => {$(
-        impl From<$error> for Failure {
-            fn from(error: $error) -> Self {
-                Failure::new(error, exit::FAILED)
-            }
-        }
-    )*};
+impl<E: Hint + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let code = if error.is_cancelled() { exit::CANCELLED } else { exit::FAILED };
+        Failure { error: Box::new(error), code }
+    }
 }
-fails_with_1!(HostError, ConfigError, TrustError, TreeError, CommandError, tiu::snapshots::SnapshotError);
-
-macro_rules! fails_with_its_code {
-    ($($error:ty),*) => {$(
-        impl From<$error> for Failure {
-            fn from(error: $error) -> Self {
-                let code = error.exit_code();
-                Failure::new(error, code)
-            }
-        }
-    )*};
-}
-fails_with_its_code!(
-    tiu::transaction::ApplyError,
-    tiu::diff::DiffError,
-    tiu::snapshots::pin::PinError,
-    tiu::rollback::RollbackError,
-    tiu::verify::VerifyError,
-    tiu::etc::EtcError
-);
 
 /// What a subcommand gives: its exit code.
 type Outcome = Result<u8, Failure>;
@@ -198,6 +180,12 @@ pub fn main() -> u8 {
         tiu_cli::report("tiu", &*failure.error);
         failure.code
     })
+}
+
+/// Reports that there was nothing to do.
+fn nothing_to_do(why: &NothingToDo) -> Outcome {
+    tiu_cli::report_nothing_to_do("tiu", why, &why.hint());
+    Ok(exit::NOTHING_TO_DO)
 }
 
 /// Prints text on standard output.

@@ -1,8 +1,9 @@
 //! `tiu pin`: a snapshot that no clean-up may remove.
 
-use super::{HostArguments, Opened, Outcome, print, print_json};
+use super::{HostArguments, Opened, Outcome, nothing_to_do, print, print_json};
 use serde::Serialize;
-use tiu::snapshots::pin;
+use tiu::outcome::Outcome as Changed;
+use tiu::snapshots::{pin, unpin};
 use tiu_cli::exit;
 
 /// Keeps a snapshot from every clean-up, ours and snapper's
@@ -41,9 +42,17 @@ impl Arguments {
         let Opened { host, .. } = self.host.open()?;
         let _lock = host.lock()?;
         let number = self.number;
-        let cleanup = match self.remove {
-            false => pin::pin(&host, number).map(|()| String::new())?,
-            true => pin::unpin(&host, number)?,
+        let changed = if self.remove {
+            unpin(&host, number)?
+        } else {
+            match pin(&host, number)? {
+                Changed::Done(()) => Changed::Done(String::new()),
+                Changed::NothingToDo(why) => Changed::NothingToDo(why),
+            }
+        };
+        let cleanup = match changed {
+            Changed::Done(cleanup) => cleanup,
+            Changed::NothingToDo(why) => return nothing_to_do(&why),
         };
         if self.json {
             print_json(&Report { snapshot: number, pinned: !self.remove, cleanup })?;

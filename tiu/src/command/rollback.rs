@@ -1,8 +1,9 @@
 //! `tiu rollback`: another snapshot boots next.
 
 use super::table::printable;
-use super::{HostArguments, Opened, Outcome, print, print_json};
+use super::{HostArguments, Outcome, nothing_to_do, print, print_json};
 use serde::Serialize;
+use tiu::outcome::Outcome as Changed;
 use tiu::rollback;
 use tiu::status::SnapshotFacts;
 use tiu_cli::exit;
@@ -15,7 +16,7 @@ use tiu_cli::exit;
   tiu rollback         back to what the current default was made from
   tiu rollback 7       to snapshot 7
 
-Ends with 77 if the snapshot boots next already.")]
+Ends with 77 if the snapshot already boots next.")]
 pub struct Arguments {
     /// Number of the snapshot
     number: Option<u32>,
@@ -35,12 +36,15 @@ struct Report<'a> {
 
 impl Arguments {
     pub fn run(self) -> Outcome {
-        let Opened { host, trust, .. } = self.host.open()?;
-        let _lock = host.lock()?;
-        let snapshots = tiu::status::snapshots(&host, trust.as_ref())?;
+        let opened = self.host.open()?;
+        let _lock = opened.host.lock()?;
+        let snapshots = tiu::status::snapshots(&opened.host, opened.trust.as_ref())?;
         let from = snapshots.iter().find(|s| s.next).map(|s| s.number);
-        let to = rollback::choose(&snapshots, self.number)?;
-        rollback::switch(&host, to)?;
+        let to = match rollback::choose(&snapshots, self.number)? {
+            Changed::Done(to) => to,
+            Changed::NothingToDo(why) => return nothing_to_do(&why),
+        };
+        rollback::switch(opened.next(), to.number)?;
         if self.json {
             print_json(&Report { from, to })?;
             return Ok(exit::DONE);

@@ -6,9 +6,11 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::Path;
 use tiu::config::Config;
-use tiu::etc::edit::view::View;
+use tiu::edit::EditError;
+use tiu::edit::view::View;
 use tiu::host::Host;
 use tiu::snapshots::State;
+use tiu::state::ImageState;
 use tiu::status::{Signature, SnapshotFacts, ways_back};
 use tiu::verify::{self, Depth};
 use tiu_bundle::trust::Trust;
@@ -58,7 +60,7 @@ struct Differs {
 
 impl Arguments {
     pub fn run(self) -> Outcome {
-        let Opened { host, config, trust } = self.host.open()?;
+        let Opened { host, config, trust, .. } = self.host.open()?;
         let snapshots = tiu::status::snapshots(&host, trust.as_ref())?;
         let number =
             |wanted: fn(&SnapshotFacts) -> bool| snapshots.iter().find(|s| wanted(s)).map(|s| s.number);
@@ -124,11 +126,15 @@ fn warning(differs: &Differs) -> String {
     )
 }
 
-/// Unresolved conflicts in `/etc` of what boots next. Where they cannot be told (it holds no image, or is damaged), the snapshot's own line
-/// says why.
+/// Returns the unresolved conflicts in `/etc` of what boots next. Where they are not known (it holds no
+/// image, or is damaged), the snapshot's own line says why.
 fn conflicts(host: &Host, config: &Config) -> Vec<String> {
-    let view = host.default_snapshot().ok().and_then(|next| View::of(host, config, &next).ok());
-    view.iter().flat_map(View::conflicts).map(|decided| decided.path.clone()).collect()
+    let read = || -> Result<Vec<String>, EditError> {
+        let state = ImageState::open(host, host.default_snapshot()?.number, None)?;
+        let view = View::read(state, config)?;
+        Ok(view.conflicts()?.into_iter().map(|decided| decided.path.clone()).collect())
+    };
+    read().unwrap_or_default()
 }
 
 fn human(status: &Status) -> String {

@@ -36,7 +36,7 @@ pub struct Arguments {
 
 impl Arguments {
     pub fn run(self) -> Outcome {
-        let Opened { host, config, trust } = self.host.open()?;
+        let Opened { host, config, trust, .. } = self.host.open()?;
         let snapshot = self.snapshot(&host)?;
         let progress = tiu_cli::progress(self.progress);
         let cancel = cancel_on_signals()?;

@@ -2,7 +2,7 @@
 
 use crate::host::HostError;
 use crate::snapshots::{SnapshotError, State};
-use crate::state::provenance::ProvenanceError;
+use crate::state::StateError;
 use std::io;
 use tiu_bundle::bundle::OpenError;
 use tiu_cli::exit;
@@ -40,14 +40,9 @@ pub enum DiffError {
         /// Its state.
         state: State,
     },
-    /// The snapshot's manifest or index cannot be used.
-    #[error("snapshot {number}: {source}")]
-    Provenance {
-        /// Which.
-        number: u32,
-        /// Why.
-        source: ProvenanceError,
-    },
+    /// See [`StateError`].
+    #[error(transparent)]
+    State(#[from] StateError),
     /// A file of a side cannot be read.
     #[error("{path}: {source}")]
     Read {
@@ -91,7 +86,7 @@ impl Hint for DiffError {
             DiffError::Image(e) => e.hint(),
             DiffError::Tree(e) => e.hint(),
             DiffError::Engine(e) => e.hint(),
-            DiffError::Provenance { source, .. } => source.hint(),
+            DiffError::State(e) => e.hint(),
             DiffError::Unfinished { .. } => Some("tiu cleanup removes it; tiu list shows the others".into()),
             DiffError::Read { .. } => {
                 Some("check the bundle with tiu-extract verify, the snapshot with tiu verify".into())

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::host::Host;
 use crate::host::paths::host_paths;
 use crate::snapshots::{Snapshot, State, nested_subvolumes};
-use crate::state::provenance::Provenance;
+use crate::state::ImageState;
 use crate::status::{ImageFacts, SignerFacts};
 use serde::Serialize;
 use std::io::Read;
@@ -52,7 +52,7 @@ enum Content {
 }
 
 enum Entries {
-    Signed(Index),
+    Signed(Arc<Index>),
     /// As found; and what was left out.
     Found(Vec<EntryBuf>, Vec<Vec<u8>>),
 }
@@ -70,7 +70,7 @@ impl Side {
             signer: Some((&bundle.signer).into()),
             packages: None,
         };
-        Ok(Side { facts, tree: Content::Bundle(image), entries: Entries::Signed(index) })
+        Ok(Side { facts, tree: Content::Bundle(image), entries: Entries::Signed(Arc::new(index)) })
     }
 
     /// A snapshot: by its index, or as it is where it has none.
@@ -87,21 +87,20 @@ impl Side {
         if !matches!(state, State::Ordinary | State::Done) {
             return Err(DiffError::Unfinished { number, state });
         }
-        let tree = Tree::open(&host.snapshot_path(number))?;
-        let failed = |source| DiffError::Provenance { number, source };
-        let origin = Provenance::read(&tree, trust).map_err(failed)?;
-        let entries = match &origin {
-            Some(origin) => Entries::Signed(origin.index(&tree).map_err(failed)?),
-            None => found(&tree, config, progress, cancel)?,
+        let state = ImageState::open(host, number, trust)?;
+        let entries = match state.shared_index()? {
+            Some(index) => Entries::Signed(index),
+            None => found(state.tree(), config, progress, cancel)?,
         };
+        let provenance = state.provenance();
         let facts = SideFacts {
             bundle: None,
             snapshot: Some(number),
-            image: origin.as_ref().map(|origin| (&origin.manifest).into()),
-            signer: origin.and_then(|origin| origin.signer.ok()).as_ref().map(SignerFacts::from),
+            image: provenance.map(|provenance| (&provenance.manifest).into()),
+            signer: provenance.and_then(|provenance| provenance.signer.as_ref().ok()).map(SignerFacts::from),
             packages: None,
         };
-        Ok(Side { facts, tree: Content::Snapshot(tree), entries })
+        Ok(Side { facts, tree: Content::Snapshot(state.into_tree()), entries })
     }
 
     /// Whether it is told by a signed index.

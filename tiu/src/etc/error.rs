@@ -1,128 +1,63 @@
-//! Why `tiu etc` failed.
+//! Why an update's `/etc` could not be decided on or written.
 
-use super::pristine::PristineError;
-use super::report::ReportError;
+use super::decision::Clash;
+use super::lists::ListsError;
 use super::state::ReadError;
-use crate::host::HostError;
-use crate::snapshots::SnapshotError;
-use crate::state::provenance::ProvenanceError;
-use crate::state::record::RecordError;
-use crate::transaction::ApplyError;
-use tiu_cli::exit;
-use tiu_extract::{Difference, EngineError};
+use crate::accounts::Problem;
+use crate::accounts::sysusers::SysusersError;
+use tiu_bundle::index::Kind;
+use tiu_extract::{EngineError, ImageError};
 use tiu_system::Hint;
+use tiu_system::hints;
+use tiu_system::progress::Cancelled;
 use tiu_system::tree::TreeError;
 
-/// Why `tiu etc` failed.
+/// Why an update's `/etc`, with its users and groups, could not be decided on or written.
 #[derive(Debug, thiserror::Error)]
-pub enum EtcError {
-    /// See [`SnapshotError`].
-    #[error(transparent)]
-    Snapshot(#[from] SnapshotError),
-    /// See [`HostError`].
-    #[error(transparent)]
-    Host(#[from] HostError),
-    /// See [`TreeError`].
+#[non_exhaustive]
+#[allow(missing_docs)]
+pub enum MergeError {
     #[error(transparent)]
     Tree(#[from] TreeError),
-    /// See [`RecordError`].
     #[error(transparent)]
-    Record(#[from] RecordError),
-    /// See [`ReportError`].
+    Lists(#[from] ListsError),
     #[error(transparent)]
-    Report(#[from] ReportError),
-    /// See [`PristineError`].
+    Image(#[from] ImageError),
     #[error(transparent)]
-    Pristine(#[from] PristineError),
-    /// See [`EngineError`].
-    #[error("/etc: {0}")]
     Engine(#[from] EngineError),
-    /// No image was applied in the snapshot, so there are no defaults.
-    #[error("snapshot {0} was not made by tiu: the defaults of its /etc are not known")]
-    NoImage(u32),
-    /// The snapshot was made by a tiu that kept no report.
-    #[error("snapshot {0} has no report of a merge")]
-    NoReport(u32),
-    /// Its own manifest or index cannot be used.
-    #[error("snapshot {number}: {source}")]
-    Provenance {
-        /// Which.
-        number: u32,
-        /// Why.
-        source: ProvenanceError,
-    },
-    /// What was asked for is not in `/etc`.
-    #[error("{found:?} is no path in /etc")]
-    NotEtc {
-        /// As given.
-        found: String,
-    },
-    /// There is nothing to go back to, and nothing to go back from.
-    #[error("/{path} is neither there nor in the image of snapshot {number}")]
-    NoSuchPath {
-        /// Path.
-        path: String,
-        /// Snapshot.
-        number: u32,
-    },
-    /// What was to be kept is not among the conflicts.
-    #[error("/{path} is no conflict in snapshot {number}")]
-    NoConflict {
-        /// Path.
-        path: String,
-        /// Snapshot.
-        number: u32,
-    },
-    /// Users and groups have no version to go back to.
-    #[error("/{path} is merged by entry: the image's version would take the host's users and groups away")]
-    Accounts {
-        /// Path.
-        path: &'static str,
-    },
-    /// A directory that it lies in is something else on the host.
-    #[error("/{path} cannot be reset: on the host, /{above} is a {found}, in the image a directory")]
-    NoDirectory {
-        /// Path.
-        path: String,
-        /// What should be a directory.
-        above: String,
-        /// What it is.
-        found: tiu_bundle::index::Kind,
-    },
-    /// `/etc` is the running system's, and what boots next is another snapshot.
-    #[error("snapshot {next} boots next, so a change of the running system's /etc would not be in it")]
-    NotRunning {
-        /// What boots next.
-        next: u32,
-    },
-    /// `/etc` of what runs cannot be written.
-    #[error("/etc of snapshot {number} is read-only")]
-    ReadOnly {
-        /// Which.
-        number: u32,
-    },
-    /// The base of the change was never finished.
-    #[error("snapshot {0} boots next, but tiu never finished it")]
-    Unfinished(u32),
-    /// Afterwards it was not as it should be.
-    #[error("/etc differs from what it was to become in {} place{}, first {}", .0.len(), if .0.len() == 1 { "" } else { "s" }, .0.first().map_or("", |d| &d.path))]
-    Differs(Vec<Difference>),
-    /// See [`ApplyError`].
     #[error(transparent)]
-    Commit(#[from] Box<ApplyError>),
-    /// An error, and the unfinished snapshot could not be removed either.
-    #[error("{error}\n  and removing the unfinished snapshot {number} failed: {cleanup}")]
-    CleanUp {
-        /// What happened first.
-        error: Box<EtcError>,
-        /// The snapshot that is still there.
-        number: u32,
-        /// Why it is still there.
-        cleanup: Box<SnapshotError>,
+    Sysusers(#[from] SysusersError),
+    /// The image lacks a directory that every system has, or has something else there.
+    #[error("the image has no directory /{0}")]
+    NoDirectory(&'static str),
+    /// What the administrator and the image have in `/etc` cannot both be.
+    #[error("/etc cannot be merged in {} place{}:{}", .0.len(), plural(.0), lines(.0))]
+    Clash(Vec<Clash>),
+    /// Users and groups of the host and of the image cannot both be.
+    #[error("users and groups cannot be merged in {} place{}:{}", .0.len(), plural(.0), lines(.0))]
+    Accounts(Vec<Problem>),
+    /// A file of users or groups is something else.
+    #[error("the {whose}'s /{path} is a {found}, not a regular file")]
+    AccountFile {
+        /// `host` or `image`.
+        whose: &'static str,
+        path: &'static str,
+        found: Kind,
     },
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
 }
 
-impl From<ReadError> for EtcError {
+fn plural<T>(all: &[T]) -> &'static str {
+    if all.len() == 1 { "" } else { "s" }
+}
+
+/// Returns each on a line of its own.
+fn lines(all: &[impl std::fmt::Display]) -> String {
+    all.iter().map(|item| format!("\n  {item}")).collect()
+}
+
+impl From<ReadError> for MergeError {
     fn from(e: ReadError) -> Self {
         match e {
             ReadError::Tree(e) => e.into(),
@@ -131,52 +66,22 @@ impl From<ReadError> for EtcError {
     }
 }
 
-impl EtcError {
-    /// Exit code of the program.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            EtcError::Engine(EngineError::Cancelled(_)) => exit::CANCELLED,
-            EtcError::Commit(e) => e.exit_code(),
-            EtcError::CleanUp { error, .. } => error.exit_code(),
-            _ => exit::FAILED,
-        }
-    }
-}
-
-impl Hint for EtcError {
-    fn hint(&self) -> Option<String> {
-        Some(match self {
-            EtcError::Snapshot(e) => return e.hint(),
-            EtcError::Host(e) => return e.hint(),
-            EtcError::Tree(e) => return e.hint(),
-            EtcError::Record(e) => return e.hint(),
-            EtcError::Report(e) => return e.hint(),
-            EtcError::Pristine(e) => return e.hint(),
-            EtcError::Engine(e) => return e.hint(),
-            EtcError::Provenance { source, .. } => return source.hint(),
-            EtcError::Commit(e) => return e.hint(),
-            EtcError::NoImage(_) | EtcError::NoReport(_) => {
-                "tiu list shows which snapshots hold images; name one with --snapshot".into()
-            }
-            EtcError::NotEtc { .. } => "give it as an absolute path in the host, like /etc/fstab".into(),
-            EtcError::NoSuchPath { .. } => "tiu etc diff shows what differs".into(),
-            EtcError::NoConflict { .. } => {
-                "tiu etc conflicts shows them; what differs from the image stays as it is anyway".into()
-            }
-            EtcError::Accounts { .. } => {
-                "change entries with usermod, groupmod, userdel, ...; the image's file is /usr/lib/sysimage/tiu/etc/passwd and so on".into()
-            }
-            EtcError::NoDirectory { above, .. } => format!("reset that first: tiu etc reset /{above}"),
-            EtcError::NotRunning { next } => {
-                format!("reboot into snapshot {next} first, or change it in a new snapshot: --in snapshot")
-            }
-            EtcError::ReadOnly { .. } => "change it in a new snapshot: --in snapshot".into(),
-            EtcError::Unfinished(_) => "choose a finished one: tiu rollback N (tiu list shows them)".into(),
-            EtcError::Differs(_) => "something else writes into /etc at the same time: run again".into(),
-            EtcError::CleanUp { error, .. } => match error.hint() {
-                Some(hint) => format!("{hint}; then remove what is left: tiu cleanup"),
-                None => "remove what is left: tiu cleanup".into(),
-            },
-        })
-    }
-}
+hints! { MergeError {
+    forward Tree, Lists, Image, Engine, Sysusers, Cancelled;
+    NoDirectory(_) =>
+    "build the image with it: `tiu-create pack` packs a whole root tree and adds what tiu needs",
+    Clash(_) => "for each of them, move what is the administrator's out of the directory (or out of \
+                             the image's way) on the host, then run again; or list it in tiu.yaml under \
+                             etc: always-image, and the image's version replaces the directory",
+    Accounts(problems) => {
+        let mut hints: Vec<String> = problems.iter().filter_map(Hint::hint).collect();
+        hints.dedup();
+        hints.join("; ")
+    },
+    AccountFile { whose: "host", path, .. } => format!(
+        "make /{path} a regular file with the host's entries; users from elsewhere come through \
+         nsswitch.conf, not through a link"
+    ),
+    AccountFile { .. } =>
+    "ask the image's maker: programs of the image's own would replace it, too",
+} }

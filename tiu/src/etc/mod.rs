@@ -7,19 +7,19 @@
 //! pristine   the image's whole /etc beside the host's, to look at and to go back to
 //! settled    conflicts of which the administrator said that the host's version stays
 //!
-//! view       a snapshot's /etc as it is now, against its image: for tiu etc
-//! unified    differences of content as text
-//! reset      back to the image's version, or: the host's stays; change: in which snapshot
 //! escape     paths of any bytes in text
+//!
+//! update     the system whose /etc is updated, and what with; decide: what becomes of it
+//! accounts   users and groups as part of it
 //! ```
 //!
 //! docs/internals/etc-merge.md has the rule for people, with a table of every case.
 
+pub mod accounts;
 pub mod decide;
 pub mod decision;
 mod directories;
-pub mod edit;
-mod error;
+pub mod error;
 pub mod escape;
 pub mod lists;
 pub mod merge;
@@ -28,6 +28,7 @@ pub mod pristine;
 pub mod report;
 pub mod settled;
 pub mod state;
+pub mod update;
 
-pub use error::EtcError;
+pub use error::MergeError;
 pub use paths::{ETC, entries, entries_at, is_etc, is_within};

@@ -1,6 +1,7 @@
 //! Whether an image is one for this host: compatible, architecture, operating system, version. A pure decision on facts.
 
 use crate::incoming::version;
+use crate::outcome::{NothingToDo, Outcome};
 use std::cmp::Ordering;
 use tiu_bundle::content_digest::Digest;
 use tiu_bundle::manifest::Manifest;
@@ -82,14 +83,6 @@ pub enum Mismatch {
         /// Of the host.
         have: Option<String>,
     },
-    /// The host has it already.
-    #[error("the host's next boot has version {version} of {compatible} already")]
-    Same {
-        /// In the manifest.
-        compatible: String,
-        /// In the manifest.
-        version: String,
-    },
 }
 
 impl Hint for Mismatch {
@@ -107,7 +100,6 @@ impl Hint for Mismatch {
             Mismatch::MinVersion { needed, .. } => {
                 format!("apply an image between the two first, of version {needed} or a little later")
             }
-            Mismatch::Same { .. } => "nothing needs to be done; --force applies it once more".into(),
         })
     }
 }
@@ -126,7 +118,7 @@ impl Identity {
     }
 
     /// Whether `manifest` is for this host.
-    pub fn accepts(&self, manifest: &Manifest, allowed: Allowed) -> Result<(), Mismatch> {
+    pub fn accepts(&self, manifest: &Manifest, allowed: Allowed) -> Result<Outcome<()>, Mismatch> {
         let found = manifest.compatible.clone();
         match &self.compatible {
             None => return Err(Mismatch::CompatibleUnknown { found }),
@@ -148,7 +140,7 @@ impl Identity {
         }
         if self.image == Some(manifest.verity_hash) && !allowed.same {
             let Manifest { compatible, version, .. } = manifest.clone();
-            return Err(Mismatch::Same { compatible, version });
+            return Ok(Outcome::NothingToDo(NothingToDo::Installed { compatible, version }));
         }
         if let Some(have) = &self.version
             && version::compare(&manifest.version, have) == Ordering::Less
@@ -156,7 +148,7 @@ impl Identity {
         {
             return Err(Mismatch::Downgrade { found: manifest.version.clone(), have: have.clone() });
         }
-        Ok(())
+        Ok(Outcome::Done(()))
     }
 }
 
@@ -194,7 +186,19 @@ mod tests {
 
     #[test]
     fn a_newer_image_of_the_same_kind_is_accepted() {
-        host().accepts(&manifest("2.0.1"), Allowed::default()).unwrap();
+        let accepted = host().accepts(&manifest("2.0.1"), Allowed::default()).unwrap();
+        assert_eq!(accepted, Outcome::Done(()));
+    }
+
+    #[test]
+    fn the_image_that_boots_next_leaves_nothing_to_do_unless_forced() {
+        let mut same = manifest("2.0");
+        same.verity_hash = Digest([3; 32]);
+        let outcome = host().accepts(&same, Allowed::default()).unwrap();
+        let why = NothingToDo::Installed { compatible: "testos".into(), version: "2.0".into() };
+        assert_eq!(outcome, Outcome::NothingToDo(why));
+        let forced = host().accepts(&same, Allowed { same: true, ..Allowed::default() }).unwrap();
+        assert_eq!(forced, Outcome::Done(()));
     }
 
     #[test]
@@ -209,7 +213,6 @@ mod tests {
         assert!(matches!(refused(|m| m.tiu.os_id = "debian".into()), Mismatch::OsId { .. }));
         assert!(matches!(refused(|m| m.version = "1.9".into()), Mismatch::Downgrade { .. }));
         assert!(matches!(refused(|m| m.tiu.min_version = Some("2.0.1".into())), Mismatch::MinVersion { .. }));
-        assert!(matches!(refused(|m| m.verity_hash = Digest([3; 32])), Mismatch::Same { .. }));
     }
 
     #[test]
@@ -218,7 +221,8 @@ mod tests {
         let error = host.accepts(&manifest("1"), Allowed::default()).unwrap_err();
         assert!(error.hint().unwrap().contains("compatible: testos"));
         let host = Identity::new(Some("testos"), None, &OsRelease::default(), "x86_64");
-        host.accepts(&manifest("1"), Allowed::default()).unwrap();
+        let accepted = host.accepts(&manifest("1"), Allowed::default()).unwrap();
+        assert_eq!(accepted, Outcome::Done(()));
     }
 
     #[test]
@@ -232,8 +236,14 @@ mod tests {
 
     #[test]
     fn the_administrator_may_allow_a_downgrade_and_the_same_image() {
-        host().accepts(&manifest("1.0.1"), Allowed { downgrade: true, same: false }).unwrap();
-        host().accepts(&manifest("2.0"), Allowed { downgrade: false, same: true }).unwrap();
+        assert_eq!(
+            host().accepts(&manifest("1.0.1"), Allowed { downgrade: true, same: false }).unwrap(),
+            Outcome::Done(())
+        );
+        assert_eq!(
+            host().accepts(&manifest("2.0"), Allowed { downgrade: false, same: true }).unwrap(),
+            Outcome::Done(())
+        );
     }
 
     #[test]
@@ -241,6 +251,6 @@ mod tests {
         let os = OsRelease::parse("ID=testos\nIMAGE_ID=testos\nIMAGE_VERSION=3\n");
         let host = Identity::new(None, None, &os, "x86_64");
         assert!(matches!(host.accepts(&manifest("2"), Allowed::default()), Err(Mismatch::Downgrade { .. })));
-        host.accepts(&manifest("3"), Allowed::default()).unwrap();
+        assert_eq!(host.accepts(&manifest("3"), Allowed::default()).unwrap(), Outcome::Done(()));
     }
 }

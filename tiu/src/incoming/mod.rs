@@ -1,4 +1,7 @@
-//! The image that comes: whether it is for this host, and which of two is newer.
+//! The image that comes: what it holds, whether it is for this host, and which of two is newer.
 
 pub mod identity;
+mod image;
 pub mod version;
+
+pub use image::IncomingImage;

@@ -6,8 +6,10 @@
 //! both last in this order: a subvolume that is on the disk has the attribute before it. Only what the attribute tells to be ours is
 //! removed: somebody's own subvolume that lies there stays.
 
+use super::error::{SnapshotError, btrfs};
+use super::model::{CHECKED, IN_PROGRESS, STATE_KEY, Snapshot};
+use super::nested::delete_nested;
 use crate::host::Host;
-use crate::snapshots::{CHECKED, STATE_KEY, Snapshot, SnapshotError, btrfs, delete_nested};
 use libbtrfsutil::{DeleteSubvolumeOptions, is_subvolume, subvolume_info};
 use rustix::fs::{AtFlags, XattrFlags};
 use rustix::io::Errno;
@@ -88,7 +90,7 @@ fn half_deleted(host: &Host) -> Result<Vec<u32>, SnapshotError> {
         let entry =
             tree.read_text(&format!("{number}/info.xml"), MAX_ENTRY).ok().flatten().unwrap_or_default();
         let entry: String = entry.split_whitespace().collect();
-        let unfinished = ["in-progress", CHECKED]
+        let unfinished = [IN_PROGRESS, CHECKED]
             .map(|state| entry.contains(&format!("<key>{STATE_KEY}</key><value>{state}</value>")));
         tree.stat(&format!("{number}/snapshot")).is_none() && unfinished.contains(&true)
     };

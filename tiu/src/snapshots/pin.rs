@@ -1,58 +1,35 @@
 //! Pin: a snapshot that no clean-up may remove, neither ours nor snapper's.
 //!
-//! snapper's clean-up takes what has a cleanup algorithm (`number`, `timeline`); userdata `important=yes` only lets it take less of that. So
-//! a pinned snapshot has none. The one that it had is kept in its userdata, and comes back when it is unpinned. Both change in one
-//! write of snapper's (its info.xml is replaced whole), so a crash leaves a snapshot pinned or not.
+//! snapper's clean-up takes what has a cleanup algorithm (`number`, `timeline`); userdata
+//! `important=yes` only lets it take less. A pinned snapshot therefore has none. The one that it had
+//! is kept in its userdata, and comes back when it is unpinned. Both change in one write of snapper's
+//! (it replaces info.xml whole), so a crash leaves a snapshot pinned or not.
 
+use super::error::SnapshotError;
+use super::model::{PIN_KEY, Snapshot, State};
 use crate::host::Host;
-use crate::snapshots::{Snapshot, SnapshotError, State};
-use tiu_cli::exit;
-use tiu_system::Hint;
+use crate::outcome::{NothingToDo, Outcome};
+use tiu_system::hints;
 
-/// Userdata key of a pinned snapshot: the cleanup algorithm that it had.
-pub const PIN_KEY: &str = "tiu-pinned";
 /// Stands for no cleanup algorithm: snapper removes keys without a value.
-const NONE: &str = "none";
+const NO_ALGORITHM: &str = "none";
 
 /// Why a snapshot was not pinned or unpinned.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PinError {
-    /// See [`SnapshotError`].
     #[error(transparent)]
+    #[allow(missing_docs)]
     Snapshot(#[from] SnapshotError),
-    /// It will be removed.
+    /// The next clean-up removes it.
     #[error("snapshot {0} is unfinished: it cannot be pinned")]
     Unfinished(u32),
-    /// There is nothing to do.
-    #[error("snapshot {0} is pinned already")]
-    Already(u32),
-    /// There is nothing to do.
-    #[error("snapshot {0} is not pinned")]
-    NotPinned(u32),
 }
 
-impl Hint for PinError {
-    fn hint(&self) -> Option<String> {
-        Some(match self {
-            PinError::Snapshot(e) => return e.hint(),
-            PinError::Unfinished(_) => "tiu cleanup removes it; tiu list shows the others".into(),
-            PinError::Already(number) => {
-                format!("tiu pin --remove {number} gives it back to snapper's clean-up")
-            }
-            PinError::NotPinned(_) => "tiu list shows which snapshots are".into(),
-        })
-    }
-}
-
-impl PinError {
-    /// Exit code of the program.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            PinError::Already(_) | PinError::NotPinned(_) => exit::NOTHING_TO_DO,
-            _ => exit::FAILED,
-        }
-    }
-}
+hints! { PinError {
+    forward Snapshot;
+    Unfinished(_) => "tiu cleanup removes it; tiu list shows the others",
+} }
 
 /// A change of a snapshot's entry in snapper's table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,57 +39,66 @@ struct Change {
     pin: Option<String>,
 }
 
-/// What pinning changes. One that was pinned once and then given a cleanup algorithm by other means is pinned anew.
-fn pinned(snapshot: &Snapshot) -> Result<Change, PinError> {
-    match snapshot.state() {
-        State::InProgress => Err(PinError::Unfinished(snapshot.number)),
-        _ if snapshot.is_pinned() => Err(PinError::Already(snapshot.number)),
-        _ => {
-            let former = if snapshot.cleanup.is_empty() { NONE } else { &snapshot.cleanup };
-            Ok(Change { cleanup: String::new(), pin: Some(former.to_owned()) })
-        }
+/// Returns what pinning changes. A snapshot that was pinned once and then given a cleanup algorithm
+/// by other means is pinned anew.
+fn pinned(snapshot: &Snapshot) -> Result<Outcome<Change>, PinError> {
+    if snapshot.state() == State::InProgress {
+        return Err(PinError::Unfinished(snapshot.number));
     }
+    if snapshot.is_pinned() {
+        return Ok(Outcome::NothingToDo(NothingToDo::Pinned(snapshot.number)));
+    }
+    let former = if snapshot.cleanup.is_empty() { NO_ALGORITHM } else { &snapshot.cleanup };
+    Ok(Outcome::Done(Change { cleanup: String::new(), pin: Some(former.to_owned()) }))
 }
 
-/// What unpinning changes.
-fn unpinned(snapshot: &Snapshot) -> Result<Change, PinError> {
-    let former = snapshot.userdata.get(PIN_KEY).ok_or(PinError::NotPinned(snapshot.number))?;
+/// Returns what unpinning changes.
+fn unpinned(snapshot: &Snapshot) -> Outcome<Change> {
+    let Some(former) = snapshot.userdata.get(PIN_KEY) else {
+        return Outcome::NothingToDo(NothingToDo::NotPinned(snapshot.number));
+    };
     let cleanup = match (snapshot.cleanup.as_str(), former.as_str()) {
-        ("", NONE) => String::new(),
+        ("", NO_ALGORITHM) => String::new(),
         ("", former) => former.to_owned(),
         // Somebody decided otherwise since.
         (now, _) => now.to_owned(),
     };
-    Ok(Change { cleanup, pin: None })
+    Outcome::Done(Change { cleanup, pin: None })
 }
 
 /// Pins a snapshot. The caller holds the host's lock.
-pub fn pin(host: &Host, number: u32) -> Result<(), PinError> {
-    let change = pinned(&host.snapshot(number)?)?;
-    carry_out(host, number, &change)
+pub fn pin(host: &Host, number: u32) -> Result<Outcome<()>, PinError> {
+    match pinned(&host.snapshot(number)?)? {
+        Outcome::Done(change) => Ok(Outcome::Done(carry_out(host, number, &change)?)),
+        Outcome::NothingToDo(why) => Ok(Outcome::NothingToDo(why)),
+    }
 }
 
-/// Gives a snapshot back to the clean-up that it was pinned against, and names that: empty if there was none. The caller holds the
-/// host's lock.
-pub fn unpin(host: &Host, number: u32) -> Result<String, PinError> {
-    let change = unpinned(&host.snapshot(number)?)?;
-    carry_out(host, number, &change)?;
-    Ok(change.cleanup)
+/// Returns a snapshot to the clean-up that it was pinned against, and returns that clean-up's name:
+/// empty if there was none. The caller holds the host's lock.
+pub fn unpin(host: &Host, number: u32) -> Result<Outcome<String>, PinError> {
+    match unpinned(&host.snapshot(number)?) {
+        Outcome::Done(change) => {
+            carry_out(host, number, &change)?;
+            Ok(Outcome::Done(change.cleanup))
+        }
+        Outcome::NothingToDo(why) => Ok(Outcome::NothingToDo(why)),
+    }
 }
 
 fn carry_out(host: &Host, number: u32, change: &Change) -> Result<(), PinError> {
     let userdata = format!("{PIN_KEY}={}", change.pin.as_deref().unwrap_or_default());
     host.snapper.set_cleanup(number, &change.cleanup, &userdata).map_err(SnapshotError::from)?;
     let found = host.snapshot(number)?;
-    match found.cleanup == change.cleanup && found.userdata.get(PIN_KEY) == change.pin.as_ref() {
-        true => Ok(()),
-        false => Err(SnapshotError::NotDone {
+    if found.cleanup != change.cleanup || found.userdata.get(PIN_KEY) != change.pin.as_ref() {
+        return Err(SnapshotError::NotDone {
             what: format!("set the cleanup algorithm of snapshot {number} to {:?}", change.cleanup),
             found: format!("{:?} and userdata {:?}", found.cleanup, found.userdata),
             output: String::new(),
         }
-        .into()),
+        .into());
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -139,14 +125,21 @@ mod tests {
         }
     }
 
+    fn done(outcome: Outcome<Change>) -> Change {
+        match outcome {
+            Outcome::Done(change) => change,
+            Outcome::NothingToDo(why) => panic!("{why}"),
+        }
+    }
+
     #[test]
     fn what_was_pinned_comes_back_as_it_was() {
         for former in ["", "number", "timeline"] {
-            let change = pinned(&snapshot(former, &[])).unwrap();
+            let change = done(pinned(&snapshot(former, &[])).unwrap());
             assert_eq!(change.cleanup, "");
             let now = snapshot("", &[(PIN_KEY, change.pin.as_deref().unwrap())]);
             assert!(now.is_pinned());
-            assert_eq!(unpinned(&now).unwrap(), Change { cleanup: former.into(), pin: None });
+            assert_eq!(done(unpinned(&now)), Change { cleanup: former.into(), pin: None });
         }
     }
 
@@ -154,14 +147,16 @@ mod tests {
     fn a_pin_that_somebody_undid_by_other_means() {
         let undone = snapshot("number", &[(PIN_KEY, "timeline")]);
         assert!(!undone.is_pinned());
-        assert_eq!(pinned(&undone).unwrap().pin.as_deref(), Some("number"));
-        assert_eq!(unpinned(&undone).unwrap().cleanup, "number");
+        assert_eq!(done(pinned(&undone).unwrap()).pin.as_deref(), Some("number"));
+        assert_eq!(done(unpinned(&undone)).cleanup, "number");
     }
 
     #[test]
-    fn twice_never_and_unfinished_are_told_apart() {
-        assert!(matches!(pinned(&snapshot("", &[(PIN_KEY, "none")])), Err(PinError::Already(7))));
-        assert!(matches!(unpinned(&snapshot("number", &[])), Err(PinError::NotPinned(7))));
+    fn twice_never_and_unfinished_are_distinct() {
+        let twice = pinned(&snapshot("", &[(PIN_KEY, "none")])).unwrap();
+        assert_eq!(twice, Outcome::NothingToDo(NothingToDo::Pinned(7)));
+        let never = unpinned(&snapshot("number", &[]));
+        assert_eq!(never, Outcome::NothingToDo(NothingToDo::NotPinned(7)));
         let unfinished = snapshot("number", &[("tiu-state", "in-progress")]);
         assert!(matches!(pinned(&unfinished), Err(PinError::Unfinished(7))));
     }

@@ -1,4 +1,11 @@
-//! What a snapshot says of itself: where its image comes from, and what was made on the host.
+//! What a snapshot says of itself, read once: the signed manifest and index, what was made on the
+//! host, and what became of `/etc`.
 
+mod error;
+mod image_state;
 pub mod provenance;
 pub mod record;
+mod rules;
+
+pub use error::{StateError, StateProblem};
+pub use image_state::ImageState;

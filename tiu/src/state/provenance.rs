@@ -1,5 +1,6 @@
 //! Where a snapshot comes from: the signed manifest and the index that lie in it, and whether they are still what was signed.
 
+use std::sync::Arc;
 use tiu_bundle::index::{CMS_PATH, INDEX_PATH, Index, IndexError};
 use tiu_bundle::manifest::{Manifest, ManifestError};
 use tiu_bundle::signature::{self, MAX_CMS_SIZE, SignatureError, Signer};
@@ -13,7 +14,7 @@ pub struct Provenance {
     /// The manifest. Only as good as `signer` says.
     pub manifest: Manifest,
     /// Who signed it, and whether that is somebody we trust.
-    pub signer: Result<Signer, Unsigned>,
+    pub signer: Result<Signer, Arc<Unsigned>>,
 }
 
 /// Why nobody can be named as signer.
@@ -78,7 +79,9 @@ impl Provenance {
         };
         let (content, signer) = match checked {
             Ok(signed) => (signed.content, Ok(signed.signer)),
-            Err(why) => (signature::content_unverified(&cms).map_err(ProvenanceError::Signature)?, Err(why)),
+            Err(why) => {
+                (signature::content_unverified(&cms).map_err(ProvenanceError::Signature)?, Err(Arc::new(why)))
+            }
         };
         let manifest = Manifest::parse(&content).map_err(ProvenanceError::Manifest)?;
         Ok(Some(Provenance { manifest, signer }))

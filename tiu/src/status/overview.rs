@@ -3,7 +3,7 @@
 use super::facts::{ImageFacts, SignerFacts};
 use crate::host::Host;
 use crate::snapshots::{Snapshot, SnapshotError, State};
-use crate::state::provenance::{Provenance, ProvenanceError};
+use crate::state::{ImageState, StateError};
 use serde::Serialize;
 use tiu_bundle::trust::Trust;
 use tiu_system::tree::Tree;
@@ -86,7 +86,7 @@ fn facts(host: &Host, snapshot: Snapshot, trust: Option<&Trust>) -> SnapshotFact
             facts.bootable = matches!(state, State::Ordinary | State::Done) && has_system(&tree);
             // Of an unfinished snapshot nothing is true yet.
             if state != State::InProgress {
-                facts.look(&tree, trust);
+                facts.look(tree, trust);
             }
         }
         Err(e) => facts.problem = Some(e.to_string()),
@@ -95,17 +95,17 @@ fn facts(host: &Host, snapshot: Snapshot, trust: Option<&Trust>) -> SnapshotFact
 }
 
 impl SnapshotFacts {
-    fn look(&mut self, tree: &Tree, trust: Option<&Trust>) {
-        let origin = match Provenance::read(tree, trust) {
-            Ok(Some(origin)) => origin,
-            Ok(None) => return,
+    fn look(&mut self, tree: Tree, trust: Option<&Trust>) {
+        let state = match ImageState::of_tree(tree, self.number, trust) {
+            Ok(state) => state,
             Err(e) => return self.changed(&e),
         };
-        self.image = Some((&origin.manifest).into());
-        if let Err(e) = origin.index(tree) {
+        let Some(provenance) = state.provenance() else { return };
+        self.image = Some((&provenance.manifest).into());
+        if let Err(e) = state.index() {
             return self.changed(&e);
         }
-        match &origin.signer {
+        match &provenance.signer {
             Ok(signer) => self.signature = Signature::AsSigned { signer: signer.into() },
             Err(e) => {
                 self.signature = if trust.is_some() { Signature::NotTrusted } else { Signature::NotChecked };
@@ -114,9 +114,9 @@ impl SnapshotFacts {
         }
     }
 
-    fn changed(&mut self, error: &ProvenanceError) {
+    fn changed(&mut self, error: &StateError) {
         self.signature = Signature::Changed;
-        self.problem = Some(error.to_string());
+        self.problem = Some(error.source.to_string());
     }
 
     /// What it holds, in few words: the image, or what snapper says.

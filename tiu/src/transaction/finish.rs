@@ -1,12 +1,14 @@
-//! Finish: what only the host can make, made with the new system's own programs: the initrd. What was made is recorded in the snapshot.
+//! Finish: what only the host can make, made with the new system's own programs: the initrd. What was
+//! made is recorded in the snapshot.
 //!
-//! SELinux labels have their place here too; no host that needs them is supported yet.
+//! SELinux labels have their place here too. No host that needs them is supported yet.
 
+use super::context::Context;
+use super::error::ApplyError;
 use super::fill::Filled;
 use super::preflight::Ready;
-use super::{ApplyError, Context};
-use crate::boot::boot_loader;
 use crate::boot::initrd::{Dracut, Plan};
+use crate::draft::Draft;
 use crate::namespace::target::InTarget;
 use crate::state::record::Record;
 use std::ffi::OsString;
@@ -14,9 +16,14 @@ use tiu_system::program::RunError;
 use tiu_system::progress::Unit;
 use tiu_system::tree::Tree;
 
-/// Makes what is to be made in the filled target, and records it there.
-pub fn run(context: &Context, ready: &Ready, filled: &Filled) -> Result<Record, ApplyError> {
-    let tree = &filled.tree;
+/// Makes what is to be made in the filled draft, and records it there.
+pub fn finish(
+    context: &Context,
+    ready: &Ready,
+    filled: &Filled,
+    draft: &Draft,
+) -> Result<Record, ApplyError> {
+    let tree = draft.tree();
     let mut record = Record::new(&filled.etc.rules.uids, &filled.etc.rules.gids);
     record.persistent = ready.persistent.remember.clone();
     if let Plan::Dracut(plan) = &ready.initrd {
@@ -31,16 +38,17 @@ pub fn run(context: &Context, ready: &Ready, filled: &Filled) -> Result<Record, 
             record.add(tree, link)?;
         }
     }
-    for path in boot_loader(context.config.boot).prepare(tree)? {
+    for path in context.next.prepare(tree)? {
         record.add(tree, &path)?;
     }
     record.write(tree)?;
     Ok(record)
 }
 
-/// Runs the new system's dracut in it. What another machine will boot must not be made for the devices of this one.
+/// Runs the new system's dracut in it. An initrd that another machine will boot must not be made for
+/// the devices of this one.
 fn dracut(context: &Context, tree: &Tree, plan: &Dracut) -> Result<(), ApplyError> {
-    let live = context.host.is_live();
+    let live = context.host().is_live();
     let mut command: Vec<OsString> = vec![format!("/{}", plan.program).into(), "--force".into()];
     if !live {
         command.push("--no-hostonly".into());
@@ -50,7 +58,7 @@ fn dracut(context: &Context, tree: &Tree, plan: &Dracut) -> Result<(), ApplyErro
     let run = InTarget { target: tree.path().to_owned(), devices: live, command };
     match run.run(context.cancel) {
         Ok(_) => Ok(()),
-        Err(RunError::Cancelled(_)) => Err(ApplyError::Cancelled),
+        Err(RunError::Cancelled(cancelled)) => Err(cancelled.into()),
         Err(source) => Err(ApplyError::Dracut { kernel: plan.kernel.clone(), source }),
     }
 }

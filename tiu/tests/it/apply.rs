@@ -133,7 +133,11 @@ fn the_image_that_the_host_has_already() {
     host.tiu("apply", [&bundle]).succeeded();
     let again = host.tiu("apply", [&bundle]);
     assert_eq!(again.code, Some(77), "{}", again.stderr);
-    assert!(again.stderr.contains("has version 1 of testos already"), "{}", again.stderr);
+    assert!(
+        again.stderr.contains("version 1 of testos is already installed and boots next"),
+        "{}",
+        again.stderr
+    );
     assert_eq!(host.snapshots(), [1, 2]);
 
     host.reboot();

@@ -120,12 +120,13 @@ fn paths_outside_of_etc() {
     host.tiu("apply", [kit.bundle(1, defaults)]).succeeded();
     host.reboot();
     for path in ["/usr/bin", "app.conf", "/etc/../usr"] {
-        host.tiu("etc", ["reset", path]).refused(&["is no path in /etc"]);
-        host.tiu("etc", ["keep", path]).refused(&["is no path in /etc"]);
-        host.tiu("etc", ["diff", path]).refused(&["is no path in /etc"]);
+        host.tiu("etc", ["reset", path]).refused(&["is not a path in /etc"]);
+        host.tiu("etc", ["keep", path]).refused(&["is not a path in /etc"]);
+        host.tiu("etc", ["diff", path]).refused(&["is not a path in /etc"]);
     }
-    host.tiu("etc", ["reset", "/etc/none"]).refused(&["/etc/none is neither there nor in the image"]);
-    host.tiu("etc", ["keep", "/etc/app.conf"]).refused(&["/etc/app.conf is no conflict"]);
+    host.tiu("etc", ["reset", "/etc/none"])
+        .refused(&["/etc/none exists neither on the host nor in the image"]);
+    host.tiu("etc", ["keep", "/etc/app.conf"]).refused(&["/etc/app.conf is not a conflict"]);
     assert_eq!(host.tiu("etc", ["reset", "/etc/app.conf"]).code, Some(77));
     assert_eq!(host.snapshots(), [1, 2]);
 }
@@ -260,7 +261,7 @@ fn keep_resolves_a_conflict_until_the_image_changes_again() {
     let value = json(&host.tiu("etc", ["keep", "--json", "/etc/app.conf"]).succeeded());
     assert_eq!(value["paths"], serde_json::json!(["etc/app.conf"]));
     assert_eq!(conflicts(&host), ["etc/d/mode"]);
-    host.tiu("etc", ["keep", "/etc/app.conf"]).refused(&["is no conflict"]);
+    host.tiu("etc", ["keep", "/etc/app.conf"]).refused(&["is not a conflict"]);
     host.tiu("etc", ["keep", "/etc"]).succeeded();
     assert_eq!(conflicts(&host), [""; 0]);
     // An update that does not change them again.

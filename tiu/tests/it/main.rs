@@ -6,6 +6,7 @@ mod accounts;
 mod apply;
 mod bad_bundles;
 mod bad_hosts;
+mod boot_door;
 mod command_line;
 mod diff;
 mod etc;

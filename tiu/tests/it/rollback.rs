@@ -46,7 +46,7 @@ fn to_what_boots_next_already() {
     let host = updated_twice(&kit);
     let outcome = host.tiu("rollback", ["3"]);
     assert_eq!(outcome.code, Some(77), "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("snapshot 3 boots next already"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("snapshot 3 already boots next"), "{}", outcome.stderr);
 }
 
 #[test]

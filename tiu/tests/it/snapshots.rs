@@ -1,11 +1,38 @@
 //! Snapshots of a real host, through real snapper and btrfs.
 
+use tiu::boot::{BootError, Next, boot_loader};
+use tiu::config::Boot;
+use tiu::draft::{Draft, ImageName};
 use tiu::host::{Host, HostError};
-use tiu::snapshots::{SnapshotError, State};
+use tiu::snapshots::{Snapshot, SnapshotError, State};
+use tiu_system::progress::Cancel;
 use tiu_testing::host::LoopHost;
 
 fn open(host: &LoopHost) -> Host {
     Host::open(Some(&host.root())).unwrap()
+}
+
+/// Calls `f` with the door to what boots next.
+fn at_door<T>(host: &Host, f: impl FnOnce(Next) -> T) -> T {
+    f(Next::new(host, &*boot_loader(Boot::None)))
+}
+
+/// Makes an unfinished snapshot of `base`, as a run that is cut off leaves it.
+fn create(host: &Host, base: &Snapshot, description: &str, version: &str) -> Snapshot {
+    let image = ImageName { version: version.into(), compatible: "testos".into() };
+    at_door(host, |next| {
+        let draft = Draft::open(next, base, description, image).unwrap();
+        host.snapshot(draft.number()).unwrap()
+    })
+}
+
+fn set_default(host: &Host, number: u32) {
+    let snapshot = host.snapshot(number).unwrap();
+    at_door(host, |next| next.switch(&snapshot, &Cancel::new())).unwrap();
+}
+
+fn delete(host: &Host, number: u32) -> Result<(), BootError> {
+    at_door(host, |next| next.delete(number))
 }
 
 #[test]
@@ -16,7 +43,7 @@ fn a_snapshot_is_made_marked_switched_to_and_deleted() {
     assert_eq!((base.number, base.active, base.read_only, base.state()), (1, true, true, State::Ordinary));
     assert_eq!(base.date, "2024-01-01T00:00:00Z");
 
-    let made = host.create_snapshot(&base, "tiu: testos 2", "2,=x").unwrap();
+    let made = create(&host, &base, "tiu: testos 2", "2,=x");
     assert_eq!((made.number, made.default, made.read_only), (2, false, false));
     assert_eq!(made.state(), State::InProgress);
     assert_eq!(made.userdata["tiu-version"], "2__x");
@@ -24,17 +51,20 @@ fn a_snapshot_is_made_marked_switched_to_and_deleted() {
 
     host.set_userdata(2, &[("tiu-state", "done")]).unwrap();
     host.set_read_only(2, true).unwrap();
-    host.set_default(2).unwrap();
+    set_default(&host, 2);
     assert_eq!(loop_host.default(), 2);
     let made = host.snapshot(2).unwrap();
     assert_eq!((made.state(), made.read_only, made.default, made.active), (State::Done, true, true, false));
 
     for (number, why) in [(1, "is running"), (2, "boots next")] {
-        let error = host.delete_snapshot(number).unwrap_err();
-        assert!(matches!(error, SnapshotError::InUse { why: found, .. } if found == why), "{error}");
+        let error = delete(&host, number).unwrap_err();
+        assert!(
+            matches!(error, BootError::Snapshot(SnapshotError::InUse { why: found, .. }) if found == why),
+            "{error}"
+        );
     }
-    host.set_default(1).unwrap();
-    host.delete_snapshot(2).unwrap();
+    set_default(&host, 1);
+    delete(&host, 2).unwrap();
     assert_eq!(loop_host.snapshots(), [1]);
     let error = host.snapshot(2).unwrap_err();
     assert_eq!(error.to_string(), "there is no snapshot 2; there are: 1");
@@ -55,12 +85,12 @@ fn a_nested_etc_subvolume_is_in_the_new_snapshot_and_goes_with_it() {
     });
     let host = open(&loop_host);
     let base = host.default_snapshot().unwrap();
-    host.create_snapshot(&base, "x", "2").unwrap();
+    create(&host, &base, "x", "2");
     let etc = loop_host.snapshot(2).join("etc");
     assert!(libbtrfsutil::is_subvolume(&etc).unwrap());
     std::fs::write(etc.join("hostname"), "changed").unwrap();
     assert_eq!(std::fs::read_to_string(loop_host.snapshot(1).join("etc/hostname")).unwrap(), "test-host\n");
-    host.delete_snapshot(2).unwrap();
+    delete(&host, 2).unwrap();
     assert_eq!(loop_host.snapshots(), [1]);
 }
 
@@ -119,7 +149,7 @@ fn a_subvolume_that_snapper_was_cut_off_before_it_listed_it_is_removed_and_nobod
 fn an_entry_without_a_subvolume_that_a_deletion_was_cut_off_in_is_removed_if_it_is_ours() {
     let loop_host = LoopHost::new();
     let host = open(&loop_host);
-    host.create_snapshot(&host.default_snapshot().unwrap(), "x", "2").unwrap();
+    create(&host, &host.default_snapshot().unwrap(), "x", "2");
     loop_host.snapper(&["create", "--userdata", "tiu-state=done"]).succeeded();
     for number in [2, 3] {
         libbtrfsutil::DeleteSubvolumeOptions::new().delete(loop_host.snapshot(number)).unwrap();
@@ -135,11 +165,11 @@ fn an_entry_of_ours_whose_change_was_cut_off_is_completed_or_goes_with_its_snaps
     let host = open(&loop_host);
     let base = host.default_snapshot().unwrap();
     for number in [2, 3, 4] {
-        host.create_snapshot(&base, "x", "2").unwrap();
+        create(&host, &base, "x", "2");
         std::fs::write(loop_host.root().join(format!(".snapshots/{number}/info.xml.tmp-abc")), "<").unwrap();
     }
     host.set_userdata(3, &[("tiu-state", "checked")]).unwrap();
-    host.set_default(3).unwrap();
+    set_default(&host, 3);
     loop_host.snapper(&["modify", "--userdata", "tiu-state=", "4"]).succeeded();
     loop_host.tiu("cleanup", [""; 0]).succeeded();
     let inside = |number: u32| {
@@ -159,8 +189,8 @@ fn an_unlisted_subvolume_is_somebody_s_own_if_no_run_was_cut_off() {
     let loop_host = LoopHost::new();
     let host = open(&loop_host);
     let base = host.default_snapshot().unwrap();
-    host.create_snapshot(&base, "x", "2").unwrap();
-    host.delete_snapshot(2).unwrap();
+    create(&host, &base, "x", "2");
+    delete(&host, 2).unwrap();
     unlisted(&loop_host, 2);
     assert_eq!(loop_host.tiu("cleanup", [""; 0]).code, Some(77));
     assert_eq!(loop_host.snapshots(), [1, 2]);

@@ -3,7 +3,7 @@
 use super::{Opened, Outcome};
 use crate::command::{print, print_json};
 use serde::Serialize;
-use tiu::etc::EtcError;
+use tiu::edit::EditError;
 use tiu::etc::pristine::PRISTINE_PATH;
 use tiu::etc::report::Decided;
 use tiu_cli::exit;
@@ -38,18 +38,18 @@ struct Conflict<'a> {
 
 impl Arguments {
     pub fn run(self, opened: &Opened, json: bool) -> Outcome {
-        let view = opened.view(&opened.next(self.snapshot)?)?;
-        if view.report.is_none() {
-            return Err(EtcError::NoReport(view.number).into());
+        let view = opened.view(&opened.next_or(self.snapshot)?)?;
+        if view.report()?.is_none() {
+            return Err(EditError::NoReport(view.number()).into());
         }
         let beside = |decided: &Decided| {
             let inside = decided.path.strip_prefix("etc")?;
             decided.image.as_ref().map(|_| format!("{PRISTINE_PATH}{inside}"))
         };
-        let conflicts = view.conflicts();
+        let conflicts = view.conflicts()?;
         let conflicts =
             conflicts.into_iter().map(|decided| Conflict { decided, beside: beside(decided) }).collect();
-        let conflicts = Conflicts { snapshot: view.number, conflicts };
+        let conflicts = Conflicts { snapshot: view.number(), conflicts };
         match json {
             true => print_json(&conflicts)?,
             false => print(&human(&conflicts))?,

@@ -4,8 +4,8 @@ use super::{Opened, Outcome, paths};
 use crate::command::table::printable;
 use crate::command::{print, print_json};
 use serde::Serialize;
-use tiu::etc::edit::unified::unified;
-use tiu::etc::edit::view::Change;
+use tiu::edit::unified::unified;
+use tiu::edit::view::Change;
 use tiu::etc::is_within;
 use tiu_cli::exit;
 
@@ -55,7 +55,7 @@ impl Arguments {
             Shown { change, diff }
         };
         let changes = view.changes().into_iter().filter(within).map(shown).collect();
-        let diff = Diff { snapshot: view.number, changes };
+        let diff = Diff { snapshot: view.number(), changes };
         match json {
             true => print_json(&diff)?,
             false => print(&human(&diff))?,

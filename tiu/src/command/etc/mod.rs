@@ -9,11 +9,13 @@ mod reset;
 use super::{Failure, HostArguments, Opened, Outcome, print_json};
 use clap::Subcommand;
 use tiu::config::EtcTarget;
-use tiu::etc::edit::change::change;
-use tiu::etc::edit::reset::asked;
-use tiu::etc::edit::view::View;
-use tiu::etc::{ETC, EtcError};
+use tiu::edit::EditError;
+use tiu::edit::change::change;
+use tiu::edit::paths::path_in_etc;
+use tiu::edit::view::View;
+use tiu::etc::ETC;
 use tiu::snapshots::{Snapshot, SnapshotError};
+use tiu::state::ImageState;
 use tiu_system::progress::Cancel;
 
 /// Shows what differs in /etc from the image, and the conflicts of the last update; takes files back to the image's version
@@ -61,8 +63,8 @@ impl Arguments {
 }
 
 impl Opened {
-    /// The snapshot of that number; without one, what boots next.
-    fn next(&self, number: Option<u32>) -> Result<Snapshot, SnapshotError> {
+    /// Returns the snapshot of that number; without one, what boots next.
+    fn next_or(&self, number: Option<u32>) -> Result<Snapshot, SnapshotError> {
         match number {
             Some(number) => self.host.snapshot(number),
             None => self.host.default_snapshot(),
@@ -73,12 +75,12 @@ impl Opened {
     fn running(&self, number: Option<u32>) -> Result<Snapshot, SnapshotError> {
         match self.host.snapshots()?.into_iter().find(|s| number.is_none() && s.active) {
             Some(active) => Ok(active),
-            None => self.next(number),
+            None => self.next_or(number),
         }
     }
 
-    fn view(&self, snapshot: &Snapshot) -> Result<View, EtcError> {
-        View::of(&self.host, &self.config, snapshot)
+    fn view(&self, snapshot: &Snapshot) -> Result<View, EditError> {
+        View::read(ImageState::open(&self.host, snapshot.number, None)?, &self.config)
     }
 
     /// Lets `edit` change `/etc`, where the command line or the configuration says.
@@ -86,20 +88,20 @@ impl Opened {
         &self,
         target: Option<EtcTarget>,
         cancel: &Cancel,
-        edit: impl FnOnce(&View) -> Result<T, EtcError>,
-    ) -> Result<(T, u32), EtcError> {
+        edit: impl FnOnce(&View) -> Result<T, EditError>,
+    ) -> Result<(T, u32), EditError> {
         let target = target.unwrap_or(self.config.etc_change);
-        change(&self.host, &self.config, target, cancel, |tree, number| {
-            edit(&View::in_tree(tree, &self.config, number)?)
+        change(self.next(), target, cancel, |tree, number| {
+            edit(&View::read(ImageState::of_tree(tree, number, None)?, &self.config)?)
         })
     }
 }
 
 /// Paths as they were given, or all of `/etc`.
-fn paths(given: &[String]) -> Result<Vec<Vec<u8>>, EtcError> {
+fn paths(given: &[String]) -> Result<Vec<Vec<u8>>, EditError> {
     match given {
         [] => Ok(vec![ETC.to_vec()]),
-        given => given.iter().map(|path| asked(path)).collect(),
+        given => given.iter().map(|path| path_in_etc(path)).collect(),
     }
 }
 

@@ -4,10 +4,10 @@ use super::{Opened, Outcome};
 use crate::command::{print, print_json};
 use serde::Serialize;
 use tiu::accounts::Note;
-use tiu::etc::EtcError;
+use tiu::edit::EditError;
 use tiu::etc::report::{Decided, Report};
+use tiu::state::ImageState;
 use tiu_cli::exit;
-use tiu_system::tree::Tree;
 
 /// Shows what the update decided about /etc, path by path, and why
 ///
@@ -35,10 +35,9 @@ struct Shown<'a> {
 
 impl Arguments {
     pub fn run(self, opened: &Opened, json: bool) -> Outcome {
-        let snapshot = opened.next(self.snapshot)?;
-        let tree = Tree::open(&opened.host.snapshot_path(snapshot.number))?;
-        let report = Report::read(&tree).map_err(EtcError::from)?;
-        let report = report.ok_or(EtcError::NoReport(snapshot.number))?;
+        let snapshot = opened.next_or(self.snapshot)?;
+        let state = ImageState::open(&opened.host, snapshot.number, None)?;
+        let report = state.report()?.ok_or(EditError::NoReport(snapshot.number))?;
         match json {
             true => print_json(&Shown {
                 snapshot: snapshot.number,
@@ -48,7 +47,7 @@ impl Arguments {
                 paths: &report.paths,
                 accounts: &report.accounts,
             })?,
-            false => print(&human(snapshot.number, &report))?,
+            false => print(&human(snapshot.number, report))?,
         }
         Ok(exit::DONE)
     }

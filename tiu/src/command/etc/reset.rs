@@ -3,7 +3,7 @@
 use super::{Changed, Opened, Outcome, paths, print_changed};
 use crate::command::{cancel_on_signals, print, print_json};
 use tiu::config::EtcTarget;
-use tiu::etc::edit::reset;
+use tiu::edit::reset;
 use tiu_cli::exit;
 
 /// Takes the image's version of files and directories in /etc, with all that is in them; what the image does not have is removed
@@ -29,7 +29,7 @@ impl Arguments {
     pub fn run(self, opened: &Opened, json: bool) -> Outcome {
         let wanted = paths(&self.paths)?;
         let cancel = cancel_on_signals()?;
-        let next = opened.next(None)?;
+        let next = opened.next_or(None)?;
         let view = opened.view(&next)?;
         let differs: Vec<String> = view
             .changes()

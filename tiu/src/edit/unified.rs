@@ -36,8 +36,8 @@ pub fn unified(view: &View, change: &Change) -> String {
     }
     let path = crate::etc::escape::unescape(&change.path);
     let beside = [PRISTINE_PATH.as_bytes(), path.strip_prefix(crate::etc::ETC).unwrap_or(&path)].concat();
-    let old = side(&view.tree, &beside, change.default.as_ref().map(|facts| facts.kind.as_str()));
-    let new = side(&view.tree, &path, change.host.as_ref().map(|facts| facts.kind.as_str()));
+    let old = side(view.tree(), &beside, change.default.as_ref().map(|facts| facts.kind.as_str()));
+    let new = side(view.tree(), &path, change.host.as_ref().map(|facts| facts.kind.as_str()));
     let contents = contents(&change.path, &beside, old.as_deref(), new.as_deref());
     match contents.is_empty() && change.what.contains(&"content") {
         // Both are too large to be looked at.

@@ -1,25 +1,27 @@
-//! Users and groups in a transaction: the three sides are read and merged with the rest of `/etc`, before anything is touched; fill
-//! writes what came out, check compares it.
+//! Users and groups in an update: the three sides are read and merged with the rest of `/etc` before
+//! anything is touched. Fill writes the result, and check compares it.
 //!
-//! The image's side is what its files say together with what its sysusers.d asks for, as systemd-sysusers makes it in private. So users
-//! who are only asked for pass the same rule as all others.
+//! The image's side is what its files say together with what its sysusers.d asks for, as
+//! systemd-sysusers makes it in private. The same rules hold for users who are only asked for.
 
-use crate::accounts::sysusers::{self, Asked, LOCAL, SysusersError, VENDOR};
+use super::decision::{Merge, Reason, Side, Sides as EtcSides};
+use super::entries_at;
+use super::error::MergeError;
+use super::lists::Lists;
+use super::pristine::PRISTINE_PATH;
+use super::report::Report;
+use super::state::{Inode, InodeFacts, States, inode_of};
+use super::update::EtcUpdate;
+use crate::accounts::sysusers::{self, Asked, LOCAL, VENDOR};
 use crate::accounts::{self, File, Files, Limits, Note, Sides, Used};
-use crate::etc::decide::New;
-use crate::etc::decision::{self, Merge, Reason, Side};
-use crate::etc::entries_at;
-use crate::etc::lists::Lists;
-use crate::etc::pristine::PRISTINE_PATH;
-use crate::etc::report::Report;
-use crate::etc::state::{Inode, InodeFacts, States, inode_of};
-use crate::transaction::{ApplyError, Context};
+use crate::config::Config;
+use crate::incoming::IncomingImage;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read;
 use tiu_bundle::content_digest::digest_bytes;
 use tiu_bundle::index::{Entry, Index, Kind};
 use tiu_extract::{Difference, Image, ImageError, Shown};
-use tiu_system::program::{RunError, SYSUSERS, find};
+use tiu_system::program::{SYSUSERS, find};
 use tiu_system::tree::{Attributes, Tree};
 
 /// Largest file that is read, in bytes.
@@ -46,34 +48,35 @@ pub struct Accounts {
     pub warnings: Vec<String>,
 }
 
-/// What is known of `/etc` before owners are: enough to tell what is whose there.
-pub struct Known<'a> {
+/// The merge of `/etc` before owners are known: enough to tell what is whose there.
+pub struct EtcMerge<'a> {
     /// The sides, the image's in its own numbers.
-    pub sides: decision::Sides<'a>,
+    pub sides: EtcSides<'a>,
     /// What becomes of paths.
     pub merge: &'a Merge,
 }
 
-/// Merges the accounts of the system in `tree` with those of the image. Nothing is written.
-pub fn decide(context: &Context, tree: &Tree, new: New, known: &Known) -> Result<Accounts, ApplyError> {
-    check_kinds("host", known.sides.host)?;
-    check_kinds("image", known.sides.image)?;
+/// Merges the accounts of the system with those of the image. Nothing is written.
+pub fn decide(update: &EtcUpdate, etc: &EtcMerge) -> Result<Accounts, MergeError> {
+    let EtcUpdate { tree, incoming, .. } = *update;
+    check_kinds("host", etc.sides.host)?;
+    check_kinds("image", etc.sides.image)?;
     let host = of_tree(tree, "")?;
-    let own = of_image(new)?;
+    let own = of_image(incoming)?;
     // Kept since the base was filled; there is none in snapshots that were not made from an image.
-    let base = match (known.sides.base, tree.stat(PRISTINE_PATH)) {
+    let base = match (etc.sides.base, tree.stat(PRISTINE_PATH)) {
         (Some(_), Some(_)) => Some(of_tree(tree, PRISTINE_PATH.strip_suffix("etc").unwrap_or_default())?),
         _ => None,
     };
-    let mut warnings = always_image(context);
-    let asked = asked(new, known, &mut warnings)?;
-    let (image, broken) = match make(&own, &asked, context, &mut warnings)? {
+    let mut warnings = always_image(update.config);
+    let asked = asked(incoming, etc, &mut warnings)?;
+    let (image, broken) = match make(&own, &asked, update, &mut warnings)? {
         // The program drops what it cannot read.
         Some(made) => (made, accounts::broken(&own)),
         None => (own, Vec::new()),
     };
     let closed = |file: &File| {
-        let decision = known.merge.of(file.path().as_bytes());
+        let decision = etc.merge.of(file.path().as_bytes());
         decision.is_some_and(|decision| matches!(decision.reason, Reason::AlwaysHost | Reason::Mount))
     };
     let closed: Vec<File> = File::ALL.into_iter().filter(closed).collect();
@@ -81,7 +84,7 @@ pub fn decide(context: &Context, tree: &Tree, new: New, known: &Known) -> Result
         ["etc/login.defs", "usr/etc/login.defs"].into_iter().find_map(|path| tree.read(path, LIMIT).ok()?);
     let limits = Limits::parse(&text.unwrap_or_default());
     let sides = Sides { base: base.as_ref(), host: &host, image: &image, closed: &closed };
-    let mut merged = accounts::merge(&sides, &used(new.index), &limits).map_err(ApplyError::Accounts)?;
+    let mut merged = accounts::merge(&sides, &used(incoming.index), &limits).map_err(MergeError::Accounts)?;
     merged.files.retain(|file, _| !closed.contains(file));
     merged.notes.extend(broken);
     let accounts::Merged { files, uids, gids, notes } = merged;
@@ -89,7 +92,7 @@ pub fn decide(context: &Context, tree: &Tree, new: New, known: &Known) -> Result
 }
 
 /// The files in `tree` behind `prefix`.
-fn of_tree(tree: &Tree, prefix: &str) -> Result<Files, ApplyError> {
+fn of_tree(tree: &Tree, prefix: &str) -> Result<Files, MergeError> {
     let mut files = Files::new();
     for file in File::ALL {
         files.extend(tree.read(&format!("{prefix}{}", file.path()), LIMIT)?.map(|text| (file, text)));
@@ -97,18 +100,18 @@ fn of_tree(tree: &Tree, prefix: &str) -> Result<Files, ApplyError> {
     Ok(files)
 }
 
-fn of_image(new: New) -> Result<Files, ApplyError> {
-    let there = |file: File| Some((file, new.index.find(file.path().as_bytes())?));
-    let read = |(file, i)| Ok((file, content(new.image, new.index, &new.index.entry(i))?));
+fn of_image(incoming: IncomingImage) -> Result<Files, MergeError> {
+    let there = |file: File| Some((file, incoming.index.find(file.path().as_bytes())?));
+    let read = |(file, i)| Ok((file, content(incoming.image, incoming.index, &incoming.index.entry(i))?));
     File::ALL.into_iter().filter_map(there).map(read).collect()
 }
 
 /// Anything but a regular file is an error.
-fn check_kinds(whose: &'static str, states: &States) -> Result<(), ApplyError> {
+fn check_kinds(whose: &'static str, states: &States) -> Result<(), MergeError> {
     for file in File::ALL {
         match states.get(file.path().as_bytes()) {
             Some(inode) if inode.kind != Kind::File => {
-                return Err(ApplyError::AccountFile { whose, path: file.path(), found: inode.kind });
+                return Err(MergeError::AccountFile { whose, path: file.path(), found: inode.kind });
             }
             _ => {}
         }
@@ -117,7 +120,7 @@ fn check_kinds(whose: &'static str, states: &States) -> Result<(), ApplyError> {
 }
 
 /// Content of a regular file of the image.
-fn content(image: &dyn Image, index: &Index, entry: &Entry) -> Result<Vec<u8>, ApplyError> {
+fn content(image: &dyn Image, index: &Index, entry: &Entry) -> Result<Vec<u8>, MergeError> {
     let inode = inode_of(index, entry);
     let failed = |source| ImageError::Read { path: Shown(&inode.path).to_string().into(), source };
     if inode.size > LIMIT {
@@ -128,9 +131,9 @@ fn content(image: &dyn Image, index: &Index, entry: &Entry) -> Result<Vec<u8>, A
     Ok(text)
 }
 
-/// The host's list of what is always the image's does not hold for accounts: that is told.
-fn always_image(context: &Context) -> Vec<String> {
-    let lists = Lists::of_host(context.config);
+/// Returns warnings: the host's list of what is always the image's does not hold for accounts.
+fn always_image(config: &Config) -> Vec<String> {
+    let lists = Lists::of_host(config);
     let listed = File::ALL.into_iter().filter(|file| lists.side(file.path().as_bytes()) == Some(Side::Image));
     let warning = |file: File| {
         format!(
@@ -143,27 +146,26 @@ fn always_image(context: &Context) -> Vec<String> {
 
 /// What the image's files of sysusers.d ask for. A file that the administrator has in `/etc/sysusers.d` is his, and masks the image's of
 /// that name: the new system reads it when it boots.
-fn asked(new: New, known: &Known, warnings: &mut Vec<String>) -> Result<Asked, ApplyError> {
+fn asked(incoming: IncomingImage, etc: &EtcMerge, warnings: &mut Vec<String>) -> Result<Asked, MergeError> {
     let name = |path: &[u8], directory: &str| {
         let name = path.strip_prefix(directory.as_bytes())?.strip_prefix(b"/")?;
         sysusers::is_read(name).then(|| name.to_vec())
     };
-    let theirs = known.sides.host.keys().filter(|path| known.merge.is_hosts(path));
+    let theirs = etc.sides.host.keys().filter(|path| etc.merge.is_hosts(path));
     let mut seen: BTreeSet<Vec<u8>> = theirs.filter_map(|path| name(path, LOCAL)).collect();
     let mut asked = Asked::new();
     for directory in [LOCAL, VENDOR] {
-        for entry in entries_at(new.index, directory.as_bytes()) {
-            let Some(name) = name(&entry.path, directory).filter(|_| !known.merge.is_hosts(&entry.path))
-            else {
+        for entry in entries_at(incoming.index, directory.as_bytes()) {
+            let Some(name) = name(&entry.path, directory).filter(|_| !etc.merge.is_hosts(&entry.path)) else {
                 continue;
             };
             if !seen.insert(name.clone()) {
                 continue;
             }
-            let inode = inode_of(new.index, &entry);
+            let inode = inode_of(incoming.index, &entry);
             match (inode.kind, inode.target.as_deref()) {
                 (Kind::File, _) => {
-                    asked.insert(name, content(new.image, new.index, &entry)?);
+                    asked.insert(name, content(incoming.image, incoming.index, &entry)?);
                 }
                 // Asks for nothing.
                 (Kind::Symlink, Some(b"/dev/null")) => {}
@@ -181,10 +183,10 @@ fn asked(new: New, known: &Known, warnings: &mut Vec<String>) -> Result<Asked, A
 fn make(
     own: &Files,
     asked: &Asked,
-    context: &Context,
+    update: &EtcUpdate,
     warnings: &mut Vec<String>,
-) -> Result<Option<Files>, ApplyError> {
-    if asked.is_empty() || context.config.sysusers == crate::config::Sysusers::None {
+) -> Result<Option<Files>, MergeError> {
+    if asked.is_empty() || update.config.sysusers == crate::config::Sysusers::None {
         return Ok(None);
     }
     if let Err(missing) = find(&SYSUSERS) {
@@ -193,12 +195,11 @@ fn make(
         ));
         return Ok(None);
     }
-    match sysusers::run(own, asked, context.cancel) {
+    match sysusers::run(own, asked, update.cancel) {
         Ok((made, complaints)) => {
             warnings.extend(complaints.into_iter().map(|line| format!("systemd-sysusers: {line}")));
             Ok(Some(made))
         }
-        Err(SysusersError::Run(RunError::Cancelled(_))) => Err(ApplyError::Cancelled),
         Err(e) => Err(e.into()),
     }
 }
@@ -223,8 +224,8 @@ fn attributes_of(inode: &Inode) -> Attributes {
 }
 
 impl Accounts {
-    /// Puts into `report` what there will be. `host` and `image`: the sides, in the host's numbers.
-    pub fn tell(&mut self, report: &mut Report, host: &States, image: &States) {
+    /// Adds to `report` what there will be. `host` and `image` are the sides, in the host's numbers.
+    pub fn add_to(&mut self, report: &mut Report, host: &States, image: &States) {
         for (file, text) in &self.files {
             let path = file.path();
             let new = image.get(path.as_bytes()).map_or_else(|| self.attributes(*file), attributes_of);
@@ -252,7 +253,7 @@ impl Accounts {
     /// Writes the merged files into the filled target; those that are right stay as they are. The engine leaves all of them alone.
     ///
     /// A crash leaves an unfinished snapshot, as everywhere in fill.
-    pub fn write(&self, tree: &Tree) -> Result<(), ApplyError> {
+    pub fn write(&self, tree: &Tree) -> Result<(), MergeError> {
         for (file, text) in &self.files {
             if tree.read(file.path(), LIMIT)?.is_none_or(|there| there != *text) {
                 tree.replace(file.path(), text, self.new.get(file).unwrap_or(&Attributes::default()))?;
@@ -267,7 +268,7 @@ impl Accounts {
     }
 
     /// In what the files in `tree` differ from what was decided.
-    pub fn check(&self, tree: &Tree, report: &Report) -> Result<Vec<Difference>, ApplyError> {
+    pub fn check(&self, tree: &Tree, report: &Report) -> Result<Vec<Difference>, MergeError> {
         let mut differences = Vec::new();
         for file in self.files.keys() {
             let Some(expected) =

@@ -1,0 +1,34 @@
+//! Why what boots next could not be changed.
+
+use crate::snapshots::SnapshotError;
+use std::io;
+use tiu_system::hints;
+use tiu_system::progress::Cancelled;
+use tiu_system::tree::TreeError;
+
+/// Why what boots next could not be changed, or a snapshot not be deleted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)]
+pub enum BootError {
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// The boot loader's own files could not be changed.
+    #[error("boot loader: {what} for snapshot {number}: {source}")]
+    Loader {
+        /// The step, such as `writing the boot entry`.
+        what: &'static str,
+        number: u32,
+        source: io::Error,
+    },
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+}
+
+hints! { BootError {
+    forward Snapshot, Tree, Cancelled;
+    Loader { .. } =>
+    "see whether the boot partition is mounted, writable and has free space",
+} }

@@ -1,0 +1,29 @@
+//! What runs that were cut off left.
+
+use crate::boot::{BootError, Next};
+use crate::snapshots::{State, leftovers};
+
+/// Removes what earlier runs left unfinished, and returns the numbers. The caller holds the host's
+/// lock, so the owners of those snapshots are gone.
+///
+/// What runs or boots next stays, and is marked as done where a run was cut off right after its
+/// commit point. A pinned snapshot stays.
+pub fn clean_up(next: Next) -> Result<Vec<u32>, BootError> {
+    let host = next.host();
+    let mut removed = leftovers::clean_up(host)?;
+    for snapshot in host.snapshots()? {
+        if snapshot.is_committed() {
+            leftovers::remove_half_entries(host, snapshot.number)?;
+            host.set_done(&snapshot)?;
+        } else if snapshot.state() == State::InProgress
+            && !snapshot.active
+            && !snapshot.default
+            && !snapshot.is_pinned()
+        {
+            leftovers::remove_half_entries(host, snapshot.number)?;
+            next.delete(snapshot.number)?;
+            removed.push(snapshot.number);
+        }
+    }
+    Ok(removed)
+}

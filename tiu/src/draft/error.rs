@@ -1,0 +1,54 @@
+//! Errors of drafts.
+
+use crate::boot::BootError;
+use crate::snapshots::SnapshotError;
+use std::io;
+use tiu_system::Hint;
+use tiu_system::hints;
+use tiu_system::tree::TreeError;
+
+/// Why a draft was not made, or not made what boots next.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)]
+pub enum DraftError {
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    #[error(transparent)]
+    Boot(#[from] BootError),
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// The content could not be made to last.
+    #[error("syncing the filesystem: {0}")]
+    Sync(io::Error),
+}
+
+hints! { DraftError {
+    forward Snapshot, Boot, Tree;
+    Sync(_) => "the disk may be failing: see dmesg",
+} }
+
+/// An error, and a draft that could not be removed after it. The cause comes first.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}\n  and removing the unfinished snapshot {number} failed: {cleanup}")]
+pub struct LeftBehind<E> {
+    /// What happened first.
+    pub error: Box<E>,
+    /// The snapshot that still exists.
+    pub number: u32,
+    /// Why it still exists.
+    pub cleanup: BootError,
+}
+
+impl<E: Hint + 'static> Hint for LeftBehind<E> {
+    fn is_cancelled(&self) -> bool {
+        self.error.is_cancelled()
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self.error.hint() {
+            Some(hint) => format!("{hint}; then remove what is left: tiu cleanup"),
+            None => "remove what is left: tiu cleanup".into(),
+        })
+    }
+}

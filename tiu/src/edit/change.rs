@@ -1,0 +1,73 @@
+//! Where `tiu etc` makes the administrator's changes: in the running system's `/etc`, or, where that
+//! cannot be written, in a new snapshot that boots next.
+//!
+//! A crash while the running `/etc` is changed leaves each file as it was or as it becomes. A crash
+//! while a new snapshot is made leaves a [draft](crate::draft), as `tiu apply` does.
+
+use super::error::EditError;
+use crate::boot::Next;
+use crate::config::EtcTarget;
+use crate::draft::{Draft, ImageName, clean_up};
+use crate::host::Host;
+use crate::snapshots::{COMPATIBLE_KEY, Snapshot, State, VERSION_KEY};
+use rustix::fs::{Access, AtFlags};
+use tiu_system::progress::Cancel;
+use tiu_system::tree::Tree;
+
+/// Carries out `edit` on the system that boots next. Returns what `edit` returns, and the number of
+/// the snapshot that was changed or made.
+pub fn change<T>(
+    next: Next,
+    target: EtcTarget,
+    cancel: &Cancel,
+    edit: impl FnOnce(Tree, u32) -> Result<T, EditError>,
+) -> Result<(T, u32), EditError> {
+    let host = next.host();
+    let _lock = host.lock()?;
+    let snapshot = host.default_snapshot()?;
+    if snapshot.state() == State::InProgress {
+        return Err(EditError::Unfinished(snapshot.number));
+    }
+    match (target, why_not_in_place(host, &snapshot)?) {
+        (EtcTarget::Auto | EtcTarget::Running, None) => {
+            let number = snapshot.number;
+            Ok((edit(Tree::open(&host.snapshot_path(number))?, number)?, number))
+        }
+        (EtcTarget::Running, Some(why)) => Err(why),
+        (EtcTarget::Auto | EtcTarget::Snapshot, _) => in_snapshot(next, &snapshot, cancel, edit),
+    }
+}
+
+/// Returns why `/etc` of what boots next is not to be changed in place, or `None` if it can be.
+fn why_not_in_place(host: &Host, next: &Snapshot) -> Result<Option<EditError>, EditError> {
+    if !next.active {
+        return Ok(Some(EditError::NotRunning { next: next.number }));
+    }
+    host.check_updatable()?;
+    let tree = Tree::open(&host.snapshot_path(next.number))?;
+    let writable =
+        |directory| rustix::fs::accessat(directory, ".", Access::WRITE_OK, AtFlags::EACCESS).is_ok();
+    // As a subvolume, and as it is mounted.
+    let both = writable(tree.directory("etc")?) && writable(Tree::open(host.root())?.directory("etc")?);
+    Ok((!both).then_some(EditError::ReadOnly { number: next.number }))
+}
+
+fn in_snapshot<T>(
+    next: Next,
+    base: &Snapshot,
+    cancel: &Cancel,
+    edit: impl FnOnce(Tree, u32) -> Result<T, EditError>,
+) -> Result<(T, u32), EditError> {
+    next.host().check_updatable()?;
+    clean_up(next)?;
+    let value = |key: &str| base.userdata.get(key).cloned().unwrap_or_default();
+    let image = ImageName { version: value(VERSION_KEY), compatible: value(COMPATIBLE_KEY) };
+    let description = format!("tiu: /etc of snapshot {} changed", base.number);
+    let draft = Draft::open(next, base, &description, image)?;
+    let edited =
+        Tree::open(draft.tree().path()).map_err(EditError::from).and_then(|tree| edit(tree, draft.number()));
+    match edited {
+        Ok(done) => Ok((done, draft.commit::<EditError>(cancel)?)),
+        Err(error) => Err(draft.abandon(error)),
+    }
+}

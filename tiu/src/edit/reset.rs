@@ -1,0 +1,130 @@
+//! Return to the image's version.
+//!
+//! A reset is what an update does, but for some paths alone: the engine brings them to what the index
+//! says, with the copy of the image's `/etc` as the image, and keeps all others.
+
+use super::error::EditError;
+use super::view::View;
+use crate::accounts;
+use crate::etc::pristine::{PRISTINE_PATH, index_of_etc};
+use crate::etc::state::States;
+use crate::etc::{ETC, is_within};
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use tiu_bundle::index::Kind;
+use tiu_extract::{Image, ImageError, Job, ReadBack, Rules, Shown, Summary};
+use tiu_system::progress::{Cancel, Silent};
+use tiu_system::tree::{Tree, TreeError};
+
+/// Brings `paths`, with all below them, back to the defaults. What the image does not have is removed.
+pub fn reset(view: &View, paths: &[Vec<u8>], cancel: &Cancel) -> Result<Summary, EditError> {
+    check_there(view, paths)?;
+    let rules = Rules { keep: others(view, paths)?, host_paths: host_paths(view), ..view.rules.clone() };
+    let target = view.tree().directory("etc")?;
+    let index = index_of_etc(view.index()?)?;
+    let image = Pristine(view.tree().directory(PRISTINE_PATH)?);
+    let seeds = [view.tree().path().join(PRISTINE_PATH)];
+    let job = Job {
+        index: &index,
+        image: &image,
+        target: target.as_fd(),
+        seeds: &seeds,
+        rules: &rules,
+        progress: &Silent,
+        cancel,
+    };
+    let plan = tiu_extract::plan(&job)?;
+    let summary = tiu_extract::execute(&job, &plan)?;
+    let what = ReadBack::Executed(&plan);
+    let differences = tiu_extract::check(&index, target.as_fd(), &rules, what, &Silent, cancel)?;
+    if !differences.is_empty() {
+        return Err(EditError::Differs(differences));
+    }
+    rustix::fs::syncfs(&target).map_err(|e| failed(view.tree(), "etc", e))?;
+    Ok(summary)
+}
+
+/// Fails unless each of `paths` exists on the host or in the image.
+pub fn check_there(view: &View, paths: &[Vec<u8>]) -> Result<(), EditError> {
+    let there = |states: &States, path: &[u8]| states.contains_key(path);
+    if let Some(file) = paths.iter().find_map(|path| accounts::File::at(path)) {
+        return Err(EditError::Accounts { path: file.path() });
+    }
+    if let Some(path) = paths.iter().find(|path| !there(&view.host, path) && !there(&view.image, path)) {
+        return Err(EditError::NoSuchPath { path: Shown(path).to_string(), number: view.number() });
+    }
+    Ok(())
+}
+
+/// Returns whether a reset of `paths` returns `path` to the default. Accounts have none.
+pub fn is_reset(path: &[u8], paths: &[Vec<u8>]) -> bool {
+    accounts::File::at(path).is_none() && paths.iter().any(|top| is_within(path, top))
+}
+
+/// Returns what stays, relative to `/etc`: everything outside `paths`. Directories that are missing on
+/// the way come back.
+fn others(view: &View, paths: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, EditError> {
+    let mut keep = Vec::new();
+    for path in view.host.keys().chain(view.image.keys()) {
+        if is_reset(path, paths) {
+            continue;
+        }
+        let on_the_way =
+            paths.iter().find(|wanted| is_within(wanted, path) && view.image.contains_key(*wanted));
+        match (on_the_way, view.host.get(path)) {
+            (Some(_), None) => continue,
+            (Some(wanted), Some(host)) if host.kind != Kind::Dir => {
+                return Err(EditError::NoDirectory {
+                    path: Shown(wanted).to_string(),
+                    above: Shown(path).to_string(),
+                    found: host.kind,
+                });
+            }
+            _ => keep.extend(inside(path)),
+        }
+    }
+    keep.sort();
+    keep.dedup();
+    Ok(keep)
+}
+
+fn host_paths(view: &View) -> Vec<Vec<u8>> {
+    view.rules.host_paths.iter().filter_map(|path| inside(path)).filter(|path| !path.is_empty()).collect()
+}
+
+/// Returns a path relative to `/etc`, which itself is the empty path.
+fn inside(path: &[u8]) -> Option<Vec<u8>> {
+    let rest = path.strip_prefix(ETC)?;
+    Some(rest.strip_prefix(b"/").unwrap_or(rest).to_vec())
+}
+
+/// The copy of the image's `/etc` as an image.
+struct Pristine(OwnedFd);
+
+impl Image for Pristine {
+    fn open(&self, path: &[u8]) -> Result<Box<dyn Read + Send + '_>, ImageError> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        match rustix::fs::openat2(&self.0, path, flags, Mode::empty(), resolve) {
+            Ok(fd) => Ok(Box::new(File::from(fd))),
+            Err(e) => {
+                let path = Path::new(PRISTINE_PATH).join(OsStr::from_bytes(path));
+                Err(ImageError::Read { path, source: e.into() })
+            }
+        }
+    }
+
+    fn position(&self, _: &[u8]) -> u64 {
+        0
+    }
+}
+
+fn failed(tree: &Tree, path: &str, e: Errno) -> EditError {
+    TreeError { path: tree.path().join(path), source: e.into() }.into()
+}

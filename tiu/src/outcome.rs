@@ -1,0 +1,62 @@
+//! What a change came to, where there may have been nothing to change.
+//!
+//! "Already so" is an answer, not a failure: a timer that applies the newest image every night must
+//! be able to tell the two apart. The programs end with exit code 77 for it.
+
+use std::fmt;
+
+/// What a change came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Outcome<T> {
+    /// The change was made.
+    Done(T),
+    /// The host is already as asked. Nothing was changed.
+    NothingToDo(NothingToDo),
+}
+
+/// Why there was nothing to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NothingToDo {
+    /// The image already boots next.
+    Installed {
+        /// Kind of host that the image is for.
+        compatible: String,
+        /// Version of the image.
+        version: String,
+    },
+    /// The snapshot already boots next.
+    BootsNext(u32),
+    /// The snapshot is already pinned.
+    Pinned(u32),
+    /// The snapshot is not pinned.
+    NotPinned(u32),
+}
+
+impl fmt::Display for NothingToDo {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            NothingToDo::Installed { compatible, version } => {
+                write!(f, "version {version} of {compatible} is already installed and boots next")
+            }
+            NothingToDo::BootsNext(number) => write!(f, "snapshot {number} already boots next"),
+            NothingToDo::Pinned(number) => write!(f, "snapshot {number} is already pinned"),
+            NothingToDo::NotPinned(number) => write!(f, "snapshot {number} is not pinned"),
+        }
+    }
+}
+
+impl NothingToDo {
+    /// Returns what the administrator may want instead.
+    pub fn hint(&self) -> String {
+        match self {
+            NothingToDo::Installed { .. } => "to apply it once more: --force".into(),
+            NothingToDo::BootsNext(_) => "reboot to start it, or name another one".into(),
+            NothingToDo::Pinned(number) => {
+                format!("tiu pin --remove {number} returns it to snapper's clean-up")
+            }
+            NothingToDo::NotPinned(_) => "tiu list shows which snapshots are pinned".into(),
+        }
+    }
+}

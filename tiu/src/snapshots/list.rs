@@ -1,0 +1,82 @@
+//! Listing: snapper's table together with what btrfs says of each subvolume.
+
+use super::error::{SnapshotError, btrfs};
+use super::model::Snapshot;
+use crate::host::snapper::{self, Row};
+use crate::host::{Host, HostError};
+use libbtrfsutil::{is_subvolume, subvolume_id, subvolume_info, subvolume_path_with_id, subvolume_read_only};
+use std::path::Path;
+use tiu_system::ioctl;
+
+impl Host {
+    /// All snapshots, by number. A line of snapper's table without a subvolume (a deletion that was cut off) is passed over.
+    pub fn snapshots(&self) -> Result<Vec<Snapshot>, SnapshotError> {
+        let rows = snapper::parse_list(&self.snapper.list()?).map_err(HostError::from)?;
+        let default = self.default_id()?;
+        let active = self.active_id()?;
+        let mut snapshots = Vec::with_capacity(rows.len());
+        for row in rows {
+            let path = self.snapshot_path(row.number);
+            match look(row, &path, default, active) {
+                Ok(snapshot) => snapshots.extend(snapshot),
+                // snapper's own clean-up may have removed it since.
+                Err(_) if !path.exists() => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(snapshots)
+    }
+
+    /// Snapshot `number`.
+    pub fn snapshot(&self, number: u32) -> Result<Snapshot, SnapshotError> {
+        let snapshots = self.snapshots()?;
+        let there = snapshots.iter().map(|s| s.number).collect();
+        snapshots.into_iter().find(|s| s.number == number).ok_or(SnapshotError::NotFound { number, there })
+    }
+
+    /// The snapshot that boots next.
+    pub fn default_snapshot(&self) -> Result<Snapshot, SnapshotError> {
+        if let Some(default) = self.snapshots()?.into_iter().find(|s| s.default) {
+            return Ok(default);
+        }
+        let id = self.default_id()?;
+        let found = subvolume_path_with_id(self.root(), id)
+            .map_or_else(|_| format!("subvolume {id}"), |path| path.display().to_string());
+        Err(HostError::DefaultIsNoSnapshot { root: self.root().to_owned(), found }.into())
+    }
+
+    /// Id of the subvolume that is mounted at the host's root.
+    pub(crate) fn active_id(&self) -> Result<u64, SnapshotError> {
+        btrfs("asking for the id of", self.root(), subvolume_id(self.root()))
+    }
+
+    /// Id of the default subvolume.
+    pub(crate) fn default_id(&self) -> Result<u64, SnapshotError> {
+        ioctl::default_subvolume(self.root_fd()).map_err(|source| SnapshotError::Btrfs {
+            what: "asking for the default subvolume of",
+            path: self.root().to_owned(),
+            source,
+        })
+    }
+}
+
+/// A line of snapper's table with its subvolume, if that is there.
+fn look(row: Row, path: &Path, default: u64, active: u64) -> Result<Option<Snapshot>, SnapshotError> {
+    if !path.is_dir() || !btrfs("looking at", path, is_subvolume(path))? {
+        return Ok(None);
+    }
+    let info = btrfs("reading", path, subvolume_info(path))?;
+    Ok(Some(Snapshot {
+        number: row.number,
+        date: if row.date.is_empty() { row.date } else { row.date.replacen(' ', "T", 1) + "Z" },
+        description: row.description,
+        cleanup: row.cleanup,
+        userdata: row.userdata.unwrap_or_default(),
+        id: info.id(),
+        uuid: info.uuid().to_string(),
+        parent_uuid: info.parent_uuid().map(|uuid| uuid.to_string()),
+        read_only: btrfs("reading the flags of", path, subvolume_read_only(path))?,
+        default: info.id() == default,
+        active: info.id() == active,
+    }))
+}

@@ -1,0 +1,53 @@
+//! Why what a snapshot says of itself cannot be used.
+
+use super::provenance::ProvenanceError;
+use super::record::RecordError;
+use crate::etc::report::ReportError;
+use crate::host::HostError;
+use crate::snapshots::SnapshotError;
+use tiu_system::Hint;
+use tiu_system::hints;
+use tiu_system::tree::TreeError;
+
+/// What a snapshot says of itself cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("snapshot {number}: {source}")]
+pub struct StateError {
+    /// The snapshot.
+    pub number: u32,
+    /// What is wrong with it.
+    pub source: StateProblem,
+}
+
+/// What is wrong with a snapshot's own files.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)]
+pub enum StateProblem {
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    #[error(transparent)]
+    Provenance(#[from] ProvenanceError),
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    #[error(transparent)]
+    Host(#[from] HostError),
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+}
+
+hints! { StateProblem {
+    forward Tree, Provenance, Record, Report, Host, Snapshot;
+} }
+
+impl Hint for StateError {
+    fn hint(&self) -> Option<String> {
+        self.source.hint()
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.source.is_cancelled()
+    }
+}

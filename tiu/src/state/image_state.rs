@@ -1,0 +1,144 @@
+//! What one snapshot's tree says of itself. Each part is read and checked at most once.
+
+use super::error::{StateError, StateProblem};
+use super::provenance::Provenance;
+use super::record::Record;
+use crate::etc::report::Report;
+use crate::host::Host;
+use crate::snapshots::nested_subvolumes;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use tiu_bundle::index::Index;
+use tiu_bundle::trust::Trust;
+use tiu_system::fstab::{self, Mount};
+use tiu_system::tree::Tree;
+
+/// Largest `/etc/fstab` that is read, in bytes.
+const FSTAB_LIMIT: u64 = 16 << 20;
+
+/// What a snapshot's tree says of itself.
+///
+/// The signed manifest is read at once, everything else when it is first asked for.
+#[derive(Debug)]
+pub struct ImageState {
+    number: u32,
+    tree: Tree,
+    provenance: Option<Provenance>,
+    index: OnceLock<Arc<Index>>,
+    record: OnceLock<Option<Record>>,
+    report: OnceLock<Option<Report>>,
+    mounts: OnceLock<Vec<Mount>>,
+    nested: OnceLock<Vec<PathBuf>>,
+}
+
+impl ImageState {
+    /// Reads snapshot `number` of `host`. The signature is checked against `trust`, if there is any.
+    pub fn open(host: &Host, number: u32, trust: Option<&Trust>) -> Result<Self, StateError> {
+        let failed = |source| StateError { number, source };
+        let tree = Tree::open(&host.snapshot_path(number)).map_err(|e| failed(e.into()))?;
+        Self::of_tree(tree, number, trust)
+    }
+
+    /// Reads the system in `tree`, which is snapshot `number`.
+    pub fn of_tree(tree: Tree, number: u32, trust: Option<&Trust>) -> Result<Self, StateError> {
+        let failed =
+            |source: super::provenance::ProvenanceError| StateError { number, source: source.into() };
+        let provenance = Provenance::read(&tree, trust).map_err(failed)?;
+        Ok(ImageState {
+            number,
+            tree,
+            provenance,
+            index: OnceLock::new(),
+            record: OnceLock::new(),
+            report: OnceLock::new(),
+            mounts: OnceLock::new(),
+            nested: OnceLock::new(),
+        })
+    }
+
+    /// Reads the system in `tree`, which is snapshot `number` and was copied from `base`. Where the
+    /// manifest still names the same index, `base`'s index is used instead of being read again.
+    pub fn of_copy(base: &Self, tree: Tree, number: u32) -> Result<Self, StateError> {
+        let copy = Self::of_tree(tree, number, None)?;
+        let named = |state: &Self| state.provenance.as_ref().map(|p| p.manifest.tiu.index_digest);
+        if let Some(index) = base.index.get()
+            && named(base) == named(&copy)
+        {
+            let _ = copy.index.set(index.clone());
+        }
+        Ok(copy)
+    }
+
+    /// Returns the snapshot's number.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Returns the snapshot's tree.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// Returns the manifest and its signer, or `None` when no image was applied in the snapshot.
+    pub fn provenance(&self) -> Option<&Provenance> {
+        self.provenance.as_ref()
+    }
+
+    /// Returns the index that the manifest names, or `None` when no image was applied.
+    pub fn index(&self) -> Result<Option<&Index>, StateError> {
+        match &self.provenance {
+            Some(provenance) => {
+                let read = || Ok(Arc::new(provenance.index(&self.tree)?));
+                Ok(Some(self.once(&self.index, read)?.as_ref()))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the index like [`index`](Self::index), to be kept beyond `self`.
+    pub fn shared_index(&self) -> Result<Option<Arc<Index>>, StateError> {
+        self.index()?;
+        Ok(self.index.get().cloned())
+    }
+
+    /// Returns the snapshot's tree, and drops the rest.
+    pub fn into_tree(self) -> Tree {
+        self.tree
+    }
+
+    /// Returns what was made on the host when the image was applied.
+    pub fn record(&self) -> Result<Option<&Record>, StateError> {
+        Ok(self.once(&self.record, || Ok(Record::read(&self.tree)?))?.as_ref())
+    }
+
+    /// Returns what became of `/etc` when the image was applied.
+    pub fn report(&self) -> Result<Option<&Report>, StateError> {
+        Ok(self.once(&self.report, || Ok(Report::read(&self.tree)?))?.as_ref())
+    }
+
+    /// Returns what the system's fstab mounts.
+    pub fn mounts(&self) -> Result<&[Mount], StateError> {
+        let read = || {
+            let text = self.tree.read_text("etc/fstab", FSTAB_LIMIT)?;
+            Ok(fstab::parse(&text.unwrap_or_default()))
+        };
+        Ok(self.once(&self.mounts, read)?)
+    }
+
+    /// Returns the subvolumes inside the snapshot, relative to it, parents first.
+    pub fn nested(&self) -> Result<&[PathBuf], StateError> {
+        Ok(self.once(&self.nested, || Ok(nested_subvolumes(self.tree.path())?))?)
+    }
+
+    fn once<'a, T>(
+        &self,
+        cell: &'a OnceLock<T>,
+        read: impl FnOnce() -> Result<T, StateProblem>,
+    ) -> Result<&'a T, StateError> {
+        if let Some(value) = cell.get() {
+            return Ok(value);
+        }
+        let value = read().map_err(|source| StateError { number: self.number, source })?;
+        Ok(cell.get_or_init(|| value))
+    }
+}

@@ -1,0 +1,46 @@
+//! The engine's rules, made of what a snapshot says of itself. They are made nowhere else.
+
+use super::error::{StateError, StateProblem};
+use super::image_state::ImageState;
+use crate::config::Config;
+use crate::etc::ETC;
+use crate::host::paths::host_paths;
+use tiu_extract::Rules;
+
+impl ImageState {
+    /// Returns how the image's owners map to the host's numbers in this snapshot.
+    pub fn owner_rules(&self) -> Result<Rules, StateError> {
+        let Some(record) = self.record()? else { return Ok(Rules::default()) };
+        let copy = |map: &std::collections::BTreeMap<u32, u32>| map.iter().map(|(k, v)| (*k, *v)).collect();
+        Ok(Rules { uids: copy(&record.uids), gids: copy(&record.gids), ..Rules::default() })
+    }
+
+    /// Returns the rules for the whole tree without what an image declared as persistent: mount
+    /// points, nested subvolumes and configured paths are the host's.
+    pub fn host_rules(&self, config: &Config) -> Result<Rules, StateError> {
+        let nested = self.nested()?;
+        let host_paths = host_paths(self.mounts()?, nested, &config.host_paths)
+            .map_err(|e| StateError { number: self.number(), source: StateProblem::Host(e) })?;
+        let own_etc = nested.iter().any(|path| path.as_os_str().as_encoded_bytes() == ETC);
+        let subvolumes = if own_etc { vec![ETC.to_vec()] } else { Vec::new() };
+        Ok(Rules { host_paths, subvolumes, ..self.owner_rules()? })
+    }
+
+    /// Returns the rules for the whole tree as it was made: [`host_rules`](Self::host_rules), and what
+    /// the image declared as persistent is the host's.
+    pub fn rules(&self, config: &Config) -> Result<Rules, StateError> {
+        let mut rules = self.host_rules(config)?;
+        if let Some(record) = self.record()? {
+            rules.host_paths.extend(record.persistent.iter().map(|path| path.clone().into_bytes()));
+        }
+        Ok(rules)
+    }
+
+    /// Returns the rules for `/etc` alone: subvolumes inside it and configured paths are the host's.
+    pub fn etc_rules(&self, config: &Config) -> Result<Rules, StateError> {
+        let nested = self.nested()?.iter().map(|path| path.as_os_str().as_encoded_bytes().to_vec());
+        let configured = config.host_paths.iter().map(|path| path.clone().into_bytes());
+        let host_paths = nested.filter(|path| path != ETC).chain(configured).collect();
+        Ok(Rules { host_paths, ..self.owner_rules()? })
+    }
+}

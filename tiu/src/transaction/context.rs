@@ -1,0 +1,50 @@
+//! What all stages share, and what is asked of them.
+
+use super::error::ApplyError;
+use crate::boot::Next;
+use crate::config::Config;
+use crate::host::Host;
+use std::path::PathBuf;
+use tiu_bundle::trust::Trust;
+use tiu_extract::Verity;
+use tiu_system::progress::{Cancel, Progress};
+
+/// Everything that the stages share.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// What boots next, on the host.
+    pub next: Next<'a>,
+    /// The host's configuration.
+    pub config: &'a Config,
+    /// The certificates that are trusted.
+    pub trust: &'a Trust,
+    /// Receives progress.
+    pub progress: &'a dyn Progress,
+    /// Stops the run.
+    pub cancel: &'a Cancel,
+}
+
+impl<'a> Context<'a> {
+    /// Returns the host.
+    pub fn host(&self) -> &'a Host {
+        self.next.host()
+    }
+
+    /// Fails if the run was cancelled.
+    pub(super) fn check_cancelled(&self) -> Result<(), ApplyError> {
+        Ok(self.cancel.check()?)
+    }
+}
+
+/// What to apply, and what is allowed.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The bundle.
+    pub bundle: PathBuf,
+    /// How its image is opened.
+    pub verity: Verity,
+    /// Whether an older image than the base's is accepted.
+    pub allow_downgrade: bool,
+    /// Whether the image that the base already has is applied once more.
+    pub force: bool,
+}

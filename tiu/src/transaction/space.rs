@@ -1,0 +1,67 @@
+//! The plan of an update, and whether there is room for it.
+
+use super::context::Context;
+use super::error::ApplyError;
+use super::preflight::Ready;
+use crate::boot::initrd;
+use std::time::{Duration, Instant};
+use tiu_bundle::index::Index;
+use tiu_extract::Plan;
+use tiu_system::tree::{Tree, TreeError};
+
+/// Free space that an initrd may need, in bytes, where there is none yet to go by.
+const INITRD_SPACE: u64 = 64 << 20;
+/// Free space that must be left, in bytes: btrfs needs room to make room.
+const RESERVE: u64 = 16 << 20;
+/// Time after which nothing more is expected to become free.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Plans on the base, of which the new snapshot will be a copy, and checks that there is room.
+pub fn plan(context: &Context, ready: &Ready) -> Result<Plan, ApplyError> {
+    let tree = ready.state.tree();
+    let plan = tiu_extract::plan(&ready.job(context, tree, &ready.etc.rules))?;
+    let initrd = match &ready.initrd {
+        initrd::Plan::Dracut(dracut) => {
+            let old = tree.stat(&dracut.path).map_or(0, |stat| stat.st_size.max(0) as u64);
+            // The new one, and what dracut leaves in the way of metadata.
+            old.saturating_mul(2).max(INITRD_SPACE)
+        }
+        _ => 0,
+    };
+    let needed = [initrd, pristine_space(&ready.index), RESERVE]
+        .into_iter()
+        .fold(plan.space_needed(), u64::saturating_add);
+    let free = wait_for_space(context, tree, needed)?;
+    if free < needed { Err(ApplyError::NoSpace { needed, free }) } else { Ok(plan) }
+}
+
+/// Returns the free bytes. Where they are fewer than `needed`, waits until btrfs has freed what deleted
+/// snapshots held: it does so in the background, and what an earlier run had taken may be all that is
+/// missing.
+fn wait_for_space(context: &Context, tree: &Tree, needed: u64) -> Result<u64, ApplyError> {
+    let free = || {
+        let stat = rustix::fs::fstatvfs(tree.fd())
+            .map_err(|e| TreeError { path: tree.path().to_owned(), source: e.into() })?;
+        Ok::<_, ApplyError>(stat.f_bavail.saturating_mul(stat.f_frsize))
+    };
+    let mut most = free()?;
+    let mut grew = Instant::now();
+    while most < needed && grew.elapsed() < PATIENCE {
+        context.check_cancelled()?;
+        // It begins with that, and counts what it has freed, when it commits a transaction: by itself
+        // in half a minute.
+        let _ = libbtrfsutil::sync(tree.path());
+        std::thread::sleep(Duration::from_millis(100));
+        let now = free()?;
+        if now > most {
+            (most, grew) = (now, Instant::now());
+        }
+    }
+    Ok(most)
+}
+
+/// Returns what the copy of the image's `/etc` may need, in bytes: a block and an inode for each file, as
+/// if nothing could be shared.
+fn pristine_space(index: &Index) -> u64 {
+    crate::etc::entries(index).map(|entry| entry.size.saturating_add(8192)).fold(0, u64::saturating_add)
+}

@@ -1,0 +1,274 @@
+//! The one door to what boots next, with a boot loader that records what it is asked, and fails or
+//! dies where it is told to. A new boot loader is tested through the same door.
+
+use std::cell::RefCell;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tiu::boot::{BootError, BootLoader, Next};
+use tiu::config::{Config, EtcTarget, Initrd};
+use tiu::draft::clean_up;
+use tiu::edit::view::View;
+use tiu::edit::{EditError, change, reset};
+use tiu::host::Host;
+use tiu::outcome::Outcome;
+use tiu::rollback;
+use tiu::snapshots::Snapshot;
+use tiu::state::ImageState;
+use tiu::transaction::{self, Applied, ApplyError, Context, Request};
+use tiu_bundle::trust::Trust;
+use tiu_extract::Verity;
+use tiu_system::Hint;
+use tiu_system::progress::{Cancel, Silent};
+use tiu_system::tree::Tree;
+use tiu_testing::host::LoopHost;
+use tiu_testing::kit::Kit;
+
+/// What the boot loader does when it is asked for a step.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Fail,
+    Die,
+}
+
+/// Records each call, as `STEP SNAPSHOT (default DEFAULT)`.
+#[derive(Default)]
+struct Recorder {
+    calls: RefCell<Vec<String>>,
+    trap: Option<(&'static str, Then)>,
+}
+
+impl Recorder {
+    fn at(step: &'static str, then: Then) -> Self {
+        Recorder { calls: RefCell::default(), trap: Some((step, then)) }
+    }
+
+    fn call(&self, step: &'static str, number: u32, default: u32) -> Result<(), BootError> {
+        self.calls.borrow_mut().push(format!("{step} {number} (default {default})"));
+        match self.trap {
+            Some((trapped, Then::Die)) if trapped == step => std::process::abort(),
+            Some((trapped, Then::Fail)) if trapped == step => {
+                let source = io::Error::other("the test says so");
+                Err(BootError::Loader { what: step, number, source })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn calls(&self) -> Vec<String> {
+        self.calls.take()
+    }
+}
+
+impl BootLoader for Recorder {
+    fn prepare(&self, target: &Tree) -> Result<Vec<String>, BootError> {
+        let number = target.path().parent().unwrap().file_name().unwrap().to_str().unwrap().parse().unwrap();
+        self.call("prepare", number, 0)?;
+        target.write("boot/entry.test", &b"an entry"[..])?;
+        Ok(vec!["boot/entry.test".into()])
+    }
+
+    fn add(&self, host: &Host, snapshot: &Snapshot) -> Result<(), BootError> {
+        self.call("add", snapshot.number, host.default_snapshot()?.number)
+    }
+
+    fn remove(&self, host: &Host, snapshot: &Snapshot) -> Result<(), BootError> {
+        // The entry goes before the snapshot.
+        assert!(host.snapshot_path(snapshot.number).exists());
+        self.call("remove", snapshot.number, host.default_snapshot()?.number)
+    }
+}
+
+/// Applies a bundle to the host that is mounted at `root`, which boots by `loader`.
+fn apply(root: &Path, keyring: &Path, bundle: &Path, loader: &Recorder) -> Result<Applied, ApplyError> {
+    let host = Host::open(Some(root)).unwrap();
+    let config = Config { initrd: Initrd::None, ..Config::load(root).unwrap() };
+    let trust = Trust::from_paths(&[keyring]).unwrap();
+    let cancel = Cancel::new();
+    let next = Next::new(&host, loader);
+    let context = Context { next, config: &config, trust: &trust, progress: &Silent, cancel: &cancel };
+    let request =
+        Request { bundle: bundle.into(), verity: Verity::User, allow_downgrade: false, force: false };
+    match transaction::apply(&context, &request)? {
+        Outcome::Done(applied) => Ok(applied),
+        Outcome::NothingToDo(why) => panic!("{why}"),
+    }
+}
+
+fn applied(kit: &Kit, host: &LoopHost, version: u32, loader: &Recorder) -> Result<Applied, ApplyError> {
+    apply(&host.root(), &kit.keyring(), &kit.bundle(version, |_| {}), loader)
+}
+
+/// Resets `/etc/app.conf`, which was changed in snapshot `number`, in a new snapshot.
+fn reset_in_snapshot(host: &LoopHost, number: u32, loader: &Recorder) -> Result<u32, EditError> {
+    host.edit(number, |root| std::fs::write(root.join("etc/app.conf"), "colour=mine\n").unwrap());
+    let opened = Host::open(Some(&host.root())).unwrap();
+    let config = Config::load(&host.root()).unwrap();
+    let (next, cancel) = (Next::new(&opened, loader), Cancel::new());
+    let edit = |tree, number| {
+        let view = View::read(ImageState::of_tree(tree, number, None)?, &config)?;
+        reset::reset(&view, &[b"etc/app.conf".to_vec()], &cancel)
+    };
+    change::change(next, EtcTarget::Snapshot, &cancel, edit).map(|(_, number)| number)
+}
+
+#[test]
+fn an_update_asks_for_the_entry_before_it_sets_the_default() {
+    let (kit, loader) = (Kit::new(), Recorder::default());
+    let host = kit.host();
+    let done = applied(&kit, &host, 1, &loader).unwrap();
+    assert_eq!(loader.calls(), ["prepare 2 (default 0)", "add 2 (default 1)"]);
+    assert_eq!(done.generated, ["boot/entry.test"], "what the boot loader wrote is recorded");
+    assert_eq!(host.default(), 2);
+}
+
+#[test]
+fn an_update_whose_entry_cannot_be_written_is_undone_through_the_door() {
+    let kit = Kit::new();
+    let host = kit.host();
+    let loader = Recorder::at("add", Then::Fail);
+    let error = applied(&kit, &host, 1, &loader).unwrap_err();
+    let expected = "boot loader: add for snapshot 2: the test says so";
+    assert_eq!(error.to_string(), expected);
+    assert!(error.hint().unwrap().contains("boot partition"));
+    assert_eq!(loader.calls(), ["prepare 2 (default 0)", "add 2 (default 1)", "remove 2 (default 1)"]);
+    assert_eq!((host.snapshots(), host.default()), (vec![1], 1));
+}
+
+#[test]
+fn an_update_whose_files_for_the_boot_loader_cannot_be_written_is_undone() {
+    let kit = Kit::new();
+    let host = kit.host();
+    let loader = Recorder::at("prepare", Then::Fail);
+    applied(&kit, &host, 1, &loader).unwrap_err();
+    assert_eq!(loader.calls(), ["prepare 2 (default 0)", "remove 2 (default 1)"]);
+    assert_eq!((host.snapshots(), host.default()), (vec![1], 1));
+}
+
+#[test]
+fn a_draft_whose_entry_cannot_be_removed_is_reported_after_the_cause() {
+    let kit = Kit::new();
+    let host = kit.host();
+    // The update fails in check: the boot loader writes what nobody recorded.
+    struct Liar(Recorder);
+    impl BootLoader for Liar {
+        fn prepare(&self, target: &Tree) -> Result<Vec<String>, BootError> {
+            target.write("usr/share/same", &b"changed"[..])?;
+            Ok(Vec::new())
+        }
+        fn add(&self, host: &Host, snapshot: &Snapshot) -> Result<(), BootError> {
+            self.0.add(host, snapshot)
+        }
+        fn remove(&self, host: &Host, snapshot: &Snapshot) -> Result<(), BootError> {
+            self.0.remove(host, snapshot)
+        }
+    }
+    let loader = Liar(Recorder::at("remove", Then::Fail));
+    let opened = Host::open(Some(&host.root())).unwrap();
+    let config = Config { initrd: Initrd::None, ..Config::load(&host.root()).unwrap() };
+    let trust = Trust::from_paths(&[kit.keyring()]).unwrap();
+    let cancel = Cancel::new();
+    let next = Next::new(&opened, &loader);
+    let context = Context { next, config: &config, trust: &trust, progress: &Silent, cancel: &cancel };
+    let bundle = kit.bundle(1, |_| {});
+    let request = Request { bundle, verity: Verity::User, allow_downgrade: false, force: false };
+    let error = transaction::apply(&context, &request).unwrap_err();
+    let text = error.to_string();
+    assert!(text.starts_with("the new snapshot differs from the image"), "{text}");
+    assert!(text.contains("removing the unfinished snapshot 2 failed: boot loader: remove"), "{text}");
+    assert!(error.hint().unwrap().ends_with("then remove what is left: tiu cleanup"));
+    assert_eq!(loader.0.calls(), ["remove 2 (default 1)"], "the entry was never added");
+    assert_eq!((host.snapshots(), host.default()), (vec![1, 2], 1));
+}
+
+#[test]
+fn a_rollback_asks_for_the_entry_of_where_it_goes() {
+    let (kit, loader) = (Kit::new(), Recorder::default());
+    let host = kit.host();
+    applied(&kit, &host, 1, &loader).unwrap();
+    loader.calls();
+    let opened = Host::open(Some(&host.root())).unwrap();
+    rollback::switch(Next::new(&opened, &loader), 1).unwrap();
+    assert_eq!(loader.calls(), ["add 1 (default 2)"]);
+    assert_eq!(host.default(), 1);
+
+    let failing = Recorder::at("add", Then::Fail);
+    rollback::switch(Next::new(&opened, &failing), 2).unwrap_err();
+    assert_eq!(failing.calls(), ["add 2 (default 1)"]);
+    assert_eq!(host.default(), 1, "without an entry nothing is switched");
+}
+
+#[test]
+fn a_reset_in_a_new_snapshot_goes_through_the_door() {
+    let (kit, loader) = (Kit::new(), Recorder::default());
+    let host = kit.host();
+    applied(&kit, &host, 1, &loader).unwrap();
+    loader.calls();
+    assert_eq!(reset_in_snapshot(&host, 2, &loader).unwrap(), 3);
+    assert_eq!(loader.calls(), ["add 3 (default 2)"]);
+    assert_eq!(host.default(), 3);
+
+    let failing = Recorder::at("add", Then::Fail);
+    reset_in_snapshot(&host, 3, &failing).unwrap_err();
+    assert_eq!(failing.calls(), ["add 4 (default 3)", "remove 4 (default 3)"]);
+    assert_eq!((host.snapshots(), host.default()), (vec![1, 2, 3], 3));
+}
+
+#[test]
+fn a_deletion_removes_the_entry_first_and_keeps_the_snapshot_where_that_fails() {
+    let (kit, loader) = (Kit::new(), Recorder::default());
+    let host = kit.host();
+    applied(&kit, &host, 1, &loader).unwrap();
+    let opened = Host::open(Some(&host.root())).unwrap();
+    let failing = Recorder::at("remove", Then::Fail);
+    rollback::switch(Next::new(&opened, &loader), 1).unwrap();
+    Next::new(&opened, &failing).delete(2).unwrap_err();
+    assert_eq!((failing.calls(), host.snapshots()), (vec!["remove 2 (default 1)".into()], vec![1, 2]));
+    loader.calls();
+    Next::new(&opened, &loader).delete(2).unwrap();
+    assert_eq!((loader.calls(), host.snapshots()), (vec!["remove 2 (default 1)".into()], vec![1]));
+    Next::new(&opened, &loader).delete(1).unwrap_err();
+    assert_eq!(loader.calls(), [""; 0], "the entry of what boots next is never removed");
+}
+
+/// A run that dies inside the boot loader: at each step, the old default boots, and the next run
+/// cleans up and can update.
+#[test]
+fn a_run_that_dies_in_the_boot_loader_leaves_the_old_default_and_a_draft() {
+    for step in ["prepare", "add"] {
+        let kit = Kit::new();
+        let host = kit.host();
+        let bundle = kit.bundle(1, |_| {});
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "boot_door::dies", "--ignored", "--nocapture", "--test-threads=1"])
+            .env("DOOR_STEP", step)
+            .env("DOOR_ROOT", host.root())
+            .env("DOOR_BUNDLE", &bundle)
+            .env("DOOR_KEYRING", kit.keyring())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&child.stderr).into_owned();
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&child.status), Some(6), "{step}: {said}");
+        assert_eq!((host.snapshots(), host.default()), (vec![1, 2], 1), "{step}");
+        let loader = Recorder::default();
+        let opened = Host::open(Some(&host.root())).unwrap();
+        assert_eq!(clean_up(Next::new(&opened, &loader)).unwrap(), [2], "{step}");
+        assert_eq!(loader.calls(), ["remove 2 (default 1)"], "{step}");
+        let done = applied(&kit, &host, 1, &loader).unwrap();
+        assert_eq!(host.default(), done.snapshot, "{step}");
+    }
+}
+
+/// Not a test: the process that dies, started by the test above.
+#[test]
+#[ignore = "started by another test"]
+fn dies() {
+    let path = |name: &str| PathBuf::from(std::env::var_os(name).expect("started by another test"));
+    let step = match std::env::var("DOOR_STEP").unwrap().as_str() {
+        "prepare" => "prepare",
+        "add" => "add",
+        other => panic!("unknown step {other}"),
+    };
+    let loader = Recorder::at(step, Then::Die);
+    let _ = apply(&path("DOOR_ROOT"), &path("DOOR_KEYRING"), &path("DOOR_BUNDLE"), &loader);
+}
