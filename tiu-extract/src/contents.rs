@@ -1,4 +1,5 @@
-//! The contents of a bundle as a whole: checks every file against the index, and selects a part of it.
+//! The contents of a bundle as a whole: checks every file against the index, and selects a part of
+//! it.
 
 use crate::engine::bytes_read;
 use crate::image::{Image, ImageError};
@@ -60,7 +61,8 @@ hints! { ContentsError {
     NoSuchPath { .. } => "list the image's paths with `tiu-extract list`",
 } }
 
-/// Reads every regular file of `image` and compares size and digest with `index`. Stops at the first error.
+/// Reads every regular file of `image` and compares size and digest with `index`. Stops at the
+/// first error.
 pub fn verify_contents(
     index: &Index,
     image: &dyn Image,
@@ -115,8 +117,8 @@ fn verify_file(
     }
 }
 
-/// Returns the part of `index` at and below `paths` (with or without a leading slash), with the directories that
-/// lead there.
+/// Returns the part of `index` at and below `paths` (with or without a leading slash), with the
+/// directories that lead there.
 pub fn select(index: &Index, paths: &[PathBuf]) -> Result<Index, ContentsError> {
     let wanted: Vec<Vec<u8>> = paths
         .iter()

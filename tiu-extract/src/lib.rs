@@ -30,7 +30,8 @@
 //! # }
 //! ```
 //!
-//! Brings a directory to a tree. The index and the image can come from anywhere; here they are made by hand:
+//! Brings a directory to a tree. The index and the image can come from anywhere; here they are made
+//! by hand:
 //!
 //! ```
 //! use std::borrow::Cow;

@@ -8,15 +8,14 @@ pub(crate) const ACL_DEFAULT: &[u8] = b"system.posix_acl_default";
 const USER: [u8; 2] = 2u16.to_le_bytes();
 const GROUP: [u8; 2] = 8u16.to_le_bytes();
 
-/// The value of attribute `name` of an image in the host's numbers: owners that a POSIX ACL names are mapped.
+/// Returns the value of the attribute `name` of an image with the host's numbers: maps the owners
+/// that a POSIX ACL names.
 pub fn map_acl_owners(name: &[u8], value: &[u8], rules: &Rules) -> Vec<u8> {
-    match is_acl(name) {
-        true => map_acl(value, &Lookup::new(rules)),
-        false => value.to_vec(),
-    }
+    if is_acl(name) { map_acl(value, &Lookup::new(rules)) } else { value.to_vec() }
 }
 
-/// The users and groups that the attribute `name` of an image names, if it is a POSIX ACL: numbers, and whether each is a group's.
+/// Returns the numbers of the users and groups that the attribute `name` names, if it is a POSIX
+/// ACL. The flag is true for a group.
 pub fn acl_owners(name: &[u8], value: &[u8]) -> Vec<(u32, bool)> {
     let entries = value.strip_prefix(&2u32.to_le_bytes()).filter(|_| is_acl(name)).unwrap_or_default();
     let (entries, _) = entries.as_chunks::<8>();
@@ -32,8 +31,11 @@ pub(crate) fn is_acl(name: &[u8]) -> bool {
     name == ACL_ACCESS || name == ACL_DEFAULT
 }
 
-/// Maps the users and groups named in a POSIX ACL. Format (`linux/posix_acl_xattr.h`): a 32-bit version (2), then entries of
-/// 16-bit tag, 16-bit permissions and 32-bit number, all little endian. Anything else is left as it is; the kernel refuses it.
+/// Maps the users and groups that a POSIX ACL names.
+///
+/// Format (`linux/posix_acl_xattr.h`): a 32-bit version (2), then entries of a 16-bit tag, 16-bit
+/// permissions and a 32-bit number, all little endian. A value in another format is returned
+/// unchanged; the kernel refuses it.
 pub(crate) fn map_acl(value: &[u8], rules: &Lookup) -> Vec<u8> {
     let mut out = value.to_vec();
     if !value.starts_with(&2u32.to_le_bytes()) {

@@ -1,7 +1,9 @@
-//! Every way into a tree: relative to its directory descriptor, never through a symlink, never into another mount.
+//! Every way into a tree: relative to its directory descriptor, never through a symlink, never into
+//! another mount.
 //!
-//! `openat2` with `RESOLVE_BENEATH | NO_SYMLINKS | NO_MAGICLINKS | NO_XDEV` opens; what takes no such flags (rename, unlink, link,
-//! mkdir) gets the descriptor of the parent, opened this way, and a single name.
+//! `openat2` with `RESOLVE_BENEATH | NO_SYMLINKS | NO_MAGICLINKS | NO_XDEV` opens; what takes no
+//! such flags (rename, unlink, link, mkdir) gets the descriptor of the parent, opened this way, and
+//! a single name.
 
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Statx, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
@@ -9,7 +11,8 @@ use std::ffi::CStr;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-/// Longest path that is given to the kernel at once (`PATH_MAX` is 4096 with its NUL); longer ones are opened in steps.
+/// Longest path that is given to the kernel at once (`PATH_MAX` is 4096 with its NUL); longer ones
+/// are opened in steps.
 const STEP: usize = 4000;
 
 const RESOLVE: ResolveFlags = ResolveFlags::BENEATH
@@ -41,7 +44,8 @@ pub(crate) fn open(root: BorrowedFd, path: &[u8], flags: OFlags) -> Result<Owned
     }
 }
 
-/// Opens for reading without touching the access time where we may: reading must not make a snapshot differ.
+/// Opens for reading without touching the access time where we may: reading must not make a
+/// snapshot differ.
 pub(crate) fn open_quietly(root: BorrowedFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
     match open(root, path, flags | OFlags::NOATIME) {
         Err(Errno::PERM) => open(root, path, flags),
@@ -56,7 +60,8 @@ pub(crate) fn stat(directory: BorrowedFd, name: &CStr) -> Result<Statx, Errno> {
     rustix::fs::statx(directory, name, flags, StatxFlags::BASIC_STATS)
 }
 
-/// Device that an inode lies on; another one below a tree's root means a mount or, on btrfs, a nested subvolume.
+/// Device that an inode lies on; another one below a tree's root means a mount or, on btrfs, a
+/// nested subvolume.
 pub(crate) fn device(stat: &Statx) -> (u32, u32) {
     (stat.stx_dev_major, stat.stx_dev_minor)
 }
@@ -66,12 +71,14 @@ pub(crate) fn is_mount_root(stat: &Statx) -> bool {
     stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)
 }
 
-/// `/proc/self/fd/N` or `/proc/self/fd/N/NAME`: reaches an inode by descriptor where a system call takes only paths.
+/// `/proc/self/fd/N` or `/proc/self/fd/N/NAME`: reaches an inode by descriptor where a system call
+/// takes only paths.
 #[derive(Default)]
 pub(crate) struct ProcPath(Vec<u8>);
 
 impl ProcPath {
-    /// The inode behind `fd`, of any kind. Calls must follow symlinks, and reach exactly this inode.
+    /// The inode behind `fd`, of any kind. Calls must follow symlinks, and reach exactly this
+    /// inode.
     pub fn descriptor(&mut self, fd: BorrowedFd) -> &CStr {
         self.build(fd, None)
     }

@@ -1,6 +1,7 @@
-//! Compares a tree with an index: metadata of every inode, and content as asked.
+//! Compares a tree with an index: the metadata of every inode, and content as requested.
 //!
-//! Content is read past the page cache where the filesystem can: what the disk holds, not what the kernel still has in memory.
+//! Content is read without the page cache where the filesystem can: what the disk holds, not what
+//! the kernel has in memory.
 
 use super::error::EngineError;
 use super::hash::{Caching, Reading};
@@ -16,34 +17,36 @@ use std::os::fd::BorrowedFd;
 use tiu_bundle::index::{Entry, Index, Kind};
 use tiu_system::progress::{Cancel, Progress};
 
-/// One way in which a target differs from an index.
+/// One difference between a target and an index.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Difference {
-    /// Path; what is not printable text is escaped as in the index (`\n`, `\xNN`).
+    /// The path as text; bytes that are not printable text are escaped as in the index (`\n`,
+    /// `\xNN`).
     pub path: String,
-    /// Path as it is.
+    /// The path.
     #[serde(skip)]
     pub raw_path: Vec<u8>,
-    /// `missing`, `extra`, `type`, `content`, `mode`, `owner`, `xattrs`, `target`, `rdev`, `mtime`, `hardlink`.
+    /// `missing`, `extra`, `type`, `content`, `mode`, `owner`, `xattrs`, `target`, `rdev`, `mtime`,
+    /// `hardlink`.
     pub what: &'static str,
-    /// Found.
+    /// The found value.
     pub found: String,
-    /// Expected.
+    /// The expected value.
     pub expected: String,
 }
 
-/// Which content a [`check`] reads.
+/// The content that a [`check`] reads.
 #[derive(Clone, Copy)]
 pub enum ReadBack<'a> {
     /// Every regular file.
     All,
-    /// None: sizes, and the rest of the metadata, are all that is compared.
+    /// None: only sizes and the other metadata are compared.
     Metadata,
-    /// None: right after this plan was carried out, which read back each file that it made.
+    /// None, right after this plan was carried out: the run read back each file that it made.
     Executed(&'a Plan),
 }
 
-/// Compares a directory with `index`. All differences are given, sorted by path.
+/// Compares a directory with `index`. Returns all differences, sorted by path.
 pub fn check(
     index: &Index,
     target: BorrowedFd,
@@ -55,7 +58,7 @@ pub fn check(
     if let ReadBack::Executed(plan) = what
         && plan.is_empty()
     {
-        // The plan is this comparison already, and nothing was touched since.
+        // The plan was made by this comparison, and nothing changed since.
         return Ok(Vec::new());
     }
     let rules = &Lookup::new(rules);
@@ -68,7 +71,7 @@ pub fn check(
     let mut files = Vec::new();
     if let ReadBack::All = what {
         files.append(&mut joined.same_size);
-        // Those of another size for their attributes.
+        // Those of another size are read for their attributes.
         files.append(&mut joined.other_size);
     }
     reading.run("Checking", &mut tree, files)?;
@@ -128,7 +131,7 @@ impl Checker<'_> {
                 self.add(path, "content", format!("{} bytes", found.value), format!("{} bytes", inode.size));
             }
             Kind::File => {
-                // Not computed: not asked for.
+                // Without a digest, content was not requested.
                 if let (Some(digest), Some(expected)) = (self.tree.digest(node), inode.digest)
                     && digest != expected
                 {
@@ -170,7 +173,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Whether the inode has exactly the names that it should have.
+    /// Compares the names of the inode.
     fn names(&mut self, i: u32, node: u32, path: &[u8]) {
         let group = self.joined.group(&i);
         let found = self.tree.node(node);

@@ -93,7 +93,8 @@ impl EngineError {
     }
 }
 
-/// Returns the size of a file of which `found` bytes were read: reading ends soon after a file proves too long.
+/// Returns the size of a file of which `found` bytes were read: reading ends soon after a file
+/// proves too long.
 pub(crate) fn bytes_read(found: u64, expected: u64) -> String {
     if found > expected { format!("more than {expected}") } else { found.to_string() }
 }

@@ -1,4 +1,4 @@
-//! Content digests of files that are there, on all cores.
+//! Content digests of existing files, computed on all cores.
 
 use super::beneath;
 use super::error::EngineError;
@@ -15,46 +15,49 @@ use tiu_bundle::content_digest::{ContentHasher, Digest};
 use tiu_system::ioctl;
 use tiu_system::progress::{Cancel, Progress, Unit};
 
-/// Bytes that are read at once: small enough to stay in a core's cache until they are hashed.
+/// Bytes to read at once: few enough to stay in a core's cache until they are hashed.
 const READ: usize = 256 * 1024;
-/// Alignment of memory and offsets that reading past the page cache needs on any filesystem.
+/// Alignment of memory and offsets, in bytes, that direct reads need on any filesystem.
 const ALIGN: usize = 4096;
-/// Files below this size are read through the page cache in any case: on btrfs they mostly lie beside their metadata.
+/// Files below this size in bytes are always read through the page cache: btrfs stores most of them
+/// next to their metadata.
 const DIRECT: u64 = 4096;
-/// Files of this size and more come first, so that none of them is left for the end, when the other cores have nothing to do.
+/// Files of this size in bytes and more come first, so that none is left for the end, when the
+/// other cores are idle.
 const BIG: u64 = 4 << 20;
 
-/// How content is read.
+/// The use of the page cache when content is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Caching {
-    /// The page cache: what the kernel holds.
+    /// Reads through the page cache: what the kernel holds.
     PageCache,
-    /// Past the page cache where the filesystem can: what the disk holds. The files of a fresh snapshot are in no cache, and those that the
-    /// running system has there stay.
+    /// Bypasses the page cache where the filesystem can: reads what the disk holds. The files of a
+    /// fresh snapshot are in no cache, and the files of the running system are not pushed out of
+    /// it.
     Bypassed,
 }
 
 /// A file to hash.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HashRequest {
-    /// The file, in the tree.
+    /// The file's node in the tree.
     pub node: u32,
-    /// The digest that it may have: when fs-verity says so, it is not read.
+    /// The digest to expect: if fs-verity confirms it, the file is not read.
     pub expected: Option<Digest>,
-    /// Whether its attributes are read, too, because the walk did not.
+    /// True if its extended attributes are to be read too, because the walk left them.
     pub attributes: bool,
 }
 
-/// What was found of a file.
+/// A file whose content was read.
 struct HashedFile {
     node: u32,
     digest: Digest,
     xattrs: Option<Xattrs>,
 }
 
-/// Where and how to read.
+/// The tree to read from, and how.
 pub(crate) struct Reading<'a> {
-    /// Root of the tree.
+    /// The root of the tree.
     pub root: BorrowedFd<'a>,
     pub caching: Caching,
     pub rules: &'a Lookup<'a>,
@@ -63,7 +66,8 @@ pub(crate) struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Computes the digests of `files` of `tree` (and reads their attributes where wanted) and keeps them there. `phase` is shown if there are any.
+    /// Computes the digests of `files` of `tree`, reads their attributes where requested, and
+    /// stores both in `tree`. The work is one phase named `phase`; without files there is none.
     pub fn run(
         &self,
         phase: &str,
@@ -73,7 +77,7 @@ impl Reading<'_> {
         if files.is_empty() {
             return Ok(());
         }
-        // An inode of many names is read once.
+        // An inode with many names is read once.
         let mut first_name: HashMap<u64, u32> = HashMap::new();
         let mut others: Vec<(u32, u32)> = Vec::new();
         files.retain(|file| {
@@ -101,7 +105,7 @@ impl Reading<'_> {
 
     fn compute(&self, tree: &mut ScannedTree, mut files: Vec<HashRequest>) -> Result<(), EngineError> {
         let size = |file: &HashRequest| tree.node(file.node).value;
-        // Big ones first; the others in the order of the walk, in which neighbours lie together.
+        // Big files first; the others in the order of the walk, which keeps neighbours together.
         files.sort_by_key(|file| (std::cmp::Reverse(size(file) / BIG), file.node));
         let jobs: Vec<&[HashRequest]> =
             files.chunk_by(|a, b| size(a) < BIG && size(b) < BIG).flat_map(|run| run.chunks(64)).collect();
@@ -127,9 +131,10 @@ impl Reading<'_> {
                         }
                         None => self.digest(fd.as_fd(), &path, node.value, buf)?,
                     };
-                    let xattrs = match file.attributes {
-                        true => Some(xattr::read(Reach::File(fd.as_fd()), self.rules, &path)?),
-                        false => None,
+                    let xattrs = if file.attributes {
+                        Some(xattr::read(Reach::File(fd.as_fd()), self.rules, &path)?)
+                    } else {
+                        None
                     };
                     found.push(HashedFile { node: file.node, digest, xattrs });
                 }
@@ -142,7 +147,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Reads a file that had `size` bytes when it was looked at.
+    /// Reads a file that had `size` bytes when it was scanned.
     fn digest(
         &self,
         file: BorrowedFd,
@@ -155,25 +160,27 @@ impl Reading<'_> {
         let mut hasher = ContentHasher::new();
         loop {
             self.cancel.check()?;
-            // One byte more than there should be, rounded up: less than that read is the end. Not the whole buffer: past the page cache,
-            // btrfs goes through all pages of it that it had no content for.
+            // Requests one byte more than should be left, rounded up: a shorter read is the end of
+            // the file. Not the whole buffer: in a direct read, btrfs walks all pages of it that it
+            // has no content for.
             let left = size.saturating_sub(hasher.size());
-            let asked = usize::try_from(left / ALIGN as u64 * ALIGN as u64)
+            let requested = usize::try_from(left / ALIGN as u64 * ALIGN as u64)
                 .unwrap_or(READ)
                 .saturating_add(ALIGN)
                 .min(READ);
-            match rustix::io::read(file, buf.get_mut(..asked).unwrap_or_default()) {
+            match rustix::io::read(file, buf.get_mut(..requested).unwrap_or_default()) {
                 Ok(0) => break,
                 Ok(n) => {
                     hasher.update(buf.get(..n).unwrap_or_default());
                     self.progress.advance(n as u64);
-                    // Where it ended before, and what was read says that it still does: asking once more costs as much as a small file.
-                    if n < asked && hasher.size() == size {
+                    // A short read at the size that was scanned: another read would cost as much as
+                    // a small file.
+                    if n < requested && hasher.size() == size {
                         break;
                     }
                 }
                 Err(Errno::INTR) => {}
-                // Past the cache, some filesystems refuse what others do through the cache by themselves.
+                // Some filesystems refuse a direct read that others do through the cache instead.
                 Err(Errno::INVAL)
                     if rustix::fs::fcntl_getfl(file).is_ok_and(|f| f.contains(OFlags::DIRECT)) =>
                 {
@@ -188,19 +195,20 @@ impl Reading<'_> {
 }
 
 fn open(root: BorrowedFd, path: &[u8], direct: bool) -> Result<OwnedFd, EngineError> {
-    // Non-blocking, in case a fifo has taken the file's place.
+    // Non-blocking, because a fifo may have replaced the file.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK;
-    let file = match direct {
-        true => match beneath::open_quietly(root, path, flags | OFlags::DIRECT) {
+    let file = if direct {
+        match beneath::open_quietly(root, path, flags | OFlags::DIRECT) {
             Err(Errno::INVAL | Errno::OPNOTSUPP) => beneath::open_quietly(root, path, flags),
             other => other,
-        },
-        false => beneath::open_quietly(root, path, flags),
+        }
+    } else {
+        beneath::open_quietly(root, path, flags)
     };
     file.map_err(|e| EngineError::io("open", path, e))
 }
 
-/// `expected`, if fs-verity says that the file has that content.
+/// Returns `expected` if fs-verity confirms that the file has that content.
 fn measured(file: BorrowedFd, expected: Digest) -> Option<Digest> {
     ioctl::measure_verity(file).ok().flatten().map(Digest).filter(|measured| *measured == expected)
 }

@@ -1,4 +1,4 @@
-//! A tree as it is, told in the index's own terms: what a three-way merge compares.
+//! Describes an existing tree in the terms of an index, for three-way merges and comparisons.
 
 use super::error::EngineError;
 use super::hash::{Caching, HashRequest, Reading};
@@ -10,16 +10,19 @@ use std::os::fd::BorrowedFd;
 use tiu_bundle::index::{EntryBuf, Kind};
 use tiu_system::progress::{Cancel, Progress, Unit};
 
-/// An inode's name that was found.
+/// One name in an inventory.
 #[derive(Clone, Debug)]
 pub struct InventoryEntry {
-    /// The inode as an index would tell it; hard links are told as what they are links to.
+    /// The inode as an index would describe it, except that a hard link is described as the inode
+    /// itself.
     pub entry: EntryBuf,
-    /// A mount point, a nested subvolume or one of [`Rules::host_paths`]: not entered.
+    /// True for a mount point, a nested subvolume and one of [`Rules::host_paths`], which are not
+    /// entered.
     pub host: bool,
 }
 
-/// Reads all that lies in `root`, content included, sorted by path; the first is the root itself.
+/// Reads everything in `root`, including content. Returns it sorted by path; the first is the root
+/// itself.
 pub fn inventory(
     root: BorrowedFd,
     rules: &Rules,

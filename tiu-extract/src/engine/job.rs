@@ -1,4 +1,4 @@
-//! What a run is given, and what it reports.
+//! The input of a run, and its report.
 
 use super::rules::Rules;
 use crate::image::Image;
@@ -7,41 +7,41 @@ use std::path::PathBuf;
 use tiu_bundle::index::Index;
 use tiu_system::progress::{Cancel, Progress};
 
-/// Everything a run needs.
+/// The input of a run.
 pub struct Job<'a> {
-    /// What the tree must become.
+    /// The tree that the target becomes.
     pub index: &'a Index,
-    /// Where content comes from.
+    /// The source of content.
     pub image: &'a dyn Image,
-    /// Descriptor of the target directory.
+    /// The target directory, opened.
     pub target: BorrowedFd<'a>,
-    /// Trees with content that may be reflinked from.
+    /// Trees whose content may be shared by reflink.
     pub seeds: &'a [PathBuf],
-    /// See [`Rules`].
+    /// What the engine must know in addition to the index.
     pub rules: &'a Rules,
-    /// Shown to the user.
+    /// Receives progress.
     pub progress: &'a dyn Progress,
-    /// Stops the run.
+    /// Stops the run when it is set.
     pub cancel: &'a Cancel,
 }
 
-/// What a plan will do, and what a run did: counts and bytes.
+/// Counts and bytes: of what a plan will do, or of what a run did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Summary {
-    /// Entries that were already right.
+    /// Entries that needed no change.
     pub unchanged: u64,
-    /// Files whose content was shared wholly with a file of the target or of a seed.
+    /// Files whose whole content is shared with a file of the target or of a seed.
     pub reflinked: u64,
-    /// Files written (wholly or in part).
+    /// Files of which all or a part was written.
     pub written: u64,
     /// Bytes of new content written.
     pub bytes_written: u64,
-    /// Bytes shared by reflink instead of being written.
+    /// Bytes shared by reflink instead of written.
     pub bytes_shared: u64,
-    /// Entries of which only metadata was changed.
+    /// Entries of which only the metadata changed.
     pub metadata: u64,
     /// Entries removed.
     pub removed: u64,
-    /// Directories, symlinks, devices, hard links made.
+    /// Directories, symlinks, devices and hard links made.
     pub made: u64,
 }

@@ -1,4 +1,5 @@
-//! Lays the index over the tree that was found: for every entry, what is at its place, and whether the place is ours.
+//! Joins the index with a scanned tree: finds for every entry what is at its path, and who may
+//! change that.
 
 use super::hash::HashRequest;
 use super::rules::Lookup;
@@ -8,38 +9,41 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use tiu_bundle::index::{Entry, Index, Kind};
 
-/// What is at an entry's path in the target.
+/// The state of an entry's path in the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// Not ours: the host's, below what is the host's, or kept.
+    /// Not to be touched: a host path, a path below one, or a kept path.
     Outside,
-    /// A directory that is the host's with all below, and kept, and not there: the empty directory is made.
+    /// A missing directory that belongs to the host with everything below: the empty directory is
+    /// made.
     Mount,
-    /// Nothing.
+    /// Free.
     Missing,
     /// An inode of the same kind.
     Here(u32),
     /// An inode of another kind, or a directory that cannot be used.
     Other(u32),
-    /// A directory that stays as it is; what is below it is ours.
+    /// A directory that stays as it is; the engine changes what lies below it.
     Kept(u32),
 }
 
-/// Index and tree, side by side.
+/// An index and a tree, side by side.
 pub(crate) struct Joined {
-    /// By entry.
+    /// The state of each entry's path.
     pub places: Vec<Place>,
-    /// Files of which the content decides: of the same size as the index's at the same path.
+    /// Regular files with the size of the index's file at the same path: their content decides.
     pub same_size: Vec<HashRequest>,
-    /// The other regular files at the path of one.
+    /// Regular files with another size than the index's file at the same path.
     pub other_size: Vec<HashRequest>,
-    /// The names of each inode of many names that are ours, in path order.
+    /// The names that belong to the tree, of each inode with many names, in path order.
     groups: Vec<Vec<u32>>,
-    /// By entry: its group, if it has one.
+    /// The group of each entry that has one.
     group_of: HashMap<u32, usize>,
-    /// Directories of which the modification time says nothing, because the host makes and removes things there.
+    /// By entry: true for a directory whose modification time means nothing, because the host makes
+    /// and removes files there.
     loose: Vec<bool>,
-    /// Inodes of many names in the target of which one is not ours or was not found.
+    /// Inodes with many names in the target of which one does not belong to the tree or was not
+    /// found.
     shared_outside: HashSet<u64>,
 }
 
@@ -82,7 +86,8 @@ impl Joined {
         nodes: &[u32],
         attributes: ReadAttributes,
     ) {
-        // Earlier entries whose path is a prefix (by bytes) of the current one, by length of path. Among them is its parent.
+        // Earlier entries whose path is a prefix (by bytes) of the current one, by length. The
+        // parent is among them.
         let mut prefixes: Vec<(usize, u32)> = Vec::new();
         let mut previous: Vec<u8> = Vec::new();
         // By first name and subvolume.
@@ -165,23 +170,25 @@ impl Joined {
         }
     }
 
-    /// What is at entry `i`.
+    /// Returns the state of the path of entry `i`.
     pub fn place(&self, i: u32) -> Place {
         self.places.get(i as usize).copied().unwrap_or(Place::Outside)
     }
 
-    /// All names of ours that entry `i` shares its inode with, itself included, in path order.
+    /// Returns the names of the tree that share the inode of entry `i`, including `i`, in path
+    /// order.
     pub fn group<'a>(&'a self, i: &'a u32) -> &'a [u32] {
         let group = self.group_of.get(i).and_then(|group| self.groups.get(*group));
         group.map_or(std::slice::from_ref(i), Vec::as_slice)
     }
 
-    /// Whether the modification time of directory `i` says nothing.
+    /// Returns true if the modification time of directory `i` means nothing.
     pub fn is_loose(&self, i: u32) -> bool {
         self.loose.get(i as usize).copied().unwrap_or(false)
     }
 
-    /// By node: one that stays, in it or below it; [`NONE`] where all can go.
+    /// Returns for each node one that stays, among the node and everything below it; [`NONE`] if
+    /// all can be removed.
     pub fn holding(&self, tree: &ScannedTree, rules: &Lookup) -> Vec<u32> {
         let mut holding = vec![NONE; tree.nodes.len()];
         // Children have higher numbers than their directory.
@@ -204,13 +211,14 @@ impl Joined {
         holding
     }
 
-    /// Whether something of another kind stands at the path of an entry.
+    /// Returns true if the node is at the path of an entry of another kind.
     pub fn is_obstacle(&self, node: &Node) -> bool {
         matches!(self.places.get(node.entry as usize), Some(Place::Other(_)))
     }
 
-    /// Whether the inode at `node` can be changed without harm: all names that it has are ours, and will get it, another one, or go.
-    pub fn is_ours_alone(&self, tree: &ScannedTree, node: u32) -> bool {
+    /// Returns true if the inode of `node` can be changed without harm: all of its names belong to
+    /// the tree, and each will keep it, get another inode, or be removed.
+    pub fn is_private(&self, tree: &ScannedTree, node: u32) -> bool {
         !self.shared_outside.contains(&tree.node(node).ino)
     }
 }
@@ -225,7 +233,7 @@ fn shared_outside(tree: &ScannedTree) -> HashSet<u64> {
     names.into_iter().filter(|(_, (left, ours))| *left > 0 || !ours).map(|(ino, _)| ino).collect()
 }
 
-/// The innermost nested subvolume that `path` lies in.
+/// Returns the innermost nested subvolume that holds `path`.
 fn subvolume(tree: &ScannedTree, path: &[u8]) -> Option<usize> {
     let is_in =
         |subvolume: &Vec<u8>| path.strip_prefix(&subvolume[..]).is_some_and(|rest| rest.starts_with(b"/"));
@@ -233,7 +241,8 @@ fn subvolume(tree: &ScannedTree, path: &[u8]) -> Option<usize> {
     within.max_by_key(|(_, subvolume)| subvolume.len()).map(|(i, _)| i)
 }
 
-/// The entry that carries the kind and the content of `entry`: itself, or what it is a hard link to.
+/// Returns the entry that carries the kind and the content of `entry`: itself, or the target of a
+/// hard link.
 pub(crate) fn inode_of<'a>(index: &'a Index, entry: &'a Entry<'a>) -> Cow<'a, Entry<'a>> {
     match (entry.kind, &entry.target) {
         (Kind::HardLink, Some(first)) => match index.find(first) {
@@ -244,12 +253,13 @@ pub(crate) fn inode_of<'a>(index: &'a Index, entry: &'a Entry<'a>) -> Cow<'a, En
     }
 }
 
-/// The kind of the inode that entry `i` is a name of.
+/// Returns the kind of the inode of entry `i`.
 pub(crate) fn kind_of(index: &Index, i: u32) -> Kind {
     inode_of(index, &index.entry(i as usize)).kind
 }
 
-/// Whether content (not metadata) of the inode at `node` is what `entry` (no hard link) says. Of regular files, the digest must be known.
+/// Returns true if the inode of `node` has the content of `entry`, which is not a hard link. The
+/// digest of a regular file must be known. Metadata does not count.
 pub(crate) fn same_content(tree: &ScannedTree, node: u32, entry: &Entry) -> bool {
     let found = tree.node(node);
     found.kind == entry.kind

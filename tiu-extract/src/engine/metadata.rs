@@ -1,4 +1,4 @@
-//! Metadata of one inode: what is wrong with it, and how it becomes right with the fewest system calls.
+//! Metadata of one inode: compares it, and corrects it with the fewest system calls.
 
 use super::error::EngineError;
 use super::reach::Reach;
@@ -8,14 +8,14 @@ use super::xattr::{self, Xattrs};
 use rustix::fs::{Gid, Statx, Timespec, Timestamps, Uid};
 use tiu_bundle::index::{Entry, Kind, Mtime};
 
-/// What an inode's metadata must be in the target.
+/// The metadata that an inode must have in the target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MetadataWanted {
-    /// Owner and group, unless owners are left out.
+    /// Owner and group; `None` if owners are left out.
     pub owner: Option<(u32, u32)>,
     /// Permission bits; `None` for symlinks, which have none.
     pub mode: Option<u32>,
-    /// ReadAttributes, sorted by name.
+    /// Extended attributes, sorted by name.
     pub xattrs: Xattrs,
     /// Modification time.
     pub mtime: Mtime,
@@ -34,7 +34,7 @@ impl MetadataWanted {
     }
 }
 
-/// What of an inode's metadata is wrong.
+/// The parts of an inode's metadata that are wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wrong {
     pub owner: bool,
@@ -49,7 +49,7 @@ impl Wrong {
     }
 }
 
-/// Compares what was found at `node` with what is wanted.
+/// Compares the metadata of `node` with `wanted`.
 pub(crate) fn differences(tree: &ScannedTree, node: u32, wanted: &MetadataWanted) -> Wrong {
     static NONE: Xattrs = Xattrs(Vec::new());
     let found = tree.node(node);
@@ -61,9 +61,11 @@ pub(crate) fn differences(tree: &ScannedTree, node: u32, wanted: &MetadataWanted
     }
 }
 
-/// Makes the metadata of an inode what is `wanted`; what is right already is not touched, so that nothing of it is written again.
+/// Sets the metadata of an inode to `wanted`. Does not touch parts that are right, so that they are
+/// not written again.
 ///
-/// `now` is its state. `attributes`: whether it may have attributes; a new inode in a directory without a default ACL has none.
+/// `now` is its state. `attributes` is false if it cannot have attributes, as a new inode in a
+/// directory without a default ACL.
 pub(crate) fn apply(
     inode: Reach,
     now: &Statx,
@@ -73,7 +75,7 @@ pub(crate) fn apply(
     shown: &[u8],
 ) -> Result<(), EngineError> {
     let fail = |operation: &'static str| move |e: rustix::io::Errno| EngineError::io(operation, shown, e);
-    // Not known when the kernel may have taken set-uid and set-gid bits away.
+    // Unknown if the kernel may have removed set-uid and set-gid bits.
     let mut mode = Some(u32::from(now.stx_mode) & 0o7777);
     if let Some((uid, gid)) = wanted.owner {
         let uid = (uid != now.stx_uid).then(|| Uid::from_raw(uid));
@@ -88,10 +90,7 @@ pub(crate) fn apply(
     {
         inode.chmod(wanted).map_err(fail("change the mode of"))?;
     }
-    let found = match attributes {
-        true => xattr::read(inode, rules, shown)?,
-        false => Xattrs::default(),
-    };
+    let found = if attributes { xattr::read(inode, rules, shown)? } else { Xattrs::default() };
     let changes = found.changes_to(&wanted.xattrs);
     for name in &changes.remove {
         inode.remove_xattr(name).map_err(fail("remove an extended attribute of"))?;
@@ -101,7 +100,7 @@ pub(crate) fn apply(
     }
     if !changes.is_empty()
         && let Some(mode) = wanted.mode
-        // An ACL is part of the mode; and the other way round.
+        // An ACL changes the mode, and the mode an ACL.
         && inode.mode().map_err(fail("read the metadata of"))? != mode
     {
         inode.chmod(mode).map_err(fail("change the mode of"))?;
@@ -112,7 +111,7 @@ pub(crate) fn apply(
     inode.set_times(&times(wanted.mtime)).map_err(fail("set the modification time of"))
 }
 
-/// The modification time alone, for utimensat(2).
+/// Returns the modification time alone, for utimensat(2).
 pub(crate) fn times(mtime: Mtime) -> Timestamps {
     Timestamps {
         last_access: Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT },

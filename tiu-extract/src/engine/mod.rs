@@ -1,13 +1,14 @@
 //! Brings a directory to exactly the tree of an index: scan, plan, execute, check.
 //!
 //! ```text
-//! scan     walk the target once, in parallel: metadata, and content digests of regular files where they decide something
+//! scan     walks the target once, in parallel: metadata, and content digests of regular files where they decide something
 //! plan     a pure function of index, scan and rules: what to keep, reflink, write, fix, remove
-//! execute  carry the plan out, in parallel; each new file is read back and digested before it gets its place
-//! check    compare the target with the index again
+//! execute  carries the plan out, in parallel; reads each new file back and digests it before the file gets its place
+//! check    compares the target with the index again
 //! ```
 //!
-//! Memory: about 120 bytes for each name in the target and about 1 MiB for each core, beside the index itself.
+//! Memory: about 120 bytes for each name in the target and about 1 MiB for each core, in addition
+//! to the index itself.
 //!
 //! `/proc` must be mounted: extended attributes are reached through it.
 

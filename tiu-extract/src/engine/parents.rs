@@ -1,4 +1,4 @@
-//! The directories that steps work in.
+//! The directories that steps work in, opened.
 
 use super::beneath::{self, split};
 use super::error::EngineError;
@@ -8,7 +8,8 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-/// The directory that was opened last: neighbours in a list mostly share their parent.
+/// Opens the parents of paths. It keeps the last one, because neighbours in a list mostly share
+/// their parent.
 pub(crate) struct Parents<'a> {
     root: BorrowedFd<'a>,
     last: Option<Arc<Parent>>,
@@ -18,7 +19,7 @@ pub(crate) struct Parents<'a> {
 pub(crate) struct Parent {
     path: Vec<u8>,
     fd: OwnedFd,
-    /// Whether what is made in it gets an ACL that is not its own.
+    /// True if new inodes in the directory get an ACL from it.
     pub default_acl: bool,
 }
 
@@ -33,7 +34,7 @@ impl<'a> Parents<'a> {
         Parents { root, last: None }
     }
 
-    /// The directory that `path` lies in, and its name there.
+    /// Opens the directory that holds `path`, and returns it with the last name of `path`.
     pub fn open(&mut self, path: &[u8]) -> Result<(Arc<Parent>, CString), EngineError> {
         let (parent, name) = split(path);
         let name = CString::new(name).map_err(|e| EngineError::io("use the name", path, e))?;
@@ -50,7 +51,7 @@ impl<'a> Parents<'a> {
         Ok((opened, name))
     }
 
-    /// Forgets the directory, so that it is not used after it was removed or replaced.
+    /// Forgets the last directory, which may have been removed or replaced.
     pub fn forget(&mut self) {
         self.last = None;
     }

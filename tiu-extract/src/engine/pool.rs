@@ -10,16 +10,17 @@ pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Returns the number of threads for work that mostly waits for the disk, as reading many small files does.
+/// Returns the number of threads for work that mostly waits for the disk, as reading many small
+/// files does.
 pub(crate) fn readers() -> usize {
     cores().saturating_mul(4)
 }
 
-/// Runs `work` on every job with up to `threads` threads. Each thread has its own state, made by `state`. Returns the
-/// states.
+/// Runs `work` on every job with up to `threads` threads. Each thread has its own state, made by
+/// `state`. Returns the states.
 ///
-/// Jobs start in the order of the list. If several fail, the error of the earliest is returned. Cancellation is an error
-/// like the others.
+/// Jobs start in the order of the list. If several fail, the error of the earliest is returned.
+/// Cancellation is an error like the others.
 pub(crate) fn run<J: Sync, S: Send>(
     threads: usize,
     jobs: &[J],
@@ -63,7 +64,8 @@ pub(crate) fn run<J: Sync, S: Send>(
     }
 }
 
-/// Locks `mutex`. A panic in another thread ends the whole run by itself, so poisoning needs no attention.
+/// Locks `mutex`. A panic in another thread ends the whole run by itself, so poisoning needs no
+/// attention.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -1,19 +1,20 @@
-//! One inode, reached in one of three ways: system calls on metadata differ in which of them they take.
+//! One inode, reached in one of three ways: system calls on metadata differ in which ways they
+//! accept.
 
 use rustix::fs::{AtFlags, CWD, Gid, Mode, Timestamps, Uid, XattrFlags};
 use rustix::io::Errno;
 use std::ffi::CStr;
 use std::os::fd::BorrowedFd;
 
-/// How an inode is reached. Paths are those of [`super::beneath::ProcPath`].
+/// The way to an inode. Paths are those of [`super::beneath::ProcPath`].
 #[derive(Clone, Copy)]
 pub(crate) enum Reach<'a> {
-    /// By an open file.
+    /// An open file.
     File(BorrowedFd<'a>),
-    /// By the path of a descriptor that may be `O_PATH`; it works for every kind of inode, symlinks included. The path itself is a
-    /// symlink of the kernel's, which is followed.
+    /// The path of a descriptor, which may be `O_PATH`. It works for every kind of inode, symlinks
+    /// included. The path itself is a symlink of the kernel, which is followed.
     Descriptor(&'a CStr),
-    /// By a directory's path and a name in it, which is not followed.
+    /// The path of a directory and a name in it, which is not followed.
     Name(&'a CStr),
 }
 
@@ -61,7 +62,7 @@ impl Reach<'_> {
         }
     }
 
-    /// Not by name: `fchmodat` knows no way not to follow it.
+    /// Fails for [`Reach::Name`]: `fchmodat` always follows symlinks.
     pub fn chmod(&self, mode: u32) -> Result<()> {
         let mode = Mode::from_raw_mode(mode);
         match self {

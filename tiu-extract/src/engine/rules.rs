@@ -1,40 +1,47 @@
-//! What the engine must know beside the index: what belongs to the host, how owners' numbers map, what may be skipped.
+//! What the engine must know in addition to the index: what belongs to the host, how the numbers of
+//! owners map, and what is left out.
 
 use super::temporary_names::is_temporary;
 use std::collections::{HashMap, HashSet};
 use tiu_bundle::index::STATE_DIR;
 
-/// Whether content must be shared rather than copied.
+/// The use of reflinks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reflink {
-    /// Share where the filesystem can, write otherwise.
+    /// Shares content where the filesystem can, writes it otherwise.
     #[default]
     Auto,
-    /// Sharing must work; a filesystem that cannot is an error.
+    /// Fails if the filesystem cannot share content.
     Required,
 }
 
-/// What the engine must know beside the index.
+/// What the engine must know in addition to the index. The default has no paths, the same numbers,
+/// and does everything.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// Paths (relative, no leading slash) that belong to the host, with all below them: never read, changed or deleted.
-    /// Where the index has a directory for one that is missing in the target, the empty directory is made.
+    /// Paths (relative, no leading slash) that belong to the host, with all below them: never read,
+    /// changed or deleted. Where the index has a directory for one that is missing in the target,
+    /// the empty directory is made.
     pub host_paths: Vec<Vec<u8>>,
-    /// Paths whose target side stays as it is, alone and not what is below (files of `/etc` that the admin changed or added).
-    /// One that is missing in the target stays missing, with all below it.
+    /// Paths whose target side stays as it is, alone and not what is below (files of `/etc` that
+    /// the admin changed or added). One that is missing in the target stays missing, with all below
+    /// it.
     pub keep: Vec<Vec<u8>>,
-    /// Nested btrfs subvolumes of the target that are part of the tree (`/etc` on some hosts). Others belong to the host.
+    /// Nested btrfs subvolumes of the target that are part of the tree (`/etc` on some hosts). All
+    /// others belong to the host.
     pub subvolumes: Vec<Vec<u8>>,
-    /// Numbers of owners: image's uid to host's uid. Absent: same number.
+    /// The host's uid for each uid of the image. Numbers that are not listed stay the same.
     pub uids: HashMap<u32, u32>,
-    /// Image's gid to host's gid.
+    /// The host's gid for each gid of the image, as for `uids`.
     pub gids: HashMap<u32, u32>,
-    /// Whether owners are set and compared (default). Without, everything belongs to the caller, and what has no meaning
-    /// then or needs root is left out: set-uid and set-gid bits, `trusted.*` and `security.*` attributes.
+    /// True (the default) to set and compare owners. Otherwise everything belongs to the caller,
+    /// and what then has no meaning or needs root is left out: set-uid and set-gid bits,
+    /// `trusted.*` and `security.*` attributes.
     pub owner: bool,
-    /// Whether what the index lacks is removed (default), or left alone: then an index of some paths of an image can be used.
+    /// True (the default) to remove what the index lacks. Otherwise it stays, so that the index can
+    /// be a part of an image's.
     pub remove: bool,
-    /// See [`Reflink`].
+    /// The use of reflinks.
     pub reflink: Reflink,
 }
 
@@ -53,7 +60,7 @@ impl Default for Rules {
     }
 }
 
-/// [`Rules`] made ready for looking up.
+/// [`Rules`], prepared for lookups.
 pub(crate) struct Lookup<'a> {
     rules: &'a Rules,
     host: HashSet<&'a [u8]>,
@@ -66,47 +73,49 @@ impl<'a> Lookup<'a> {
         Lookup { rules, host: set(&rules.host_paths), keep: set(&rules.keep) }
     }
 
-    /// Whether `path` itself is named as the host's. What is below it needs no question: nobody goes there.
+    /// Returns true if `path` itself is a host path. Nobody asks about paths below one, because
+    /// none is entered.
     pub fn is_host(&self, path: &[u8]) -> bool {
         self.host.contains(path)
     }
 
-    /// Whether `path` stays as it is in the target.
+    /// Returns true if `path` stays as it is in the target.
     pub fn is_kept(&self, path: &[u8]) -> bool {
         self.keep.contains(path)
     }
 
-    /// Nested subvolumes that are part of the tree.
+    /// Returns the nested subvolumes that are part of the tree.
     pub fn subvolumes(&self) -> impl Iterator<Item = &'a [u8]> {
         self.rules.subvolumes.iter().map(|p| trim(p))
     }
 
-    /// Whether what lies in the directory `path` is the client's.
+    /// Returns true if the content of the directory `path` is the client's state.
     pub fn is_opaque(&self, path: &[u8]) -> bool {
         path == STATE_DIR.as_bytes()
     }
 
-    /// Whether sharing blocks must work.
+    /// Returns the use of reflinks.
     pub fn reflink(&self) -> Reflink {
         self.rules.reflink
     }
 
-    /// Whether something of that name goes that the index does not have. Leftovers of a killed run always do.
+    /// Returns true if an inode called `name` that the index lacks is to be removed. Leftovers of a
+    /// killed run always are.
     pub fn removes(&self, name: &[u8]) -> bool {
         self.rules.remove || is_temporary(name)
     }
 
-    /// Whether owners are set.
+    /// Returns true if owners are set.
     pub fn owner(&self) -> bool {
         self.rules.owner
     }
 
-    /// The host's number for an image's user.
+    /// Returns the host's number for a user of the image.
     pub fn uid(&self, uid: u32) -> u32 {
         self.rules.uids.get(&uid).copied().unwrap_or(uid)
     }
 
-    /// The host's number for an image's group.
+    /// Returns the host's number for a group of the image.
     pub fn gid(&self, gid: u32) -> u32 {
         self.rules.gids.get(&gid).copied().unwrap_or(gid)
     }

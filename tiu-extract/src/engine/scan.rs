@@ -1,4 +1,4 @@
-//! Walks whole trees: the target, with the index laid over it, and seeds.
+//! Scans whole trees: the target, joined with the index, and seeds.
 
 use super::error::EngineError;
 use super::hash::Reading;
@@ -10,7 +10,7 @@ use std::path::Path;
 use tiu_bundle::index::Index;
 use tiu_system::progress::Unit;
 
-/// Walks the target and lays the index over it.
+/// Scans the target and joins it with the index.
 pub(crate) fn scan(
     index: &Index,
     attributes: ReadAttributes,
@@ -26,6 +26,7 @@ pub(crate) fn scan(
     Ok((tree, joined))
 }
 
+/// Scans a seed: kinds and sizes alone.
 pub(crate) fn scan_seed(reading: &Reading) -> Result<ScannedTree, EngineError> {
     let Reading { root, rules, progress, cancel, .. } = *reading;
     let attributes = ReadAttributes::WithContent;
@@ -35,6 +36,7 @@ pub(crate) fn scan_seed(reading: &Reading) -> Result<ScannedTree, EngineError> {
     tree
 }
 
+/// Opens the root of a seed.
 pub(crate) fn open_seed(path: &Path) -> Result<OwnedFd, EngineError> {
     use rustix::fs::{Mode, OFlags};
     rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// A path in which nothing can break a line: as in the index, `\n`, `\\` and `\xNN` stand for what is not printable text.
+/// A path as text that stays on one line: as in the index, `\n`, `\\` and `\xNN` stand for bytes
+/// that are not printable text.
 pub struct Shown<'a>(pub &'a [u8]);
 
 impl fmt::Display for Shown<'_> {
@@ -16,7 +17,7 @@ impl fmt::Display for Shown<'_> {
                 match c {
                     '\n' => f.write_str("\\n")?,
                     '\\' => f.write_str("\\\\")?,
-                    // Byte by byte, so that what was written can be read back.
+                    // Byte by byte, so that the text can be parsed again.
                     c if c.is_control() => {
                         c.encode_utf8(&mut [0; 4]).bytes().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?
                     }

@@ -2,10 +2,11 @@
 
 use std::ffi::CString;
 
-/// Beginning of every name that a run makes for the time until a file is complete.
+/// The prefix of every temporary name.
 const TEMPORARY_PREFIX: &[u8] = b".tiu-";
 
-/// Whether a name is one of `TemporaryNames`.
+/// Returns true if `name` is the temporary name of a file that a run makes. A run that is killed
+/// leaves such files.
 pub fn is_temporary(name: &[u8]) -> bool {
     let Some((run, number)) = name.strip_prefix(TEMPORARY_PREFIX).and_then(|rest| rest.split_at_checked(16))
     else {
@@ -15,21 +16,22 @@ pub fn is_temporary(name: &[u8]) -> bool {
     run.iter().all(u8::is_ascii_hexdigit) && !number.is_empty() && number.iter().all(u8::is_ascii_digit)
 }
 
-/// Names for files that are not complete yet: `.tiu-RUN-NUMBER`. A run that is killed leaves them; they are not in any index, so the next
-/// run removes them.
+/// Names for files that are not complete yet: `.tiu-RUN-NUMBER`. A run that is killed leaves them.
+/// No index has them, so the next run removes them.
 #[derive(Clone)]
 pub(crate) struct TemporaryNames(String);
 
 impl TemporaryNames {
-    /// Names that no earlier run used.
+    /// Returns names that no earlier run used.
     pub fn new() -> Self {
         use std::hash::{BuildHasher, Hasher};
-        // The standard library's hasher is seeded by the kernel; no more than an unlikely collision is needed.
+        // The kernel seeds the standard library's hasher. It is enough that a collision is
+        // unlikely.
         let number = std::collections::hash_map::RandomState::new().build_hasher().finish();
         TemporaryNames(format!("{}{number:016x}-", String::from_utf8_lossy(TEMPORARY_PREFIX)))
     }
 
-    /// The name while entry `number` is made.
+    /// Returns the temporary name for entry `number`.
     pub fn name(&self, number: u32) -> CString {
         CString::new(format!("{}{number}", self.0)).unwrap_or_default()
     }

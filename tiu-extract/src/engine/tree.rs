@@ -1,4 +1,5 @@
-//! A directory tree as it was found, in little memory: one record an inode name, names in one buffer.
+//! A directory tree as a walk found it, in little memory: one record for each name, all names in
+//! one buffer.
 
 use super::xattr::Xattrs;
 use std::collections::HashMap;
@@ -6,21 +7,23 @@ use std::ops::Range;
 use tiu_bundle::content_digest::Digest;
 use tiu_bundle::index::{Kind, Mtime};
 
-/// No node, no entry.
+/// The number of a node or an entry that does not exist.
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// Whose a node is.
+/// Who may change a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ownership {
-    /// Ours to change.
+    /// The engine.
     Ours,
-    /// The host's with all below: a host path, a mount point, a nested subvolume. Not entered.
+    /// The host, with everything below: a host path, a mount point or a nested subvolume. Not
+    /// entered.
     Host,
-    /// A kept path: stays, but what is below is ours.
+    /// Nobody: a kept path. What lies below belongs to the engine.
     Kept,
-    /// A directory of which only the content is not ours (the client's state). Not entered.
+    /// The engine changes the directory itself; its content is the client's state. Not entered.
     Opaque,
-    /// What a snapshot shows for a nested subvolume of its origin: an empty directory in which nothing can be made.
+    /// The empty directory that a snapshot shows for a nested subvolume of its origin. Nothing can
+    /// be made in it.
     Placeholder,
 }
 
@@ -29,11 +32,11 @@ pub(crate) enum Ownership {
 pub(crate) struct Node {
     pub parent: u32,
     pub name: Range<u32>,
-    /// Symlinks: their target, in the same buffer as the names.
+    /// The target of a symlink, in the same buffer as the names.
     pub target: Range<u32>,
-    /// Directories: their entries, sorted by name.
+    /// The children of a directory, sorted by name.
     pub children: Range<u32>,
-    /// Number of the entry at the same path in the index.
+    /// The number of the entry at the same path in the index.
     pub entry: u32,
     pub kind: Kind,
     pub ownership: Ownership,
@@ -42,14 +45,14 @@ pub(crate) struct Node {
     pub uid: u32,
     pub gid: u32,
     pub ino: u64,
-    /// Bytes, for regular files; `st_rdev` for devices.
+    /// The size in bytes of a regular file; `st_rdev` of a device.
     pub value: u64,
     pub mtime: Mtime,
-    /// Whether the kernel holds a content digest of it (fs-verity).
+    /// True if the kernel holds a content digest of the file (fs-verity).
     pub verity: bool,
 }
 
-/// A tree as it was found. Node 0 is its root.
+/// A tree as a walk found it. Node 0 is its root.
 #[derive(Default)]
 pub(crate) struct ScannedTree {
     pub nodes: Vec<Node>,
@@ -57,11 +60,12 @@ pub(crate) struct ScannedTree {
     xattrs: HashMap<u32, Xattrs>,
     /// Sorted by node.
     digests: Vec<(u32, Digest)>,
-    /// Paths of nested subvolumes that are part of the tree: no inode has names on both sides of their border.
+    /// Paths of nested subvolumes that are part of the tree: no inode has names on both sides of
+    /// their border.
     pub subvolumes: Vec<Vec<u8>>,
 }
 
-/// The entries of one directory, before they get their place in the tree.
+/// The children of one directory, before they become part of a tree.
 #[derive(Default)]
 pub(crate) struct Listing {
     pub nodes: Vec<Node>,
@@ -70,26 +74,27 @@ pub(crate) struct Listing {
 }
 
 impl Listing {
-    /// Keeps `bytes`; gives back where.
+    /// Keeps `bytes` and returns their place.
     pub fn keep(&mut self, bytes: &[u8]) -> Range<u32> {
         let start = self.bytes.len() as u32;
         self.bytes.extend_from_slice(bytes);
         start..self.bytes.len() as u32
     }
 
-    /// The bytes at `range`.
+    /// Returns the bytes at `range`.
     pub fn bytes(&self, range: &Range<u32>) -> &[u8] {
         self.bytes.get(range.start as usize..range.end as usize).unwrap_or_default()
     }
 }
 
 impl ScannedTree {
-    /// A tree in which nothing was looked for. It has no root.
+    /// Returns a tree without nodes, not even a root: of a seed that was not needed.
     pub fn empty() -> Self {
         ScannedTree::default()
     }
 
-    /// Adds the entries of `directory`; gives back the number of the first one, or `None` when there are too many for 32 bits.
+    /// Adds the children of `directory` and returns the number of the first one, or `None` if there
+    /// are too many for 32 bits.
     pub fn add(&mut self, directory: Option<u32>, listing: Listing) -> Option<u32> {
         let first = u32::try_from(self.nodes.len()).ok()?;
         let end = u32::try_from(self.nodes.len().checked_add(listing.nodes.len())?).ok()?;
@@ -108,17 +113,17 @@ impl ScannedTree {
         Some(first)
     }
 
-    /// Node `i`, which must come from this tree.
+    /// Returns node `i`, which must come from this tree.
     pub fn node(&self, i: u32) -> &Node {
         &self.nodes[i as usize]
     }
 
-    /// Its last name; empty for the root.
+    /// Returns the name of node `i`; empty for the root.
     pub fn name(&self, i: u32) -> &[u8] {
         self.bytes(&self.node(i).name)
     }
 
-    /// Where a symlink points to.
+    /// Returns the target of the symlink `i`.
     pub fn target(&self, i: u32) -> &[u8] {
         self.bytes(&self.node(i).target)
     }
@@ -127,7 +132,7 @@ impl ScannedTree {
         self.bytes.get(range.start as usize..range.end as usize).unwrap_or_default()
     }
 
-    /// Its path, relative to the root of the tree, which has the empty one.
+    /// Returns the path of node `i`, relative to the root of the tree, which has the empty path.
     pub fn path(&self, i: u32) -> Vec<u8> {
         let mut names = Vec::new();
         let mut at = i;
@@ -139,33 +144,34 @@ impl ScannedTree {
         names.join(&b'/')
     }
 
-    /// Its attributes, if it has any.
+    /// Returns the extended attributes of node `i`, if it has any.
     pub fn xattrs(&self, i: u32) -> Option<&Xattrs> {
         self.xattrs.get(&i)
     }
 
+    /// Adds extended attributes of nodes.
     pub fn add_xattrs(&mut self, xattrs: impl IntoIterator<Item = (u32, Xattrs)>) {
         self.xattrs.extend(xattrs.into_iter().filter(|(_, xattrs)| !xattrs.0.is_empty()));
     }
 
-    /// Its content digest, if it was computed.
+    /// Returns the content digest of node `i`, if it was computed.
     pub fn digest(&self, i: u32) -> Option<Digest> {
         let at = self.digests.binary_search_by_key(&i, |(node, _)| *node).ok()?;
         self.digests.get(at).map(|(_, digest)| *digest)
     }
 
-    /// Adds digests of nodes that have none yet.
+    /// Adds content digests of nodes that have none yet.
     pub fn add_digests(&mut self, digests: impl IntoIterator<Item = (u32, Digest)>) {
         self.digests.extend(digests);
         self.digests.sort_unstable_by_key(|(node, _)| *node);
     }
 
-    /// All digests that were computed, with their nodes.
+    /// Returns all digests that were computed, with their nodes.
     pub fn digests(&self) -> impl Iterator<Item = (u32, Digest)> + '_ {
         self.digests.iter().copied()
     }
 
-    /// Numbers of the nodes below directory `i`.
+    /// Returns the numbers of the children of directory `i`.
     pub fn children(&self, i: u32) -> Range<u32> {
         self.node(i).children.clone()
     }

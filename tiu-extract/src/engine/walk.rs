@@ -1,7 +1,9 @@
-//! Walks a tree once, on all cores: metadata of every name, and which entry of the index lies at the same path.
+//! Walks a tree once, on all cores: reads the metadata of every name, and finds the index entry at
+//! the same path.
 //!
-//! Directories are the unit of work. They wait on one stack, as paths: a path costs some bytes where a descriptor would count against
-//! the limit of open files, so a tree of any shape can be walked.
+//! Directories are the unit of work. They wait on one stack, as paths. A path costs some bytes,
+//! where a descriptor would count against the limit of open files; therefore a tree of any shape
+//! can be walked.
 
 use super::beneath::{self, ProcPath};
 use super::error::EngineError;
@@ -21,24 +23,27 @@ use tiu_system::progress::{Cancel, Progress};
 
 /// `BTRFS_SUPER_MAGIC` of `linux/magic.h`.
 const BTRFS: u64 = 0x9123_683e;
-/// `BTRFS_EMPTY_SUBVOL_DIR_OBJECTID` of `linux/btrfs_tree.h`: inode number of what a snapshot shows for a nested subvolume.
+/// `BTRFS_EMPTY_SUBVOL_DIR_OBJECTID` of `linux/btrfs_tree.h`: the inode number of the directory
+/// that a snapshot shows for a nested subvolume.
 const EMPTY_SUBVOLUME: u64 = 2;
 
-/// When the attributes of regular files are read.
+/// The moment at which the extended attributes of regular files are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReadAttributes {
-    /// At once.
+    /// During the walk.
     Now,
-    /// When the content is read and the file is open anyway: by [`super::hash`].
+    /// When [`super::hash`] reads the content and has the file open anyway.
     WithContent,
 }
 
-/// What to walk, and what to look for.
+/// The tree to walk, and what to read of it.
 pub(crate) struct Walk<'a> {
     pub root: BorrowedFd<'a>,
-    /// Entries of this index are looked up; without it (a seed), nothing but kinds and sizes is read.
+    /// The index whose entries are looked up. Without one (for a seed), only kinds and sizes are
+    /// read.
     pub index: Option<&'a Index>,
-    /// ReadAttributes and targets of all that is not the host's are read, in an index or not.
+    /// True to read the attributes and targets of everything except what belongs to the host, in an
+    /// index or not.
     pub everything: bool,
     pub rules: &'a Lookup<'a>,
     pub attributes: ReadAttributes,
@@ -48,9 +53,9 @@ pub(crate) struct Walk<'a> {
 
 struct Shared {
     tree: ScannedTree,
-    /// Directories to read: their nodes and paths.
+    /// The nodes and paths of directories to read.
     waiting: Vec<(u32, Vec<u8>)>,
-    /// Threads that read one now.
+    /// The number of threads that are reading a directory.
     busy: usize,
     failed: Option<EngineError>,
 }
@@ -82,7 +87,8 @@ impl Walk<'_> {
 struct Walker<'a> {
     walk: &'a Walk<'a>,
     root: Statx,
-    /// Devices of the tree: the root's, and those of nested subvolumes that are part of it.
+    /// The devices of the tree: the root's, and those of nested subvolumes that are part of the
+    /// tree.
     devices: Vec<(u32, u32)>,
     subvolumes: Vec<Vec<u8>>,
     btrfs: bool,
@@ -118,7 +124,8 @@ impl<'a> Walker<'a> {
         let mut node = node(&self.root, 0);
         if self.walk.index.is_some() || self.walk.everything {
             node.entry = if self.walk.everything { NONE } else { 0 };
-            // The root of a tree can be an O_PATH descriptor and a mount point, but not a symlink: the "." makes it a directory.
+            // The root can be an O_PATH descriptor and a mount point, but not a symlink: the "."
+            // makes it a directory.
             let mut path = ProcPath::default();
             let xattrs = xattr::read(Reach::Name(path.within(self.walk.root, c".")), self.walk.rules, b"")?;
             if !xattrs.0.is_empty() {
@@ -191,13 +198,14 @@ impl<'a> Walker<'a> {
             child.extend_from_slice(name.to_bytes());
             let stat = match beneath::stat(fd.as_fd(), name) {
                 Ok(stat) => stat,
-                // Gone in between.
+                // Removed in the meantime.
                 Err(Errno::NOENT) => continue,
                 Err(e) => return Err(EngineError::io("read the metadata of", &child, e)),
             };
             let mut node = node(&stat, directory);
             node.name = listing.keep(name.to_bytes());
-            // Subvolumes count their inodes on their own: made distinct in the upper bits, which no filesystem reaches.
+            // Each subvolume counts its own inodes: the upper bits, which no filesystem uses, make
+            // them distinct.
             let device = self.devices.iter().position(|device| *device == beneath::device(&stat));
             node.ino ^= (device.unwrap_or(0) as u64) << 56;
             node.ownership = self.ownership(&stat, &child, node.kind);
@@ -206,12 +214,10 @@ impl<'a> Walker<'a> {
             }
             if (node.entry != NONE || self.walk.everything) && node.ownership != Ownership::Host {
                 let later = node.kind == Kind::File && self.walk.attributes == ReadAttributes::WithContent;
-                let xattrs = match later {
-                    true => Xattrs::default(),
-                    false => {
-                        let inode = Reach::Name(proc_path.within(fd.as_fd(), name));
-                        xattr::read(inode, self.walk.rules, &child)?
-                    }
+                let xattrs = if later {
+                    Xattrs::default()
+                } else {
+                    xattr::read(Reach::Name(proc_path.within(fd.as_fd(), name)), self.walk.rules, &child)?
                 };
                 if !xattrs.0.is_empty() {
                     listing.xattrs.push((listing.nodes.len() as u32, xattrs));
@@ -234,7 +240,7 @@ impl<'a> Walker<'a> {
         } else if kind == Kind::Dir && self.btrfs && stat.stx_ino == EMPTY_SUBVOLUME {
             Ownership::Placeholder
         } else if kind == Kind::Dir && !self.devices.contains(&beneath::device(stat)) {
-            // (Of a file, another device says nothing: overlay filesystems show that of a layer.)
+            // (The device of a file means nothing: overlay filesystems show that of a layer.)
             Ownership::Host
         } else if rules.is_kept(path) {
             Ownership::Kept

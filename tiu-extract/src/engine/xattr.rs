@@ -1,11 +1,13 @@
-//! Extended attributes: which of them count, and owners inside POSIX ACLs.
+//! Extended attributes, and which of them count.
 //!
-//! ReadAttributes are read and written through `/proc/self/fd`, because no system call lists those of an inode that is only known by
-//! directory descriptor and name, and because it works for every kind of inode alike.
+//! ReadAttributes are read and written through `/proc/self/fd`, because no system call lists those
+//! of an inode that is only known by directory descriptor and name, and because it works for every
+//! kind of inode alike.
 //!
-//! What counts: `user.*`, `trusted.*`, `security.*`, and the POSIX ACLs. Not: other `system.*` attributes and filesystem
-//! properties such as `btrfs.compression` (the host's choice), and labels that the host's security modules put on files (SELinux,
-//! Smack, IMA, EVM) where the image has none.
+//! `user.*`, `trusted.*`, `security.*` and the POSIX ACLs count. These do not: other `system.*`
+//! attributes; filesystem properties such as `btrfs.compression`, which are the host's choice; and
+//! labels that the host's security modules put on files (SELinux, Smack, IMA, EVM), where the image
+//! has none.
 
 use super::acl::{ACL_DEFAULT, is_acl, map_acl};
 use super::error::EngineError;
@@ -18,32 +20,30 @@ use tiu_bundle::index::Entry;
 /// Name and value.
 type Attribute = (Box<[u8]>, Box<[u8]>);
 
-/// ReadAttributes sorted by name; most inodes have none.
+/// Extended attributes sorted by name; most inodes have none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Xattrs(pub Vec<Attribute>);
 
 impl Xattrs {
-    /// What `entry` must have in the target.
+    /// Returns the attributes that `entry` must have in the target.
     pub fn of_entry(entry: &Entry, rules: &Lookup) -> Self {
         let mut list: Vec<Attribute> = Vec::new();
         for (name, value) in entry.xattrs.iter().filter(|(name, _)| counts(name, rules)) {
-            let value = match is_acl(name) {
-                true => map_acl(value, rules),
-                false => value.to_vec(),
-            };
+            let value = if is_acl(name) { map_acl(value, rules) } else { value.to_vec() };
             list.push((Box::from(&name[..]), value.into_boxed_slice()));
         }
         list.sort();
         Xattrs(list)
     }
 
-    /// Value of the attribute `name`.
+    /// Returns the value of the attribute `name`.
     pub fn get(&self, name: &[u8]) -> Option<&[u8]> {
         let i = self.0.binary_search_by(|(n, _)| (**n).cmp(name)).ok()?;
         self.0.get(i).map(|(_, value)| &**value)
     }
 
-    /// What of it differs from `other`, for a message: `name=value` with the value as text or in hex.
+    /// Returns the attributes that differ from `other`, for a message: `name=value`, with the value
+    /// as text or in hex.
     pub fn shown(&self, other: &Xattrs) -> String {
         let differs = |(name, value): &&Attribute| other.get(name) != Some(value);
         let show = |(name, value): &Attribute| {
@@ -58,7 +58,7 @@ impl Xattrs {
         if list.is_empty() { "none".to_owned() } else { list.join(" ") }
     }
 
-    /// What to do so that `self` becomes `wanted`: names to remove, attributes to set.
+    /// Returns the changes that make `self` equal to `wanted`.
     pub fn changes_to<'a>(&'a self, wanted: &'a Xattrs) -> XattrChanges<'a> {
         XattrChanges {
             remove: self
@@ -72,7 +72,7 @@ impl Xattrs {
     }
 }
 
-/// How two sets of attributes differ.
+/// The attributes to remove, by name, and to set.
 pub(crate) struct XattrChanges<'a> {
     pub remove: Vec<&'a [u8]>,
     pub set: Vec<(&'a [u8], &'a [u8])>,
@@ -84,7 +84,7 @@ impl XattrChanges<'_> {
     }
 }
 
-/// Reads what counts of an inode's attributes.
+/// Reads those attributes of an inode that count.
 pub(crate) fn read(inode: Reach, rules: &Lookup, shown: &[u8]) -> Result<Xattrs, EngineError> {
     let fail = |e: Errno| EngineError::io("read the extended attributes of", shown, e);
     let mut small = [0u8; 256];
@@ -98,7 +98,7 @@ pub(crate) fn read(inode: Reach, rules: &Lookup, shown: &[u8]) -> Result<Xattrs,
     for name in names.split(|b| *b == 0).filter(|name| !name.is_empty() && counts(name, rules)) {
         match grow(|buf| inode.get_xattr(name, buf)) {
             Ok(value) => list.push((Box::from(name), value.into_boxed_slice())),
-            // Removed in between, or not for us to see.
+            // Removed in the meantime, or not visible to this process.
             Err(Errno::NODATA) => {}
             Err(e) => return Err(fail(e)),
         }
@@ -107,7 +107,8 @@ pub(crate) fn read(inode: Reach, rules: &Lookup, shown: &[u8]) -> Result<Xattrs,
     Ok(Xattrs(list))
 }
 
-/// Largest value or list of names that Linux allows: `XATTR_SIZE_MAX` and `XATTR_LIST_MAX` in `linux/limits.h`.
+/// The largest value or list of names in bytes that Linux allows: `XATTR_SIZE_MAX` and
+/// `XATTR_LIST_MAX` in `linux/limits.h`.
 const LARGEST: usize = 64 * 1024;
 
 fn grow(mut read: impl FnMut(&mut [u8]) -> Result<usize, Errno>) -> Result<Vec<u8>, Errno> {
@@ -124,7 +125,7 @@ fn grow(mut read: impl FnMut(&mut [u8]) -> Result<usize, Errno>) -> Result<Vec<u
     }
 }
 
-/// Whether new inodes in the directory get an ACL of it.
+/// Returns true if new inodes in the directory get an ACL from it.
 pub(crate) fn has_default_acl(directory: rustix::fd::BorrowedFd) -> bool {
     matches!(rustix::fs::fgetxattr(directory, ACL_DEFAULT, &mut [0u8; 4][..]), Ok(_) | Err(Errno::RANGE))
 }
@@ -134,7 +135,7 @@ fn counts(name: &[u8], rules: &Lookup) -> bool {
     starts(b"user.") || is_acl(name) || (rules.owner() && (starts(b"trusted.") || starts(b"security.")))
 }
 
-/// Whether an attribute of this name is a label that the host's security modules put on files.
+/// Returns true if `name` is that of a label that the host's security modules put on files.
 pub fn is_label(name: &[u8]) -> bool {
     name.strip_prefix(b"security.").is_some_and(|label| {
         label.starts_with(b"SMACK64") || [&b"selinux"[..], b"apparmor", b"ima", b"evm"].contains(&label)

@@ -1,12 +1,16 @@
-//! The kernel way: a loop device over the opened descriptor, dm-verity over it, squashfs mounted detached.
+//! The kernel way: a loop device over the opened descriptor, dm-verity over it, squashfs mounted
+//! detached.
 //!
-//! Nothing may be left behind, however the process ends. So each layer goes when the one above it does: the loop device has *autoclear*, the
-//! device-mapper device is removed *deferred* (asked for as soon as it can be opened), and the mount is detached: it lives as long as its
-//! descriptor, unless it is attached for `tiu-extract mount`. What a kill between the making of a device and its deferred removal leaves,
-//! an unused device named after the dead process, is removed by the next run.
+//! Nothing may be left behind, however the process ends. Therefore each layer disappears with the
+//! one above it. The loop device has *autoclear*. The removal of the device-mapper device is
+//! *deferred*: requested as soon as the device can be opened. The mount is detached: it lives as
+//! long as its descriptor, unless `tiu-extract mount` attaches it. A kill between the making of a
+//! device and its deferred removal leaves an unused device named after the dead process, which the
+//! next run removes.
 //!
 //! There may be no udev: device nodes are the kernel's own (devtmpfs).
-//! Source: Documentation/admin-guide/device-mapper/verity.rst, mount_setattr(2), fsopen in mount(2).
+//! Source:
+//! Documentation/admin-guide/device-mapper/verity.rst, mount_setattr(2), fsopen in mount(2).
 
 use super::error::ImageError;
 use super::reader::Image;
@@ -25,9 +29,9 @@ use tiu_bundle::BLOCK_SIZE;
 use tiu_bundle::bundle::Bundle;
 use tiu_system::ioctl;
 
-/// Begin of the names of our device-mapper devices: `tiu-PID-NUMBER`.
+/// The prefix of the names of tiu's device-mapper devices: `tiu-PID-NUMBER`.
 const PREFIX: &str = "tiu-";
-/// How often another process may take a loop device before us.
+/// The number of attempts to take a free loop device before another process does.
 const ATTEMPTS: u32 = 64;
 
 /// An image that the kernel verifies.
@@ -36,7 +40,8 @@ pub struct KernelImage {
 }
 
 impl KernelImage {
-    /// Sets up loop, dm-verity and mount. [`ImageError::NoKernelWay`] where the kernel cannot.
+    /// Sets up loop device, dm-verity and mount. Fails with [`ImageError::NoKernelWay`] if the
+    /// kernel cannot.
     pub fn open(bundle: &Bundle) -> Result<Self, ImageError> {
         let no_way = |reason: String| ImageError::NoKernelWay { reason };
         let backing =
@@ -59,11 +64,11 @@ pub fn mount_at(bundle: &Bundle, directory: &Path) -> Result<(), ImageError> {
         .map_err(|e| ImageError::Attach { directory: directory.to_owned(), source: e.into() })
 }
 
-/// Whether what is visible at `directory` lies on a dm-verity device of ours, as after [`mount_at`].
+/// Returns true if the mount at `directory` is on a dm-verity device of tiu, as after [`mount_at`].
 pub fn is_mounted_at(directory: &Path) -> io::Result<bool> {
     let device = std::fs::symlink_metadata(directory)?.dev();
     let name = format!("/sys/dev/block/{}:{}/dm/name", rustix::fs::major(device), rustix::fs::minor(device));
-    // Whatever has no such name is not device-mapper's.
+    // A device without such a name is not a device-mapper device.
     Ok(std::fs::read_to_string(name).is_ok_and(|name| name.starts_with(PREFIX)))
 }
 
@@ -86,13 +91,14 @@ impl Image for KernelImage {
         }
     }
 
-    /// Files lie in the image in the order of their paths, which is the order in which the engine has them anyway.
+    /// Files lie in the image in the order of their paths, which is the order in which the engine
+    /// has them anyway.
     fn position(&self, _path: &[u8]) -> u64 {
         0
     }
 }
 
-/// Device-mapper, after what dead processes left was removed.
+/// Opens device-mapper, and removes devices that dead processes left.
 fn mapper() -> Result<DM, ImageError> {
     let mapper = DM::new()
         .map_err(|e| ImageError::NoKernelWay { reason: format!("device-mapper cannot be used: {e}") })?;
@@ -101,7 +107,7 @@ fn mapper() -> Result<DM, ImageError> {
         let process = text.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
         let dead = process.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists());
         if dead {
-            // Deferred: one that is mounted (`tiu-extract mount`) stays until it is unmounted.
+            // Deferred: a mounted device (`tiu-extract mount`) stays until it is unmounted.
             let _ = mapper.device_remove(&DevId::Name(&name), deferred());
         }
     }
@@ -112,7 +118,7 @@ fn deferred() -> DmOptions {
     DmOptions::default().set_flags(DmFlags::DM_DEFERRED_REMOVE)
 }
 
-/// A loop device over the first `size` bytes of `backing`, and its number as `MAJOR:MINOR`.
+/// Returns a loop device over the first `size` bytes of `backing`, and its number as `MAJOR:MINOR`.
 fn loop_device(backing: &File, size: u64) -> Result<(File, String), ImageError> {
     let failed = |step| move |source| ImageError::Kernel { step, source };
     let control =
@@ -135,7 +141,7 @@ fn loop_device(backing: &File, size: u64) -> Result<(File, String), ImageError> 
     Err(failed("setting the loop device up")(source))
 }
 
-/// A dm-verity device that goes when its last user closes it.
+/// A dm-verity device that disappears when its last user closes it.
 struct VerityDevice {
     node: PathBuf,
     _open: File,
@@ -175,21 +181,25 @@ impl VerityDevice {
         );
         let table = [(0, image_size / 512, "verity".to_owned(), parameters)];
         let options = DmOptions::default().set_flags(DmFlags::DM_READONLY);
-        mapper.table_load(&id, &table, options).map_err(|e| match has_verity(mapper) {
-            true => failed("loading the dm-verity table", e),
-            false => ImageError::NoKernelWay { reason: format!("the kernel has no dm-verity: {e}") },
+        mapper.table_load(&id, &table, options).map_err(|e| {
+            if has_verity(mapper) {
+                failed("loading the dm-verity table", e)
+            } else {
+                ImageError::NoKernelWay { reason: format!("the kernel has no dm-verity: {e}") }
+            }
         })?;
         // The kernel makes the node when the first table is loaded.
         let open = File::open(&node)
             .map_err(|source| ImageError::Kernel { step: "opening the dm-verity device", source })?;
         mapper.device_remove(&id, deferred()).map_err(|e| failed("marking the dm-verity device", e))?;
-        // Without DM_SUSPEND this resumes: the table becomes active.
+        // Without DM_SUSPEND this call resumes: the table becomes active.
         mapper.device_suspend(&id, options).map_err(|e| failed("starting the dm-verity device", e))?;
         Ok(VerityDevice { node, _open: open })
     }
 }
 
-/// Whether the target `verity` is loaded (loading a table loads its module where there is one).
+/// Returns true if the kernel has the target `verity`. (Loading a table loads the target's module,
+/// if there is one.)
 fn has_verity(mapper: &DM) -> bool {
     mapper.list_versions().is_ok_and(|targets| targets.iter().any(|(name, ..)| name == "verity"))
 }
@@ -198,7 +208,7 @@ fn failed(step: &'static str, error: devicemapper::DmError) -> ImageError {
     ImageError::Kernel { step, source: io::Error::other(error.to_string()) }
 }
 
-/// A detached mount of the squashfs on `device`.
+/// Mounts the squashfs on `device`, detached.
 fn mount(device: &Path) -> Result<OwnedFd, ImageError> {
     let failed = |step| move |e: rustix::io::Errno| ImageError::Kernel { step, source: e.into() };
     let context = rustix::mount::fsopen("squashfs", FsOpenFlags::FSOPEN_CLOEXEC)

@@ -1,6 +1,7 @@
-//! The content of an image: two ways to open one, one trait.
+//! The content of images: two ways to open one, one trait.
 //!
-//! Metadata never comes from here: the index has it. What is read was checked against the hash tree, by the kernel or by us.
+//! Metadata always comes from the index. Content is checked against the hash tree when it is read,
+//! by the kernel or by this process.
 
 mod error;
 mod kernel;

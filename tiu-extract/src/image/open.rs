@@ -9,15 +9,15 @@ use tiu_bundle::bundle::Bundle;
 use tiu_bundle::index::{INDEX_PATH, Index};
 use tiu_system::named::Named;
 
-/// `--verity`: which way to open an image.
+/// The way to open an image, as `--verity` chooses it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Verity {
-    /// The kernel where it has device-mapper, in-process otherwise.
+    /// The kernel where it has device-mapper, this process otherwise.
     #[default]
     Auto,
     /// Loop device, dm-verity and a detached squashfs mount.
     Kernel,
-    /// In-process.
+    /// This process reads the squashfs and checks each block.
     User,
 }
 
@@ -29,8 +29,8 @@ impl Named for Verity {
     ];
 }
 
-/// Opens the image of `bundle`. `Auto` takes the user way where the kernel has no device-mapper or no dm-verity, or
-/// this process may not use them.
+/// Opens the image of `bundle`. [`Verity::Auto`] chooses the user way if the kernel has no
+/// device-mapper or no dm-verity, or if this process may not use them.
 pub fn open_image(bundle: Arc<Bundle>, verity: Verity) -> Result<Box<dyn Image>, ImageError> {
     match verity {
         Verity::User => Ok(Box::new(UserImage::open(&bundle)?)),

@@ -1,4 +1,5 @@
-//! The user way: squashfs read in-process, every 4096-byte block checked against the hash tree when it is read.
+//! The user way: this process reads the squashfs, and checks every 4096-byte block against the hash
+//! tree when it reads it.
 
 use super::error::ImageError;
 use super::reader::Image;
@@ -9,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use tiu_bundle::bundle::Bundle;
 
-/// An image that is read in-process.
+/// An image that this process reads.
 pub struct UserImage(Squashfs);
 
 impl UserImage {

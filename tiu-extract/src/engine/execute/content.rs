@@ -1,7 +1,9 @@
-//! The content of one file: read from the image, written without writing what can be shared or left as a hole, and read back.
+//! The content of one file: reads it from the image, shares blocks or leaves holes where it can,
+//! writes the rest, and reads the file back.
 //!
-//! The digest is that of what is read back, not of what was handed to the kernel: one digest then vouches for the image, the sharing and the
-//! writing. The file gets its place only afterwards.
+//! The digest is computed from what is read back, not from what was handed to the kernel: one
+//! digest then vouches for the image, the sharing and the writing. The file gets its place only
+//! afterwards.
 
 use super::context::{Context, reflink_failed};
 use crate::engine::error::{EngineError, shown};
@@ -14,9 +16,10 @@ use tiu_bundle::content_digest::ContentHasher;
 use tiu_bundle::index::Entry;
 use tiu_system::ioctl;
 
-/// Bytes that are read, compared and written at once: they stay in a core's cache for all of that.
+/// Bytes to read, compare and write at once: few enough to stay in a core's cache meanwhile.
 const SIZE: usize = 256 * 1024;
-/// Zero blocks in a row that become a hole. A shorter hole costs about as much in metadata and in a torn extent as it saves.
+/// The number of zero blocks in a row that become a hole. A shorter hole costs about as much in
+/// metadata and in a split extent as it saves.
 const HOLE: usize = 4;
 
 /// The buffers of a thread.
@@ -26,25 +29,26 @@ pub(super) struct Buffers {
     old: Vec<u8>,
 }
 
-/// What happened to a file's bytes.
+/// The bytes of a file that were written, and that were shared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct FilledBytes {
     pub written: u64,
     pub shared: u64,
 }
 
-/// What to do with some blocks.
+/// The treatment of some blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BlockAction {
     Write,
-    /// Equal to the old file's at the same offset.
+    /// Share: they equal the old file's at the same offset.
     Share,
-    /// Zeros.
+    /// Leave a hole: they are zeros.
     Hole,
 }
 
-/// Cuts `new` into runs of blocks. `old` is what the old file has at the same offset, as far as it goes; its last block is only comparable
-/// when it is whole, or when `tail` says that both files end in the same place.
+/// Cuts `new` into runs of blocks. `old` is the old file's content at the same offset, as far as it
+/// goes. Its last block can only be compared if it is whole, or if `tail` says that both files end
+/// in the same place.
 pub(super) fn block_runs(new: &[u8], old: &[u8], tail: bool) -> Vec<(BlockAction, usize)> {
     let mut runs: Vec<(BlockAction, usize)> = Vec::new();
     let mut old_blocks = old.chunks(BLOCK_SIZE);
@@ -62,15 +66,17 @@ pub(super) fn block_runs(new: &[u8], old: &[u8], tail: bool) -> Vec<(BlockAction
             _ => runs.push((run, block.len())),
         }
     }
-    // Short holes: shared where the old file has a zero block, too, written otherwise.
+    // Short holes are shared where the old file has zero blocks too, and written otherwise.
     let mut offset = 0;
     let mut joined: Vec<(BlockAction, usize)> = Vec::new();
     for (run, len) in runs {
         let short = run == BlockAction::Hole && len < HOLE * BLOCK_SIZE;
-        let run = match short {
-            true if old.get(offset..offset + len).is_some_and(is_zero) => BlockAction::Share,
-            true => BlockAction::Write,
-            false => run,
+        let run = if !short {
+            run
+        } else if old.get(offset..offset + len).is_some_and(is_zero) {
+            BlockAction::Share
+        } else {
+            BlockAction::Write
         };
         match joined.last_mut() {
             Some((last, total)) if *last == run => *total += len,
@@ -86,8 +92,10 @@ fn is_zero(bytes: &[u8]) -> bool {
     bytes.chunks(BLOCK_SIZE).all(|chunk| ZERO.get(..chunk.len()) == Some(chunk))
 }
 
-/// Which pieces of a file are compared with its older version: all while that pays. After each one with nothing to share, twice as many
-/// are written unread, so that a file that changed everywhere is not read twice, and one that changed in places loses little.
+/// Chooses the pieces of a file that are compared with its older version: all of them while that
+/// pays. After each piece with nothing to share, twice as many are written without comparing. A
+/// file that changed everywhere is then not read twice, and one that changed in places loses
+/// little.
 #[derive(Default)]
 struct Probe {
     skip: u32,
@@ -95,7 +103,7 @@ struct Probe {
 }
 
 impl Probe {
-    /// Most pieces that are skipped in a row.
+    /// The most pieces to skip in a row.
     const MOST: u32 = 15;
 
     fn is_due(&mut self) -> bool {
@@ -116,12 +124,13 @@ struct Writer<'a> {
     path: &'a [u8],
     file: BorrowedFd<'a>,
     old: Option<BorrowedFd<'a>>,
-    /// Blocks to share that were not yet: offset, length.
+    /// Offset and length of blocks that are to be shared and are not yet.
     pending: (u64, u64),
     done: FilledBytes,
 }
 
-/// Fills the empty `file` with the content of `inode`, sharing blocks with `old` where they are equal.
+/// Fills the empty `file` with the content of `inode`, sharing blocks with `old` where they are
+/// equal.
 pub(super) fn write(
     context: &Context,
     buffers: &mut Buffers,
@@ -146,7 +155,7 @@ pub(super) fn write(
     let tail = old.is_some_and(|(_, old_size)| old_size == size);
     let mut probe = Probe::default();
     let mut offset = 0u64;
-    // Where the last byte is put, by a write or by a shared block.
+    // The end of the last byte that is written or shared.
     let mut end = 0u64;
     loop {
         context.job.cancel.check()?;
@@ -168,7 +177,7 @@ pub(super) fn write(
             _ => 0,
         };
         if offset == 0 && m > 0 {
-            // The length that it will have: blocks can then be shared in any order.
+            // With the final length, blocks can be shared in any order.
             rustix::fs::ftruncate(file, size).map_err(|e| EngineError::io("set the length of", path, e))?;
             end = size;
         }
@@ -207,7 +216,7 @@ pub(super) fn write(
     Ok(writer.done)
 }
 
-/// Reads a file that is complete, and fails unless it is what `inode` says.
+/// Reads a complete file back, and fails unless it has the digest of `inode`.
 pub(super) fn read_back(
     context: &Context,
     buffers: &mut Buffers,
@@ -250,7 +259,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Shares a range with the old file, together with those before it that touch it.
+    /// Shares a range with the old file, together with adjacent ranges before it.
     fn share(&mut self, offset: u64, len: u64) -> Result<(), EngineError> {
         let (start, pending) = self.pending;
         if pending > 0 && start + pending == offset {
@@ -277,7 +286,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Writes a range that could not be shared. It was compared before.
+    /// Copies a range of the old file that could not be shared. The range was compared before.
     fn copy(&mut self, old: BorrowedFd, offset: u64, len: u64) -> Result<(), EngineError> {
         let mut buf = vec![0; SIZE];
         let end = offset + len;
@@ -327,7 +336,8 @@ fn pread_full(fd: BorrowedFd, buf: &mut [u8], offset: u64) -> Result<usize, Errn
 mod tests {
     use super::*;
 
-    /// Each letter is a block of that byte, `.` one of zeros; a lower-case last letter is half a block.
+    /// Each letter is a block of that byte, `.` one of zeros; a lower-case last letter is half a
+    /// block.
     fn blocks(text: &str) -> Vec<u8> {
         let block = |c: char| match c {
             '.' => vec![0; BLOCK_SIZE],
@@ -375,14 +385,14 @@ mod tests {
     }
 
     #[test]
-    fn what_shares_nothing_is_looked_at_ever_less_often() {
+    fn a_file_that_shares_nothing_is_compared_ever_less_often() {
         let mut probe = Probe::default();
-        let mut looked_at = |pieces: u32, shares: fn(u32) -> bool| -> Vec<u32> {
+        let mut compared = |pieces: u32, shares: fn(u32) -> bool| -> Vec<u32> {
             let due = |piece: &u32| probe.is_due().then(|| probe.result(shares(*piece))).is_some();
             (0..pieces).filter(due).collect()
         };
-        assert_eq!(looked_at(40, |_| false), [0, 2, 6, 14, 30]);
-        assert_eq!(looked_at(12, |_| true), [6, 7, 8, 9, 10, 11]);
+        assert_eq!(compared(40, |_| false), [0, 2, 6, 14, 30]);
+        assert_eq!(compared(12, |_| true), [6, 7, 8, 9, 10, 11]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What all threads of a run share.
+//! The state that all threads of a run share.
 
 use crate::engine::beneath;
 use crate::engine::error::{EngineError, shown};
@@ -13,19 +13,20 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::AtomicU64;
 
-/// What all threads share.
+/// The state that all threads of a run share.
 pub(super) struct Context<'a> {
     pub job: &'a Job<'a>,
     pub plan: &'a Plan,
     pub rules: Lookup<'a>,
     pub names: TemporaryNames,
     pub seeds: Vec<OwnedFd>,
-    /// Bytes that need no more space.
+    /// Bytes of content that have their space already.
     pub done: AtomicU64,
 }
 
 impl Context<'_> {
-    /// The name under which entry `i` is made: its own, `name`, if nothing is there that must stay until it is complete.
+    /// Returns the name under which entry `i` is made: `name`, its own, if its path is free;
+    /// otherwise a temporary one, because the old inode must stay until the new one is complete.
     pub fn made_as(&self, i: u32, name: &CStr) -> CString {
         match self.plan.places.get(i as usize) {
             Some(Place::Missing) => name.to_owned(),
@@ -33,7 +34,7 @@ impl Context<'_> {
         }
     }
 
-    /// A source and its size; `None` when it is no regular file any more.
+    /// Opens a source and returns it with its size, or `None` if it is no longer a regular file.
     pub fn open_source(&self, source: Source) -> Result<Option<(OwnedFd, u64)>, EngineError> {
         let (root, path) = match source {
             Source::Target(node) => (self.job.target, self.plan.tree.path(node)),
@@ -48,7 +49,7 @@ impl Context<'_> {
         };
         let fd = match beneath::open_quietly(root, &path, OFlags::RDONLY | OFlags::NONBLOCK) {
             Ok(fd) => fd,
-            // Changed since it was looked at: the image has the content, too.
+            // Changed since the scan; the image has the content too.
             Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR | Errno::NXIO) => return Ok(None),
             Err(e) => return Err(EngineError::io("open", &path, e)),
         };
@@ -60,14 +61,16 @@ impl Context<'_> {
     }
 }
 
-/// Whether content may be written after sharing it failed, or else why not.
+/// Decides about content that could not be shared: returns if it may be written instead, and fails
+/// otherwise.
 pub(super) fn reflink_failed(
     context: &Context,
     path: &[u8],
     error: std::io::Error,
 ) -> Result<(), EngineError> {
     match Errno::from_io_error(&error) {
-        // Not this filesystem, or not these two. EINVAL is what files without checksums or copy-on-write give.
+        // Not on this filesystem, or not between these files: files without checksums or
+        // copy-on-write fail with EINVAL.
         Some(Errno::INVAL | Errno::TXTBSY) => Ok(()),
         Some(Errno::OPNOTSUPP | Errno::NOTTY | Errno::NOSYS | Errno::XDEV) => match context.rules.reflink() {
             Reflink::Auto => Ok(()),

@@ -1,4 +1,4 @@
-//! One regular file: made, filled, read back, given its metadata, renamed into place.
+//! Makes one regular file: fills it, reads it back, sets its metadata, renames it into place.
 
 use super::content::{self, FilledBytes};
 use super::context::reflink_failed;
@@ -16,7 +16,7 @@ use tiu_bundle::index::Entry;
 use tiu_system::ioctl;
 
 impl Worker<'_> {
-    /// Makes a file in place of what is there; an `early` one keeps its temporary name.
+    /// Makes a file, replacing an existing inode. An `early` file keeps its temporary name.
     pub fn make_file(&mut self, file: &FileStep, early: bool) -> Result<(), EngineError> {
         let context = self.context;
         context.job.cancel.check()?;
@@ -34,20 +34,22 @@ impl Worker<'_> {
             beneath::stat(fd.as_fd(), c"").map_err(|e| EngineError::io("read the metadata of", path, e))?;
         let attributes = temporary.directory.default_acl;
         metadata::apply(Reach::File(fd.as_fd()), &now, attributes, &wanted, &context.rules, path)?;
-        match early {
-            true => temporary.keep(),
-            false => temporary.exchange(&name).map_err(|e| EngineError::io("rename into place", path, e))?,
+        if early {
+            temporary.keep();
+        } else {
+            temporary.exchange(&name).map_err(|e| EngineError::io("rename into place", path, e))?;
         }
-        match done.written {
-            0 if inode.size > 0 => self.sum.reflinked += 1,
-            _ => self.sum.written += 1,
+        if done.written == 0 && inode.size > 0 {
+            self.sum.reflinked += 1;
+        } else {
+            self.sum.written += 1;
         }
         self.sum.bytes_written += done.written;
         self.sum.bytes_shared += done.shared;
         Ok(())
     }
 
-    /// Gives a file that was made early its name.
+    /// Renames a file that was made early to its final name.
     pub fn rename_early(&mut self, file: &FileStep) -> Result<(), EngineError> {
         let entry = self.context.job.index.entry(file.entry as usize);
         let (directory, name) = self.parents.open(&entry.path)?;

@@ -1,4 +1,4 @@
-//! Everything but content: directories, symlinks, devices, further names, removal, metadata.
+//! Steps that need no content: directories, symlinks, devices, further names, removal, metadata.
 
 use super::temporary::{Temporary, open_path};
 use super::worker::Worker;
@@ -16,7 +16,8 @@ use std::os::fd::AsFd;
 use tiu_bundle::index::{Kind, Mtime};
 
 impl Worker<'_> {
-    /// Makes a directory; only we can enter it until its metadata is set, which is done last.
+    /// Makes a directory. Only its owner can enter it until its metadata is set, in the last list
+    /// of steps.
     pub fn make_dir(&mut self, dir: &MakeDir) -> Result<(), EngineError> {
         let entry = self.context.job.index.entry(dir.entry as usize);
         let (parent, name) = self.parents.open(&entry.path)?;
@@ -31,7 +32,7 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// Makes a symlink, device, fifo or socket, in place of what is there.
+    /// Makes a symlink, device, fifo or socket, replacing an existing inode.
     pub fn make_special(&mut self, i: u32) -> Result<(), EngineError> {
         let context = self.context;
         let entry = context.job.index.entry(i as usize);
@@ -75,7 +76,7 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// Gives an inode a further name, in place of what is there.
+    /// Gives an inode a further name, replacing an existing inode.
     pub fn link(&mut self, link: &Link) -> Result<(), EngineError> {
         let context = self.context;
         let entry = context.job.index.entry(link.entry as usize);
@@ -91,7 +92,7 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// Sets what is wrong with the metadata of an inode that stays.
+    /// Corrects the metadata of an inode that stays.
     pub fn fix(&mut self, i: u32) -> Result<(), EngineError> {
         let context = self.context;
         let entry = context.job.index.entry(i as usize);
@@ -105,8 +106,8 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// Makes the metadata of entry `i` what is `wanted`. Of an inode that was there, what the plan found is believed: mostly the time alone is
-    /// wrong.
+    /// Sets the metadata of entry `i` to `wanted`. For an inode that existed, relies on what the
+    /// plan found: mostly the time alone is wrong.
     fn set_metadata(&mut self, i: u32, wanted: &MetadataWanted, path: &[u8]) -> Result<(), EngineError> {
         let context = self.context;
         if let Some(Place::Here(node)) = context.plan.places.get(i as usize)
@@ -133,7 +134,7 @@ impl Worker<'_> {
             .map_err(|e| EngineError::io("set the modification time of", path, e))
     }
 
-    /// Removes what is not a directory.
+    /// Removes an inode that is not a directory.
     pub fn remove(&mut self, node: u32) -> Result<(), EngineError> {
         let path = self.context.plan.tree.path(node);
         let (parent, name) = self.parents.open(&path)?;
@@ -156,7 +157,7 @@ impl Worker<'_> {
         path: &[u8],
     ) -> Result<(), EngineError> {
         match rustix::fs::unlinkat(parent.fd(), name, flags) {
-            // Whoever was faster did what we want.
+            // Another process already removed it.
             Ok(()) | Err(Errno::NOENT) => {
                 self.sum.removed += 1;
                 Ok(())
@@ -165,20 +166,21 @@ impl Worker<'_> {
         }
     }
 
-    /// Sets the metadata of a directory when nothing in it changes any more.
+    /// Sets the metadata of a directory whose content no longer changes.
     pub fn dir_meta(&mut self, i: u32) -> Result<(), EngineError> {
         let context = self.context;
         let entry = context.job.index.entry(i as usize);
         let path: &[u8] = &entry.path;
         match context.plan.places.get(i as usize) {
-            // It stays as it is: what was changed in it must not show in its time.
+            // A kept directory: its time must not show that its content changed.
             Some(Place::Kept(node)) => self.set_mtime(path, context.plan.tree.node(*node).mtime),
             _ => self.set_metadata(i, &MetadataWanted::of_entry(&entry, &context.rules), path),
         }
     }
 }
 
-/// A hard link's line does not tell that its inode is a symlink, which has no mode.
+/// Leaves the mode out for a symlink, which has none; the entry of a hard link does not show the
+/// kind of its inode.
 fn with_kind(mut wanted: MetadataWanted, kind: Kind) -> MetadataWanted {
     if kind == Kind::Symlink {
         wanted.mode = None;

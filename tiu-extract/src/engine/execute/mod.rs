@@ -1,7 +1,10 @@
-//! Carries a plan out. Each list of steps runs on all cores; between two lists, everything of the first is done.
+//! Carries a plan out. Each list of steps runs on all cores; the next list starts when the last
+//! step of the list is done.
 //!
-//! A crash leaves every path with its old inode or its new one, or, where there was nothing, nothing or a part of the new one; beside them
-//! files of names that begin with `.tiu-`, which are in no index. The next run mends all that. Nothing is flushed: whoever needs the result on disk calls `syncfs`.
+//! A crash leaves every path with its old inode or its new one. A path that was free stays free or
+//! has a part of the new inode. In addition there can be files with names that begin with `.tiu-`,
+//! which no index has. The next run repairs all of that. Nothing is flushed: a caller that needs
+//! the result on disk calls `syncfs`.
 
 mod content;
 mod context;

@@ -17,13 +17,14 @@ use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tiu_system::progress::Unit;
 
-/// Files of this size and more start first, each as a job of its own, so that none is left for the end.
+/// Files of this size in bytes and more start first, each as a job of its own, so that none is left
+/// for the end.
 const BIG: u64 = 8 << 20;
-/// Content of neighbouring files that one thread takes at once, in bytes, and their number.
+/// The most content in bytes, and the most files, that one thread takes at once.
 const BATCH_BYTES: u64 = 4 << 20;
 const BATCH_FILES: usize = 64;
 
-/// One list of steps, cut into pieces that threads take.
+/// A part of a list of steps, which one thread takes.
 enum Piece<'a> {
     Early(&'a [FileStep]),
     Files(&'a [FileStep]),
@@ -33,7 +34,8 @@ enum Piece<'a> {
     DirMeta(&'a [u32]),
 }
 
-/// Carries out `plan`. An error or a crash leaves the target part-way between its old state and the index; running again completes it.
+/// Carries out `plan`. An error or a crash leaves the target between its old state and the index;
+/// another run completes it.
 pub fn execute(job: &Job, plan: &Plan) -> Result<Summary, EngineError> {
     if plan.places.len() != job.index.len() {
         return Err(EngineError::OtherIndex { found: job.index.len(), expected: plan.places.len() });
@@ -103,7 +105,7 @@ impl<'a> Context<'a> {
         let pieces: Vec<_> = steps.dir_meta.rchunks(BATCH_FILES).map(Piece::DirMeta).collect();
         self.pieces(&pieces, &mut sum)?;
         add(&mut sum, &own.sum);
-        // Metadata of directories is counted by the plan: many are only given the time back that a change of their content took.
+        // The plan counts the metadata of directories: most steps of this list only restore a time.
         sum.metadata += steps.wrong_dirs;
         Ok(sum)
     }
@@ -127,8 +129,8 @@ impl<'a> Context<'a> {
         Ok(())
     }
 
-    /// Big files first, then what needs no reading from the image, then the others by where they lie in it, so that neighbours are
-    /// decompressed together.
+    /// Returns big files first, then files that need no reading from the image, then the others by
+    /// their position in it, so that neighbours are decompressed together.
     fn in_image_order(&self, files: &[FileStep]) -> Vec<FileStep> {
         let mut keyed: Vec<_> = files
             .iter()
@@ -148,7 +150,7 @@ impl<'a> Context<'a> {
         keyed.into_iter().map(|(_, file)| file).collect()
     }
 
-    /// Says of a full filesystem how much is missing.
+    /// Makes an error of a full filesystem say how much space is missing.
     fn explain(&self, error: EngineError) -> EngineError {
         let EngineError::Io { path, source, .. } = &error else { return error };
         if !matches!(Errno::from_io_error(source), Some(Errno::NOSPC | Errno::DQUOT)) {
@@ -160,21 +162,21 @@ impl<'a> Context<'a> {
         EngineError::NoSpace { path: path.clone(), free, missing: needed.saturating_sub(free).max(4096) }
     }
 
-    /// After an error: removes what was made under temporary names and not renamed yet.
+    /// Removes the files that were made under temporary names and not renamed yet, after an error.
     fn clean_early(&self) {
         for file in &self.plan.steps.early {
             let entry = self.job.index.entry(file.entry as usize);
             let (parent, _) = beneath::split(&entry.path);
             if let Ok(parent) = beneath::open(self.job.target, parent, OFlags::PATH | OFlags::DIRECTORY) {
                 let name = self.names.name(file.entry);
-                // It may not have been made, and an error here must not hide the one that led here.
+                // The file may not exist, and an error here must not hide the first one.
                 let _ = rustix::fs::unlinkat(parent.as_fd(), name, rustix::fs::AtFlags::empty());
             }
         }
     }
 }
 
-/// Cuts files into runs: big ones alone, others by number and size.
+/// Cuts files into batches: big ones alone, others by number and size.
 fn batches(files: &[FileStep]) -> impl Iterator<Item = &[FileStep]> {
     let mut rest = files;
     std::iter::from_fn(move || {
@@ -206,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn runs_are_bounded_by_bytes_and_number_and_leave_nothing_out() {
+    fn batches_are_bounded_by_bytes_and_number_and_leave_nothing_out() {
         let sizes = [BIG * 3, BIG, 1, 2, BATCH_BYTES - 4, 5, BATCH_BYTES, BATCH_BYTES + 1, 0];
         let files: Vec<FileStep> = (0u32..)
             .zip(sizes)

@@ -1,11 +1,12 @@
-//! What each thread of a run has for itself.
+//! The state of each thread of a run.
 
 use super::content::Buffers;
 use super::context::Context;
 use crate::engine::job::Summary;
 use crate::engine::parents::Parents;
 
-/// What each thread has for itself.
+/// The state of one thread. Its methods carry out single steps: see [`super::file`] and
+/// [`super::inode`].
 pub(super) struct Worker<'a> {
     pub context: &'a Context<'a>,
     pub parents: Parents<'a>,

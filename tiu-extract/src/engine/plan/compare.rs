@@ -1,4 +1,4 @@
-//! The first half of planning: what is missing, what is wrong, what must go.
+//! The first half of planning: finds what is missing, what is wrong and what must be removed.
 
 use super::steps::{Conflict, Link, MakeDir, Steps};
 use crate::engine::beneath::split;
@@ -9,25 +9,25 @@ use crate::engine::tree::{NONE, Node, ScannedTree};
 use std::collections::{BTreeSet, HashSet};
 use tiu_bundle::index::{Entry, Index, Kind};
 
-/// A regular file to make, before it is known where its content can come from.
+/// A regular file to make whose content has no source yet.
 pub(super) struct PendingFile {
     pub entry: u32,
-    /// The regular file that is at its place.
+    /// The regular file at its path, if any.
     pub old: Option<u32>,
-    /// A directory is at its place.
+    /// True if a directory is at its path.
     pub late: bool,
 }
 
-/// What the first half gives to the second.
+/// The result of the first half.
 pub(super) struct Comparison {
     pub steps: Steps,
     pub drafts: Vec<PendingFile>,
-    /// By entry: its path gets another inode.
+    /// By entry: true if its path gets another inode.
     pub replaced: Vec<bool>,
     pub places: Vec<Place>,
 }
 
-/// Compares. Digests of the files of [`Joined::same_size`] must be known.
+/// Compares tree and index. The digests of [`Joined::same_size`] must be known.
 pub(super) fn compare(
     index: &Index,
     tree: &ScannedTree,
@@ -50,7 +50,7 @@ pub(super) fn compare(
             Kind::Dir => compare.directory(i, &entry),
             _ if joined.place(i) == Place::Outside => {}
             _ if joined.group(&i).first() == Some(&i) => compare.inode(i, &entry),
-            // Comes with the first name of its inode.
+            // Handled with the first name of its inode.
             _ => {}
         }
     }
@@ -68,9 +68,9 @@ struct Compare<'a> {
     steps: Steps,
     drafts: Vec<PendingFile>,
     replaced: Vec<bool>,
-    /// Directories that are made or changed, or whose content is.
+    /// Directories that are made or changed, or whose content changes.
     dirty: BTreeSet<u32>,
-    /// Inodes of many names that stay, with other names than they had.
+    /// Inodes with many names that stay; their names may change.
     claimed: HashSet<u64>,
 }
 
@@ -114,15 +114,16 @@ impl Compare<'_> {
         }
     }
 
-    /// An inode with all its names, of which `first` is the first.
+    /// Plans an inode with all of its names, of which `first` is the first.
     fn inode(&mut self, first: u32, entry: &Entry) {
         let inode = inode_of(self.index, entry);
         let group = self.joined.group(&first);
-        // Of the inodes at its names, the first that has the right content and that nobody else has a claim to.
+        // The first of the inodes at its names that has the right content and is not claimed by
+        // another group.
         let found = group.iter().find_map(|name| match self.joined.place(*name) {
             Place::Here(node)
                 if same_content(self.tree, node, &inode)
-                    && self.joined.is_ours_alone(self.tree, node)
+                    && self.joined.is_private(self.tree, node)
                     && !self.claimed.contains(&self.tree.node(node).ino) =>
             {
                 Some((*name, node))
@@ -135,11 +136,11 @@ impl Compare<'_> {
                 if found.nlink > 1 {
                     self.claimed.insert(found.ino);
                 }
-                match metadata::differences(self.tree, node, &MetadataWanted::of_entry(entry, self.rules))
-                    .any()
-                {
-                    true => self.steps.fixes.push(holder),
-                    false => self.steps.unchanged += 1,
+                let wanted = MetadataWanted::of_entry(entry, self.rules);
+                if metadata::differences(self.tree, node, &wanted).any() {
+                    self.steps.fixes.push(holder);
+                } else {
+                    self.steps.unchanged += 1;
                 }
                 (holder, Some(found.ino))
             }
@@ -176,7 +177,8 @@ impl Compare<'_> {
         self.replace(i, entry);
     }
 
-    /// Finds what must go, and what cannot.
+    /// Finds what must be removed, and fails if a directory that must be removed holds something
+    /// that must stay.
     fn removals(&mut self) -> Result<(), Conflict> {
         let mut remove: Vec<u32> = Vec::new();
         for ((i, node), held) in
@@ -208,8 +210,9 @@ impl Compare<'_> {
         Ok(())
     }
 
-    /// Whether the node is a directory at the place of something else. (What stands in the place of a directory goes when that is made,
-    /// other things are replaced by a rename.)
+    /// Returns true if the node is a directory at the path of something else. (An inode in the
+    /// place of a directory is removed when the directory is made; others are replaced by a
+    /// rename.)
     fn is_late(&self, node: &Node) -> bool {
         node.kind == Kind::Dir && kind_of(self.index, node.entry) != Kind::Dir
     }

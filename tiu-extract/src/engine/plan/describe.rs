@@ -1,4 +1,4 @@
-//! The plan as text: one line for each step, in the order in which they are carried out.
+//! The plan as text: one line for each step, in the order of the run.
 
 use super::steps::{Content, FileStep, Plan, Source};
 use crate::engine::join::inode_of;
@@ -7,7 +7,8 @@ use std::io::{self, Write};
 use tiu_bundle::index::Index;
 
 impl Plan {
-    /// Prints one line for each step, for `--dry-run`. `index` is the one that was planned with.
+    /// Writes one line for each step to `out`, for `--dry-run`. `index` is the one that the plan
+    /// was made for.
     pub fn describe(&self, index: &Index, out: &mut dyn Write) -> io::Result<()> {
         let steps = &self.steps;
         let path = |i: u32| index.entry(i as usize).path.into_owned();

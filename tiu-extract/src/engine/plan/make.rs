@@ -1,4 +1,4 @@
-//! Makes a plan: reads the target and the seeds as far as it must, and decides.
+//! Makes a plan: reads as much of the target and the seeds as the decisions need.
 
 use super::compare::compare;
 use super::sources;
@@ -12,7 +12,8 @@ use crate::engine::tree::ScannedTree;
 use crate::engine::walk::ReadAttributes;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// Scans the target and plans. Nothing is changed; for root and the owner of the files not even access times, but those of symlinks.
+/// Scans the target and plans. Changes nothing: for root and the owner of the files not even access
+/// times, except those of symlinks.
 pub fn plan(job: &Job) -> Result<Plan, EngineError> {
     let Job { index, target, progress, cancel, .. } = *job;
     let rules = &Lookup::new(job.rules);
@@ -51,7 +52,8 @@ pub fn plan(job: &Job) -> Result<Plan, EngineError> {
     })
 }
 
-/// Whether the filesystem is one that can share blocks. Only an estimate (xfs can be made without): what counts is what happens.
+/// Returns true if the filesystem of `target` can usually share blocks. This is an estimate for the
+/// summary, because xfs can be made without reflinks; the run tries and sees.
 fn can_reflink(target: BorrowedFd) -> Result<bool, EngineError> {
     /// `BTRFS_SUPER_MAGIC`, `XFS_SUPER_MAGIC` of `linux/magic.h`, and `BCACHEFS_STATFS_MAGIC`.
     const MAGIC: [u32; 3] = [0x9123_683e, 0x5846_5342, 0xca45_1a4e];

@@ -1,7 +1,8 @@
-//! The second half of planning: where content that is missing already lies.
+//! The second half of planning: finds existing copies of missing content.
 //!
-//! In this order: in the target under any path, in a seed under any path, in another file of the image that is written anyway; then, for
-//! single blocks, in the older file at the same path of the target or of a seed.
+//! It looks in this order: in the target under any path, in a seed under any path, in another file
+//! of the image that is written anyway; then, for single blocks, in the older file at the same path
+//! of the target or of a seed.
 
 use super::compare::{Comparison, PendingFile};
 use super::steps::{Content, FileStep, INLINE, Source};
@@ -13,13 +14,13 @@ use tiu_bundle::BLOCK_SIZE;
 use tiu_bundle::content_digest::Digest;
 use tiu_bundle::index::{Index, Kind};
 
-/// Sizes of content that is worth looking for.
+/// Returns the sizes of missing content that is worth searching for.
 pub(super) fn sizes_wanted(index: &Index, comparison: &Comparison) -> HashSet<u64> {
     let sizes = comparison.drafts.iter().map(|draft| index.entry(draft.entry as usize).size);
     sizes.filter(|size| *size > INLINE).collect()
 }
 
-/// Files of `tree` that may have such content and of which the digest is not known.
+/// Returns the files of `tree` with such a size whose digest is not known.
 pub(super) fn to_hash(tree: &ScannedTree, sizes: &HashSet<u64>) -> Vec<hash::HashRequest> {
     let candidates = (0u32..).zip(&tree.nodes).filter(|(i, node)| {
         is_readable_file(tree, *i) && sizes.contains(&node.value) && tree.digest(*i).is_none()
@@ -32,7 +33,7 @@ fn is_readable_file(tree: &ScannedTree, i: u32) -> bool {
     node.kind == Kind::File && matches!(node.ownership, Ownership::Ours | Ownership::Kept)
 }
 
-/// Sizes of content that is neither in the target nor in the seeds that were looked at.
+/// Returns the sizes of content that is missing in the target and in the seeds that were read.
 pub(super) fn sizes_missing(index: &Index, comparison: &Comparison, tree: &ScannedTree) -> HashSet<u64> {
     let known: HashSet<Digest> = tree.digests().map(|(_, digest)| digest).collect();
     let missing = comparison.drafts.iter().map(|draft| index.entry(draft.entry as usize));
@@ -42,18 +43,18 @@ pub(super) fn sizes_missing(index: &Index, comparison: &Comparison, tree: &Scann
         .collect()
 }
 
-/// How long a file of the target keeps its content under its path; the best come first.
+/// How long a file of the target keeps its content at its path. The best come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Lifetime {
-    /// Stays.
+    /// It stays.
     Always,
-    /// Goes after all files are made.
+    /// It is removed after all files are made.
     UntilRemoval,
     /// Another step replaces it.
     UntilReplaced,
 }
 
-/// Decides for every draft.
+/// Chooses the source of every missing file.
 pub(super) fn choose(index: &Index, comparison: &mut Comparison, tree: &ScannedTree, seeds: &[ScannedTree]) {
     let drafts = std::mem::take(&mut comparison.drafts);
     let wanted: HashSet<Digest> =
@@ -72,7 +73,7 @@ pub(super) fn choose(index: &Index, comparison: &mut Comparison, tree: &ScannedT
             continue;
         }
         match in_target.get(&digest) {
-            // A directory's own content may be what takes its place, but by then it is gone.
+            // The file may lie in the directory that it replaces, which is removed by then.
             Some((Lifetime::Always, node)) => {
                 ordinary.push(file(Content::Reflink(Source::Target(*node))));
                 continue;
@@ -126,7 +127,8 @@ fn lifetime(comparison: &Comparison, tree: &ScannedTree, i: u32) -> Option<Lifet
         None => Some(Lifetime::UntilRemoval),
         Some(Place::Here(_)) if !replaced => Some(Lifetime::Always),
         Some(Place::Here(_)) => Some(Lifetime::UntilReplaced),
-        // Either a directory takes its place, and then it goes at once; or another kind of inode, and then it is not worth the trouble.
+        // A directory takes its place, so it is removed at once; or another kind of inode, which is
+        // too rare to care for.
         Some(Place::Other(_)) => None,
         Some(_) => Some(Lifetime::Always),
     }
@@ -142,7 +144,7 @@ fn find_in_seeds(seeds: &[ScannedTree], wanted: &HashSet<Digest>) -> HashMap<Dig
     found
 }
 
-/// The older version of a file, when it may have equal blocks.
+/// Returns the older version of a file, if it may have equal blocks.
 fn older(
     draft: &PendingFile,
     path: &[u8],
@@ -164,7 +166,7 @@ fn older(
     })
 }
 
-/// The node at `path`.
+/// Returns the node at `path`.
 fn find(tree: &ScannedTree, path: &[u8]) -> Option<u32> {
     if tree.nodes.is_empty() {
         return None;

@@ -1,32 +1,34 @@
-//! A plan as data.
+//! The plan as data.
 
 use crate::engine::job::Summary;
 use crate::engine::join::Place;
 use crate::engine::tree::ScannedTree;
 use tiu_bundle::index::Kind;
 
-/// Files up to this size have their content beside their metadata on btrfs (`max_inline`): there is nothing to share.
+/// Size in bytes up to which btrfs stores a file's content next to its metadata (`max_inline`), so
+/// that there is nothing to share.
 pub(in crate::engine) const INLINE: u64 = 2048;
 
-/// A file with content that may be shared.
+/// A file whose content may be shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::engine) enum Source {
     /// A node of the target.
     Target(u32),
-    /// A node of a seed: the seed's number, the node's.
+    /// A node of a seed: the number of the seed, and of the node.
     Seed(u16, u32),
-    /// What an earlier step makes of this entry.
+    /// The file that an earlier step makes for this entry.
     Made(u32),
 }
 
-/// Where a file's content comes from.
+/// The origin of a file's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::engine) enum Content {
     /// All of it is read from the image and written.
     Write,
     /// All of it is shared.
     Reflink(Source),
-    /// Read from the image; blocks that equal those of the source at the same offset are shared.
+    /// It is read from the image. Blocks that equal those of the source at the same offset are
+    /// shared, others written.
     Patch(Source),
 }
 
@@ -42,7 +44,7 @@ pub(in crate::engine) struct FileStep {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::engine) struct MakeDir {
     pub entry: u32,
-    /// What stands in its place, and whether that is a directory.
+    /// The node in its place, if any, and true if that is a directory.
     pub instead_of: Option<(u32, bool)>,
 }
 
@@ -50,11 +52,11 @@ pub(in crate::engine) struct MakeDir {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::engine) struct Link {
     pub entry: u32,
-    /// Entry at whose path the inode is by then.
+    /// The entry at whose path the inode is by then.
     pub to: u32,
 }
 
-/// A directory with something that cannot go, at the place of something else.
+/// A directory that must become something else, but holds a node that must stay.
 #[derive(Debug)]
 pub(in crate::engine) struct Conflict {
     pub directory: u32,
@@ -62,7 +64,8 @@ pub(in crate::engine) struct Conflict {
     pub held: u32,
 }
 
-/// All steps. See the module for their order. Numbers are those of entries unless it says nodes.
+/// All steps; [`super`] has their order. Numbers are those of entries, unless they are said to be
+/// nodes.
 #[derive(Default)]
 pub(in crate::engine) struct Steps {
     pub dirs: Vec<MakeDir>,
@@ -70,43 +73,45 @@ pub(in crate::engine) struct Steps {
     pub files: Vec<FileStep>,
     /// Symlinks, devices, fifos, sockets.
     pub specials: Vec<u32>,
-    /// Entries at whose path is the right inode with wrong metadata.
+    /// Entries whose inode is right except for its metadata.
     pub fixes: Vec<u32>,
-    /// Nodes.
+    /// Nodes that are not directories.
     pub remove: Vec<u32>,
-    /// Nodes, children first.
+    /// Nodes that are directories, children first.
     pub remove_dirs: Vec<u32>,
     pub late: Vec<FileStep>,
     pub late_specials: Vec<u32>,
     pub copies: Vec<FileStep>,
     pub links: Vec<Link>,
-    /// Directories that are made, changed, or get the time back that a change of their content took; parents first.
+    /// Directories that are made or changed, or whose time must be restored because their content
+    /// changed; parents first.
     pub dir_meta: Vec<u32>,
-    /// Number of directories that are there and have wrong metadata.
+    /// The number of existing directories with wrong metadata.
     pub wrong_dirs: u64,
-    /// Number of entries with nothing to do.
+    /// The number of entries that need no change.
     pub unchanged: u64,
 }
 
 impl Steps {
-    /// Regular files that get content.
+    /// Returns all regular files that get content.
     pub fn all_files(&self) -> impl Iterator<Item = &FileStep> {
         [&self.early, &self.files, &self.late, &self.copies].into_iter().flatten()
     }
 }
 
-/// A plan: pure data.
+/// The steps that bring a tree to an index, and what they refer to.
 pub struct Plan {
     pub(in crate::engine) steps: Steps,
     pub(in crate::engine) places: Vec<Place>,
     pub(in crate::engine) tree: ScannedTree,
     pub(in crate::engine) seeds: Vec<ScannedTree>,
-    /// Whether the target's filesystem can share blocks.
+    /// True if the target's filesystem can probably share blocks.
     pub(in crate::engine) can_reflink: bool,
 }
 
 impl Plan {
-    /// What will be done. Of files that share blocks with an older version it is not known before how many: they count as written.
+    /// Returns counts of what the plan will do. How many blocks a file shares with its older
+    /// version shows only later, so such files count as written.
     pub fn summary(&self) -> Summary {
         let steps = &self.steps;
         let mut sum = Summary {
@@ -132,17 +137,18 @@ impl Plan {
         sum
     }
 
-    /// Whether there is nothing to do at all.
+    /// Returns true if there is nothing to do.
     pub fn is_empty(&self) -> bool {
         let Summary { reflinked, written, metadata, removed, made, .. } = self.summary();
         reflinked + written + metadata + removed + made == 0
     }
 
-    /// Bytes that the plan needs on the target's filesystem at most, metadata included, rounded up: what is replaced or removed is freed
-    /// only later, if ever (snapshots hold it).
+    /// Returns the most bytes that the plan needs on the target's filesystem, including metadata,
+    /// rounded up. Files that are replaced or removed free their space later, or never if a
+    /// snapshot holds them.
     pub fn space_needed(&self) -> u64 {
-        /// btrfs keeps metadata twice on one disk, in nodes of 16 KiB that are half full in the worst case: about this for inode, names
-        /// and extents of one file.
+        /// Bytes for the inode, names and extents of one file: btrfs keeps metadata twice on one
+        /// disk, in nodes of 16 KiB that are half full in the worst case.
         const INODE: u64 = 4096;
         let sum = self.summary();
         let content: u64 = self

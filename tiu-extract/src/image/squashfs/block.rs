@@ -1,33 +1,35 @@
-//! Blocks of content: where they lie, how long they are, and reading their bytes.
+//! Places and sizes of blocks, and reading their bytes.
 
 use crate::image::error::ImageError;
 use tiu_bundle::hash_tree::VerityError;
 use tiu_bundle::read_at::ReadAt;
 
-/// Where a block lies in the image and how long it is there.
+/// The place of a block in the image.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StoredBlock {
     pub start: u64,
     pub size: BlockSize,
 }
 
-/// The size word of a data block: bit 24 says that it is not compressed, the bits below are its bytes in the image; 0 is a hole.
+/// The size word of a data block: bit 24 is set if it is not compressed, the bits below are its
+/// bytes in the image. 0 is a hole.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BlockSize(u32);
 
 impl BlockSize {
     const UNCOMPRESSED: u32 = 1 << 24;
 
-    /// `block_size`: the image's; no block is longer, as one that does not get shorter is stored as it is.
-    pub fn check(word: u32, block_size: u32, what: impl FnOnce() -> String) -> Result<Self, ImageError> {
+    /// Checks `word`. No block is longer than the image's `block_size`: one that compression does
+    /// not shorten is stored uncompressed.
+    pub fn check(word: u32, block_size: u32, place: impl FnOnce() -> String) -> Result<Self, ImageError> {
         let size = BlockSize(word);
-        match word >> 25 == 0 && size.stored() <= block_size as usize {
-            true => Ok(size),
-            false => Err(malformed(format!(
+        if word >> 25 != 0 || size.stored() > block_size as usize {
+            return Err(malformed(format!(
                 "{}: a block of size {word:#x}, expected at most {block_size}",
-                what()
-            ))),
+                place()
+            )));
         }
+        Ok(size)
     }
 
     pub fn stored(self) -> usize {
@@ -43,11 +45,13 @@ impl BlockSize {
     }
 }
 
+/// Returns an error that names the found and the expected value.
+/// Returns an error that names the found and the expected value.
 pub(super) fn malformed(message: String) -> ImageError {
     ImageError::Squashfs { message }
 }
 
-/// Fills `buf` from `offset`, which with the length must lie in the first `used` bytes.
+/// Fills `buf` from `offset`. All of it must lie in the first `used` bytes.
 pub(super) fn read(source: &dyn ReadAt, used: u64, offset: u64, buf: &mut [u8]) -> Result<(), ImageError> {
     if offset.checked_add(buf.len() as u64).is_none_or(|end| end > used) {
         return Err(malformed(format!("{} bytes at byte {offset}, but it ends at {used}", buf.len())));

@@ -1,13 +1,14 @@
-//! A bounded cache whose values are made once, also when several threads want one at the same moment.
+//! A bounded cache. Each value is made once, even if several threads want it at the same moment.
 //!
-//! A map and a queue would be more than it needs: it holds at most some hundred values, so a list in the order of use is as fast.
+//! It holds at most some hundred values, so a list in the order of use is as fast as a map and a
+//! queue.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 type Slot<V> = Arc<Mutex<Option<Arc<V>>>>;
 
-/// The values that were used last, by number.
+/// The most recently used values, by number.
 pub struct Cache<V> {
     capacity: usize,
     /// The most recently used one comes first.
@@ -15,15 +16,16 @@ pub struct Cache<V> {
 }
 
 impl<V> Cache<V> {
-    /// Keeps at most `capacity` values.
+    /// Returns a cache that keeps at most `capacity` values.
     pub fn new(capacity: usize) -> Self {
         Cache { capacity, slots: Mutex::new(VecDeque::new()) }
     }
 
-    /// The value of `key`. `make` runs without a lock on the other values; what fails is not kept.
+    /// Returns the value of `key`, made by `make` if it is not in the cache. `make` runs without a
+    /// lock on the other values. If it fails, nothing is kept.
     pub fn get<E>(&self, key: u64, make: impl FnOnce() -> Result<V, E>) -> Result<Arc<V>, E> {
         let slot = self.slot(key);
-        // A panic of `make` leaves the slot empty: that is a fine state.
+        // A panic of `make` leaves the slot empty, which is a valid state.
         let mut value = slot.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(value) = &*value {
             return Ok(value.clone());

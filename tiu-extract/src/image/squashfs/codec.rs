@@ -1,7 +1,7 @@
-//! Decompresses single blocks, with a crate for each format of which an image uses one.
+//! Decompresses single blocks, with one crate for each format.
 //!
-//! The output is a slice of the length that the block may have, so that nothing can grow; contexts that are costly to make are kept by each
-//! thread.
+//! The output is a slice of the length that the block may have, so that nothing can grow. Each
+//! thread keeps the contexts that are expensive to make.
 
 use crate::image::error::ImageError;
 use flate2::{Decompress, FlushDecompress, Status};
@@ -9,10 +9,10 @@ use liblzma::stream::{Action, Stream};
 use std::cell::RefCell;
 use zstd::bulk::Decompressor;
 
-/// Memory that an xz stream may ask for, in bytes: a dictionary is at most one block, 1 MiB.
+/// The memory in bytes that an xz stream may use: a dictionary is at most one block, 1 MiB.
 const XZ_MEMORY: u64 = 16 << 20;
 
-/// How an image is compressed.
+/// The format of compressed blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compressor {
     /// zlib streams.
@@ -31,7 +31,7 @@ thread_local! {
 }
 
 impl Compressor {
-    /// The compressor with the superblock's number `id`.
+    /// Returns the compressor with the superblock's number `id`.
     pub fn from_id(id: u16) -> Result<Self, ImageError> {
         let found = match id {
             1 => return Ok(Compressor::Gzip),
@@ -45,7 +45,8 @@ impl Compressor {
         Err(ImageError::Compressor { found })
     }
 
-    /// Decompresses `stored` into `out` and gives the number of bytes; more than `out` holds is an error.
+    /// Decompresses `stored` into `out` and returns the number of bytes. Fails if they are more
+    /// than `out` holds.
     pub fn decompress(self, stored: &[u8], out: &mut [u8]) -> Result<usize, String> {
         match self {
             Compressor::Zstd => ZSTD.with_borrow_mut(|context| {

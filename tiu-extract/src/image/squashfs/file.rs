@@ -1,7 +1,8 @@
-//! Reads one file from its start to its end.
+//! Reads one file from start to end.
 //!
-//! Blocks that follow each other in the image are read in one go, decompressed one by one, and straight into the caller's buffer where it has room
-//! for a block. The list of their sizes is read from the inode on the way.
+//! Blocks that follow each other in the image are read in one go, decompressed one by one, and
+//! straight into the caller's buffer where it has room for a block. The list of their sizes is read
+//! from the inode on the way.
 
 use super::block::{BlockSize, malformed};
 use super::inode::Inode;
@@ -12,7 +13,7 @@ use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::sync::Arc;
 
-/// Most stored bytes that are read at once.
+/// The most stored bytes to read at once.
 const READ_AHEAD: usize = 512 * 1024;
 
 /// The content of one file.
@@ -20,20 +21,20 @@ pub struct FileReader<'a> {
     store: &'a Store,
     /// Stands at the next block size.
     sizes: Cursor<'a>,
-    /// Block sizes that were not read yet.
+    /// The number of block sizes that are not read yet.
     sizes_left: u64,
-    /// Blocks that were read (their bytes are in `stored`) and not decompressed.
+    /// Blocks that are read (their bytes are in `stored`) and not decompressed yet.
     ahead: VecDeque<BlockSize>,
     stored: Vec<u8>,
     used: usize,
-    /// Where what follows `stored` lies in the image.
+    /// The offset in the image of the bytes that follow `stored`.
     position: u64,
     tail: Option<(u32, u32)>,
-    /// Bytes of content that were not given out yet.
+    /// Bytes of content that are not returned yet.
     left: u64,
     /// DecodedBlock that the caller's buffer had no room for.
     block: DecodedBlock,
-    given: usize,
+    returned: usize,
 }
 
 /// One block of content.
@@ -43,10 +44,10 @@ enum DecodedBlock {
 }
 
 impl DecodedBlock {
-    fn rest(&self, given: usize) -> &[u8] {
+    fn rest(&self, start: usize) -> &[u8] {
         match self {
-            DecodedBlock::Own(bytes) => bytes.get(given..),
-            DecodedBlock::Fragment(bytes, end) => bytes.get(given..*end),
+            DecodedBlock::Own(bytes) => bytes.get(start..),
+            DecodedBlock::Fragment(bytes, end) => bytes.get(start..*end),
         }
         .unwrap_or_default()
     }
@@ -66,17 +67,18 @@ impl<'a> FileReader<'a> {
             tail: inode.tail,
             left: inode.size,
             block: DecodedBlock::Own(Vec::new()),
-            given: 0,
+            returned: 0,
         })
     }
 
-    /// The size of the next block, whose bytes are in `stored` from `used`; `None`: only the tail follows.
+    /// Returns the size of the next block, whose bytes are in `stored` from `used`; `None` if only
+    /// the tail follows.
     fn next_block(&mut self) -> Result<Option<BlockSize>, ImageError> {
         if self.ahead.is_empty() && self.sizes_left > 0 {
             let mut total = 0;
             while self.sizes_left > 0 && total < READ_AHEAD && self.ahead.len() < 1024 {
-                let what = || format!("a file at byte {}", self.position);
-                let size = BlockSize::check(self.sizes.u32()?, self.store.superblock.block_size, what)?;
+                let place = || format!("a file at byte {}", self.position);
+                let size = BlockSize::check(self.sizes.u32()?, self.store.superblock.block_size, place)?;
                 total += size.stored();
                 self.ahead.push_back(size);
                 self.sizes_left -= 1;
@@ -89,7 +91,7 @@ impl<'a> FileReader<'a> {
         Ok(self.ahead.pop_front())
     }
 
-    /// Fills `out` with one block that is as long.
+    /// Fills `out` with one block, which must have the same length.
     fn decompress(&mut self, block: BlockSize, out: &mut [u8]) -> Result<(), ImageError> {
         if block.is_hole() {
             out.fill(0);
@@ -98,26 +100,25 @@ impl<'a> FileReader<'a> {
         let stored = self.stored.get(self.used..self.used + block.stored()).unwrap_or_default();
         let offset = self.position - (self.stored.len() - self.used) as u64;
         self.used += block.stored();
-        let found = match block.is_compressed() {
-            true => self.store.decompress(stored, out, offset)?,
-            false => {
-                if stored.len() == out.len() {
-                    out.copy_from_slice(stored);
-                }
-                stored.len()
+        let found = if block.is_compressed() {
+            self.store.decompress(stored, out, offset)?
+        } else {
+            if stored.len() == out.len() {
+                out.copy_from_slice(stored);
             }
+            stored.len()
         };
-        match found == out.len() {
-            true => Ok(()),
-            false => Err(malformed(format!(
+        if found != out.len() {
+            return Err(malformed(format!(
                 "the block at byte {offset} has {found} bytes of content, expected {}",
                 out.len()
-            ))),
+            )));
         }
+        Ok(())
     }
 
-    /// Gives bytes of the next block, or of the tail.
-    fn next(&mut self, buf: &mut [u8]) -> Result<usize, ImageError> {
+    /// Copies bytes of the next block, or of the tail, to `buf`.
+    fn read_block(&mut self, buf: &mut [u8]) -> Result<usize, ImageError> {
         let length = self.left.min(u64::from(self.store.superblock.block_size)) as usize;
         let Some(block) = self.next_block()? else {
             let (number, offset) = self.tail.ok_or_else(|| malformed("a file has too few blocks".into()))?;
@@ -129,8 +130,8 @@ impl<'a> FileReader<'a> {
                     fragment.len()
                 ))
             })?;
-            (self.block, self.given) = (DecodedBlock::Fragment(fragment, end), offset);
-            return Ok(self.give(buf));
+            (self.block, self.returned) = (DecodedBlock::Fragment(fragment, end), offset);
+            return Ok(self.copy_current(buf));
         };
         if let Some(out) = buf.get_mut(..length) {
             self.decompress(block, out)?;
@@ -141,21 +142,21 @@ impl<'a> FileReader<'a> {
             DecodedBlock::Own(content) => content,
             DecodedBlock::Fragment(..) => Vec::new(),
         };
-        self.given = 0;
+        self.returned = 0;
         content.resize(length, 0);
         self.decompress(block, &mut content)?;
         self.block = DecodedBlock::Own(content);
-        Ok(self.give(buf))
+        Ok(self.copy_current(buf))
     }
 
-    /// Gives bytes of the block at hand.
-    fn give(&mut self, buf: &mut [u8]) -> usize {
-        let rest = self.block.rest(self.given);
+    /// Copies bytes of the current block to `buf`.
+    fn copy_current(&mut self, buf: &mut [u8]) -> usize {
+        let rest = self.block.rest(self.returned);
         let length = rest.len().min(buf.len());
         if let (Some(out), Some(bytes)) = (buf.get_mut(..length), rest.get(..length)) {
             out.copy_from_slice(bytes);
         }
-        self.given += length;
+        self.returned += length;
         self.left -= length as u64;
         length
     }
@@ -166,9 +167,9 @@ impl Read for FileReader<'_> {
         if buf.is_empty() || self.left == 0 {
             return Ok(0);
         }
-        match self.give(buf) {
-            0 => self.next(buf).map_err(|e| match e {
-                // As `VerifiedImage` gives them.
+        match self.copy_current(buf) {
+            0 => self.read_block(buf).map_err(|e| match e {
+                // In the form that `VerifiedImage` returns.
                 ImageError::Verity(e) => e.into(),
                 e => io::Error::new(io::ErrorKind::InvalidData, e),
             }),

@@ -1,4 +1,4 @@
-//! An opened image: finds files by path and reads them.
+//! An opened image, which finds files by path and reads them.
 
 use super::file::FileReader;
 use super::names::Names;
@@ -7,7 +7,7 @@ use crate::image::error::ImageError;
 use std::sync::Arc;
 use tiu_bundle::read_at::ReadAt;
 
-/// An opened image. Many threads can read its files at once.
+/// An opened image. Many threads can read its files at the same time.
 pub struct Squashfs {
     store: Store,
     names: Names,
@@ -21,7 +21,8 @@ impl Squashfs {
         Ok(Squashfs { store, names })
     }
 
-    /// Content of the regular file at `path` (relative, without leading slash); `None` when there is none.
+    /// Returns the content of the regular file at `path` (relative, without leading slash), or
+    /// `None` if there is none.
     pub fn file(&self, path: &[u8]) -> Result<Option<FileReader<'_>>, ImageError> {
         match self.names.find(path) {
             Some(file) => Ok(Some(FileReader::new(&self.store, file.inode)?)),
@@ -29,7 +30,8 @@ impl Squashfs {
         }
     }
 
-    /// Where the content of the file begins in the image, in bytes: its first block, or the fragment that holds all of it.
+    /// Returns the offset in the image, in bytes, of a file's content: of its first block, or of
+    /// the fragment that holds all of it.
     pub fn position(&self, path: &[u8]) -> Option<u64> {
         self.names.find(path).map(|file| file.position)
     }

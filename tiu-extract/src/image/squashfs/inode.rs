@@ -6,25 +6,25 @@ use super::superblock::Superblock;
 use crate::image::error::ImageError;
 use tiu_bundle::read_at::ReadAt;
 
-/// `fragment` of a file without one, and `fragment_table` of an image without one.
+/// The fragment of a file that has none.
 const NONE: u32 = u32::MAX;
-/// A directory's size counts 3 bytes for `.` and `..`, which are not stored.
+/// The size of a directory counts 3 bytes for `.` and `..`, which are not stored.
 const DOTS: u32 = 3;
 
-/// What a regular file's inode says before its list of block sizes.
+/// The part of a regular file's inode before the list of block sizes.
 #[derive(Clone, Copy)]
 pub struct Inode {
-    /// Bytes of content.
+    /// The size of the content in bytes.
     pub size: u64,
-    /// Offset of the first block in the image.
+    /// The offset of the first block in the image.
     pub start: u64,
-    /// Number of blocks.
+    /// The number of blocks.
     pub blocks: u64,
-    /// The fragment that holds the last bytes, and their offset in it.
+    /// The number of the fragment that holds the last bytes, and their offset in it.
     pub tail: Option<(u32, u32)>,
 }
 
-/// Kinds of inodes, basic; the extended ones are 7 higher.
+/// The basic kinds of inodes. The extended ones are 7 higher.
 pub(super) mod kind {
     pub const DIRECTORY: u16 = 1;
     pub const FILE: u16 = 2;
@@ -33,7 +33,7 @@ pub(super) mod kind {
 }
 
 impl Inode {
-    /// A cursor behind the header of the inode `reference`, and the inode's kind.
+    /// Returns a cursor after the header of the inode `reference`, and the inode's kind.
     fn cursor<'a>(
         metadata: &'a Metadata,
         superblock: &Superblock,
@@ -47,7 +47,8 @@ impl Inode {
         Ok((cursor, kind))
     }
 
-    /// Reads the inode `reference`, which must be a regular file's; the cursor stands at its first block size.
+    /// Reads the inode `reference`, which must be a regular file's; the cursor stands at its first
+    /// block size.
     pub fn read<'a>(
         metadata: &'a Metadata,
         superblock: &Superblock,
@@ -80,7 +81,7 @@ impl Inode {
     }
 }
 
-/// The listing of a directory: a cursor at its first header, and its bytes.
+/// Returns a cursor at the first header of a directory's listing, and the listing's size in bytes.
 pub(super) fn listing<'a>(
     metadata: &'a Metadata,
     superblock: &Superblock,
@@ -111,7 +112,7 @@ pub(super) fn listing<'a>(
     Ok(Some((metadata.cursor(start, usize::from(offset))?, size - DOTS)))
 }
 
-/// The table of fragments: a list of offsets, each of a metadata block with 512 entries.
+/// Reads the table of fragments: a list of offsets, each of a metadata block with 512 entries.
 pub fn read_fragments(
     source: &dyn ReadAt,
     metadata: &Metadata,
@@ -129,8 +130,8 @@ pub fn read_fragments(
         for _ in 0..ENTRIES.min(count - block * ENTRIES) {
             let (start, size) = (cursor.u64()?, cursor.u32()?);
             cursor.skip::<4>()?; // unused
-            let what = || format!("fragment {}", fragments.len());
-            let size = BlockSize::check(size, superblock.block_size, what)?;
+            let place = || format!("fragment {}", fragments.len());
+            let size = BlockSize::check(size, superblock.block_size, place)?;
             if start.checked_add(size.stored() as u64).is_none_or(|end| end > superblock.used) {
                 return Err(malformed(format!(
                     "fragment {} of {} bytes at byte {start}, but it ends at {}",

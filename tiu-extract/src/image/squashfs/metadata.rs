@@ -1,7 +1,8 @@
 //! Metadata blocks as streams of bytes.
 //!
-//! Inodes and directories are stored in blocks of 8 KiB that are compressed one by one; each begins with 16 bits: its stored size, and whether it is
-//! not compressed. What is stored goes on from one block to the next, so a reader is a cursor that begins anywhere and follows them.
+//! Inodes and directories are stored in blocks of 8 KiB that are compressed one by one; each begins
+//! with 16 bits: its stored size, and whether it is not compressed. What is stored goes on from one
+//! block to the next, so a reader is a cursor that begins anywhere and follows them.
 
 use super::block::{malformed, read};
 use super::cache::Cache;
@@ -10,9 +11,9 @@ use crate::image::error::ImageError;
 use std::sync::Arc;
 use tiu_bundle::read_at::ReadAt;
 
-/// Bytes of a block, decompressed.
+/// The size in bytes of a decompressed block.
 const BLOCK: usize = 8192;
-/// Blocks that are kept decompressed (1 MiB).
+/// The number of blocks that are kept decompressed (1 MiB).
 const CACHED: usize = 128;
 const UNCOMPRESSED: u16 = 1 << 15;
 
@@ -21,24 +22,24 @@ pub struct Metadata {
     source: Arc<dyn ReadAt>,
     used: u64,
     compressor: Compressor,
-    /// By offset in the image.
+    /// Decompressed blocks, by their offset in the image.
     blocks: Cache<Block>,
 }
 
 /// A decompressed block, never empty.
 struct Block {
     bytes: Vec<u8>,
-    /// Offset of the block that follows.
+    /// The offset of the next block.
     next: u64,
 }
 
 impl Metadata {
-    /// `used`: bytes of the image that are in use.
+    /// Returns the metadata of an image of which `used` bytes are in use.
     pub fn new(source: Arc<dyn ReadAt>, used: u64, compressor: Compressor) -> Self {
         Metadata { source, used, compressor, blocks: Cache::new(CACHED) }
     }
 
-    /// A cursor at byte `at` of the block at byte `offset` of the image.
+    /// Returns a cursor at byte `at` of the block at byte `offset` of the image.
     pub fn cursor(&self, offset: u64, at: usize) -> Result<Cursor<'_>, ImageError> {
         let block = self.block(offset)?;
         if at > block.bytes.len() {
@@ -53,7 +54,8 @@ impl Metadata {
     fn block(&self, offset: u64) -> Result<Arc<Block>, ImageError> {
         self.blocks.get(offset, || {
             let rest = self.used.saturating_sub(offset);
-            // The header and the longest block at once: it is shorter to check one block of the image too many than one twice.
+            // Reads the header and the longest block at once: checking one block of the image too
+            // many is faster than checking one twice.
             let length = usize::try_from(rest).unwrap_or(usize::MAX).min(BLOCK + 2);
             let mut stored = vec![0; length];
             read(&*self.source, self.used, offset, &mut stored)?;
@@ -67,26 +69,25 @@ impl Metadata {
                 )));
             }
             let stored = rest.get(..size).ok_or_else(cut)?;
-            let bytes = match header & UNCOMPRESSED == 0 {
-                false => stored.to_vec(),
-                true => {
-                    let mut bytes = vec![0; BLOCK];
-                    let length = self.compressor.decompress(stored, &mut bytes).map_err(|e| {
-                        malformed(format!("the metadata block at byte {offset} cannot be decompressed: {e}"))
-                    })?;
-                    bytes.truncate(length);
-                    bytes
-                }
+            let bytes = if header & UNCOMPRESSED == 0 {
+                let mut bytes = vec![0; BLOCK];
+                let length = self.compressor.decompress(stored, &mut bytes).map_err(|e| {
+                    malformed(format!("the metadata block at byte {offset} cannot be decompressed: {e}"))
+                })?;
+                bytes.truncate(length);
+                bytes
+            } else {
+                stored.to_vec()
             };
-            match bytes.is_empty() {
-                true => Err(malformed(format!("the metadata block at byte {offset} is empty"))),
-                false => Ok(Block { bytes, next: offset + 2 + size as u64 }),
+            if bytes.is_empty() {
+                return Err(malformed(format!("the metadata block at byte {offset} is empty")));
             }
+            Ok(Block { bytes, next: offset + 2 + size as u64 })
         })
     }
 }
 
-/// Reads on from one place.
+/// Reads bytes from one place onwards.
 pub struct Cursor<'a> {
     metadata: &'a Metadata,
     block: Arc<Block>,
@@ -119,22 +120,22 @@ impl Cursor<'_> {
         Ok(bytes)
     }
 
-    /// Passes over `N` bytes.
+    /// Skips `N` bytes.
     pub fn skip<const N: usize>(&mut self) -> Result<(), ImageError> {
         self.array::<N>().map(drop)
     }
 
-    /// The next 16 bits.
+    /// Reads 16 bits.
     pub fn u16(&mut self) -> Result<u16, ImageError> {
         self.array().map(u16::from_le_bytes)
     }
 
-    /// The next 32 bits.
+    /// Reads 32 bits.
     pub fn u32(&mut self) -> Result<u32, ImageError> {
         self.array().map(u32::from_le_bytes)
     }
 
-    /// The next 64 bits.
+    /// Reads 64 bits.
     pub fn u64(&mut self) -> Result<u64, ImageError> {
         self.array().map(u64::from_le_bytes)
     }

@@ -1,7 +1,8 @@
 //! All names of an image, and for each regular file a reference to its inode.
 //!
-//! Directories are walked once, with a list instead of recursion. The names of one directory lie together, sorted, so a path is found by one binary
-//! search for each of its components; a file costs its name and 40 bytes.
+//! Directories are walked once, with a list instead of recursion. The names of one directory lie
+//! together and are sorted, so finding a path takes one binary search for each component. A file
+//! costs its name and 40 bytes.
 
 use super::block::{StoredBlock, malformed};
 use super::inode::{Inode, kind, listing};
@@ -11,9 +12,9 @@ use crate::image::error::ImageError;
 use std::collections::HashSet;
 use tiu_bundle::index::{MAX_ENTRIES, MAX_TEXT_SIZE};
 
-/// Most entries that follow one header of a directory.
+/// The most entries after one header of a directory.
 const MAX_COUNT: u32 = 256;
-/// Longest name in bytes.
+/// The longest name in bytes.
 const MAX_NAME: u16 = 256;
 
 /// All names.
@@ -26,7 +27,7 @@ pub struct Names {
 struct Node {
     name: usize,
     length: u16,
-    what: NodeKind,
+    kind: NodeKind,
 }
 
 #[derive(Clone, Copy)]
@@ -39,22 +40,22 @@ enum NodeKind {
 /// A regular file.
 #[derive(Clone, Copy)]
 pub struct FileLocation {
-    /// Reference to its inode: `Inode::cursor` takes it.
+    /// The reference to its inode, for `Inode::read`.
     pub inode: u64,
-    /// Where its content begins in the image.
+    /// The offset of its content in the image, in bytes.
     pub position: u64,
 }
 
 impl Names {
-    /// Walks all directories.
+    /// Reads the names of all directories.
     pub fn read(
         metadata: &Metadata,
         superblock: &Superblock,
         fragments: &[StoredBlock],
     ) -> Result<Self, ImageError> {
-        let root = Node { name: 0, length: 0, what: NodeKind::Directory { first: 0, count: 0 } };
+        let root = Node { name: 0, length: 0, kind: NodeKind::Directory { first: 0, count: 0 } };
         let mut names = Names { names: Vec::new(), nodes: vec![root] };
-        // A directory has one name. One that is met again is in a loop, or would be walked without an end.
+        // A directory has one name. A second one would make a loop, or a walk without end.
         let mut seen = HashSet::from([superblock.root]);
         let mut pending = vec![(0, superblock.root)];
         while let Some((node, reference)) = pending.pop() {
@@ -65,7 +66,7 @@ impl Names {
             }
             names.sort(&mut children)?;
             for child in children {
-                let what = match child.kind {
+                let kind = match child.kind {
                     kind::DIRECTORY => {
                         if !seen.insert(child.inode) || seen.len() as u64 > superblock.inodes {
                             return Err(malformed(format!("directory {:#x} has two names", child.inode)));
@@ -78,14 +79,14 @@ impl Names {
                     }
                     _ => NodeKind::Other,
                 };
-                names.nodes.push(Node { name: child.name, length: child.length, what });
+                names.nodes.push(Node { name: child.name, length: child.length, kind });
             }
             let count = (names.nodes.len() - first) as u32;
             if names.nodes.len() as u64 > MAX_ENTRIES {
                 return Err(malformed(format!("more than {MAX_ENTRIES} names")));
             }
             if let Some(node) = names.nodes.get_mut(node) {
-                node.what = NodeKind::Directory { first: first as u32, count };
+                node.kind = NodeKind::Directory { first: first as u32, count };
             }
         }
         names.names.shrink_to_fit();
@@ -183,19 +184,19 @@ impl Names {
         self.nodes.get(first..first + count as usize).unwrap_or_default()
     }
 
-    /// The regular file at `path` (relative, without leading slash).
+    /// Returns the regular file at `path` (relative, without leading slash).
     pub fn find(&self, path: &[u8]) -> Option<FileLocation> {
-        let mut what = self.nodes.first()?.what;
+        let mut found = self.nodes.first()?.kind;
         for component in path.split(|byte| *byte == b'/') {
-            let NodeKind::Directory { first, count } = what else {
+            let NodeKind::Directory { first, count } = found else {
                 return None;
             };
             let children = self.children(first, count);
             let at =
                 children.binary_search_by(|node| self.name(node.name, node.length).cmp(component)).ok()?;
-            what = children.get(at)?.what;
+            found = children.get(at)?.kind;
         }
-        match what {
+        match found {
             NodeKind::File(file) => Some(file),
             _ => None,
         }
@@ -207,7 +208,7 @@ impl Names {
         let mut pending = vec![(0, Vec::new())];
         while let Some((node, path)) = pending.pop() {
             let Some(NodeKind::Directory { first, count }) =
-                self.nodes.get::<usize>(node).map(|node| node.what)
+                self.nodes.get::<usize>(node).map(|node| node.kind)
             else {
                 continue;
             };
@@ -217,7 +218,7 @@ impl Names {
                     path.push(b'/');
                 }
                 path.extend_from_slice(self.name(child.name, child.length));
-                match child.what {
+                match child.kind {
                     NodeKind::Directory { .. } => pending.push((first as usize + at, path)),
                     NodeKind::File(_) => each(&path),
                     NodeKind::Other => {}

@@ -9,10 +9,10 @@ use crate::image::error::ImageError;
 use std::sync::Arc;
 use tiu_bundle::read_at::ReadAt;
 
-/// Bytes of decompressed fragments that are kept.
+/// The most bytes of decompressed fragments to keep.
 const FRAGMENT_CACHE: usize = 4 << 20;
 
-/// The tables of an image, and its blocks. Many threads can read them at once.
+/// The tables of an image, and its blocks. Many threads can read them at the same time.
 pub(super) struct Store {
     source: Arc<dyn ReadAt>,
     pub superblock: Superblock,
@@ -32,7 +32,7 @@ impl Store {
         Ok(Store { source, superblock, metadata, fragments, cache })
     }
 
-    /// The decompressed fragment `number`.
+    /// Returns the decompressed fragment `number`.
     pub fn fragment(&self, number: u32) -> Result<Arc<Vec<u8>>, ImageError> {
         self.cache.get(u64::from(number), || {
             let count = self.fragments.len();
@@ -52,12 +52,12 @@ impl Store {
         })
     }
 
-    /// Fills `buf` from `offset` of what the superblock says is used.
+    /// Fills `buf` from `offset` of the bytes that are in use.
     pub fn read(&self, offset: u64, buf: &mut [u8]) -> Result<(), ImageError> {
         read(&*self.source, self.superblock.used, offset, buf)
     }
 
-    /// Decompresses the block that was stored at `offset`; gives the number of bytes.
+    /// Decompresses the block that was stored at `offset` and returns the number of bytes.
     pub fn decompress(&self, stored: &[u8], out: &mut [u8], offset: u64) -> Result<usize, ImageError> {
         self.superblock
             .compressor

@@ -9,31 +9,31 @@ use tiu_bundle::read_at::ReadAt;
 const MAGIC: u32 = 0x7371_7368;
 const SIZE: usize = 96;
 
-/// What is needed of it, checked.
+/// The fields that this reader needs, checked.
 #[derive(Debug)]
 pub struct Superblock {
-    /// Bytes of the image that are in use; nothing lies behind.
+    /// The number of bytes in use, from the start of the image.
     pub used: u64,
-    /// Size of a data block in bytes: a power of two from 4 KiB to 1 MiB.
+    /// The size of a data block in bytes: a power of two from 4 KiB to 1 MiB.
     pub block_size: u32,
-    /// How everything is compressed.
+    /// The compressor of all blocks.
     pub compressor: Compressor,
-    /// Number of inodes.
+    /// The number of inodes.
     pub inodes: u64,
-    /// Number of fragments.
+    /// The number of fragments.
     pub fragments: u32,
-    /// Reference to the root's inode.
+    /// The reference to the root's inode.
     pub root: u64,
-    /// Where the inodes start.
+    /// The offset of the inodes.
     pub inode_table: u64,
-    /// Where the directories start.
+    /// The offset of the directories.
     pub directory_table: u64,
-    /// Where the list of the fragment table's blocks starts.
+    /// The offset of the list of the fragment table's blocks.
     pub fragment_table: u64,
 }
 
 impl Superblock {
-    /// Reads and checks it.
+    /// Reads and checks the superblock of `source`.
     pub fn read(source: &dyn ReadAt) -> Result<Self, ImageError> {
         let mut bytes = [0; SIZE];
         read(source, source.size(), 0, &mut bytes)?;
@@ -43,18 +43,18 @@ impl Superblock {
             return Err(malformed(format!("it begins with {magic:#010x}, expected {MAGIC:#010x}")));
         }
         let inodes = u64::from(fields.u32()?);
-        fields.u32()?; // time of its making
+        fields.u32()?; // time of creation
         let block_size = fields.u32()?;
         let fragments = fields.u32()?;
         let compressor = fields.u16()?;
         let block_log = u32::from(fields.u16()?);
-        fields.u16()?; // flags: each table and block says itself what matters
+        fields.u16()?; // flags: each table and block repeats those that matter
         fields.u16()?; // number of owners
         let version = (fields.u16()?, fields.u16()?);
         let root = fields.u64()?;
         let used = fields.u64()?;
-        fields.u64()?; // owners
-        fields.u64()?; // xattrs
+        fields.u64()?; // table of owners
+        fields.u64()?; // table of xattrs
         let inode_table = fields.u64()?;
         let directory_table = fields.u64()?;
         let fragment_table = fields.u64()?;
@@ -90,7 +90,7 @@ impl Superblock {
     }
 }
 
-/// Takes little-endian numbers from the front.
+/// Reads little-endian numbers from the front.
 struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {

@@ -33,7 +33,8 @@ pub fn tree(block: usize) -> TempDir {
     symlink("large", root.join("link")).unwrap();
     symlink("x/".repeat(2000), root.join("long-link")).unwrap();
     symlink(std::ffi::OsStr::from_bytes(b"\xff"), root.join("link-not-utf-8")).unwrap();
-    // Several headers, an extended inode with a search index, and listings that cross metadata blocks.
+    // Several headers, an extended inode with a search index, and listings that cross metadata
+    // blocks.
     for number in 0..1500 {
         file(root, &format!("many/a-file-with-a-rather-long-name-{number}"), format!("{number}"));
     }

@@ -192,7 +192,8 @@ fn same_name_twice() {
 #[test]
 fn directory_size_that_cuts_an_entry() {
     refused("do not end at its size", |image| {
-        // A basic directory's size follows its block and its number of names; the root's inode is the last.
+        // A basic directory's size follows its block and its number of names; the root's inode is
+        // the last.
         let root = tables(image).0.start + (number(image, 32) & 0xffff);
         let at = root + 16 + 8;
         let size = u16::from_le_bytes([image[at], image[at + 1]]);
