@@ -14,7 +14,7 @@ use tiu_bundle::content_digest::{ContentHasher, Digest};
 use tiu_bundle::hash_tree::VerityError;
 use tiu_bundle::index::{Entry, EntryBuf, Index, IndexError, IndexWriter, Kind};
 use tiu_system::hints;
-use tiu_system::progress::{Cancel, Cancelled, Progress, Unit};
+use tiu_system::progress::{Cancelled, Unit, Watch};
 
 /// The contents differ from the index, or a selection names a path that the image lacks.
 #[derive(Debug, thiserror::Error)]
@@ -63,38 +63,31 @@ hints! { ContentsError {
 
 /// Reads every regular file of `image` and compares size and digest with `index`. Stops at the
 /// first error.
-pub fn verify_contents(
-    index: &Index,
-    image: &dyn Image,
-    progress: &dyn Progress,
-    cancel: &Cancel,
-) -> Result<(), ContentsError> {
+pub fn verify_contents(index: &Index, image: &dyn Image, watch: Watch) -> Result<(), ContentsError> {
     let mut files: Vec<usize> = (0..index.len()).filter(|i| index.entry(*i).kind == Kind::File).collect();
     files.sort_by_cached_key(|i| image.position(&index.entry(*i).path));
-    progress.begin("Verifying files", index.content_size(), Unit::Bytes);
-    let result = files.par_chunks(32).try_for_each_init(
-        || vec![0; 1 << 20],
-        |buffer, chunk| {
-            chunk.iter().try_for_each(|i| verify_file(&index.entry(*i), image, buffer, progress, cancel))
-        },
-    );
-    progress.end();
-    result
+    watch.phase("Verifying files", index.content_size(), Unit::Bytes, || {
+        files.par_chunks(32).try_for_each_init(
+            || vec![0; 1 << 20],
+            |buffer, chunk| {
+                chunk.iter().try_for_each(|i| verify_file(&index.entry(*i), image, buffer, watch))
+            },
+        )
+    })
 }
 
 fn verify_file(
     entry: &Entry,
     image: &dyn Image,
     buffer: &mut [u8],
-    progress: &dyn Progress,
-    cancel: &Cancel,
+    watch: Watch,
 ) -> Result<(), ContentsError> {
     let path = || PathBuf::from(OsStr::from_bytes(&entry.path));
     let mut reader = image.open(&entry.path)?;
     let mut hasher = ContentHasher::new();
     let mut size = 0u64;
     loop {
-        cancel.check()?;
+        watch.check()?;
         let length = reader.read(buffer).map_err(|source| ContentsError::Read { path: path(), source })?;
         let Some(bytes) = buffer.get(..length).filter(|bytes| !bytes.is_empty()) else {
             break;
@@ -104,7 +97,7 @@ fn verify_file(
             break;
         }
         hasher.update(bytes);
-        progress.advance(length as u64);
+        watch.advance(length as u64);
     }
     if size != entry.size {
         return Err(ContentsError::Size { path: path(), found: size, expected: entry.size });

@@ -3,13 +3,19 @@
 use crate::Hint;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A receiver of progress. Many threads call it.
+/// A receiver of progress.
+///
+/// Phases nest: a phase that starts inside another is a part of it, and ends before it. A program
+/// opens a phase for each step that a person knows, and calls a library that has phases of its own;
+/// a display shows the outermost phase alone, and counts the units of inner phases that have the
+/// same unit. One thread calls `begin` and `end`; many threads call `advance`.
 pub trait Progress: Send + Sync {
-    /// Starts a phase of `total` units; 0 means that the total is not known.
+    /// Starts a phase of `total` units; 0 means that the total is not known. The total of an inner
+    /// phase adds to that of the outermost one.
     fn begin(&self, phase: &str, total: u64, unit: Unit);
-    /// Reports that `n` more units of the current phase are done.
+    /// Reports that `n` more units of the innermost phase are done.
     fn advance(&self, n: u64);
-    /// Ends the current phase.
+    /// Ends the innermost phase.
     fn end(&self);
 }
 

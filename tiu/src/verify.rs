@@ -18,8 +18,7 @@ use tiu_bundle::index::Index;
 use tiu_bundle::trust::Trust;
 use tiu_extract::{Difference, EngineError, ReadBack, Rules};
 use tiu_system::hints;
-use tiu_system::progress::Cancelled;
-use tiu_system::progress::{Cancel, Progress};
+use tiu_system::progress::{Cancel, Cancelled, Progress, Watch};
 use tiu_system::tree::TreeError;
 
 /// What was found. The field names are those of `--json`.
@@ -220,7 +219,7 @@ pub fn verify(
         Depth::Content => ReadBack::All,
         Depth::Metadata => ReadBack::Metadata,
     };
-    let found = tiu_extract::check(index, tree.fd(), &rules, read_back, progress, cancel)?;
+    let found = tiu_extract::check(index, tree.fd(), &rules, read_back, Watch::new(progress, cancel))?;
     let (etc, mut differences): (Vec<_>, Vec<_>) = found.into_iter().partition(|d| is_etc(&d.raw_path));
     let etc = explained(&state, etc, &rules, progress, cancel)?;
     // A file of `/etc` that the merge or the administrator replaced leaves the names that it had elsewhere without it.

@@ -13,6 +13,7 @@ use tiu_cli::ProgressMode;
 use tiu_cli::signals::cancel_on_signals;
 use tiu_extract::{Difference, EngineError, Job, ReadBack, Rules, Summary, Verity};
 use tiu_system::Hint;
+use tiu_system::progress::Watch;
 
 /// Brings a directory to exactly the tree of a bundle
 ///
@@ -89,14 +90,14 @@ impl Arguments {
         let rules = Rules { owner: !self.no_owner, remove: self.path.is_empty(), ..Rules::default() };
         let progress = tiu_cli::progress(self.progress);
         let cancel = cancel_on_signals().map_err(CommandError::Signals)?;
+        let watch = Watch::new(&*progress, cancel);
         let job = Job {
             index: &index,
             image: &*image,
             target: target.as_fd(),
             seeds: &self.seed,
             rules: &rules,
-            progress: &*progress,
-            cancel,
+            watch,
         };
         let failed = |e: EngineError| {
             let cancelled = matches!(e, EngineError::Cancelled(_));
@@ -112,9 +113,9 @@ impl Arguments {
             };
         }
         let summary = tiu_extract::execute(&job, &plan).map_err(failed)?;
-        let what = ReadBack::Executed(&plan);
+        let read_back = ReadBack::Executed(&plan);
         let differences =
-            tiu_extract::check(&index, target.as_fd(), &rules, what, &*progress, cancel).map_err(failed)?;
+            tiu_extract::check(&index, target.as_fd(), &rules, read_back, watch).map_err(failed)?;
         bundle.check_unchanged()?;
         if let Some(first) = differences.first().cloned() {
             return Err(DiffersError { count: differences.len(), first }.into());

@@ -7,6 +7,7 @@ use tiu_bundle::hash_tree::VerityError;
 use tiu_cli::ProgressMode;
 use tiu_cli::signals::cancel_on_signals;
 use tiu_extract::{ContentsError, Verity};
+use tiu_system::progress::Watch;
 
 /// Verifies every byte of a bundle: signature, hash tree, index, and each file's content
 #[derive(clap::Args)]
@@ -35,7 +36,7 @@ impl Arguments {
         })?;
         let image = tiu_extract::open_image(bundle.clone(), Verity::User)?;
         let index = tiu_extract::read_index(&bundle, &*image)?;
-        tiu_extract::verify_contents(&index, &*image, &*progress, cancel).map_err(|e| {
+        tiu_extract::verify_contents(&index, &*image, Watch::new(&*progress, cancel)).map_err(|e| {
             let cancelled = matches!(e, ContentsError::Cancelled(_));
             Failure::from(e).cancelled_if(cancelled)
         })?;

@@ -15,7 +15,7 @@ use super::tree::{NONE, Ownership, ScannedTree};
 use super::walk::ReadAttributes;
 use std::os::fd::BorrowedFd;
 use tiu_bundle::index::{Entry, Index, Kind};
-use tiu_system::progress::{Cancel, Progress};
+use tiu_system::progress::Watch;
 
 /// One difference between a target and an index.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -51,25 +51,24 @@ pub fn check(
     index: &Index,
     target: BorrowedFd,
     rules: &Rules,
-    what: ReadBack,
-    progress: &dyn Progress,
-    cancel: &Cancel,
+    read_back: ReadBack,
+    watch: Watch,
 ) -> Result<Vec<Difference>, EngineError> {
-    if let ReadBack::Executed(plan) = what
+    if let ReadBack::Executed(plan) = read_back
         && plan.is_empty()
     {
         // The plan was made by this comparison, and nothing changed since.
         return Ok(Vec::new());
     }
     let rules = &Lookup::new(rules);
-    let reading = Reading { root: target, caching: Caching::Bypassed, rules, progress, cancel };
-    let attributes = match what {
+    let reading = Reading { root: target, caching: Caching::Bypassed, rules, watch };
+    let attributes = match read_back {
         ReadBack::All => ReadAttributes::WithContent,
         ReadBack::Metadata | ReadBack::Executed(_) => ReadAttributes::Now,
     };
     let (mut tree, mut joined) = scan(index, attributes, &reading)?;
     let mut files = Vec::new();
-    if let ReadBack::All = what {
+    if let ReadBack::All = read_back {
         files.append(&mut joined.same_size);
         // Those of another size are read for their attributes.
         files.append(&mut joined.other_size);

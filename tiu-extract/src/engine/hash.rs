@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use tiu_bundle::content_digest::{ContentHasher, Digest};
 use tiu_system::ioctl;
-use tiu_system::progress::{Cancel, Progress, Unit};
+use tiu_system::progress::{Unit, Watch};
 
 /// Bytes to read at once: few enough to stay in a core's cache until they are hashed.
 const READ: usize = 256 * 1024;
@@ -61,8 +61,7 @@ pub(crate) struct Reading<'a> {
     pub root: BorrowedFd<'a>,
     pub caching: Caching,
     pub rules: &'a Lookup<'a>,
-    pub progress: &'a dyn Progress,
-    pub cancel: &'a Cancel,
+    pub watch: Watch<'a>,
 }
 
 impl Reading<'_> {
@@ -92,10 +91,7 @@ impl Reading<'_> {
             first == file.node
         });
         let total = files.iter().map(|file| tree.node(file.node).value).fold(0, u64::saturating_add);
-        self.progress.begin(phase, total, Unit::Bytes);
-        let result = self.compute(tree, files);
-        self.progress.end();
-        result?;
+        self.watch.phase(phase, total, Unit::Bytes, || self.compute(tree, files))?;
         let digests = others.iter().filter_map(|(node, first)| Some((*node, tree.digest(*first)?)));
         tree.add_digests(digests.collect::<Vec<_>>());
         let xattrs = others.iter().filter_map(|(node, first)| Some((*node, tree.xattrs(*first)?.clone())));
@@ -112,7 +108,7 @@ impl Reading<'_> {
         let found = pool::run(
             pool::readers(),
             &jobs,
-            self.cancel,
+            self.watch.cancel(),
             || (vec![0u8; READ + ALIGN], Vec::new()),
             |(buf, found), files| {
                 for file in *files {
@@ -126,7 +122,7 @@ impl Reading<'_> {
                     };
                     let digest = match measured {
                         Some(digest) => {
-                            self.progress.advance(node.value);
+                            self.watch.advance(node.value);
                             digest
                         }
                         None => self.digest(fd.as_fd(), &path, node.value, buf)?,
@@ -159,7 +155,7 @@ impl Reading<'_> {
         let buf = buf.get_mut(start..).and_then(|buf| buf.get_mut(..READ)).unwrap_or_default();
         let mut hasher = ContentHasher::new();
         loop {
-            self.cancel.check()?;
+            self.watch.check()?;
             // Requests one byte more than should be left, rounded up: a shorter read is the end of
             // the file. Not the whole buffer: in a direct read, btrfs walks all pages of it that it
             // has no content for.
@@ -172,7 +168,7 @@ impl Reading<'_> {
                 Ok(0) => break,
                 Ok(n) => {
                     hasher.update(buf.get(..n).unwrap_or_default());
-                    self.progress.advance(n as u64);
+                    self.watch.advance(n as u64);
                     // A short read at the size that was scanned: another read would cost as much as
                     // a small file.
                     if n < requested && hasher.size() == size {

@@ -8,7 +8,7 @@ use super::walk::{ReadAttributes, Walk};
 use std::borrow::Cow;
 use std::os::fd::BorrowedFd;
 use tiu_bundle::index::{EntryBuf, Kind};
-use tiu_system::progress::{Cancel, Progress, Unit};
+use tiu_system::progress::{Unit, Watch};
 
 /// One name in an inventory.
 #[derive(Clone, Debug)]
@@ -23,26 +23,17 @@ pub struct InventoryEntry {
 
 /// Reads everything in `root`, including content. Returns it sorted by path; the first is the root
 /// itself.
-pub fn inventory(
-    root: BorrowedFd,
-    rules: &Rules,
-    progress: &dyn Progress,
-    cancel: &Cancel,
-) -> Result<Vec<InventoryEntry>, EngineError> {
+pub fn inventory(root: BorrowedFd, rules: &Rules, watch: Watch) -> Result<Vec<InventoryEntry>, EngineError> {
     let rules = &Lookup::new(rules);
-    let attributes = ReadAttributes::Now;
-    progress.begin("Looking", 0, Unit::Items);
-    let tree = Walk { root, index: None, everything: true, rules, attributes, progress, cancel }.run();
-    progress.end();
-    let mut tree = tree?;
+    let walk = Walk { root, index: None, everything: true, rules, attributes: ReadAttributes::Now, watch };
+    let mut tree = watch.phase("Scanning", 0, Unit::Items, || walk.run())?;
     let mine = |ownership: Ownership| !matches!(ownership, Ownership::Host | Ownership::Placeholder);
     let files = (0u32..)
         .zip(&tree.nodes)
         .filter(|(_, node)| node.kind == Kind::File && mine(node.ownership))
         .map(|(node, _)| HashRequest { node, expected: None, attributes: false })
         .collect();
-    Reading { root, caching: Caching::PageCache, rules, progress, cancel }
-        .run("Reading", &mut tree, files)?;
+    Reading { root, caching: Caching::PageCache, rules, watch }.run("Reading", &mut tree, files)?;
     let entry = |(i, node): (u32, &super::tree::Node)| {
         let xattrs = tree.xattrs(i).map_or(&[][..], |xattrs| &xattrs.0);
         let own = |bytes: &[u8]| -> Cow<'static, [u8]> { Cow::Owned(bytes.to_vec()) };

@@ -5,7 +5,7 @@ use crate::image::Image;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use tiu_bundle::index::Index;
-use tiu_system::progress::{Cancel, Progress};
+use tiu_system::progress::Watch;
 
 /// The input of a run.
 pub struct Job<'a> {
@@ -19,10 +19,8 @@ pub struct Job<'a> {
     pub seeds: &'a [PathBuf],
     /// What the engine must know in addition to the index.
     pub rules: &'a Rules,
-    /// Receives progress.
-    pub progress: &'a dyn Progress,
-    /// Stops the run when it is set.
-    pub cancel: &'a Cancel,
+    /// Receives progress, and stops the run.
+    pub watch: Watch<'a>,
 }
 
 /// Counts and bytes: of what a plan will do, or of what a run did.

@@ -16,24 +16,19 @@ pub(crate) fn scan(
     attributes: ReadAttributes,
     reading: &Reading,
 ) -> Result<(ScannedTree, Joined), EngineError> {
-    let Reading { root, rules, progress, cancel, .. } = *reading;
-    progress.begin("Looking", 0, Unit::Items);
-    let tree =
-        Walk { root, index: Some(index), everything: false, rules, attributes, progress, cancel }.run();
-    progress.end();
-    let tree = tree?;
+    let Reading { root, rules, watch, .. } = *reading;
+    let walk = Walk { root, index: Some(index), everything: false, rules, attributes, watch };
+    let tree = watch.phase("Scanning", 0, Unit::Items, || walk.run())?;
     let joined = Joined::new(index, &tree, rules, attributes);
     Ok((tree, joined))
 }
 
 /// Scans a seed: kinds and sizes alone.
 pub(crate) fn scan_seed(reading: &Reading) -> Result<ScannedTree, EngineError> {
-    let Reading { root, rules, progress, cancel, .. } = *reading;
+    let Reading { root, rules, watch, .. } = *reading;
     let attributes = ReadAttributes::WithContent;
-    progress.begin("Looking at the seed", 0, Unit::Items);
-    let tree = Walk { root, index: None, everything: false, rules, attributes, progress, cancel }.run();
-    progress.end();
-    tree
+    let walk = Walk { root, index: None, everything: false, rules, attributes, watch };
+    watch.phase("Scanning the seed", 0, Unit::Items, || walk.run())
 }
 
 /// Opens the root of a seed.

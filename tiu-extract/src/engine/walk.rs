@@ -19,7 +19,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Condvar, Mutex};
 use tiu_bundle::index::{Index, Kind, Mtime};
-use tiu_system::progress::{Cancel, Progress};
+use tiu_system::progress::Watch;
 
 /// `BTRFS_SUPER_MAGIC` of `linux/magic.h`.
 const BTRFS: u64 = 0x9123_683e;
@@ -47,8 +47,7 @@ pub(crate) struct Walk<'a> {
     pub everything: bool,
     pub rules: &'a Lookup<'a>,
     pub attributes: ReadAttributes,
-    pub progress: &'a dyn Progress,
-    pub cancel: &'a Cancel,
+    pub watch: Watch<'a>,
 }
 
 struct Shared {
@@ -154,7 +153,7 @@ impl<'a> Walker<'a> {
             };
             state.busy += 1;
             drop(state);
-            let cancelled = self.walk.cancel.check().map_err(EngineError::from);
+            let cancelled = self.walk.watch.check().map_err(EngineError::from);
             let result = cancelled.and_then(|()| self.directory(directory, &path));
             state = lock(shared);
             state.busy -= 1;
@@ -167,7 +166,7 @@ impl<'a> Walker<'a> {
     }
 
     fn collect(&self, state: &mut Shared, directory: u32, path: &[u8], listing: Listing) {
-        self.walk.progress.advance(listing.nodes.len() as u64);
+        self.walk.watch.advance(listing.nodes.len() as u64);
         let enter: Vec<(u32, Vec<u8>)> = (0u32..)
             .zip(&listing.nodes)
             .filter(|(_, node)| {

@@ -20,7 +20,7 @@ use tiu_bundle::index::{Entry, EntryBuf, Index, Kind};
 use tiu_bundle::trust::Trust;
 use tiu_extract::{Image, Rules, Verity};
 use tiu_system::fstab;
-use tiu_system::progress::{Cancel, Progress};
+use tiu_system::progress::{Cancel, Progress, Watch};
 use tiu_system::tree::Tree;
 
 /// What a side is. The field names are those of `--json`.
@@ -220,6 +220,6 @@ fn found(
     let paths = host_paths(&mounts, &nested_subvolumes(tree.path())?, &config.host_paths)?;
     let rules =
         Rules { host_paths: paths.clone(), subvolumes: vec![crate::etc::ETC.to_vec()], ..Rules::default() };
-    let found = tiu_extract::inventory(tree.fd(), &rules, progress, cancel)?;
+    let found = tiu_extract::inventory(tree.fd(), &rules, Watch::new(progress, cancel))?;
     Ok(Entries::Found(found.into_iter().map(|found| found.entry).collect(), paths))
 }

@@ -19,7 +19,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use tiu_bundle::index::Kind;
 use tiu_extract::{Image, ImageError, Job, ReadBack, Rules, Shown, Summary};
-use tiu_system::progress::{Cancel, Silent};
+use tiu_system::progress::{Cancel, Watch};
 use tiu_system::tree::{Tree, TreeError};
 
 /// Brings `paths`, with all below them, back to the defaults. What the image does not have is removed.
@@ -36,13 +36,13 @@ pub fn reset(view: &View, paths: &[Vec<u8>], cancel: &Cancel) -> Result<Summary,
         target: target.as_fd(),
         seeds: &seeds,
         rules: &rules,
-        progress: &Silent,
-        cancel,
+        watch: Watch::without_progress(cancel),
     };
     let plan = tiu_extract::plan(&job)?;
     let summary = tiu_extract::execute(&job, &plan)?;
-    let what = ReadBack::Executed(&plan);
-    let differences = tiu_extract::check(&index, target.as_fd(), &rules, what, &Silent, cancel)?;
+    let read_back = ReadBack::Executed(&plan);
+    let differences =
+        tiu_extract::check(&index, target.as_fd(), &rules, read_back, Watch::without_progress(cancel))?;
     if !differences.is_empty() {
         return Err(EditError::Differs(differences));
     }

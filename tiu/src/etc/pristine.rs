@@ -13,7 +13,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use tiu_bundle::index::{EntryBuf, Index, IndexError, IndexWriter, Kind};
 use tiu_extract::{Difference, EngineError, Image, ImageError, Job, Plan, ReadBack, Rules};
-use tiu_system::progress::{Cancel, Progress};
+use tiu_system::progress::{Cancel, Progress, Watch};
 use tiu_system::tree::{Tree, TreeError};
 
 /// Where it lies, without the leading slash.
@@ -106,8 +106,7 @@ pub fn fill(
         target: target.as_fd(),
         seeds: &seeds,
         rules: &rules,
-        progress,
-        cancel,
+        watch: Watch::new(progress, cancel),
     };
     let plan = tiu_extract::plan(&job).map_err(PristineError::Engine)?;
     tiu_extract::execute(&job, &plan).map_err(PristineError::Engine)?;
@@ -137,7 +136,8 @@ pub fn check(
         },
     };
     let etc = index_of_etc(index)?;
-    let found = tiu_extract::check(&etc, target.as_fd(), &own_rules(rules), what, progress, cancel);
+    let found =
+        tiu_extract::check(&etc, target.as_fd(), &own_rules(rules), what, Watch::new(progress, cancel));
     let mut found = found.map_err(PristineError::Engine)?;
     for difference in &mut found {
         difference.path = match difference.path.as_str() {

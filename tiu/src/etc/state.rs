@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use tiu_bundle::content_digest::{Digest, digest_bytes};
 use tiu_bundle::index::{Entry, Index, Kind, Mtime};
 use tiu_extract::{EngineError, Rules, Shown};
-use tiu_system::progress::{Cancel, Progress};
+use tiu_system::progress::{Cancel, Progress, Watch};
 use tiu_system::tree::{Tree, TreeError};
 
 /// One inode.
@@ -137,7 +137,8 @@ pub fn of_tree(
     let inside = |path: &Vec<u8>| Some(path.strip_prefix(ETC)?.strip_prefix(b"/")?.to_vec());
     let rules =
         Rules { host_paths: rules.host_paths.iter().filter_map(inside).collect(), ..Rules::default() };
-    let found = tiu_extract::inventory(std::os::fd::AsFd::as_fd(&directory), &rules, progress, cancel)?;
+    let found =
+        tiu_extract::inventory(std::os::fd::AsFd::as_fd(&directory), &rules, Watch::new(progress, cancel))?;
     let state = |found: tiu_extract::InventoryEntry| {
         let entry = found.entry;
         let path = match &entry.path[..] {

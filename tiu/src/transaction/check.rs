@@ -11,6 +11,7 @@ use crate::draft::Draft;
 use crate::etc::pristine;
 use crate::state::record::Record;
 use tiu_extract::{Plan, ReadBack};
+use tiu_system::progress::Watch;
 
 /// Fails with every difference but those that finish recorded.
 pub fn check(
@@ -28,7 +29,8 @@ pub fn check(
     let Context { progress, cancel, .. } = *context;
     let tree = draft.tree();
     let depth = read_back(record, &filled.plan);
-    let mut differences = tiu_extract::check(&ready.index, tree.fd(), &rules, depth, progress, cancel)?;
+    let mut differences =
+        tiu_extract::check(&ready.index, tree.fd(), &rules, depth, Watch::new(progress, cancel))?;
     let depth = read_back(record, &filled.pristine);
     differences.extend(pristine::check(tree, &ready.index, &rules, depth, progress, cancel)?);
     differences.extend(filled.etc.accounts.check(tree, &filled.etc.report)?);

@@ -22,6 +22,7 @@ use tiu_bundle::index::{Index, Kind};
 use tiu_extract::{Image, Job, Rules};
 use tiu_system::fstab::Mount;
 use tiu_system::os_release::OsRelease;
+use tiu_system::progress::Watch;
 use tiu_system::text::printable;
 use tiu_system::tree::{Tree, TreeError};
 
@@ -237,8 +238,7 @@ impl Ready {
             target: tree.fd(),
             seeds: &[],
             rules,
-            progress: context.progress,
-            cancel: context.cancel,
+            watch: Watch::new(context.progress, context.cancel),
         }
     }
 }

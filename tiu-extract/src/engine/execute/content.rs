@@ -158,7 +158,7 @@ pub(super) fn write(
     // The end of the last byte that is written or shared.
     let mut end = 0u64;
     loop {
-        context.job.cancel.check()?;
+        context.job.watch.check()?;
         let n =
             read_full(&mut *reader, new).map_err(|source| EngineError::Read { path: shown(path), source })?;
         let bytes = new.get(..n).unwrap_or_default();
@@ -200,7 +200,7 @@ pub(super) fn write(
             at += len;
         }
         offset += n as u64;
-        context.job.progress.advance(n as u64);
+        context.job.watch.advance(n as u64);
         context.done.fetch_add(n as u64, Ordering::Relaxed);
         if n < new.len() {
             break;
@@ -228,7 +228,7 @@ pub(super) fn read_back(
     buffer.resize(SIZE, 0);
     let mut hasher = ContentHasher::new();
     loop {
-        context.job.cancel.check()?;
+        context.job.watch.check()?;
         let n = pread_full(file, buffer, hasher.size()).map_err(|e| EngineError::io("read back", path, e))?;
         hasher.update(buffer.get(..n).unwrap_or_default());
         if n < buffer.len() {

@@ -19,7 +19,7 @@ impl Worker<'_> {
     /// Makes a file, replacing an existing inode. An `early` file keeps its temporary name.
     pub fn make_file(&mut self, file: &FileStep, early: bool) -> Result<(), EngineError> {
         let context = self.context;
-        context.job.cancel.check()?;
+        context.job.watch.check()?;
         let entry = context.job.index.entry(file.entry as usize);
         let inode = inode_of(context.job.index, &entry);
         let path: &[u8] = &entry.path;
@@ -74,7 +74,7 @@ impl Worker<'_> {
                 {
                     match ioctl::clone_file(source.as_fd(), fd) {
                         Ok(()) => {
-                            context.job.progress.advance(size);
+                            context.job.watch.advance(size);
                             context.done.fetch_add(size, Ordering::Relaxed);
                             return Ok(FilledBytes { written: 0, shared: size });
                         }

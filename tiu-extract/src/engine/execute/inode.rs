@@ -143,7 +143,7 @@ impl Worker<'_> {
 
     /// Removes a directory that is empty by now.
     pub fn remove_dir(&mut self, node: u32) -> Result<(), EngineError> {
-        self.context.job.cancel.check()?;
+        self.context.job.watch.check()?;
         let path = self.context.plan.tree.path(node);
         let (parent, name) = self.parents.open(&path)?;
         self.unlink(&parent, &name, AtFlags::REMOVEDIR, &path)

@@ -50,12 +50,13 @@ pub fn execute(job: &Job, plan: &Plan) -> Result<Summary, EngineError> {
         done: AtomicU64::new(0),
     };
     let total = plan.steps.all_files().map(|file| file.size).sum();
-    job.progress.begin("Writing", total, Unit::Bytes);
-    let result = context.run();
-    if result.is_err() {
-        context.clean_early();
-    }
-    job.progress.end();
+    let result = job.watch.phase("Writing", total, Unit::Bytes, || {
+        let result = context.run();
+        if result.is_err() {
+            context.clean_early();
+        }
+        result
+    });
     let mut sum = result.map_err(|error| context.explain(error))?;
     sum.unchanged = plan.steps.unchanged;
     Ok(sum)
@@ -67,7 +68,7 @@ impl<'a> Context<'a> {
         let mut sum = Summary::default();
         let mut own = Worker::new(self);
         for dir in &steps.dirs {
-            self.job.cancel.check()?;
+            self.job.watch.check()?;
             own.make_dir(dir)?;
         }
         let early = self.in_image_order(&steps.early);
@@ -99,7 +100,7 @@ impl<'a> Context<'a> {
         self.pieces(&pieces, &mut sum)?;
         own.parents.forget();
         for link in &steps.links {
-            self.job.cancel.check()?;
+            self.job.watch.check()?;
             own.link(link)?;
         }
         let pieces: Vec<_> = steps.dir_meta.rchunks(BATCH_FILES).map(Piece::DirMeta).collect();
@@ -114,7 +115,7 @@ impl<'a> Context<'a> {
         let workers = pool::run(
             pool::cores(),
             pieces,
-            self.job.cancel,
+            self.job.watch.cancel(),
             || Worker::new(self),
             |worker, piece| match piece {
                 Piece::Early(files) => files.iter().try_for_each(|file| worker.make_file(file, true)),

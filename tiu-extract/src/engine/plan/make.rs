@@ -15,9 +15,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 /// Scans the target and plans. Changes nothing: for root and the owner of the files not even access
 /// times, except those of symlinks.
 pub fn plan(job: &Job) -> Result<Plan, EngineError> {
-    let Job { index, target, progress, cancel, .. } = *job;
+    let Job { index, target, watch, .. } = *job;
     let rules = &Lookup::new(job.rules);
-    let reading = Reading { root: target, caching: Caching::Bypassed, rules, progress, cancel };
+    let reading = Reading { root: target, caching: Caching::Bypassed, rules, watch };
     let (mut tree, mut joined) = scan(index, ReadAttributes::WithContent, &reading)?;
     let files = std::mem::take(&mut joined.same_size);
     reading.run("Comparing", &mut tree, files)?;
@@ -27,7 +27,7 @@ pub fn plan(job: &Job) -> Result<Plan, EngineError> {
         held: shown(&tree.path(conflict.held)),
     })?;
     let files = sources::to_hash(&tree, &sources::sizes_wanted(index, &comparison));
-    reading.run("Looking for content", &mut tree, files)?;
+    reading.run("Searching for content", &mut tree, files)?;
     let mut seeds = Vec::new();
     for path in job.seeds {
         let sizes = sources::sizes_missing(index, &comparison, &tree);

@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::Path;
 use tiu_extract::{EngineError, Image, ImageError, Job};
 use tiu_system::Hint;
-use tiu_system::progress::{Cancel, Progress, Unit};
+use tiu_system::progress::{Cancel, Progress, Unit, Watch};
 use tiu_testing::btrfs::LoopBtrfs;
 use tiu_testing::tree::noise;
 
@@ -124,9 +124,13 @@ fn cancelled_in_every_phase_and_completed_afterwards() {
     }
     let index = after.index();
     let image = after.image();
-    for (phase, after_units) in
-        [("Looking", 1), ("Comparing", 1), ("Looking for content", 1), ("Writing", 1), ("Writing", 1_500_000)]
-    {
+    for (phase, after_units) in [
+        ("Scanning", 1),
+        ("Comparing", 1),
+        ("Searching for content", 1),
+        ("Writing", 1),
+        ("Writing", 1_500_000),
+    ] {
         let dir = fs.subvolume(&format!("{phase}-{after_units}"));
         apply(&before, &dir);
         if phase == "Comparing" {
@@ -137,7 +141,7 @@ fn cancelled_in_every_phase_and_completed_afterwards() {
         let cancel = Cancel::new();
         let progress = CancelAt { cancel: &cancel, phase, after: after_units, at: None.into() };
         let target = File::open(&dir).unwrap();
-        let job = Job { progress: &progress, cancel: &cancel, ..job(&index, &image, &target) };
+        let job = Job { watch: Watch::new(&progress, &cancel), ..job(&index, &image, &target) };
         let result = tiu_extract::plan(&job).and_then(|plan| tiu_extract::execute(&job, &plan));
         assert!(matches!(result, Err(EngineError::Cancelled(_))), "{phase}: {result:?}");
         assert_eq!(leftovers(&dir), 0, "{phase}");

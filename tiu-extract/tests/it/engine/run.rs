@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use tiu_bundle::index::Index;
 use tiu_extract::{Difference, EngineError, Image, Job, ReadBack, Rules, Summary};
-use tiu_system::progress::{Cancel, Silent};
+use tiu_system::progress::{Cancel, Watch};
 
 /// What a run needs beside model and directory.
 #[derive(Default)]
@@ -27,9 +27,8 @@ pub struct Outcome {
 /// A job without seeds, with the default rules, that nobody watches or cancels.
 pub fn job<'a>(index: &'a Index, image: &'a dyn Image, target: &'a File) -> Job<'a> {
     static RULES: LazyLock<Rules> = LazyLock::new(Rules::default);
-    static CANCEL: LazyLock<Cancel> = LazyLock::new(Cancel::new);
     let target = target.as_fd();
-    Job { index, image, target, seeds: &[], rules: &RULES, progress: &Silent, cancel: &CANCEL }
+    Job { index, image, target, seeds: &[], rules: &RULES, watch: Watch::silent() }
 }
 
 /// Brings `dir` to `model` and asserts that both checks find nothing.
@@ -52,7 +51,7 @@ pub fn apply_image(
     let job = Job {
         seeds: &options.seeds,
         rules: &options.rules,
-        cancel: &options.cancel,
+        watch: Watch::without_progress(&options.cancel),
         ..job(&index, image, &target)
     };
     let plan = tiu_extract::plan(&job)?;
@@ -70,8 +69,15 @@ pub fn apply_image(
     ] {
         assert_eq!(count(&planned), count(&summary), "planned {planned:?}, done {summary:?}");
     }
-    let check = |what| {
-        tiu_extract::check(&index, target.as_fd(), &options.rules, what, &Silent, &options.cancel).unwrap()
+    let check = |read_back| {
+        tiu_extract::check(
+            &index,
+            target.as_fd(),
+            &options.rules,
+            read_back,
+            Watch::without_progress(&options.cancel),
+        )
+        .unwrap()
     };
     assert_eq!(check(ReadBack::Executed(&plan)), []);
     assert_eq!(check(ReadBack::All), []);
@@ -81,5 +87,5 @@ pub fn apply_image(
 /// What differs from the model.
 pub fn differences(model: &Model, dir: &Path, rules: &Rules) -> Vec<Difference> {
     let target = File::open(dir).unwrap();
-    tiu_extract::check(&model.index(), target.as_fd(), rules, ReadBack::All, &Silent, &Cancel::new()).unwrap()
+    tiu_extract::check(&model.index(), target.as_fd(), rules, ReadBack::All, Watch::silent()).unwrap()
 }
