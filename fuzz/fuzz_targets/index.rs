@@ -11,7 +11,7 @@ fuzz_target!(|data: &[u8]| {
     let Ok(index) = Index::parse(data.to_vec()) else { return };
     let mut writer = IndexWriter::default();
     for (i, entry) in index.iter().enumerate() {
-        assert_eq!(index.find(&entry.path), Some(i));
+        assert_eq!(index.find(&*entry.path), Some(i));
         writer.push(entry.into_owned());
     }
     let again = Index::parse(writer.finish()).expect("what was read can be written");

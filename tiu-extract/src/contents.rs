@@ -14,6 +14,7 @@ use tiu_bundle::content_digest::{ContentHasher, Digest};
 use tiu_bundle::hash_tree::VerityError;
 use tiu_bundle::index::{Entry, EntryBuf, Index, IndexError, IndexWriter, Kind};
 use tiu_system::hints;
+use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::progress::{Cancelled, Unit, Watch};
 
 /// The contents differ from the index, or a selection names a path that the image lacks.
@@ -65,7 +66,7 @@ hints! { ContentsError {
 /// first error.
 pub fn verify_contents(index: &Index, image: &dyn Image, watch: Watch) -> Result<(), ContentsError> {
     let mut files: Vec<usize> = (0..index.len()).filter(|i| index.entry(*i).kind == Kind::File).collect();
-    files.sort_by_cached_key(|i| image.position(&index.entry(*i).path));
+    files.sort_by_cached_key(|i| image.position(index.entry(*i).path.as_bytes()));
     watch.phase("Verifying files", index.content_size(), Unit::Bytes, || {
         files.par_chunks(32).try_for_each_init(
             || vec![0; 1 << 20],
@@ -82,8 +83,8 @@ fn verify_file(
     buffer: &mut [u8],
     watch: Watch,
 ) -> Result<(), ContentsError> {
-    let path = || PathBuf::from(OsStr::from_bytes(&entry.path));
-    let mut reader = image.open(&entry.path)?;
+    let path = || PathBuf::from(OsStr::from_bytes(entry.path.as_bytes()));
+    let mut reader = image.open(entry.path.as_bytes())?;
     let mut hasher = ContentHasher::new();
     let mut size = 0u64;
     loop {
@@ -113,29 +114,21 @@ fn verify_file(
 /// Returns the part of `index` at and below `paths` (with or without a leading slash), with the
 /// directories that lead there.
 pub fn select(index: &Index, paths: &[PathBuf]) -> Result<Index, ContentsError> {
-    let wanted: Vec<Vec<u8>> = paths
-        .iter()
-        .map(|path| {
-            let bytes = path.as_os_str().as_bytes();
-            let start = bytes.iter().position(|b| *b != b'/').unwrap_or(bytes.len());
-            let end = bytes.iter().rposition(|b| *b != b'/').map_or(start, |at| at + 1);
-            bytes.get(start..end).unwrap_or_default().to_vec()
-        })
-        .collect();
-    for (path, given) in wanted.iter().zip(paths) {
-        if index.find(path).is_none() {
-            return Err(ContentsError::NoSuchPath { path: given.clone() });
+    let mut wanted: Vec<&TreePath> = Vec::new();
+    for given in paths {
+        let bytes = given.as_os_str().as_bytes();
+        let start = bytes.iter().position(|b| *b != b'/').unwrap_or(bytes.len());
+        let end = bytes.iter().rposition(|b| *b != b'/').map_or(start, |at| at + 1);
+        match TreePath::new(bytes.get(start..end).unwrap_or_default()) {
+            Ok(path) if index.find(path).is_some() => wanted.push(path),
+            _ => return Err(ContentsError::NoSuchPath { path: given.clone() }),
         }
     }
-    let below = |path: &[u8], base: &[u8]| {
-        base.is_empty()
-            || path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.first() == Some(&b'/'))
-    };
-    let selected = |path: &[u8]| wanted.iter().any(|base| below(path, base));
-    let leads = |path: &[u8]| wanted.iter().any(|target| below(target, path));
+    let selected = |path: &TreePath| wanted.iter().any(|base| path.starts_with(base));
+    let leads = |path: &TreePath| wanted.iter().any(|target| target.starts_with(path));
     let mut writer = IndexWriter::default();
     // The first selected link to an inode outside the selection becomes the inode.
-    let mut primaries: HashMap<Vec<u8>, Vec<u8>> = HashMap::new();
+    let mut primaries: HashMap<TreePathBuf, TreePathBuf> = HashMap::new();
     let mut kept: Vec<EntryBuf> = Vec::new();
     for entry in index.iter() {
         let wanted = selected(&entry.path) || (entry.kind == Kind::Dir && leads(&entry.path));
@@ -143,13 +136,14 @@ pub fn select(index: &Index, paths: &[PathBuf]) -> Result<Index, ContentsError> 
             continue;
         }
         let mut entry = entry.into_owned();
-        if let (Kind::HardLink, Some(target)) = (entry.kind, entry.target.as_deref().map(<[u8]>::to_vec)) {
-            match primaries.get(&target) {
-                Some(primary) => entry.target = Some(Cow::Owned(primary.clone())),
-                None if selected(&target) => {}
+        if let Some(inode) = entry.link.as_deref().map(TreePath::to_owned) {
+            match primaries.get(&inode) {
+                Some(primary) => entry.link = Some(Cow::Owned(primary.clone())),
+                None if selected(&inode) => {}
                 None => {
-                    primaries.insert(target.clone(), entry.path.to_vec());
-                    if let Some(at) = index.find(&target) {
+                    let at = index.find(&inode);
+                    primaries.insert(inode, entry.path.as_ref().to_owned());
+                    if let Some(at) = at {
                         entry = EntryBuf { path: entry.path, ..index.entry(at).into_owned() };
                     }
                 }
@@ -158,15 +152,15 @@ pub fn select(index: &Index, paths: &[PathBuf]) -> Result<Index, ContentsError> 
         kept.push(entry);
     }
     // The writer wants the number of names in the selection.
-    let mut names: HashMap<Vec<u8>, u32> = HashMap::new();
+    let mut names: HashMap<TreePathBuf, u32> = HashMap::new();
     for entry in &kept {
-        if let (Kind::HardLink, Some(target)) = (entry.kind, &entry.target) {
-            *names.entry(target.to_vec()).or_insert(1) += 1;
+        if let Some(inode) = entry.link.as_deref() {
+            *names.entry(inode.to_owned()).or_insert(1) += 1;
         }
     }
     for mut entry in kept {
         if !matches!(entry.kind, Kind::HardLink | Kind::Dir) {
-            entry.nlink = names.get(&*entry.path).copied().unwrap_or(1);
+            entry.nlink = names.get(entry.path.as_ref()).copied().unwrap_or(1);
         }
         writer.push(entry);
     }

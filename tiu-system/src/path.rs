@@ -254,6 +254,13 @@ impl TreePathBuf {
     }
 }
 
+/// The root.
+impl Default for &TreePath {
+    fn default() -> Self {
+        TreePath::ROOT
+    }
+}
+
 impl Deref for TreePathBuf {
     type Target = TreePath;
     fn deref(&self) -> &TreePath {
@@ -286,6 +293,18 @@ impl AsRef<TreePath> for TreePath {
 impl AsRef<TreePath> for TreePathBuf {
     fn as_ref(&self) -> &TreePath {
         self
+    }
+}
+
+impl AsRef<[u8]> for TreePath {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for TreePathBuf {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
     }
 }
 

@@ -183,7 +183,7 @@ fn explained(
 
 /// The name of an inode under which the index describes it; `path` is any of its names.
 fn first_name(index: &Index, path: &[u8]) -> Option<Vec<u8>> {
-    Some(inode_of(index, &index.entry(index.find(path)?)).path.to_vec())
+    Some(inode_of(index, &index.entry(index.find(path)?)).path.as_bytes().to_vec())
 }
 
 /// Compares every inode of `snapshot` with the signed index, to `depth`.

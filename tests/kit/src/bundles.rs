@@ -11,6 +11,7 @@ use tiu_bundle::hash_tree;
 use tiu_bundle::index::{EntryBuf, Index, IndexWriter, Kind, Mtime};
 use tiu_bundle::manifest::{Manifest, Meta};
 use tiu_bundle::signature;
+use tiu_system::path::TreePathBuf;
 use tiu_system::progress::Silent;
 
 /// A root tree's squashfs with an index of the test's choice in it.
@@ -102,7 +103,7 @@ impl Parts {
 /// An entry of an index: root's, of 2023, empty.
 pub fn entry(path: impl AsRef<[u8]>, kind: Kind, mode: u32) -> EntryBuf {
     EntryBuf {
-        path: path.as_ref().to_vec().into(),
+        path: TreePathBuf::new(path.as_ref()).unwrap().into(),
         kind,
         mode,
         nlink: 1,
@@ -112,6 +113,7 @@ pub fn entry(path: impl AsRef<[u8]>, kind: Kind, mode: u32) -> EntryBuf {
         mtime: Mtime { sec: 1_700_000_000, nsec: 0 },
         size: 0,
         target: None,
+        link: None,
         digest: None,
         xattrs: vec![],
     }

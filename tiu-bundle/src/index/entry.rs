@@ -3,6 +3,7 @@
 use crate::content_digest::Digest;
 use std::borrow::Cow;
 use std::fmt;
+use tiu_system::path::TreePath;
 
 /// What an inode is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,7 +22,7 @@ pub enum Kind {
     Fifo,
     /// Unix socket.
     Socket,
-    /// Another name of the regular file or other inode that `target` names.
+    /// Another name of the inode that the entry at `link` carries.
     HardLink,
 }
 
@@ -79,11 +80,11 @@ pub type Xattrs<'a> = Vec<(Cow<'a, [u8]>, Cow<'a, [u8]>)>;
 /// A view of one line, unescaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry<'a> {
-    /// Path relative to the root, without a leading slash; empty for the root itself. Any bytes but NUL.
-    pub path: Cow<'a, [u8]>,
+    /// Path in the image.
+    pub path: Cow<'a, TreePath>,
     /// What it is.
     pub kind: Kind,
-    /// Permission bits (`07777`). For hard links, this and all below but `target` are as of the inode it names.
+    /// Permission bits (`07777`). For hard links, this and all below but `link` are those of the inode.
     pub mode: u32,
     /// Number of names; of directories any number (they are not counted alike by all filesystems).
     pub nlink: u32,
@@ -95,10 +96,12 @@ pub struct Entry<'a> {
     pub rdev: u64,
     /// Modification time.
     pub mtime: Mtime,
-    /// Bytes, for regular files; target's length for symlinks; 0 otherwise. (For hard links, again, as of the inode.)
+    /// Bytes, for regular files; the target's length for symbolic links; 0 otherwise.
     pub size: u64,
-    /// Symlink: its target. Hard link: path of the inode, relative to the root without a leading slash.
+    /// Target of a symbolic link: any bytes but NUL.
     pub target: Option<Cow<'a, [u8]>>,
+    /// For hard links, the path of the entry that carries the inode.
+    pub link: Option<Cow<'a, TreePath>>,
     /// Content digest, for regular files.
     pub digest: Option<Digest>,
     /// Extended attributes, sorted by name.
@@ -109,8 +112,9 @@ impl Entry<'_> {
     /// The same entry with bytes of its own.
     pub fn into_owned(self) -> EntryBuf {
         let own = |bytes: Cow<[u8]>| Cow::Owned(bytes.into_owned());
+        let own_path = |path: Cow<TreePath>| Cow::Owned(path.into_owned());
         EntryBuf {
-            path: own(self.path),
+            path: own_path(self.path),
             kind: self.kind,
             mode: self.mode,
             nlink: self.nlink,
@@ -120,6 +124,7 @@ impl Entry<'_> {
             mtime: self.mtime,
             size: self.size,
             target: self.target.map(own),
+            link: self.link.map(own_path),
             digest: self.digest,
             xattrs: self.xattrs.into_iter().map(|(name, value)| (own(name), own(value))).collect(),
         }

@@ -4,6 +4,7 @@ use super::Kind;
 use crate::content_digest::Digest;
 use std::io;
 use tiu_system::Hint;
+use tiu_system::path::PathError;
 
 /// Why an index was not accepted.
 #[derive(Debug, thiserror::Error)]
@@ -170,18 +171,12 @@ pub enum LineError {
         /// What the entry is.
         kind: Kind,
     },
-    /// The path does not start with a slash.
-    #[error("the path does not start with `/`")]
-    NotAbsolute,
-    /// `//` or a slash at the end.
-    #[error("the path has an empty component")]
-    EmptyComponent,
-    /// A component `.`.
-    #[error("the path has a component `.`")]
-    DotComponent,
-    /// A component `..`.
-    #[error("the path has a component `..`")]
-    DotDotComponent,
+    /// The path is not one that a tree can have.
+    #[error("{0}")]
+    Path(PathError),
+    /// The path to which a hard link leads is not one that a tree can have.
+    #[error("hard link's target: {0}")]
+    LinkTarget(PathError),
     /// A NUL byte where Linux allows none.
     #[error("{0} holds a NUL byte")]
     Nul(&'static str),

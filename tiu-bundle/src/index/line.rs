@@ -8,6 +8,7 @@ use crate::sha256::from_hex;
 use std::borrow::Cow;
 use std::io::Write;
 use std::sync::LazyLock;
+use tiu_system::path::{PathError, TreePath, TreePathBuf};
 
 /// Longest path in bytes, with its leading slash (Linux' PATH_MAX).
 pub const MAX_PATH: usize = 4096;
@@ -104,9 +105,9 @@ impl<'a> Fields<'a> {
         Ok(split_mode(self.mode)?.0)
     }
 
-    /// The target of a hard link, relative to the root.
-    pub fn link_target(&self) -> Result<Cow<'a, [u8]>, LineError> {
-        path(self.payload, "hard link's target")
+    /// Path of the entry to which a hard link leads.
+    pub fn link_target(&self) -> Result<Cow<'a, TreePath>, LineError> {
+        path(self.payload, "hard link's target", LineError::LinkTarget)
     }
 
     /// All values, each checked on its own.
@@ -114,7 +115,7 @@ impl<'a> Fields<'a> {
         let (kind, mode) = split_mode(self.mode)?;
         let size = number(self.size, "size", i64::MAX as u64)?;
         let mut entry = Entry {
-            path: path(self.path, "path")?,
+            path: path(self.path, "path", LineError::Path)?,
             kind,
             mode,
             nlink: number(self.nlink, "number of links", u32::MAX.into())? as u32,
@@ -124,6 +125,7 @@ impl<'a> Fields<'a> {
             mtime: time(self.mtime)?,
             size,
             target: None,
+            link: None,
             digest: None,
             xattrs: xattrs(self.xattrs)?,
         };
@@ -147,7 +149,7 @@ impl<'a> Fields<'a> {
         }
         let payload = match (kind, self.is_link) {
             (_, true) => {
-                entry.target = Some(self.link_target()?);
+                entry.link = Some(self.link_target()?);
                 entry.kind = Kind::HardLink;
                 None
             }
@@ -230,36 +232,30 @@ fn time(text: &[u8]) -> Result<Mtime, LineError> {
     parse().ok_or_else(|| LineError::BadTime(shown(text)))
 }
 
-/// Unescapes and checks a path; gives it without its leading slash.
-fn path<'a>(text: &'a [u8], field: &'static str) -> Result<Cow<'a, [u8]>, LineError> {
-    let bad_escape = || LineError::BadEscape { field, found: shown(text) };
+/// Unescapes and checks a path, which has a slash in front in the text.
+fn path<'a>(
+    text: &'a [u8],
+    field: &'static str,
+    wrong: fn(PathError) -> LineError,
+) -> Result<Cow<'a, TreePath>, LineError> {
     if text.first() != Some(&b'/') {
-        return Err(LineError::NotAbsolute);
+        return Err(wrong(PathError::NotAbsolute));
     }
-    let path = match unescape(text, Field::Fixed).ok_or_else(bad_escape)? {
-        Cow::Borrowed(path) => Cow::Borrowed(path.get(1..).unwrap_or(&[])),
-        Cow::Owned(mut path) => {
-            path.remove(0);
-            Cow::Owned(path)
-        }
+    let bytes =
+        unescape(text, Field::Fixed).ok_or_else(|| LineError::BadEscape { field, found: shown(text) })?;
+    if bytes.len() > MAX_PATH {
+        return Err(LineError::TooLong { field, found: bytes.len(), max: MAX_PATH });
+    }
+    let path = match bytes {
+        Cow::Borrowed(bytes) => TreePath::parse_absolute(bytes).map(Cow::Borrowed),
+        Cow::Owned(bytes) => TreePathBuf::parse_absolute(&bytes).map(Cow::Owned),
     };
-    if path.len() >= MAX_PATH {
-        return Err(LineError::TooLong { field, found: path.len() + 1, max: MAX_PATH });
-    }
-    if path.is_empty() {
-        return Ok(path);
-    }
-    for component in path.split(|c| *c == b'/') {
-        match component {
-            b"" => return Err(LineError::EmptyComponent),
-            b"." => return Err(LineError::DotComponent),
-            b".." => return Err(LineError::DotDotComponent),
-            name if name.len() > MAX_NAME => {
-                return Err(LineError::TooLong { field: "path component", found: name.len(), max: MAX_NAME });
-            }
-            name if name.contains(&0) => return Err(LineError::Nul(field)),
-            _ => {}
-        }
+    let path = path.map_err(wrong)?;
+    // A short path has no long component.
+    if path.as_bytes().len() > MAX_NAME
+        && let Some(name) = path.components().find(|name| name.len() > MAX_NAME)
+    {
+        return Err(LineError::TooLong { field: "path component", found: name.len(), max: MAX_NAME });
     }
     Ok(path)
 }
@@ -332,27 +328,27 @@ fn xattrs(text: &[u8]) -> Result<Xattrs<'_>, LineError> {
 
 /// Appends the line of `entry`, with its newline. `inode` is what a hard link leads to, the entry itself otherwise.
 pub(super) fn write_line(out: &mut Vec<u8>, entry: &Entry, inode: &Entry, nlink: u32) {
-    let slash = |out: &mut Vec<u8>, path: &[u8]| {
+    let path = |out: &mut Vec<u8>, path: &TreePath| {
         out.push(b'/');
-        // A lone `-` is only special as a whole field, which it never is after the slash.
-        match path {
+        // `-` is special as a whole field, which it never is after the slash.
+        match path.as_bytes() {
             b"-" => out.push(b'-'),
-            path => escape(out, path, Field::Fixed),
+            bytes => escape(out, bytes, Field::Fixed),
         }
     };
-    let is_link = entry.kind == Kind::HardLink;
+    let link = (entry.kind == Kind::HardLink).then(|| entry.link.as_deref().unwrap_or(TreePath::ROOT));
     let size = match (inode.kind, &inode.target) {
         (Kind::File, _) => inode.size,
         (Kind::Symlink, Some(target)) => target.len() as u64,
         _ => 0,
     };
-    slash(out, &entry.path);
+    path(out, &entry.path);
     let rdev = if matches!(inode.kind, Kind::CharDev | Kind::BlockDev) { inode.rdev } else { 0 };
     // Writing to a Vec cannot fail.
     let _ = write!(
         out,
         " {size} {}{:o} {nlink} {} {} {rdev} {}.{} ",
-        if is_link { "@" } else { "" },
+        if link.is_some() { "@" } else { "" },
         inode.kind.type_bits() | (inode.mode & 0o7777),
         inode.uid,
         inode.gid,
@@ -360,11 +356,11 @@ pub(super) fn write_line(out: &mut Vec<u8>, entry: &Entry, inode: &Entry, nlink:
         inode.mtime.nsec
     );
     let digest = inode.digest.filter(|_| inode.kind == Kind::File && size > 0);
-    match (&entry.target, digest) {
-        (Some(target), _) if is_link => slash(out, target),
-        (Some(target), _) => escape(out, target, Field::Fixed),
-        (None, Some(digest)) => out.extend_from_slice(payload_of(digest).as_bytes()),
-        (None, None) => out.push(b'-'),
+    match (link, &entry.target, digest) {
+        (Some(link), _, _) => path(out, link),
+        (None, Some(target), _) => escape(out, target, Field::Fixed),
+        (None, None, Some(digest)) => out.extend_from_slice(payload_of(digest).as_bytes()),
+        (None, None, None) => out.push(b'-'),
     }
     let _ = match digest {
         Some(digest) => write!(out, " - {digest}"),

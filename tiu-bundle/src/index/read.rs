@@ -4,8 +4,10 @@ use super::error::{LineError, shown};
 use super::escape::Unescaped;
 use super::line::Fields;
 use super::{Entry, IndexError, Kind};
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use tiu_system::path::{TreePath, TreePathBuf};
 
 /// Longest text that is read, in bytes; see [`text_limit`].
 pub const MAX_TEXT_SIZE: u64 = 1 << 30;
@@ -75,9 +77,16 @@ impl Index {
     pub fn iter(&self) -> impl Iterator<Item = Entry<'_>> + '_ {
         (0..self.len()).map(|i| self.entry(i))
     }
-    /// Number of the entry at `path` (relative, without leading slash), by binary search.
-    pub fn find(&self, path: &[u8]) -> Option<usize> {
-        find(&self.text, &self.lines, path)
+    /// Returns the number of the entry at `path`, by binary search.
+    pub fn find(&self, path: impl AsRef<[u8]>) -> Option<usize> {
+        find(&self.text, &self.lines, path.as_ref())
+    }
+    /// Returns the entry that carries the kind and the content of `entry`: the inode of a hard link, and `entry` itself otherwise.
+    pub fn inode_of<'a>(&'a self, entry: &'a Entry<'a>) -> Cow<'a, Entry<'a>> {
+        match entry.link.as_deref().and_then(|inode| self.find(inode)) {
+            Some(inode) => Cow::Owned(self.entry(inode)),
+            None => Cow::Borrowed(entry),
+        }
     }
     /// The text, as it was signed.
     pub fn text(&self) -> &[u8] {
@@ -102,7 +111,7 @@ fn line<'a>(text: &'a [u8], lines: &[u32], i: usize) -> &'a [u8] {
     text.get(start..end).and_then(|line| line.strip_suffix(b"\n")).unwrap_or_default()
 }
 
-/// Binary search for a relative path among lines that were checked.
+/// Binary search for a path among lines that were checked.
 fn find(text: &[u8], lines: &[u32], path: &[u8]) -> Option<usize> {
     let by_path = |start: &u32| {
         let line = text.get(*start as usize..).unwrap_or_default();
@@ -129,7 +138,7 @@ struct Prefix {
 /// Checks lines in order. Memory is constant but for the offsets and the inodes of many names.
 struct Checker {
     index: Index,
-    previous: Vec<u8>,
+    previous: TreePathBuf,
     /// All earlier paths that are a prefix of the previous path, itself included, by length. In sorted order whatever is a
     /// prefix of a path is still in here when that path comes, so the parent is found without a map of all directories.
     prefixes: Vec<Prefix>,
@@ -140,7 +149,7 @@ struct Checker {
 impl Checker {
     fn new() -> Self {
         let index = Index { text: Vec::new(), lines: Vec::new(), content_size: 0 };
-        Checker { index, previous: Vec::new(), prefixes: Vec::new(), linked: HashMap::new() }
+        Checker { index, previous: TreePathBuf::default(), prefixes: Vec::new(), linked: HashMap::new() }
     }
 
     fn line(&mut self, text: &[u8], start: usize, line: &[u8]) -> Result<(), IndexError> {
@@ -162,8 +171,8 @@ impl Checker {
         if number > 0 {
             self.order_and_parent(&entry).map_err(wrong)?;
         }
-        match &entry.target {
-            Some(target) if fields.is_link => self.link(text, &fields, target, &entry).map_err(wrong)?,
+        match &entry.link {
+            Some(link) => self.link(text, &fields, link, &entry).map_err(wrong)?,
             _ if kind != Kind::Dir && entry.nlink != 1 => {
                 self.linked.insert(number, (entry.nlink, 1));
             }
@@ -172,21 +181,20 @@ impl Checker {
         if entry.kind == Kind::File {
             self.index.content_size = self.index.content_size.saturating_add(entry.size);
         }
-        self.prefixes.push(Prefix { len: entry.path.len(), kind });
-        self.previous.clear();
-        self.previous.extend_from_slice(&entry.path);
+        self.prefixes.push(Prefix { len: entry.path.as_bytes().len(), kind });
+        entry.path.as_ref().clone_into(&mut self.previous);
         // MAX_TEXT_SIZE is below 2^32.
         self.index.lines.push(start as u32);
         Ok(())
     }
 
     fn order_and_parent(&mut self, entry: &Entry) -> Result<(), LineError> {
-        let path: &[u8] = &entry.path;
-        let common = self.previous.iter().zip(path).take_while(|(a, b)| a == b).count();
-        match self.previous.as_slice().cmp(path) {
+        let (path, previous) = (entry.path.as_bytes(), self.previous.as_bytes());
+        let common = previous.iter().zip(path).take_while(|(a, b)| a == b).count();
+        match previous.cmp(path) {
             Ordering::Less => {}
             Ordering::Equal => return Err(LineError::Twice),
-            Ordering::Greater => return Err(LineError::NotSorted { previous: shown(&self.previous) }),
+            Ordering::Greater => return Err(LineError::NotSorted { previous: shown(previous) }),
         }
         while self.prefixes.last().is_some_and(|prefix| prefix.len > common) {
             self.prefixes.pop();
@@ -202,13 +210,19 @@ impl Checker {
         }
     }
 
-    fn link(&mut self, text: &[u8], link: &Fields, target: &[u8], entry: &Entry) -> Result<(), LineError> {
-        let name = || shown(target);
+    fn link(
+        &mut self,
+        text: &[u8],
+        link: &Fields,
+        target: &TreePath,
+        entry: &Entry,
+    ) -> Result<(), LineError> {
+        let name = || shown(target.as_bytes());
         if *target >= *entry.path {
             return Err(LineError::LinkTargetLater(name()));
         }
         let lines = &self.index.lines;
-        let at = find(text, lines, target).ok_or_else(|| LineError::LinkTargetMissing(name()))?;
+        let at = find(text, lines, target.as_bytes()).ok_or_else(|| LineError::LinkTargetMissing(name()))?;
         let end = lines.get(at + 1).map_or(text.len(), |next| *next as usize);
         let start = lines.get(at).map_or(end, |start| *start as usize);
         let found = text.get(start..end).unwrap_or_default();

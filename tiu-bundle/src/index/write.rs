@@ -6,6 +6,7 @@ use super::{EntryBuf, Kind};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use tiu_system::path::TreePathBuf;
 
 /// Collects entries in any order; gives sorted text.
 ///
@@ -87,14 +88,16 @@ impl IndexWriter {
 
     /// Writes the inodes that have, or may have, several names.
     fn name_inodes(&mut self) {
-        let mut links: BTreeMap<Vec<u8>, Vec<EntryBuf>> = BTreeMap::new();
+        let mut links: BTreeMap<TreePathBuf, Vec<EntryBuf>> = BTreeMap::new();
         for link in std::mem::take(&mut self.links) {
-            let target = link.target.as_deref().unwrap_or_default().to_vec();
-            links.entry(target).or_default().push(link);
+            let inode = link.link.as_deref().unwrap_or_default().to_owned();
+            links.entry(inode).or_default().push(link);
         }
         for inode in std::mem::take(&mut self.inodes) {
             let mut names = vec![inode.path.clone()];
-            names.extend(links.remove(&*inode.path).unwrap_or_default().into_iter().map(|link| link.path));
+            names.extend(
+                links.remove(inode.path.as_ref()).unwrap_or_default().into_iter().map(|link| link.path),
+            );
             names.sort();
             let nlink = names.len() as u32;
             let mut names = names.into_iter();
@@ -102,13 +105,13 @@ impl IndexWriter {
             self.write(&EntryBuf { path: first.clone(), ..inode.clone() }, &inode, nlink);
             for path in names {
                 let link =
-                    EntryBuf { path, kind: Kind::HardLink, target: Some(first.clone()), ..inode.clone() };
+                    EntryBuf { path, kind: Kind::HardLink, link: Some(first.clone()), ..inode.clone() };
                 self.write(&link, &inode, nlink);
             }
         }
         // Links to what is not there are written as they came: reading refuses them by name.
         for link in links.into_values().flatten() {
-            self.write(&link, &EntryBuf { kind: Kind::File, target: None, ..link.clone() }, link.nlink);
+            self.write(&link, &EntryBuf { kind: Kind::File, link: None, ..link.clone() }, link.nlink);
         }
     }
 }
@@ -129,10 +132,11 @@ mod tests {
     use proptest::prelude::*;
     use std::borrow::Cow;
     use std::collections::BTreeSet;
+    use tiu_system::path::TreePath;
 
     fn entry(path: &[u8], kind: Kind) -> EntryBuf {
         EntryBuf {
-            path: Cow::Owned(path.to_vec()),
+            path: Cow::Owned(TreePathBuf::new(path).unwrap()),
             kind,
             mode: 0o755,
             nlink: 1,
@@ -142,6 +146,7 @@ mod tests {
             mtime: Mtime::default(),
             size: 0,
             target: None,
+            link: None,
             digest: None,
             xattrs: Vec::new(),
         }
@@ -153,7 +158,7 @@ mod tests {
     }
 
     fn link(path: &[u8], target: &[u8]) -> EntryBuf {
-        EntryBuf { target: Some(Cow::Owned(target.to_vec())), ..entry(path, Kind::HardLink) }
+        EntryBuf { link: Some(Cow::Owned(TreePathBuf::new(target).unwrap())), ..entry(path, Kind::HardLink) }
     }
 
     fn text(entries: impl IntoIterator<Item = EntryBuf>) -> String {
@@ -192,7 +197,7 @@ mod tests {
         let kinds = [Kind::Dir, Kind::Dir, Kind::Dir, Kind::Fifo, Kind::Socket, Kind::Fifo];
         let text = text(names.into_iter().zip(kinds).map(|(name, kind)| entry(name, kind)));
         let index = Index::parse(text.into_bytes()).expect("a good index");
-        let paths: Vec<_> = index.iter().map(|e| e.path.into_owned()).collect();
+        let paths: Vec<_> = index.iter().map(|e| e.path.into_owned().into_bytes()).collect();
         assert_eq!(paths, [b"".as_slice(), b"a", b"a\x01", b"a-b", b"a/b", b"a/b\\"]);
     }
 
@@ -203,15 +208,15 @@ mod tests {
         let index = Index::parse(text.into_bytes()).expect("a good index");
         let all: Vec<_> = index
             .iter()
-            .map(|e| (e.path.into_owned(), e.kind, e.target.map(Cow::into_owned), e.nlink, e.uid))
+            .map(|e| (e.path.into_owned(), e.kind, e.link.map(Cow::into_owned), e.nlink, e.uid))
             .collect();
-        let b = || Some(b"b".to_vec());
+        let path = |name: &'static str| TreePath::literal(name).to_owned();
         assert_eq!(
             all[1..],
             [
-                (b"b".to_vec(), Kind::File, None, 3, 5),
-                (b"m".to_vec(), Kind::HardLink, b(), 3, 5),
-                (b"z".to_vec(), Kind::HardLink, b(), 3, 5)
+                (path("b"), Kind::File, None, 3, 5),
+                (path("m"), Kind::HardLink, Some(path("b")), 3, 5),
+                (path("z"), Kind::HardLink, Some(path("b")), 3, 5)
             ]
         );
         assert_eq!(index.content_size(), 3);
@@ -288,7 +293,7 @@ mod tests {
             prop_assert_eq!(index.len(), entries.len());
             for (i, expected) in entries.iter().enumerate() {
                 prop_assert_eq!(&index.entry(i), expected);
-                prop_assert_eq!(index.find(&expected.path), Some(i));
+                prop_assert_eq!(index.find(&*expected.path), Some(i));
             }
         }
     }

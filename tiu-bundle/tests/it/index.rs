@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use tiu_bundle::content_digest::Digest;
 use tiu_bundle::index::{Index, IndexError, Kind, LineError, MAX_ENTRIES, MAX_LINE_SIZE, write_zst};
 use tiu_system::Hint;
+use tiu_system::path::PathError;
 
 const ROOT: &str = "/ 0 40755 1 0 0 0 0.0 - - -\n";
 
@@ -215,7 +216,7 @@ fn same_path_twice() {
 #[test]
 fn names_dot_dot() {
     for path in ["/..", "/../etc", "/a/..", "/a/../b"] {
-        assert_eq!(problem(2, &file(path)), LineError::DotDotComponent, "{path}");
+        assert_eq!(problem(2, &file(path)), LineError::Path(PathError::DotDot), "{path}");
     }
     let hidden = LineError::BadEscape { field: "path", found: r"/\x2e.".into() };
     assert_eq!(problem(2, &file(r"/\x2e.")), hidden);
@@ -224,27 +225,27 @@ fn names_dot_dot() {
 #[test]
 fn names_dot() {
     for path in ["/.", "/./a", "/a/."] {
-        assert_eq!(problem(2, &file(path)), LineError::DotComponent, "{path}");
+        assert_eq!(problem(2, &file(path)), LineError::Path(PathError::Dot), "{path}");
     }
 }
 
 #[test]
 fn absolute_or_empty_inside() {
     for path in ["//", "//etc/passwd", "/a//b", "/a/"] {
-        assert_eq!(problem(2, &file(path)), LineError::EmptyComponent, "{path}");
+        assert_eq!(problem(2, &file(path)), LineError::Path(PathError::EmptyComponent), "{path}");
     }
 }
 
 #[test]
 fn relative_or_empty_path() {
     for path in ["a", "", "./a", "../a", r"\x2fa"] {
-        assert_eq!(problem(2, &file(path)), LineError::NotAbsolute, "{path}");
+        assert_eq!(problem(2, &file(path)), LineError::Path(PathError::NotAbsolute), "{path}");
     }
 }
 
 #[test]
 fn nul_in_the_path() {
-    assert_eq!(problem(2, &file(r"/a\x00b")), LineError::Nul("path"));
+    assert_eq!(problem(2, &file(r"/a\x00b")), LineError::Path(PathError::Nul));
     assert!(matches!(problem(2, &file("/a\0b")), LineError::BadEscape { field: "path", .. }));
 }
 

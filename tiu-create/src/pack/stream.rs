@@ -11,6 +11,7 @@ use std::io::{self, BufWriter, Write};
 use std::sync::mpsc::Receiver;
 use tiu_bundle::content_digest::{ContentHasher, Digest, digest_bytes};
 use tiu_bundle::index::{self, EntryBuf, INDEX_PATH, Index, IndexWriter, Kind, Mtime};
+use tiu_system::path::TreePathBuf;
 use tiu_system::progress::{Unit, Watch};
 
 /// Level of the compressed index. Higher ones save little, for half of an index is digests, and take seconds.
@@ -187,13 +188,15 @@ impl<W: Write> Stream<'_, W> {
     }
 
     fn entry(&self, item: &Item, digest: Option<Digest>) -> EntryBuf {
-        let own = |bytes: &[u8]| Cow::Owned(bytes.to_vec());
+        let own = |bytes: &[u8]| -> Cow<[u8]> { Cow::Owned(bytes.to_vec()) };
+        // The plan's paths are those of a tree: names of the kernel, and constants.
+        let own_path = |path: &[u8]| Cow::Owned(TreePathBuf::new(path).unwrap_or_default());
         let node = &item.node;
         let target = node.target.map(|span| self.plan.tree.names.get(span));
         let link = self.link(item).map(|first| self.plan.path(first));
         let xattrs = self.plan.tree.xattrs.get(node.xattrs);
         EntryBuf {
-            path: own(self.plan.path(item)),
+            path: own_path(self.plan.path(item)),
             kind: if link.is_some() { Kind::HardLink } else { node.kind },
             mode: u32::from(node.mode),
             nlink: item.nlink,
@@ -205,7 +208,8 @@ impl<W: Write> Stream<'_, W> {
                 Some(target) => target.len() as u64,
                 None => node.size,
             },
-            target: link.or(target).map(own),
+            target: target.filter(|_| link.is_none()).map(own),
+            link: link.map(own_path),
             digest,
             xattrs: xattrs.iter().map(|(name, value)| (own(name), own(value))).collect(),
         }

@@ -14,6 +14,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use tiu_bundle::content_digest::digest_reader;
 use tiu_bundle::index::{Entry, INDEX_PATH, Kind};
+use tiu_system::path::TreePath;
 use tiu_testing::program::tool;
 use tiu_testing::tree::noise;
 
@@ -194,12 +195,12 @@ fn the_index_says_what_the_tree_holds() {
     let place = Place::new();
     everything(&place.root());
     let packed = place.packed();
-    let mut found: Vec<_> = packed.index.iter().map(|entry| entry.path.to_vec()).collect();
+    let mut found: Vec<_> = packed.index.iter().map(|entry| entry.path.as_bytes().to_vec()).collect();
     found.retain(|path| !path.starts_with(b"usr/lib/sysimage"));
     assert_eq!(found, all_names(&place.root()));
     let mut first_names = BTreeMap::new();
-    for entry in packed.index.iter().filter(|entry| !entry.path.starts_with(b"usr/lib/sysimage")) {
-        let path = place.root().join(OsStr::from_bytes(&entry.path));
+    for entry in packed.index.iter().filter(|entry| !entry.path.as_bytes().starts_with(b"usr/lib/sysimage")) {
+        let path = place.root().join(OsStr::from_bytes(entry.path.as_bytes()));
         let metadata = path.symlink_metadata().expect("metadata");
         let shown = path.display();
         assert_eq!(entry.mode, metadata.mode() & 0o7777, "{shown}");
@@ -224,11 +225,11 @@ fn the_index_says_what_the_tree_holds() {
         match first_names.get(&metadata.ino()) {
             None => {
                 assert_eq!(Some(entry.kind), Kind::from_mode(metadata.mode()), "{shown}");
-                first_names.insert(metadata.ino(), entry.path.to_vec());
+                first_names.insert(metadata.ino(), entry.path.as_bytes().to_vec());
             }
             Some(first) => {
                 assert_eq!(entry.kind, Kind::HardLink, "{shown}");
-                assert_eq!(entry.target.as_deref(), Some(first.as_slice()), "{shown}");
+                assert_eq!(entry.link.as_deref().map(TreePath::as_bytes), Some(first.as_slice()), "{shown}");
                 continue;
             }
         }
@@ -258,15 +259,15 @@ fn the_mounted_image_is_what_the_index_says() {
     let mut expected: Vec<_> = packed
         .index
         .iter()
-        .filter(|entry| !entry.path.starts_with(b"usr/all/socket"))
-        .map(|entry| entry.path.to_vec())
+        .filter(|entry| !entry.path.as_bytes().starts_with(b"usr/all/socket"))
+        .map(|entry| entry.path.as_bytes().to_vec())
         .collect();
     expected.push(INDEX_PATH.as_bytes().to_vec());
     expected.sort();
     assert_eq!(all_names(mounted), expected);
     let mut inodes = BTreeMap::new();
-    for entry in packed.index.iter().filter(|entry| !entry.path.starts_with(b"usr/all/socket")) {
-        let path = mounted.join(OsStr::from_bytes(&entry.path));
+    for entry in packed.index.iter().filter(|entry| !entry.path.as_bytes().starts_with(b"usr/all/socket")) {
+        let path = mounted.join(OsStr::from_bytes(entry.path.as_bytes()));
         let metadata = path.symlink_metadata().expect("metadata");
         let shown = path.display();
         assert_eq!((metadata.uid(), metadata.gid()), (entry.uid, entry.gid), "{shown}");
@@ -295,14 +296,14 @@ fn the_mounted_image_is_what_the_index_says() {
             }
             Kind::CharDev | Kind::BlockDev => assert_eq!(metadata.rdev(), entry.rdev, "{shown}"),
             Kind::HardLink => {
-                let target = entry.target.as_deref().expect("a target");
+                let target = entry.link.as_deref().expect("a target").as_bytes();
                 assert_eq!(inodes.get(target), Some(&metadata.ino()), "{shown}");
             }
             _ => {}
         }
         if entry.kind != Kind::HardLink {
             assert_eq!(Kind::from_mode(metadata.mode()), Some(entry.kind), "{shown}");
-            inodes.insert(entry.path.to_vec(), metadata.ino());
+            inodes.insert(entry.path.as_bytes().to_vec(), metadata.ino());
         }
     }
 }

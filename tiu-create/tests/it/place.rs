@@ -134,7 +134,7 @@ pub struct Packed {
 impl Packed {
     /// Paths in the index, readable.
     pub fn paths(&self) -> Vec<String> {
-        self.index.iter().map(|entry| tiu_create::shown(&entry.path)).collect()
+        self.index.iter().map(|entry| tiu_create::shown(entry.path.as_bytes())).collect()
     }
 
     /// Text of a file in the image.

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use tiu_bundle::index::{Entry, Kind};
 use tiu_extract::Verity;
+use tiu_system::path::TreePath;
 
 /// Lists what is in a bundle, as `ls -lR` would
 ///
@@ -65,8 +66,9 @@ fn kind_name(kind: Kind) -> &'static str {
 }
 
 fn facts(entry: &Entry) -> serde_json::Value {
+    let target = entry.target.as_deref().or(entry.link.as_deref().map(TreePath::as_bytes));
     let mut value = json!({
-        "path": String::from_utf8_lossy(&entry.path),
+        "path": String::from_utf8_lossy(entry.path.as_bytes()),
         "kind": kind_name(entry.kind),
         "mode": format!("{:04o}", entry.mode),
         "nlink": entry.nlink,
@@ -75,16 +77,16 @@ fn facts(entry: &Entry) -> serde_json::Value {
         "rdev": entry.rdev,
         "size": entry.size,
         "mtime": {"sec": entry.mtime.sec, "nsec": entry.mtime.nsec},
-        "target": entry.target.as_ref().map(|target| String::from_utf8_lossy(target)),
+        "target": target.map(String::from_utf8_lossy),
         "digest": entry.digest.map(|digest| digest.to_string()),
         "xattrs": entry.xattrs.iter()
             .map(|(name, value)| (String::from_utf8_lossy(name).into_owned(), json!(hex(value))))
             .collect::<serde_json::Map<_, _>>(),
     });
-    if std::str::from_utf8(&entry.path).is_err()
+    if std::str::from_utf8(entry.path.as_bytes()).is_err()
         && let Some(object) = value.as_object_mut()
     {
-        object.insert("path_hex".into(), json!(hex(&entry.path)));
+        object.insert("path_hex".into(), json!(hex(entry.path.as_bytes())));
     }
     value
 }
@@ -127,12 +129,12 @@ fn line(entry: &Entry) -> String {
         entry.nlink,
         entry.uid,
         entry.gid,
-        text_of(&entry.path)
+        text_of(entry.path.as_bytes())
     );
-    match (entry.kind, &entry.target) {
-        (Kind::Symlink, Some(target)) => text += &format!(" -> {}", text_of(target)),
-        (Kind::HardLink, Some(target)) => text += &format!(" = /{}", text_of(target)),
-        _ => {}
+    match (&entry.target, &entry.link) {
+        (Some(target), _) => text += &format!(" -> {}", text_of(target)),
+        (None, Some(inode)) => text += &format!(" = /{}", text_of(inode.as_bytes())),
+        (None, None) => {}
     }
     text.push('\n');
     text

@@ -102,24 +102,26 @@ impl Checker<'_> {
         let inode = inode_of(self.index, entry);
         let node = match self.joined.place(i) {
             Place::Outside | Place::Kept(_) => return,
-            Place::Missing | Place::Mount => return self.add(&entry.path, "missing", "nothing", inode.kind),
+            Place::Missing | Place::Mount => {
+                return self.add(entry.path.as_bytes(), "missing", "nothing", inode.kind);
+            }
             Place::Here(node) | Place::Other(node) => node,
         };
         let found = self.tree.node(node);
         if found.ownership == Ownership::Placeholder {
-            return self.add(&entry.path, "type", "placeholder of a subvolume", inode.kind);
+            return self.add(entry.path.as_bytes(), "type", "placeholder of a subvolume", inode.kind);
         }
         if found.kind != inode.kind {
-            return self.add(&entry.path, "type", found.kind, inode.kind);
+            return self.add(entry.path.as_bytes(), "type", found.kind, inode.kind);
         }
-        self.content(&inode, node, &entry.path);
+        self.content(&inode, node, entry.path.as_bytes());
         let mut wanted = MetadataWanted::of_entry(entry, self.rules);
         if self.joined.is_loose(i) {
             wanted.mtime = found.mtime;
         }
-        self.metadata(node, &wanted, &entry.path);
+        self.metadata(node, &wanted, entry.path.as_bytes());
         if found.kind != Kind::Dir {
-            self.names(i, node, &entry.path);
+            self.names(i, node, entry.path.as_bytes());
         }
     }
 
@@ -181,7 +183,7 @@ impl Checker<'_> {
             if let Place::Here(other) = self.joined.place(first)
                 && self.tree.node(other).ino != found.ino
             {
-                let expected = Shown(&self.index.entry(first as usize).path).to_string();
+                let expected = Shown(self.index.entry(first as usize).path.as_bytes()).to_string();
                 self.add(path, "hardlink", "an inode of its own", format!("the inode of {expected}"));
             }
         } else if found.nlink as usize != group.len() {

@@ -8,6 +8,7 @@ use super::walk::{ReadAttributes, Walk};
 use std::borrow::Cow;
 use std::os::fd::BorrowedFd;
 use tiu_bundle::index::{EntryBuf, Kind};
+use tiu_system::path::TreePathBuf;
 use tiu_system::progress::{Unit, Watch};
 
 /// One name in an inventory.
@@ -40,7 +41,8 @@ pub fn inventory(root: BorrowedFd, rules: &Rules, watch: Watch) -> Result<Vec<In
         let target = (node.kind == Kind::Symlink).then(|| own(tree.target(i)));
         InventoryEntry {
             entry: EntryBuf {
-                path: Cow::Owned(tree.path(i)),
+                // The kernel's names are good ones.
+                path: Cow::Owned(TreePathBuf::new(tree.path(i)).unwrap_or_default()),
                 kind: node.kind,
                 mode: node.mode,
                 nlink: 1,
@@ -53,6 +55,7 @@ pub fn inventory(root: BorrowedFd, rules: &Rules, watch: Watch) -> Result<Vec<In
                     (_, target) => target.as_ref().map_or(0, |target| target.len() as u64),
                 },
                 target,
+                link: None,
                 digest: tree.digest(i),
                 xattrs: xattrs.iter().map(|(name, value)| (own(name), own(value))).collect(),
             },

@@ -93,7 +93,7 @@ impl Joined {
         // By first name and subvolume.
         let mut groups: HashMap<(Vec<u8>, Option<usize>), usize> = HashMap::new();
         for (i, entry) in (0u32..).zip(index.iter()) {
-            let path: &[u8] = &entry.path;
+            let path = entry.path.as_bytes();
             let common = previous.iter().zip(path).take_while(|(a, b)| a == b).count();
             while prefixes.last().is_some_and(|(len, _)| *len > common) {
                 prefixes.pop();
@@ -127,10 +127,7 @@ impl Joined {
                 _ => {}
             }
             if entry.nlink > 1 && entry.kind != Kind::Dir && place != Place::Outside {
-                let first = match (&entry.kind, &entry.target) {
-                    (Kind::HardLink, Some(first)) => first.to_vec(),
-                    _ => path.to_vec(),
-                };
+                let first = entry.link.as_ref().unwrap_or(&entry.path).as_bytes().to_vec();
                 let group = *groups.entry((first, subvolume(tree, path))).or_insert(self.groups.len());
                 match self.groups.get_mut(group) {
                     Some(names) => names.push(i),
@@ -151,8 +148,10 @@ impl Joined {
             Some(Place::Missing | Place::Other(_) | Place::Here(_) | Place::Kept(_)) | None => {}
         }
         match node {
-            None if rules.is_host(&entry.path) && is_dir => Place::Mount,
-            None if rules.is_host(&entry.path) || rules.is_kept(&entry.path) => Place::Outside,
+            None if rules.is_host(entry.path.as_bytes()) && is_dir => Place::Mount,
+            None if rules.is_host(entry.path.as_bytes()) || rules.is_kept(entry.path.as_bytes()) => {
+                Place::Outside
+            }
             None => Place::Missing,
             Some((i, node)) => match node.ownership {
                 Ownership::Host => Place::Outside,
@@ -244,13 +243,7 @@ fn subvolume(tree: &ScannedTree, path: &[u8]) -> Option<usize> {
 /// Returns the entry that carries the kind and the content of `entry`: itself, or the target of a
 /// hard link.
 pub(crate) fn inode_of<'a>(index: &'a Index, entry: &'a Entry<'a>) -> Cow<'a, Entry<'a>> {
-    match (entry.kind, &entry.target) {
-        (Kind::HardLink, Some(first)) => match index.find(first) {
-            Some(first) => Cow::Owned(index.entry(first)),
-            None => Cow::Borrowed(entry),
-        },
-        _ => Cow::Borrowed(entry),
-    }
+    index.inode_of(entry)
 }
 
 /// Returns the kind of the inode of entry `i`.

@@ -122,10 +122,11 @@ mod tests {
     use super::*;
     use tiu_bundle::content_digest::digest_reader;
     use tiu_bundle::index::{EntryBuf, IndexWriter, Kind, Mtime};
+    use tiu_system::path::TreePathBuf;
 
     fn index(files: &[&str]) -> Index {
         let entry = |path: &str, kind| EntryBuf {
-            path: path.as_bytes().to_vec().into(),
+            path: TreePathBuf::new(path).unwrap().into(),
             kind,
             mode: 0o755,
             nlink: 1,
@@ -135,6 +136,7 @@ mod tests {
             mtime: Mtime::default(),
             size: 0,
             target: None,
+            link: None,
             digest: (kind == Kind::File).then(|| digest_reader(&b""[..]).unwrap().0),
             xattrs: vec![],
         };

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use tiu_bundle::index::{Entry, Kind};
 use tiu_extract::Shown;
+use tiu_system::path::TreePath;
 
 /// What became of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -95,7 +96,7 @@ pub fn compare<'a>(
         if let Some(path) = a.as_ref().or(b.as_ref()).map(|entry| &entry.path)
             && (change != Change::Modified || !what.is_empty())
         {
-            let path = Shown(path).to_string();
+            let path = Shown(path.as_bytes()).to_string();
             let facts = |entry: &Option<Entry>| entry.as_ref().map(FileFacts::from);
             changes.push(FileChange { path, change, what, from: facts(&a), to: facts(&b) });
         }
@@ -128,13 +129,10 @@ pub fn is_below(path: &[u8], paths: &[Vec<u8>]) -> bool {
 }
 
 /// A hard link is told as the inode that it names, at its own path.
-pub fn without_link<'a>(entry: Entry<'a>, find: impl Fn(&[u8]) -> Option<Entry<'a>>) -> Entry<'a> {
-    match (entry.kind, &entry.target) {
-        (Kind::HardLink, Some(first)) => match find(first) {
-            Some(inode) => Entry { path: entry.path, ..inode },
-            None => entry,
-        },
-        _ => entry,
+pub fn without_link<'a>(entry: Entry<'a>, find: impl Fn(&TreePath) -> Option<Entry<'a>>) -> Entry<'a> {
+    match entry.link.as_deref().and_then(find) {
+        Some(inode) => Entry { path: entry.path, ..inode },
+        None => entry,
     }
 }
 
@@ -150,10 +148,11 @@ mod tests {
     use proptest::prelude::*;
     use tiu_bundle::content_digest::digest_reader;
     use tiu_bundle::index::{EntryBuf, Mtime};
+    use tiu_system::path::TreePathBuf;
 
     fn entry(path: &str, kind: Kind, content: &str) -> EntryBuf {
         EntryBuf {
-            path: path.as_bytes().to_vec().into(),
+            path: TreePathBuf::new(path).unwrap().into(),
             kind,
             mode: 0o644,
             nlink: 1,
@@ -163,6 +162,7 @@ mod tests {
             mtime: Mtime::default(),
             size: if kind == Kind::File { content.len() as u64 } else { 0 },
             target: (kind == Kind::Symlink).then(|| content.as_bytes().to_vec().into()),
+            link: None,
             digest: (kind == Kind::File).then(|| digest_reader(content.as_bytes()).unwrap().0),
             xattrs: vec![],
         }
@@ -213,8 +213,8 @@ mod tests {
 
     #[test]
     fn a_hard_link_is_the_inode_that_it_names() {
-        let link = EntryBuf { target: Some(b"a".to_vec().into()), ..entry("b", Kind::HardLink, "") };
-        let told = without_link(link, |path| (path == b"a").then(|| file("a", "x")));
+        let link = EntryBuf { link: Some(TreePath::literal("a").into()), ..entry("b", Kind::HardLink, "") };
+        let told = without_link(link, |path| (path == TreePath::literal("a")).then(|| file("a", "x")));
         assert_eq!(told, file("b", "x"));
     }
 

@@ -131,7 +131,7 @@ impl Side {
             ),
             Entries::Found(found, _) => Box::new(found.iter().cloned()),
         };
-        let all = all.filter(move |entry| !is_below(&entry.path, &apart));
+        let all = all.filter(move |entry| !is_below(entry.path.as_bytes(), &apart));
         if labels { Box::new(all) } else { Box::new(all.map(without_labels)) }
     }
 

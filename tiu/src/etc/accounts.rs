@@ -122,12 +122,12 @@ fn check_kinds(whose: &'static str, states: &States) -> Result<(), MergeError> {
 /// Content of a regular file of the image.
 fn content(image: &dyn Image, index: &Index, entry: &Entry) -> Result<Vec<u8>, MergeError> {
     let inode = inode_of(index, entry);
-    let failed = |source| ImageError::Read { path: Shown(&inode.path).to_string().into(), source };
+    let failed = |source| ImageError::Read { path: Shown(inode.path.as_bytes()).to_string().into(), source };
     if inode.size > LIMIT {
         return Err(failed(std::io::Error::other(format!("larger than {LIMIT} bytes"))).into());
     }
     let mut text = Vec::new();
-    image.open(&inode.path)?.take(LIMIT).read_to_end(&mut text).map_err(failed)?;
+    image.open(inode.path.as_bytes())?.take(LIMIT).read_to_end(&mut text).map_err(failed)?;
     Ok(text)
 }
 
@@ -156,7 +156,9 @@ fn asked(incoming: IncomingImage, etc: &EtcMerge, warnings: &mut Vec<String>) ->
     let mut asked = Asked::new();
     for directory in [LOCAL, VENDOR] {
         for entry in entries_at(incoming.index, directory.as_bytes()) {
-            let Some(name) = name(&entry.path, directory).filter(|_| !etc.merge.is_hosts(&entry.path)) else {
+            let Some(name) =
+                name(entry.path.as_bytes(), directory).filter(|_| !etc.merge.is_hosts(entry.path.as_bytes()))
+            else {
                 continue;
             };
             if !seen.insert(name.clone()) {
@@ -171,7 +173,7 @@ fn asked(incoming: IncomingImage, etc: &EtcMerge, warnings: &mut Vec<String>) ->
                 (Kind::Symlink, Some(b"/dev/null")) => {}
                 (kind, _) => warnings.push(format!(
                     "/{} of the image is a {kind}, not a regular file: what it asks for is left to the new system",
-                    Shown(&entry.path)
+                    Shown(entry.path.as_bytes())
                 )),
             }
         }

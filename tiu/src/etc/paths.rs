@@ -19,9 +19,10 @@ pub fn entries(index: &Index) -> impl Iterator<Item = Entry<'_>> {
 pub fn entries_at<'a>(index: &'a Index, top: &'static [u8]) -> impl Iterator<Item = Entry<'a>> {
     let first = index.find(top).unwrap_or(index.len());
     // In the order of bytes, names like `etc-old` lie between `etc` and what is in it.
-    let near =
-        (first..index.len()).map(|i| index.entry(i)).take_while(move |entry| entry.path.starts_with(top));
-    near.filter(move |entry| is_within(&entry.path, top))
+    let near = (first..index.len())
+        .map(|i| index.entry(i))
+        .take_while(move |entry| entry.path.as_bytes().starts_with(top));
+    near.filter(move |entry| is_within(entry.path.as_bytes(), top))
 }
 
 /// Whether `path` is `top` or lies below it.
@@ -44,7 +45,7 @@ mod tests {
         let line = |path: &str| format!("{path} 0 40755 1 0 0 0 0.0 - - -\n");
         let all = ["/", "/a", "/etc", "/etc-old", "/etc-old/a", "/etc/a", "/etc/b", "/etcetera", "/usr"];
         let index = Index::parse(all.map(line).concat().into_bytes()).unwrap();
-        let found: Vec<_> = entries(&index).map(|entry| entry.path.into_owned()).collect();
+        let found: Vec<_> = entries(&index).map(|entry| entry.path.into_owned().into_bytes()).collect();
         assert_eq!(found, [&b"etc"[..], b"etc/a", b"etc/b"]);
     }
 }

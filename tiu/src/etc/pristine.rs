@@ -13,6 +13,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use tiu_bundle::index::{EntryBuf, Index, IndexError, IndexWriter, Kind};
 use tiu_extract::{Difference, EngineError, Image, ImageError, Job, Plan, ReadBack, Rules};
+use tiu_system::path::TreePath;
 use tiu_system::progress::{Cancel, Progress, Watch};
 use tiu_system::tree::{Tree, TreeError};
 
@@ -44,8 +45,8 @@ impl tiu_system::Hint for PristineError {
 }
 
 /// A path of the image's `/etc`, relative to it.
-fn inside(path: &[u8]) -> &[u8] {
-    path.strip_prefix(ETC).map_or(path, |rest| rest.strip_prefix(b"/").unwrap_or(rest))
+fn inside(path: &TreePath) -> &TreePath {
+    path.strip_prefix(TreePath::literal("etc")).unwrap_or(path)
 }
 
 /// The part of `index` that is about `/etc`, with `/etc` as its root.
@@ -54,7 +55,7 @@ pub fn index_of_etc(index: &Index) -> Result<Index, PristineError> {
     for entry in entries(index) {
         let inode = inode_of(index, &entry);
         let owned: EntryBuf = inode.into_owned().into_owned();
-        writer.push(EntryBuf { path: Cow::Owned(inside(&entry.path).to_vec()), nlink: 1, ..owned });
+        writer.push(EntryBuf { path: Cow::Owned(inside(&entry.path).to_owned()), nlink: 1, ..owned });
     }
     Index::parse(writer.finish()).map_err(PristineError::Index)
 }
@@ -70,8 +71,8 @@ impl EtcImage<'_> {
     fn place(&self, path: &[u8]) -> Vec<u8> {
         let path = [ETC, b"/", path].concat();
         match self.index.find(&path).map(|i| self.index.entry(i)) {
-            Some(entry) if entry.kind == Kind::HardLink => entry.target.map_or(path, Cow::into_owned),
-            _ => path,
+            Some(entry) => entry.link.map_or(path, |inode| inode.into_owned().into_bytes()),
+            None => path,
         }
     }
 }

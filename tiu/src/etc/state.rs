@@ -76,7 +76,7 @@ fn same_xattrs(a: &Inode, b: &Inode) -> bool {
 
 /// The defaults of an image, in the host's numbers, which `rules` has.
 pub fn of_index(index: &Index, rules: &Rules) -> States {
-    entries(index).map(|entry| (entry.path.to_vec(), of_entry(index, &entry, rules))).collect()
+    entries(index).map(|entry| (entry.path.as_bytes().to_vec(), of_entry(index, &entry, rules))).collect()
 }
 
 /// The inode that an entry is a name of.
@@ -101,12 +101,7 @@ fn of_entry(index: &Index, entry: &Entry, rules: &Rules) -> Inode {
 
 /// An entry's inode: itself, or what it is a hard link to.
 pub fn inode_of<'a>(index: &'a Index, entry: &'a Entry<'a>) -> Cow<'a, Entry<'a>> {
-    match (entry.kind, &entry.target) {
-        (Kind::HardLink, Some(first)) => {
-            index.find(first).map_or(Cow::Borrowed(entry), |i| Cow::Owned(index.entry(i)))
-        }
-        _ => Cow::Borrowed(entry),
-    }
+    index.inode_of(entry)
 }
 
 fn sorted(xattrs: impl Iterator<Item = (Vec<u8>, Vec<u8>)>) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -141,7 +136,7 @@ pub fn of_tree(
         tiu_extract::inventory(std::os::fd::AsFd::as_fd(&directory), &rules, Watch::new(progress, cancel))?;
     let state = |found: tiu_extract::InventoryEntry| {
         let entry = found.entry;
-        let path = match &entry.path[..] {
+        let path = match entry.path.as_bytes() {
             [] => ETC.to_vec(),
             path => [ETC, b"/", path].concat(),
         };

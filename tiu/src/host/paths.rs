@@ -91,7 +91,7 @@ pub fn left_out(index: &Index, host_paths: &[Vec<u8>]) -> Vec<NotInstalled> {
     let mut all: BTreeMap<&[u8], NotInstalled> = BTreeMap::new();
     for entry in index.iter() {
         let below = |host: &&Vec<u8>| {
-            entry.path.strip_prefix(host.as_slice()).is_some_and(|rest| rest.starts_with(b"/"))
+            entry.path.as_bytes().strip_prefix(host.as_slice()).is_some_and(|rest| rest.starts_with(b"/"))
         };
         let Some(host) = host_paths.iter().find(below) else { continue };
         let left = all.entry(host).or_insert_with(|| {
@@ -100,7 +100,7 @@ pub fn left_out(index: &Index, host_paths: &[Vec<u8>]) -> Vec<NotInstalled> {
         });
         left.entries += 1;
         if left.first.len() < FEW {
-            left.first.push(Shown(&entry.path).to_string());
+            left.first.push(Shown(entry.path.as_bytes()).to_string());
         }
     }
     all.into_values().collect()

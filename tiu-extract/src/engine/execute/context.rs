@@ -38,7 +38,9 @@ impl Context<'_> {
     pub fn open_source(&self, source: Source) -> Result<Option<(OwnedFd, u64)>, EngineError> {
         let (root, path) = match source {
             Source::Target(node) => (self.job.target, self.plan.tree.path(node)),
-            Source::Made(entry) => (self.job.target, self.job.index.entry(entry as usize).path.into_owned()),
+            Source::Made(entry) => {
+                (self.job.target, self.job.index.entry(entry as usize).path.into_owned().into_bytes())
+            }
             Source::Seed(number, node) => {
                 let number = usize::from(number);
                 match (self.seeds.get(number), self.plan.seeds.get(number)) {

@@ -22,7 +22,7 @@ impl Worker<'_> {
         context.job.watch.check()?;
         let entry = context.job.index.entry(file.entry as usize);
         let inode = inode_of(context.job.index, &entry);
-        let path: &[u8] = &entry.path;
+        let path: &[u8] = entry.path.as_bytes();
         let (directory, name) = self.parents.open(path)?;
         let wanted = MetadataWanted::of_entry(&entry, &context.rules);
         let made_as = if early { context.names.name(file.entry) } else { context.made_as(file.entry, &name) };
@@ -52,9 +52,9 @@ impl Worker<'_> {
     /// Renames a file that was made early to its final name.
     pub fn rename_early(&mut self, file: &FileStep) -> Result<(), EngineError> {
         let entry = self.context.job.index.entry(file.entry as usize);
-        let (directory, name) = self.parents.open(&entry.path)?;
+        let (directory, name) = self.parents.open(entry.path.as_bytes())?;
         let temporary = Temporary::named(directory, self.context.names.name(file.entry));
-        temporary.rename(&name).map_err(|e| EngineError::io("rename into place", &entry.path, e))
+        temporary.rename(&name).map_err(|e| EngineError::io("rename into place", entry.path.as_bytes(), e))
     }
 
     fn fill(

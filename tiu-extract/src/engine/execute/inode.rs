@@ -20,14 +20,14 @@ impl Worker<'_> {
     /// of steps.
     pub fn make_dir(&mut self, dir: &MakeDir) -> Result<(), EngineError> {
         let entry = self.context.job.index.entry(dir.entry as usize);
-        let (parent, name) = self.parents.open(&entry.path)?;
+        let (parent, name) = self.parents.open(entry.path.as_bytes())?;
         if let Some((_, is_dir)) = dir.instead_of {
             let flags = if is_dir { AtFlags::REMOVEDIR } else { AtFlags::empty() };
             rustix::fs::unlinkat(parent.fd(), &name, flags)
-                .map_err(|e| EngineError::io("remove", &entry.path, e))?;
+                .map_err(|e| EngineError::io("remove", entry.path.as_bytes(), e))?;
         }
         rustix::fs::mkdirat(parent.fd(), &name, Mode::RWXU)
-            .map_err(|e| EngineError::io("make the directory", &entry.path, e))?;
+            .map_err(|e| EngineError::io("make the directory", entry.path.as_bytes(), e))?;
         self.sum.made += 1;
         Ok(())
     }
@@ -37,7 +37,7 @@ impl Worker<'_> {
         let context = self.context;
         let entry = context.job.index.entry(i as usize);
         let inode = inode_of(context.job.index, &entry);
-        let path: &[u8] = &entry.path;
+        let path: &[u8] = entry.path.as_bytes();
         let (parent, name) = self.parents.open(path)?;
         let made_as = context.made_as(i, &name);
         let made = match inode.kind {
@@ -81,13 +81,15 @@ impl Worker<'_> {
         let context = self.context;
         let entry = context.job.index.entry(link.entry as usize);
         let from = context.job.index.entry(link.to as usize);
-        let (from_parent, from_name) = self.parents.open(&from.path)?;
-        let (parent, name) = self.parents.open(&entry.path)?;
+        let (from_parent, from_name) = self.parents.open(from.path.as_bytes())?;
+        let (parent, name) = self.parents.open(entry.path.as_bytes())?;
         let temporary = context.names.name(link.entry);
         rustix::fs::linkat(from_parent.fd(), &from_name, parent.fd(), &temporary, AtFlags::empty())
-            .map_err(|e| EngineError::io("make the hard link", &entry.path, e))?;
+            .map_err(|e| EngineError::io("make the hard link", entry.path.as_bytes(), e))?;
         let temporary = Temporary::named(parent, temporary);
-        temporary.rename(&name).map_err(|e| EngineError::io("rename into place", &entry.path, e))?;
+        temporary
+            .rename(&name)
+            .map_err(|e| EngineError::io("rename into place", entry.path.as_bytes(), e))?;
         self.sum.made += 1;
         Ok(())
     }
@@ -100,7 +102,7 @@ impl Worker<'_> {
         self.set_metadata(
             i,
             &with_kind(MetadataWanted::of_entry(&entry, &context.rules), kind),
-            &entry.path,
+            entry.path.as_bytes(),
         )?;
         self.sum.metadata += 1;
         Ok(())
@@ -170,7 +172,7 @@ impl Worker<'_> {
     pub fn dir_meta(&mut self, i: u32) -> Result<(), EngineError> {
         let context = self.context;
         let entry = context.job.index.entry(i as usize);
-        let path: &[u8] = &entry.path;
+        let path: &[u8] = entry.path.as_bytes();
         match context.plan.places.get(i as usize) {
             // A kept directory: its time must not show that its content changed.
             Some(Place::Kept(node)) => self.set_mtime(path, context.plan.tree.node(*node).mtime),

@@ -141,7 +141,7 @@ impl<'a> Context<'a> {
                     _ if file.size >= BIG => (0, u64::MAX - file.size),
                     _ => {
                         let entry = self.job.index.entry(file.entry as usize);
-                        (2, self.job.image.position(&inode_of(self.job.index, &entry).path))
+                        (2, self.job.image.position(inode_of(self.job.index, &entry).path.as_bytes()))
                     }
                 };
                 (key, *file)
@@ -167,7 +167,7 @@ impl<'a> Context<'a> {
     fn clean_early(&self) {
         for file in &self.plan.steps.early {
             let entry = self.job.index.entry(file.entry as usize);
-            let (parent, _) = beneath::split(&entry.path);
+            let (parent, _) = beneath::split(entry.path.as_bytes());
             if let Ok(parent) = beneath::open(self.job.target, parent, OFlags::PATH | OFlags::DIRECTORY) {
                 let name = self.names.name(file.entry);
                 // The file may not exist, and an error here must not hide the first one.

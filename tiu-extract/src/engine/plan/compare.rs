@@ -108,7 +108,7 @@ impl Compare<'_> {
             *slot = true;
         }
         if i != 0
-            && let Some(parent) = self.index.find(split(&entry.path).0)
+            && let Some(parent) = self.index.find(split(entry.path.as_bytes()).0)
         {
             self.dirty.insert(parent as u32);
         }

@@ -14,33 +14,33 @@ impl Plan {
         let path = |i: u32| index.entry(i as usize).path.into_owned();
         let mut line = |verb: &str, path: &[u8], more: &str| writeln!(out, "{verb:<9} {}{more}", Shown(path));
         for dir in &steps.dirs {
-            line("mkdir", &path(dir.entry), "")?;
+            line("mkdir", path(dir.entry).as_bytes(), "")?;
         }
         for file in steps.early.iter().chain(&steps.files) {
             let (verb, more) = self.file(index, file);
-            line(verb, &path(file.entry), &more)?;
+            line(verb, path(file.entry).as_bytes(), &more)?;
         }
         for entry in &steps.specials {
-            line("make", &path(*entry), &special(index, *entry))?;
+            line("make", path(*entry).as_bytes(), &special(index, *entry))?;
         }
         for entry in &steps.fixes {
-            line("metadata", &path(*entry), "")?;
+            line("metadata", path(*entry).as_bytes(), "")?;
         }
         for node in steps.remove.iter().chain(&steps.remove_dirs) {
             line("remove", &self.tree.path(*node), "")?;
         }
         for file in steps.late.iter().chain(&steps.copies) {
             let (verb, more) = self.file(index, file);
-            line(verb, &path(file.entry), &more)?;
+            line(verb, path(file.entry).as_bytes(), &more)?;
         }
         for entry in &steps.late_specials {
-            line("make", &path(*entry), &special(index, *entry))?;
+            line("make", path(*entry).as_bytes(), &special(index, *entry))?;
         }
         for link in &steps.links {
-            line("link", &path(link.entry), &format!(" to {}", Shown(&path(link.to))))?;
+            line("link", path(link.entry).as_bytes(), &format!(" to {}", Shown(path(link.to).as_bytes())))?;
         }
         for entry in &steps.dir_meta {
-            line("metadata", &path(*entry), "")?;
+            line("metadata", path(*entry).as_bytes(), "")?;
         }
         Ok(())
     }
@@ -60,7 +60,7 @@ impl Plan {
     fn source(&self, index: &Index, source: Source) -> String {
         match source {
             Source::Target(node) => Shown(&self.tree.path(node)).to_string(),
-            Source::Made(entry) => Shown(&index.entry(entry as usize).path).to_string(),
+            Source::Made(entry) => Shown(index.entry(entry as usize).path.as_bytes()).to_string(),
             Source::Seed(number, node) => {
                 let path =
                     self.seeds.get(usize::from(number)).map(|seed| seed.path(node)).unwrap_or_default();

@@ -93,7 +93,7 @@ pub(super) fn choose(index: &Index, comparison: &mut Comparison, tree: &ScannedT
         } else if let Some(first) = made.get(&digest) {
             steps.copies.push(file(Content::Reflink(Source::Made(*first))));
         } else {
-            let older = older(&draft, &entry.path, entry.size, tree, seeds);
+            let older = older(&draft, entry.path.as_bytes(), entry.size, tree, seeds);
             ordinary.push(file(older.map_or(Content::Write, Content::Patch)));
             made.insert(digest, draft.entry);
         }

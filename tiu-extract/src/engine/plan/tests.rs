@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use tiu_bundle::content_digest::{Digest, digest_bytes};
 use tiu_bundle::index::{Entry, Index, IndexWriter, Kind, Mtime};
+use tiu_system::path::TreePath;
 
 /// One inode, of an index or of a target.
 #[derive(Clone)]
@@ -67,9 +68,9 @@ fn index(paper: &Paper) -> Index {
         let names = names(paper, inode.ino);
         let first = names.first().copied().unwrap_or(path);
         let link = (first != *path).then_some(first);
-        let target = link.or((inode.kind == Kind::Symlink).then_some(inode.target));
+        let target = (inode.kind == Kind::Symlink).then_some(inode.target);
         writer.push(Entry {
-            path: Cow::Borrowed(path.as_bytes()),
+            path: Cow::Borrowed(TreePath::literal(path)),
             kind: if link.is_some() { Kind::HardLink } else { inode.kind },
             mode: if inode.kind == Kind::Symlink { 0o777 } else { inode.mode },
             nlink: names.len().max(1) as u32,
@@ -79,6 +80,7 @@ fn index(paper: &Paper) -> Index {
             mtime: Mtime::default(),
             size: if inode.kind == Kind::Symlink { inode.target.len() as u64 } else { inode.size },
             target: target.map(|target| Cow::Borrowed(target.as_bytes())),
+            link: link.map(|link| Cow::Borrowed(TreePath::literal(link))),
             digest: inode.digest,
             xattrs: Vec::new(),
         });

@@ -9,6 +9,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tiu_bundle::index::{EntryBuf, Kind};
+use tiu_system::path::TreePath;
 use tiu_testing::btrfs::LoopBtrfs;
 use tiu_testing::bundles::{Parts, entry, file_entry, image, index_of};
 use tiu_testing::program::outcome;
@@ -27,9 +28,9 @@ fn bundle(kit: &Kit) -> PathBuf {
     fs::write(root.path().join(std::ffi::OsStr::from_bytes(ODD)), "odd").unwrap();
     let tool = EntryBuf { mode: 0o4755, nlink: 2, uid: 12, gid: 34, ..file_entry("usr/bin/tool", b"tool") };
     let link = EntryBuf {
-        path: b"usr/bin/zool".as_slice().into(),
+        path: TreePath::literal("usr/bin/zool").into(),
         kind: Kind::HardLink,
-        target: Some(b"usr/bin/tool".as_slice().into()),
+        link: Some(TreePath::literal("usr/bin/tool").into()),
         ..tool.clone()
     };
     let index = index_of([

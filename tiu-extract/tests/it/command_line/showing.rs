@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use tiu_bundle::index::{EntryBuf, Kind};
+use tiu_system::path::TreePath;
 use tiu_testing::bundles::{Parts, entry, file_entry, image, index_of};
 use tiu_testing::program::Outcome;
 use tiu_testing::tree;
@@ -31,9 +32,9 @@ fn bundle(kit: &Kit) -> PathBuf {
     entries[0].xattrs = vec![(b"user.note".as_slice().into(), b"\x01\x02".as_slice().into())];
     let inode = entries[0].clone();
     entries[1] = EntryBuf {
-        path: b"bin/tool-too".as_slice().into(),
+        path: TreePath::literal("bin/tool-too").into(),
         kind: Kind::HardLink,
-        target: Some(b"bin/tool".as_slice().into()),
+        link: Some(TreePath::literal("bin/tool").into()),
         ..inode
     };
     let target = b"bin/tool".as_slice();

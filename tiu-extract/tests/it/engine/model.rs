@@ -11,6 +11,7 @@ use std::sync::Mutex;
 use tiu_bundle::content_digest::digest_bytes;
 use tiu_bundle::index::{Entry, Index, IndexWriter, Kind, Mtime};
 use tiu_extract::{Image, ImageError};
+use tiu_system::path::TreePathBuf;
 
 pub const MTIME: Mtime = Mtime { sec: 1_600_000_000, nsec: 123_456_789 };
 
@@ -121,7 +122,7 @@ impl Model {
             };
             let is_link = names[0] != path.as_slice();
             writer.push(Entry {
-                path: Cow::Owned(path.clone()),
+                path: TreePathBuf::new(path.clone()).unwrap().into(),
                 kind: if is_link { Kind::HardLink } else { kind },
                 mode: inode.mode,
                 nlink: names.len() as u32,
@@ -130,7 +131,8 @@ impl Model {
                 rdev,
                 mtime: inode.mtime,
                 size,
-                target: if is_link { Some(Cow::Owned(names[0].to_vec())) } else { target.map(Cow::Owned) },
+                target: target.map(Cow::Owned),
+                link: is_link.then(|| TreePathBuf::new(names[0]).unwrap().into()),
                 digest,
                 xattrs: inode
                     .xattrs
