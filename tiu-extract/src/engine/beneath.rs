@@ -5,52 +5,22 @@
 //! such flags (rename, unlink, link, mkdir) gets the descriptor of the parent, opened this way, and
 //! a single name.
 
-use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Statx, StatxAttributes, StatxFlags};
+use rustix::fs::{AtFlags, OFlags, Statx, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 use std::ffi::CStr;
 use std::io::Write;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-
-/// Longest path that is given to the kernel at once (`PATH_MAX` is 4096 with its NUL); longer ones
-/// are opened in steps.
-const STEP: usize = 4000;
-
-const RESOLVE: ResolveFlags = ResolveFlags::BENEATH
-    .union(ResolveFlags::NO_SYMLINKS)
-    .union(ResolveFlags::NO_MAGICLINKS)
-    .union(ResolveFlags::NO_XDEV);
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use tiu_system::beneath::Beneath;
 
 /// Opens `path` (relative; empty: `root` itself) below `root`.
 pub(crate) fn open(root: BorrowedFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
-    let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    if path.len() <= STEP {
-        let path = if path.is_empty() { b"." } else { path };
-        return rustix::fs::openat2(root, path, flags, Mode::empty(), RESOLVE);
-    }
-    let mut at: Option<OwnedFd> = None;
-    let mut rest = path;
-    loop {
-        let here = at.as_ref().map_or(root, |fd| fd.as_fd());
-        if rest.len() <= STEP {
-            return rustix::fs::openat2(here, rest, flags, Mode::empty(), RESOLVE);
-        }
-        let window = rest.get(..STEP).unwrap_or(rest);
-        let cut = window.iter().rposition(|c| *c == b'/').ok_or(Errno::NAMETOOLONG)?;
-        let (step, tail) = rest.split_at(cut);
-        let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let next = rustix::fs::openat2(here, step, directory, Mode::empty(), RESOLVE)?;
-        at = Some(next);
-        rest = tail.get(1..).unwrap_or_default();
-    }
+    Beneath::within_mount(root).open(path, flags)
 }
 
 /// Opens for reading without touching the access time where we may: reading must not make a
 /// snapshot differ.
 pub(crate) fn open_quietly(root: BorrowedFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
-    match open(root, path, flags | OFlags::NOATIME) {
-        Err(Errno::PERM) => open(root, path, flags),
-        other => other,
-    }
+    Beneath::within_mount(root).open_quietly(path, flags)
 }
 
 /// Metadata of `name` in `directory`, or of `directory` itself for the empty name.

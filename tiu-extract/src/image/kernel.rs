@@ -15,7 +15,7 @@
 use super::error::ImageError;
 use super::reader::Image;
 use devicemapper::{DM, DevId, DmFlags, DmName, DmNameBuf, DmOptions};
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::OFlags;
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags};
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
@@ -27,6 +27,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use tiu_bundle::BLOCK_SIZE;
 use tiu_bundle::bundle::Bundle;
+use tiu_system::beneath::Beneath;
 use tiu_system::ioctl;
 
 /// The prefix of the names of tiu's device-mapper devices: `tiu-PID-NUMBER`.
@@ -75,9 +76,8 @@ pub fn is_mounted_at(directory: &Path) -> io::Result<bool> {
 impl Image for KernelImage {
     fn open(&self, path: &[u8]) -> Result<Box<dyn Read + Send + '_>, ImageError> {
         let shown = || PathBuf::from(OsStr::from_bytes(path));
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        let file = match rustix::fs::openat2(&self.mount, path, flags, Mode::empty(), resolve) {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK;
+        let file = match Beneath::new(self.mount.as_fd()).open(path, flags) {
             Ok(descriptor) => File::from(descriptor),
             Err(rustix::io::Errno::NOENT | rustix::io::Errno::LOOP | rustix::io::Errno::NOTDIR) => {
                 return Err(ImageError::NotFound { path: shown() });

@@ -9,7 +9,7 @@ use crate::accounts;
 use crate::etc::pristine::{PRISTINE_PATH, index_of_etc};
 use crate::etc::state::States;
 use crate::etc::{ETC, is_within};
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -19,6 +19,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use tiu_bundle::index::Kind;
 use tiu_extract::{Image, ImageError, Job, ReadBack, Rules, Shown, Summary};
+use tiu_system::beneath::Beneath;
 use tiu_system::progress::{Cancel, Watch};
 use tiu_system::tree::{Tree, TreeError};
 
@@ -109,9 +110,7 @@ struct Pristine(OwnedFd);
 
 impl Image for Pristine {
     fn open(&self, path: &[u8]) -> Result<Box<dyn Read + Send + '_>, ImageError> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        match rustix::fs::openat2(&self.0, path, flags, Mode::empty(), resolve) {
+        match Beneath::new(self.0.as_fd()).open(path, OFlags::RDONLY | OFlags::NONBLOCK) {
             Ok(fd) => Ok(Box::new(File::from(fd))),
             Err(e) => {
                 let path = Path::new(PRISTINE_PATH).join(OsStr::from_bytes(path));

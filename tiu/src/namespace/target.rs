@@ -8,16 +8,17 @@
 //! Nothing can leak: mounts go with the namespace, the namespace goes with its last process, all processes go with process 1, and
 //! process 1 ends when tiu does, for whatever reason: it sees the end of its standard input, a pipe that only tiu holds open.
 
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::mount::{MountFlags, mount, mount_bind, mount_bind_recursive};
 use std::ffi::OsString;
 use std::io::{self, Read};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
+use tiu_system::beneath::Beneath;
 use tiu_system::program::{Output, Run, RunError, UNSHARE};
 use tiu_system::progress::Cancel;
 
@@ -122,9 +123,8 @@ impl InTarget {
 
 /// Descriptor of the directory `name` of the target; a symlink is not followed.
 fn resolve(target: &OwnedFd, name: &str) -> io::Result<OwnedFd> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-    rustix::fs::openat2(target, name, flags, Mode::empty(), resolve).map_err(|e| {
+    let flags = OFlags::PATH | OFlags::DIRECTORY;
+    Beneath::new(target.as_fd()).open(name.as_bytes(), flags).map_err(|e| {
         let kind = io::Error::from(e).kind();
         io::Error::new(kind, format!("the directory {name} of the target: {e}"))
     })
