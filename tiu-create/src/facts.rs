@@ -4,12 +4,11 @@ use crate::factory::Owners;
 use crate::recipe::Recipe;
 use crate::tree::{Root, TreeError};
 use rustix::fs::{Dir, FileType, OFlags};
-use std::collections::BTreeMap;
 use tiu_system::Hint;
 use tiu_system::fstab;
+use tiu_system::os_release::{self, OsRelease};
+use tiu_system::tree::MAX_TEXT;
 
-/// Longest os-release, passwd or group that is read, in bytes.
-const MAX_TEXT: u64 = 16 << 20;
 /// Programs that every system has; the first that is an ELF file tells the architecture.
 const PROGRAMS: [&str; 6] =
     ["usr/bin/sh", "bin/sh", "usr/bin/bash", "usr/lib/systemd/systemd", "usr/bin/env", "sbin/init"];
@@ -81,22 +80,23 @@ impl Hint for FactsError {
 impl Facts {
     /// Reads what `recipe` does not say from the tree at `root`.
     pub fn read(root: &Root, recipe: &Recipe) -> Result<Self, FactsError> {
-        let release = match root.read_as_system("etc/os-release", MAX_TEXT)? {
+        let [first, second] = os_release::PATHS;
+        let release = match root.read_as_system(first, MAX_TEXT)? {
             Some(text) => Some(text),
-            None => root.read_as_system("usr/lib/os-release", MAX_TEXT)?,
+            None => root.read_as_system(second, MAX_TEXT)?,
         };
-        let mut release = os_release(&release.unwrap_or_default());
+        let release = OsRelease::parse(&String::from_utf8_lossy(&release.unwrap_or_default()));
+        let key = |name: &str| release.get(name).map(str::to_owned);
         let version = recipe.version.clone();
-        let version =
-            version.or_else(|| release.remove("IMAGE_VERSION")).or_else(|| release.remove("VERSION_ID"));
-        let os_id = recipe.os_id.clone().or_else(|| release.remove("ID"));
+        let version = version.or_else(|| key("IMAGE_VERSION")).or_else(|| key("VERSION_ID"));
+        let os_id = recipe.os_id.clone().or_else(|| key("ID"));
         Ok(Facts {
             version: version.ok_or(FactsError::OsRelease {
                 what: "version",
                 expected: "IMAGE_VERSION or VERSION_ID",
                 key: "version",
             })?,
-            build: recipe.build.clone().or_else(|| release.remove("BUILD_ID")),
+            build: recipe.build.clone().or_else(|| key("BUILD_ID")),
             arch: match &recipe.arch {
                 Some(arch) => arch.clone(),
                 None => arch(root)?,
@@ -122,39 +122,6 @@ pub fn mount_points(root: &Root) -> Result<Vec<Vec<u8>>, TreeError> {
     let text = root.read_as_system("etc/fstab", MAX_TEXT)?.unwrap_or_default();
     let paths = fstab::parse(&String::from_utf8_lossy(&text)).into_iter().filter_map(|mount| mount.path());
     Ok(paths.filter(|path| path != b"etc" && !path.starts_with(b"etc/")).collect())
-}
-
-/// Keys and values of os-release(5) text. Lines that are none are passed over, as that page asks; the last of a key counts.
-pub fn os_release(text: &[u8]) -> BTreeMap<String, String> {
-    let text = String::from_utf8_lossy(text);
-    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
-    let pairs = lines.filter_map(|line| line.split_once('='));
-    pairs
-        .map(|(key, value)| (key.to_owned(), unquoted(value)))
-        .filter(|(_, value)| !value.is_empty())
-        .collect()
-}
-
-/// Takes a shell's quotes and backslashes away.
-fn unquoted(value: &str) -> String {
-    let (inner, quote) = match value.as_bytes() {
-        [b'\'', .., b'\''] => (value.get(1..value.len() - 1), '\''),
-        [b'"', .., b'"'] => (value.get(1..value.len() - 1), '"'),
-        _ => (Some(value), '"'),
-    };
-    let inner = inner.unwrap_or_default();
-    if quote == '\'' {
-        return inner.to_owned();
-    }
-    let mut text = String::new();
-    let mut characters = inner.chars();
-    while let Some(c) = characters.next() {
-        match c {
-            '\\' => text.extend(characters.next()),
-            c => text.push(c),
-        }
-    }
-    text
 }
 
 fn arch(root: &Root) -> Result<String, FactsError> {
@@ -250,15 +217,6 @@ fn kernel(mut found: Vec<String>, expected: Option<&str>) -> Result<Option<Strin
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn os_release_like_a_shell() {
-        let text = b"# comment\nID=debian\nNAME=\"Debian \\\"x\\\"\"\nVERSION_ID='12'\n\nBROKEN\nEMPTY=\nID=other\nX=\"\nY=a\\ b\n";
-        let found = os_release(text);
-        let expected =
-            [("ID", "other"), ("NAME", "Debian \"x\""), ("VERSION_ID", "12"), ("X", "\""), ("Y", "a b")];
-        assert_eq!(found, expected.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect());
-    }
 
     #[test]
     fn machines() {

@@ -15,14 +15,4 @@ pub mod rules;
 pub mod sign;
 pub mod tree;
 
-/// A path as bytes for messages: control characters and what is not UTF-8 are shown escaped.
-pub fn shown(path: &[u8]) -> String {
-    let mut text = String::new();
-    for chunk in path.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            if c.is_control() { text.extend(c.escape_default()) } else { text.push(c) }
-        }
-        chunk.invalid().iter().for_each(|b| text += &format!("\\x{b:02x}"));
-    }
-    text
-}
+pub use tiu_system::text::printable_bytes as shown;

@@ -92,7 +92,7 @@ impl Rules {
         if below(path, STATE_DIR) {
             return Verdict::LeaveOut(Reason::ClientState);
         }
-        if let Some(i) = self.exclude.iter().position(|glob| !path.is_empty() && glob.matches(path)) {
+        if let Some(i) = self.exclude.iter().position(|glob| !path.is_empty() && glob.covers(path)) {
             return Verdict::LeaveOut(Reason::Excluded(i));
         }
         if let Some(i) = HOST.iter().position(|dir| below(path, dir)) {

@@ -1,21 +1,21 @@
-//! fstab(5): what is mounted over the root, and so belongs to the host and not to an image.
+//! fstab(5): what is mounted over the root.
 
 use std::path::{Component, Path};
 
 /// One line of an fstab.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mount {
-    /// First field: device, label, or for bind mounts a directory.
+    /// The first field: a device, a label, or for bind mounts a directory.
     pub source: String,
-    /// Second field, unescaped.
+    /// The second field.
     pub target: String,
-    /// Third field.
+    /// The third field.
     pub fstype: String,
-    /// Fourth field, split.
+    /// The fourth field, split at commas.
     pub options: Vec<String>,
 }
 
-/// Lines that mount something; comments and lines without a mount point (swap, `none`) are passed over.
+/// Returns the lines that mount something. Ignores comments and lines without a mount point (swap, `none`).
 pub fn parse(text: &str) -> Vec<Mount> {
     let line = |line: &str| {
         let line = line.trim();
@@ -32,7 +32,7 @@ pub fn parse(text: &str) -> Vec<Mount> {
     text.lines().filter_map(line).collect()
 }
 
-/// fstab and the kernel's tables write blanks in names as octal escapes (`\040`).
+/// Returns a field without the octal escapes (`\040`) that fstab and the kernel's tables have for blanks.
 pub fn unescape(field: &str) -> String {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field.as_bytes();
@@ -47,7 +47,7 @@ pub fn unescape(field: &str) -> String {
 }
 
 impl Mount {
-    /// The mount point relative to the root, without `.`, `..` and doubled slashes; `None` for the root itself.
+    /// Returns the mount point relative to the root, without `.`, `..` and doubled slashes, or `None` for the root itself.
     pub fn path(&self) -> Option<Vec<u8>> {
         let mut parts: Vec<&[u8]> = Vec::new();
         for component in Path::new(&self.target).components() {

@@ -1,9 +1,30 @@
-//! Patterns that name paths of a tree, as the recipe's `exclude` has them.
+//! Patterns that name paths of a tree.
 //!
-//! A pattern starts with `/` and is compared with the whole path. `*` stands for any characters but `/`, `?` for one of
-//! them, `[a-z]` and `[!a-z]` for one of (or not of) a class, `**` for anything at all, and `\` takes a special
-//! character's meaning away. A pattern that matches a directory takes everything below it along; `/dir/*` takes
-//! what is in a directory but leaves the directory. Paths are bytes: a pattern's `?` is one byte.
+//! A pattern starts with `/` and is compared with a whole path. There are two kinds:
+//!
+//! | | [`Glob::new`] | [`Glob::stars`] |
+//! |---|---|---|
+//! | for | the recipe's `exclude` | lists of paths in tiu.yaml and image.yaml |
+//! | `*` | any characters but `/` | any characters but `/` |
+//! | `?` | one character but `/` | itself |
+//! | `[a-z]`, `[!a-z]` | one character of a class, or not of it | itself |
+//! | `**` | anything at all | as `*` |
+//! | `\` | takes a special character's meaning away | itself |
+//!
+//! [`Glob::matches_exactly`] compares one path. [`Glob::covers`] is also true for everything below a directory that
+//! matches: `/dir` covers the directory and what is in it, `/dir/*` only what is in it. Paths are bytes, without a
+//! leading slash; a pattern's `?` is one byte.
+//!
+//! ```
+//! use tiu_system::glob::Glob;
+//!
+//! let doc = Glob::new("/usr/**/doc-[0-9]")?;
+//! assert!(doc.matches_exactly(b"usr/share/doc-1"));
+//! assert!(doc.covers(b"usr/share/doc-1/index.html"));
+//! let literal = Glob::stars("/etc/[a]*.conf")?;
+//! assert!(literal.matches_exactly(b"etc/[a]b.conf") && !literal.covers(b"etc/a.conf"));
+//! # Ok::<(), tiu_system::glob::GlobError>(())
+//! ```
 
 use crate::hints;
 
@@ -35,23 +56,23 @@ hints! { GlobError {
 enum Part {
     Byte(u8),
     /// `?`
-    One,
+    Single,
     /// `[...]`: negated, ranges.
     Class(bool, Vec<(u8, u8)>),
     /// `*`
     Many,
     /// `**`
     Anything,
-    /// `**/` where a name starts: any number of directories, none too.
+    /// `**/` where a name starts: any number of directories, or none.
     Directories,
 }
 
 impl Part {
-    /// Whether it takes `byte` (of parts that take exactly one).
+    /// Returns true if it takes `byte`, for parts that take exactly one.
     fn takes(&self, byte: u8) -> bool {
         match self {
             Part::Byte(expected) => *expected == byte,
-            Part::One => byte != b'/',
+            Part::Single => byte != b'/',
             Part::Class(negated, ranges) => {
                 byte != b'/' && ranges.iter().any(|(from, to)| (*from..=*to).contains(&byte)) != *negated
             }
@@ -68,26 +89,28 @@ pub struct Glob {
 }
 
 impl Glob {
-    /// Reads a pattern.
+    /// Reads a pattern in which only `*` is special.
+    pub fn stars(source: &str) -> Result<Self, GlobError> {
+        let part = |byte| if byte == b'*' { Part::Many } else { Part::Byte(byte) };
+        Ok(Glob { source: source.to_owned(), parts: relative(source)?.bytes().map(part).collect() })
+    }
+
+    /// Reads a pattern with all special characters.
     pub fn new(source: &str) -> Result<Self, GlobError> {
         let owned = || source.to_owned();
-        let Some(pattern) = source.strip_prefix('/') else {
-            return Err(GlobError::NotAbsolute(owned()));
-        };
-        if pattern.is_empty() || pattern.ends_with('/') {
-            return Err(GlobError::TrailingSlash(owned()));
-        }
+        let pattern = relative(source)?;
         let mut parts = Vec::new();
         let mut bytes = pattern.bytes().peekable();
         while let Some(byte) = bytes.next() {
             parts.push(match byte {
-                b'?' => Part::One,
+                b'?' => Part::Single,
                 b'*' if bytes.next_if_eq(&b'*').is_some() => {
                     while bytes.next_if_eq(&b'*').is_some() {}
                     let at_name = parts.last().is_none_or(|part| *part == Part::Byte(b'/'));
-                    match at_name && bytes.next_if_eq(&b'/').is_some() {
-                        true => Part::Directories,
-                        false => Part::Anything,
+                    if at_name && bytes.next_if_eq(&b'/').is_some() {
+                        Part::Directories
+                    } else {
+                        Part::Anything
                     }
                 }
                 b'*' => Part::Many,
@@ -99,19 +122,28 @@ impl Glob {
         Ok(Glob { source: owned(), parts })
     }
 
-    /// The pattern as it was written.
+    /// Returns the pattern as it was written.
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// Whether the pattern matches `path` (without a leading slash) or a directory above it.
-    pub fn matches(&self, path: &[u8]) -> bool {
+    /// Returns true if the pattern matches the whole of `path`.
+    pub fn matches_exactly(&self, path: &[u8]) -> bool {
+        self.run(path, false)
+    }
+
+    /// Returns true if the pattern matches `path` or a directory above it.
+    pub fn covers(&self, path: &[u8]) -> bool {
+        self.run(path, true)
+    }
+
+    fn run(&self, path: &[u8], below: bool) -> bool {
         // Every part is a state that is reached or not: no pattern takes longer than parts times bytes.
         let mut reached = vec![false; self.parts.len() + 1];
         self.reach(&mut reached, 0);
         for (i, byte) in path.iter().enumerate() {
             // A state that took everything before this slash matched a directory above.
-            if *byte == b'/' && i > 0 && reached.last() == Some(&true) {
+            if below && *byte == b'/' && i > 0 && reached.last() == Some(&true) {
                 return true;
             }
             let mut next = vec![false; reached.len()];
@@ -150,6 +182,17 @@ impl Glob {
     }
 }
 
+/// Returns the pattern without its leading slash.
+fn relative(source: &str) -> Result<&str, GlobError> {
+    match source.strip_prefix('/') {
+        None => Err(GlobError::NotAbsolute(source.to_owned())),
+        Some(pattern) if pattern.is_empty() || pattern.ends_with('/') => {
+            Err(GlobError::TrailingSlash(source.to_owned()))
+        }
+        Some(pattern) => Ok(pattern),
+    }
+}
+
 fn set(states: &mut [bool], state: usize) {
     if let Some(slot) = states.get_mut(state) {
         *slot = true;
@@ -185,8 +228,8 @@ mod tests {
 
     fn check(pattern: &str, yes: &[&str], no: &[&str]) {
         let glob = Glob::new(pattern).expect("a good pattern");
-        yes.iter().for_each(|path| assert!(glob.matches(path.as_bytes()), "{pattern} must match {path}"));
-        no.iter().for_each(|path| assert!(!glob.matches(path.as_bytes()), "{pattern} must not match {path}"));
+        yes.iter().for_each(|path| assert!(glob.covers(path.as_bytes()), "{pattern} must match {path}"));
+        no.iter().for_each(|path| assert!(!glob.covers(path.as_bytes()), "{pattern} must not match {path}"));
     }
 
     #[test]
@@ -227,7 +270,58 @@ mod tests {
     #[test]
     fn many_stars_take_no_time() {
         let glob = Glob::new(&format!("/{}b", "*a".repeat(60))).expect("a good pattern");
-        assert!(!glob.matches("a".repeat(2000).as_bytes()));
+        assert!(!glob.covers("a".repeat(2000).as_bytes()));
+    }
+
+    #[test]
+    fn only_the_path_itself_matches_exactly() {
+        let glob = Glob::new("/a/*.log").expect("a good pattern");
+        assert!(glob.matches_exactly(b"a/x.log"));
+        assert!(glob.covers(b"a/x.log/below") && !glob.matches_exactly(b"a/x.log/below"));
+        assert!(!glob.matches_exactly(b"a"));
+    }
+
+    fn star(pattern: &str) -> Glob {
+        Glob::stars(pattern).expect("a good pattern")
+    }
+
+    #[test]
+    fn in_lists_of_paths_only_the_star_is_special() {
+        for (pattern, path, fits) in [
+            ("/etc/ssh/ssh_host_*", "etc/ssh/ssh_host_rsa_key", true),
+            ("/etc/ssh/ssh_host_*", "etc/ssh/ssh_host_a/b", false),
+            ("/etc/*/x*.conf", "etc/app/x1.conf", true),
+            ("/etc/*/x*.conf", "etc/app/y/x1.conf", false),
+            ("/etc/fstab", "etc/fstab", true),
+            ("/etc/fstab", "etc/fstab2", false),
+            ("/etc/ab*ba", "etc/aba", false),
+            ("/etc/**", "etc/a", true),
+            ("/etc/**", "etc/a/b", false),
+            ("/etc/[a]?\\*", "etc/[a]?\\x", true),
+            ("/etc/[a]?", "etc/ax", false),
+        ] {
+            assert_eq!(star(pattern).matches_exactly(path.as_bytes()), fits, "{pattern} {path}");
+        }
+        assert!(star("/etc/*.d").covers(b"etc/x.d/a/b"));
+        assert_eq!(Glob::stars("etc"), Err(GlobError::NotAbsolute("etc".into())));
+        assert_eq!(Glob::stars("/etc/"), Err(GlobError::TrailingSlash("/etc/".into())));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_pattern_without_a_star_matches_itself_alone(pattern in "[a-c/]{0,5}[a-c]", path in "[a-c/]{0,6}") {
+            let glob = star(&format!("/{pattern}"));
+            proptest::prop_assert_eq!(glob.matches_exactly(path.as_bytes()), pattern == path);
+        }
+
+        #[test]
+        fn a_path_matches_with_a_star_in_place_of_a_part(
+            before in "[a-c/]{0,4}", part in "[a-c]{0,4}", after in "[a-c/]{0,3}[a-c]"
+        ) {
+            let path = format!("{before}{part}{after}");
+            let glob = star(&format!("/{before}*{after}"));
+            proptest::prop_assert!(glob.matches_exactly(path.as_bytes()));
+        }
     }
 
     #[test]

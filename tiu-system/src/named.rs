@@ -1,4 +1,22 @@
-//! Values that configuration files and command lines spell alike.
+//! Values that have the same names in configuration files and on command lines.
+//!
+//! ```
+//! use tiu_system::named::Named;
+//!
+//! #[derive(Clone, Copy, Debug, PartialEq)]
+//! enum Color {
+//!     Red,
+//!     Blue,
+//! }
+//!
+//! impl Named for Color {
+//!     const NAMES: &'static [(Self, &'static str, &'static str)] =
+//!         &[(Color::Red, "red", "As of roses"), (Color::Blue, "blue", "As of violets")];
+//! }
+//!
+//! assert_eq!(Color::from_name("blue"), Some(Color::Blue));
+//! assert_eq!(Color::Red.name(), "red");
+//! ```
 
 /// A value with a fixed set of names.
 pub trait Named: Copy + PartialEq + Send + Sync + 'static {

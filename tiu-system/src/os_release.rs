@@ -2,12 +2,15 @@
 
 use std::collections::HashMap;
 
+/// Where a tree has the file: the first that exists counts.
+pub const PATHS: [&str; 2] = ["etc/os-release", "usr/lib/os-release"];
+
 /// The assignments of an os-release file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OsRelease(HashMap<String, String>);
 
 impl OsRelease {
-    /// Reads assignments; what is not one (comments, damaged lines) is passed over, as os-release(5) asks of readers.
+    /// Reads assignments. The last one of a key counts. Ignores malformed lines, as os-release(5) asks.
     pub fn parse(text: &str) -> Self {
         let assignments = text.lines().filter_map(|line| {
             let (key, value) = line.trim().split_once('=')?;
@@ -17,19 +20,20 @@ impl OsRelease {
         OsRelease(assignments.collect())
     }
 
-    /// A value, unless it is absent or empty.
+    /// Returns the value of `key`, unless it is absent or empty.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Whether `id` is the distribution's `ID`, or one that it says it is like.
+    /// Returns true if `id` is the distribution's `ID` or one of its `ID_LIKE`.
     pub fn is_like(&self, id: &str) -> bool {
         self.get("ID") == Some(id)
             || self.get("ID_LIKE").is_some_and(|like| like.split_whitespace().any(|word| word == id))
     }
 }
 
-/// Shell quoting as far as os-release(5) allows it: one quoted or unquoted word, backslash escapes outside single quotes.
+/// Removes shell quoting as far as os-release(5) allows it: one quoted or unquoted word, and backslash escapes outside
+/// of single quotes.
 fn unquote(value: &str) -> String {
     let inner = |quote: char| value.strip_prefix(quote).and_then(|v| v.strip_suffix(quote));
     if let Some(literal) = inner('\'') {
@@ -59,6 +63,14 @@ mod tests {
     }
 
     #[test]
+    fn the_last_assignment_counts_and_a_lone_quote_is_a_character() {
+        let text = "ID=debian\nNAME=\"Debian \\\"x\\\"\"\nBROKEN\nID=other\nX=\"\nY=a\\ b\n";
+        let os = OsRelease::parse(text);
+        let found = ["ID", "NAME", "BROKEN", "X", "Y"].map(|key| os.get(key));
+        assert_eq!(found, [Some("other"), Some("Debian \"x\""), None, Some("\""), Some("a b")]);
+    }
+
+    #[test]
     fn knows_its_family() {
         let os = OsRelease::parse("ID=\"opensuse-microos\"\nID_LIKE=\"suse opensuse opensuse-tumbleweed\"\n");
         assert!(os.is_like("suse"));
@@ -67,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lonely_quote_or_backslash_is_no_panic() {
+    fn a_lone_quote_or_backslash_does_not_panic() {
         let os = OsRelease::parse("A=\"\nB='\nC=\\\nD=\"x\n");
         assert_eq!(os.get("D"), Some("\"x"));
     }

@@ -1,0 +1,24 @@
+//! Single files of a system's tree, read and written without trusting the tree: relative to its directory descriptor,
+//! never through a symbolic link, never out of it, and never more than a limit.
+//!
+//! ```
+//! use tiu_system::tree::{MAX_TEXT, Tree};
+//!
+//! let directory = tempfile::tempdir()?;
+//! let tree = Tree::open(directory.path())?;
+//! tree.write("version", &b"1"[..])?;
+//! assert_eq!(tree.read_text("version", MAX_TEXT)?.as_deref(), Some("1"));
+//! assert!(tree.read("none", MAX_TEXT)?.is_none());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod error;
+mod read;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::TreeError;
+pub use read::{MAX_TEXT, Tree};
+pub use write::Attributes;
