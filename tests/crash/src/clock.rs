@@ -1,8 +1,8 @@
 //! A clock that was set back: snapshots and files are from the future, and certificates are not yet valid.
 
-use crate::Settings;
 use crate::facts::{self, Closeness};
 use crate::scene::{OLD, Setup};
+use crate::settings::Settings;
 use std::fs;
 use std::time::{Duration, SystemTime};
 use tiu_testing::pki::Certificate;

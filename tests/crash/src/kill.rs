@@ -1,9 +1,10 @@
 //! `kill -9` at random moments. Half of the kills hit the process group, as from a terminal: snapper, in a group of its own, goes on.
 //! The other half hit every process of the run at once, as systemd does: snapper too is cut off in the middle.
 
+use crate::facts;
 use crate::run::Doing;
 use crate::scene::{OLD, Scene, Setup};
-use crate::{Settings, facts};
+use crate::settings::Settings;
 use std::collections::BTreeMap;
 
 /// Least share of the kills that must hit a run that has not ended.

@@ -12,6 +12,7 @@ mod power;
 mod random;
 mod run;
 mod scene;
+mod settings;
 mod signals;
 mod source;
 mod space;
@@ -19,8 +20,8 @@ mod together;
 mod undo;
 
 use clap::Parser;
-use random::Random;
 use scene::Setup;
+use settings::Settings;
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -45,25 +46,6 @@ struct Cli {
     /// Lists the scenarios
     #[arg(long)]
     list: bool,
-}
-
-/// What a scenario is told.
-struct Settings {
-    long: bool,
-    runs: Option<usize>,
-    seed: u64,
-}
-
-impl Settings {
-    /// How often to repeat: `short` by default, `long` with `--long`.
-    fn runs(&self, short: usize, long: usize) -> usize {
-        self.runs.unwrap_or(if self.long { long } else { short })
-    }
-
-    /// Random numbers of a scenario's own, so that each gives the same with the same seed, whether or not others run before it.
-    fn random(&self, scenario: &str) -> Random {
-        Random::new(scenario.bytes().fold(self.seed, |seed, byte| seed.rotate_left(8) ^ u64::from(byte)))
-    }
 }
 
 /// Runs to its end or panics; gives what it did, in one line.

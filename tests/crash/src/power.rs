@@ -6,11 +6,11 @@
 //! that changes the default; btrfs commits a transaction, and the power is cut. This is where a sync that is missing before the switch
 //! would leave a default with empty files. The last cuts are taken right after tiu said that it is done, with nobody else at work.
 
-use crate::Settings;
 use crate::facts::{self, Closeness};
 use crate::random::Random;
 use crate::run::Doing;
 use crate::scene::{OLD, Scene, Setup};
+use crate::settings::Settings;
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::Command;

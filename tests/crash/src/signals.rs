@@ -1,8 +1,8 @@
 //! SIGTERM at random moments: the run ends with 130 and has undone everything, or it was past its last step and ends with 0.
 
-use crate::Settings;
 use crate::run::Doing;
 use crate::scene::{OLD, Setup};
+use crate::settings::Settings;
 use rustix::process::Signal;
 
 pub fn run(settings: &Settings, setup: &Setup) -> String {

@@ -1,10 +1,10 @@
 //! The bundle goes bad while it is read: blocks change, the file is cut short, the medium that it lies on is gone. A run then fails and
 //! undoes everything, or had read all that it needed.
 
-use crate::Settings;
 use crate::random::Random;
 use crate::run::Doing;
 use crate::scene::{OLD, Setup};
+use crate::settings::Settings;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,9 @@
 //! A disk that is too full, in steps of 1 MiB: right around what the plan says it needs, and, while a run is on, around what it really
 //! takes, whatever the run is doing when the space goes.
 
-use crate::Settings;
 use crate::run::Doing;
 use crate::scene::{OLD, Scene, Setup};
+use crate::settings::Settings;
 use rustix::fs::FallocateFlags;
 use rustix::process::Signal;
 use std::fs::File;

@@ -1,8 +1,8 @@
 //! Others at work at the same time: a second `tiu apply`, and snapper's own clean-up.
 
-use crate::Settings;
 use crate::run::Doing;
 use crate::scene::Setup;
+use crate::settings::Settings;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Two at once: one does it, the other is refused at once and touches nothing.

@@ -1,8 +1,8 @@
 //! When removing the unfinished snapshot fails too: the error that began it is the one shown, and the other stands beside it.
 
-use crate::Settings;
 use crate::facts;
 use crate::scene::{OLD, Setup};
+use crate::settings::Settings;
 use rustix::process::Signal;
 use std::path::PathBuf;
 use tiu_testing::program::tool;

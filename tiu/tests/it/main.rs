@@ -19,6 +19,7 @@ mod initrd;
 mod interrupted;
 mod persistent;
 mod pin;
+mod reads;
 mod rollback;
 mod snapshots;
 mod status;
