@@ -11,10 +11,7 @@ use std::sync::{Arc, OnceLock};
 use tiu_bundle::index::Index;
 use tiu_bundle::trust::Trust;
 use tiu_system::fstab::{self, Mount};
-use tiu_system::tree::Tree;
-
-/// Largest `/etc/fstab` that is read, in bytes.
-const FSTAB_LIMIT: u64 = 16 << 20;
+use tiu_system::tree::{MAX_TEXT, Tree};
 
 /// What a snapshot's tree says of itself.
 ///
@@ -119,7 +116,7 @@ impl ImageState {
     /// Returns what the system's fstab mounts.
     pub fn mounts(&self) -> Result<&[Mount], StateError> {
         let read = || {
-            let text = self.tree.read_text("etc/fstab", FSTAB_LIMIT)?;
+            let text = self.tree.read_text("etc/fstab", MAX_TEXT)?;
             Ok(fstab::parse(&text.unwrap_or_default()))
         };
         Ok(self.once(&self.mounts, read)?)

@@ -10,12 +10,11 @@ use std::io;
 use tiu_bundle::content_digest::digest_reader;
 use tiu_bundle::persistent::{self, PersistentError};
 use tiu_system::Hint;
-use tiu_system::tree::{Tree, TreeError};
+use tiu_system::tree::{MAX_TEXT, Tree, TreeError};
+use tiu_system::versioned;
 
 /// Where the record lies, without the leading slash.
 pub const RECORD_PATH: &str = "usr/lib/sysimage/tiu/generated.json";
-/// Largest record that is read, in bytes.
-const MAX_SIZE: u64 = 16 << 20;
 /// Version of the format.
 const VERSION: u32 = 1;
 
@@ -120,16 +119,9 @@ impl Record {
 
     /// The record in `tree`, or `None`.
     pub fn read(tree: &Tree) -> Result<Option<Self>, RecordError> {
-        #[derive(Deserialize)]
-        struct Version {
-            version: u32,
-        }
-        let Some(bytes) = tree.read(RECORD_PATH, MAX_SIZE)? else { return Ok(None) };
-        let Version { version } = serde_json::from_slice(&bytes).map_err(RecordError::Damaged)?;
-        if version > VERSION {
-            return Err(RecordError::Future { found: version });
-        }
-        let record: Record = serde_json::from_slice(&bytes).map_err(RecordError::Damaged)?;
+        let Some(bytes) = tree.read(RECORD_PATH, MAX_TEXT)? else { return Ok(None) };
+        let record: Record = versioned::from_json(&bytes, VERSION)
+            .map_err(|e| e.map(RecordError::Damaged, |found| RecordError::Future { found }))?;
         // A record that names what is the image's was changed to hide it from a comparison.
         for path in &record.persistent {
             persistent::check(&[format!("/{path}")]).map_err(RecordError::Persistent)?;

@@ -21,13 +21,11 @@ use tiu_bundle::bundle::{Bundle, open_bundle};
 use tiu_bundle::index::{Index, Kind};
 use tiu_extract::{Image, Job, Rules};
 use tiu_system::fstab::Mount;
-use tiu_system::os_release::OsRelease;
+use tiu_system::mountinfo;
+use tiu_system::os_release::{self, OsRelease};
 use tiu_system::progress::Watch;
 use tiu_system::text::printable;
-use tiu_system::tree::{Tree, TreeError};
-
-/// Largest text file that is read from a tree, in bytes.
-const TEXT_LIMIT: u64 = 16 << 20;
+use tiu_system::tree::{MAX_TEXT, Tree, TreeError};
 
 /// What preflight found: all that the other stages need.
 pub struct Ready {
@@ -85,7 +83,7 @@ pub fn prepare(context: &Context, request: &Request) -> Result<Preflight, ApplyE
 
     let machine = rustix::system::uname().machine().to_string_lossy().into_owned();
     let of_base = state.provenance().map(|provenance| &provenance.manifest);
-    let os = OsRelease::parse(&os_release(state.tree())?);
+    let os = OsRelease::parse(&release_text(state.tree())?);
     let identity = Identity::new(config.compatible.as_deref(), of_base, &os, &machine);
     let allowed =
         Allowed { downgrade: request.allow_downgrade || config.allow_downgrade, same: request.force };
@@ -162,8 +160,8 @@ fn decide_persistent(
     let (tree, mounts) = (state.tree(), state.mounts()?);
     let declared = persistent::declared(&incoming.text(&[IMAGE_PATH]), incoming.index)?;
     let remembered = state.record()?.map_or(&[][..], |record| &record.persistent);
-    let io = |source| TreeError { path: "/proc/self/mountinfo".into(), source };
-    let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").map_err(io)?;
+    let mountinfo = mountinfo::read();
+    let mountinfo = mountinfo.map_err(|source| TreeError { path: mountinfo::PATH.into(), source })?;
     let mounted = persistent::mounted(&mountinfo, context.host().root(), mounts);
     // Only where an image's file may have to become a directory.
     let other = |path: &String| matches!(persistent::found(tree, path), Found::Other { .. });
@@ -244,12 +242,13 @@ impl Ready {
 }
 
 /// Returns the os-release of a tree, or nothing. `/etc/os-release` is mostly a link to the other.
-fn os_release(tree: &Tree) -> Result<String, ApplyError> {
-    if let Some(text) = tree.read_text("usr/lib/os-release", TEXT_LIMIT)? {
+fn release_text(tree: &Tree) -> Result<String, ApplyError> {
+    let [own, vendor] = os_release::PATHS;
+    if let Some(text) = tree.read_text(vendor, MAX_TEXT)? {
         return Ok(text);
     }
-    match tree.link("etc/os-release") {
+    match tree.link(own) {
         Some(_) => Ok(String::new()),
-        None => Ok(tree.read_text("etc/os-release", TEXT_LIMIT)?.unwrap_or_default()),
+        None => Ok(tree.read_text(own, MAX_TEXT)?.unwrap_or_default()),
     }
 }
