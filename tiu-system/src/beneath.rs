@@ -1,9 +1,10 @@
 //! Opening files beneath a directory, so that no symbolic link leads anywhere else.
 //!
-//! There are two ways, both by openat2(2). [`Beneath`] opens exactly what a path names: a symbolic link on the way or
-//! at the end is `ELOOP`, a path that leads out is `EXDEV`. [`open_in_root`] opens what a program of the system in the
-//! directory would find: symbolic links are followed, but within the directory. What takes no such flags (rename,
-//! unlink, link, mkdir) gets the descriptor of the parent, opened this way, and a single name.
+//! There are two ways, both by openat2(2). [`Beneath`] opens exactly what a path names: a symbolic
+//! link on the way or at the end is `ELOOP`, a path that leads out is `EXDEV`. [`open_in_root`]
+//! opens what a program of the system in the directory would find: symbolic links are followed, but
+//! within the directory. What takes no such flags (rename, unlink, link, mkdir) gets the descriptor
+//! of the parent, opened this way, and a single name.
 //!
 //! ```
 //! use rustix::fs::OFlags;
@@ -22,7 +23,8 @@ use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Longest path that is given to the kernel at once (`PATH_MAX` is 4096 with its NUL). Longer ones are opened in steps.
+/// Longest path that is given to the kernel at once (`PATH_MAX` is 4096 with its NUL). Longer ones
+/// are opened in steps.
 const STEP: usize = 4000;
 /// How often opening is tried while others rename things.
 const TRIES: usize = 1000;
@@ -47,8 +49,8 @@ impl<'a> Beneath<'a> {
         Beneath { directory, resolve: resolve | ResolveFlags::NO_XDEV }
     }
 
-    /// Opens `path`, which is relative; the empty path is the directory itself. `O_NOFOLLOW` and `O_CLOEXEC` are added.
-    /// Paths longer than `PATH_MAX` are opened in steps.
+    /// Opens `path`, which is relative; the empty path is the directory itself. `O_NOFOLLOW` and
+    /// `O_CLOEXEC` are added. Paths longer than `PATH_MAX` are opened in steps.
     pub fn open(self, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut reached: Option<OwnedFd> = None;
@@ -69,8 +71,8 @@ impl<'a> Beneath<'a> {
         }
     }
 
-    /// Opens `path` like [`open`](Self::open), without touching the access time if that is allowed: only the owner of a
-    /// file and root may ask for it.
+    /// Opens `path` like [`open`](Self::open), without touching the access time if that is allowed:
+    /// only the owner of a file and root may ask for it.
     pub fn open_quietly(self, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
         match self.open(path, flags | OFlags::NOATIME) {
             Err(Errno::PERM) => self.open(path, flags),
@@ -79,15 +81,15 @@ impl<'a> Beneath<'a> {
     }
 }
 
-/// Opens `path` as a program would find it whose root directory is `directory`. Symbolic links lead within it, absolute
-/// ones and `..` too. `O_CLOEXEC` is added.
+/// Opens `path` as a program would find it whose root directory is `directory`. Symbolic links lead
+/// within it, absolute ones and `..` too. `O_CLOEXEC` is added.
 pub fn open_in_root(directory: BorrowedFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
     retry(directory, path, flags | OFlags::CLOEXEC, ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS)
 }
 
 fn retry(directory: BorrowedFd, path: &[u8], flags: OFlags, resolve: ResolveFlags) -> Result<OwnedFd, Errno> {
-    // EAGAIN: something was renamed on this machine while the path led upwards, and the kernel could not tell where
-    // to (openat2(2)).
+    // EAGAIN: something was renamed on this machine while the path led upwards, and the kernel
+    // could not tell where to (openat2(2)).
     let mut tries = (0..TRIES).map(|_| openat2(directory, path, flags, Mode::empty(), resolve));
     tries.find(|result| !matches!(result, Err(Errno::AGAIN))).unwrap_or(Err(Errno::AGAIN))
 }

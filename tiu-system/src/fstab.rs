@@ -15,7 +15,8 @@ pub struct Mount {
     pub options: Vec<String>,
 }
 
-/// Returns the lines that mount something. Ignores comments and lines without a mount point (swap, `none`).
+/// Returns the lines that mount something. Ignores comments and lines without a mount point (swap,
+/// `none`).
 pub fn parse(text: &str) -> Vec<Mount> {
     let line = |line: &str| {
         let line = line.trim();
@@ -32,7 +33,8 @@ pub fn parse(text: &str) -> Vec<Mount> {
     text.lines().filter_map(line).collect()
 }
 
-/// Returns a field without the octal escapes (`\040`) that fstab and the kernel's tables have for blanks.
+/// Returns a field without the octal escapes (`\040`) that fstab and the kernel's tables have for
+/// blanks.
 pub fn unescape(field: &str) -> String {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field.as_bytes();
@@ -47,7 +49,8 @@ pub fn unescape(field: &str) -> String {
 }
 
 impl Mount {
-    /// Returns the mount point relative to the root, without `.`, `..` and doubled slashes, or `None` for the root itself.
+    /// Returns the mount point relative to the root, without `.`, `..` and doubled slashes, or
+    /// `None` for the root itself.
     pub fn path(&self) -> Option<Vec<u8>> {
         let mut parts: Vec<&[u8]> = Vec::new();
         for component in Path::new(&self.target).components() {

@@ -11,9 +11,9 @@
 //! | `**` | anything at all | as `*` |
 //! | `\` | takes a special character's meaning away | itself |
 //!
-//! [`Glob::matches_exactly`] compares one path. [`Glob::covers`] is also true for everything below a directory that
-//! matches: `/dir` covers the directory and what is in it, `/dir/*` only what is in it. Paths are bytes, without a
-//! leading slash; a pattern's `?` is one byte.
+//! [`Glob::matches_exactly`] compares one path. [`Glob::covers`] is also true for everything below
+//! a directory that matches: `/dir` covers the directory and what is in it, `/dir/*` only what is
+//! in it. Paths are bytes, without a leading slash; a pattern's `?` is one byte.
 //!
 //! ```
 //! use tiu_system::glob::Glob;
@@ -30,6 +30,7 @@ use crate::hints;
 
 /// A pattern that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum GlobError {
     /// Not an absolute path of the tree.
     #[error("the pattern {0:?} does not start with `/`")]
@@ -138,7 +139,8 @@ impl Glob {
     }
 
     fn run(&self, path: &[u8], below: bool) -> bool {
-        // Every part is a state that is reached or not: no pattern takes longer than parts times bytes.
+        // Every part is a state that is reached or not: no pattern takes longer than parts times
+        // bytes.
         let mut reached = vec![false; self.parts.len() + 1];
         self.reach(&mut reached, 0);
         for (i, byte) in path.iter().enumerate() {

@@ -2,10 +2,11 @@
 
 /// An error that a user can meet, and what to do next.
 ///
-/// `Display` says what happened, with the found and the expected value. [`hint`](Self::hint) says the next step.
-/// Enums implement it with [`hints!`](crate::hints).
+/// `Display` says what happened, with the found and the expected value. [`hint`](Self::hint) says
+/// the next step. Enums implement it with [`hints!`](crate::hints).
 pub trait Hint: std::error::Error {
-    /// Returns one sentence for the person at the terminal, or `None` if there is nothing useful to add.
+    /// Returns one sentence for the person at the terminal, or `None` if there is nothing useful to
+    /// add.
     fn hint(&self) -> Option<String>;
 
     /// Returns true if the work did not fail, but stopped because it was cancelled.
@@ -40,15 +41,19 @@ impl IntoHint for Option<String> {
 
 /// Implements [`Hint`](crate::Hint) for an error enum.
 ///
-/// Arms are those of a `match`, without the enum's name. Their right side is a `&str`, a `String` or an
-/// `Option<String>`. Every arm ends in a comma. Two lists can stand before the arms, in this order:
+/// Arms are those of a `match`, without the enum's name. Their right side is a `&str`, a `String`
+/// or an `Option<String>`. Every arm ends in a comma. Two lists can stand before the arms, in this
+/// order:
 ///
-/// - `forward` lists variants that hold another error with hints. Hint and cancellation are those of the inner error.
-///   `Name` is a variant with one unnamed field, `Name.field` a variant with named fields.
-/// - `cancelled` lists variants that have an arm of their own for the hint, but forward the cancellation.
+/// - `forward` lists variants that hold another error with hints. Hint and cancellation are those
+///   of the inner error. `Name` is a variant with one unnamed field, `Name.field` a variant with
+///   named fields.
+/// - `cancelled` lists variants that have an arm of their own for the hint, but forward the
+///   cancellation.
 ///
-/// Arms are tried before the forwarded variants, so an arm can treat one case of a forwarded variant. An arm `_` comes
-/// after both. A variant that is neither forwarded nor matched is an error of the compiler.
+/// Arms are tried before the forwarded variants, so an arm can treat one case of a forwarded
+/// variant. An arm `_` comes after both. A variant that is neither forwarded nor matched is an
+/// error of the compiler.
 ///
 /// ```
 /// use tiu_system::progress::{Cancel, Cancelled};

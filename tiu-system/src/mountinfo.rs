@@ -11,7 +11,8 @@ pub fn read() -> io::Result<String> {
     std::fs::read_to_string(PATH)
 }
 
-/// Returns the mount points in `text` in its order: absolute paths, as this process sees them. Ignores malformed lines.
+/// Returns the mount points in `text` in its order: absolute paths, as this process sees them.
+/// Ignores malformed lines.
 pub fn mount_points(text: &str) -> impl Iterator<Item = String> {
     text.lines().filter_map(|line| line.split(' ').nth(4).map(unescape))
 }

@@ -10,7 +10,8 @@ pub const PATHS: [&str; 2] = ["etc/os-release", "usr/lib/os-release"];
 pub struct OsRelease(HashMap<String, String>);
 
 impl OsRelease {
-    /// Reads assignments. The last one of a key counts. Ignores malformed lines, as os-release(5) asks.
+    /// Reads assignments. The last one of a key counts. Ignores malformed lines, as os-release(5)
+    /// asks.
     pub fn parse(text: &str) -> Self {
         let assignments = text.lines().filter_map(|line| {
             let (key, value) = line.trim().split_once('=')?;
@@ -32,8 +33,8 @@ impl OsRelease {
     }
 }
 
-/// Removes shell quoting as far as os-release(5) allows it: one quoted or unquoted word, and backslash escapes outside
-/// of single quotes.
+/// Removes shell quoting as far as os-release(5) allows it: one quoted or unquoted word, and
+/// backslash escapes outside of single quotes.
 fn unquote(value: &str) -> String {
     let inner = |quote: char| value.strip_prefix(quote).and_then(|v| v.strip_suffix(quote));
     if let Some(literal) = inner('\'') {

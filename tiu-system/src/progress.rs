@@ -78,7 +78,8 @@ impl Cancel {
     }
 }
 
-/// Where long work reports its progress, and the request that can stop it. One value, because they always travel together.
+/// Where long work reports its progress, and the request that can stop it. One value, because they
+/// always travel together.
 ///
 /// ```
 /// use tiu_system::progress::{Cancelled, Unit, Watch};

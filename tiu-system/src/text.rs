@@ -1,7 +1,7 @@
 //! Text from outside, made fit for a terminal.
 
-/// Returns `text` on one line, unable to steer a terminal: control characters, and those that turn the direction of
-/// writing, are escaped.
+/// Returns `text` on one line, unable to steer a terminal: control characters, and those that turn
+/// the direction of writing, are escaped.
 pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     push_printable(&mut shown, text);

@@ -13,7 +13,8 @@ use std::time::Duration;
 /// Lines of each output stream that an error shows.
 const SHOWN_LINES: usize = 20;
 
-/// A program that did not do its work. The messages hold the command line and the last lines of both output streams.
+/// A program that did not do its work. The messages hold the command line and the last lines of
+/// both output streams.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)]

@@ -1,9 +1,9 @@
-//! The one runner for external programs: an absolute path from a fixed list, no shell, a small fixed environment,
-//! bounded time and output, and the program's last words in the error.
+//! The one runner for external programs: an absolute path from a fixed list, no shell, a small
+//! fixed environment, bounded time and output, and the program's last words in the error.
 //!
-//! A program runs in a process group of its own. Ctrl-C at the terminal therefore reaches the caller alone, which
-//! then ends its programs in an orderly way: a `snapper create` that has begun is finished and undone, not
-//! interrupted in the middle.
+//! A program runs in a process group of its own. Ctrl-C at the terminal therefore reaches the
+//! caller alone, which then ends its programs in an orderly way: a `snapper create` that has begun
+//! is finished and undone, not interrupted in the middle.
 //!
 //! | file | holds |
 //! |---|---|

@@ -43,7 +43,8 @@ enum Input {
 }
 
 impl<'a> Run<'a> {
-    /// Returns a run of `program` that has ten minutes, has no input and is not stopped by a cancellation.
+    /// Returns a run of `program` that has ten minutes, has no input and is not stopped by a
+    /// cancellation.
     pub fn new(program: &'static Program) -> Self {
         Run {
             program,
@@ -81,14 +82,15 @@ impl<'a> Run<'a> {
         self
     }
 
-    /// Gives the program the whole environment of the caller, without the fixed variables. Only for programs that act
-    /// for a user with the user's own settings.
+    /// Gives the program the whole environment of the caller, without the fixed variables. Only for
+    /// programs that act for a user with the user's own settings.
     pub fn inherit_env(mut self) -> Self {
         self.inherit = true;
         self
     }
 
-    /// Kills the program `limit` after [`output`](Self::output), or after [`Running::finish`], has begun to wait.
+    /// Kills the program `limit` after [`output`](Self::output), or after [`Running::finish`], has
+    /// begun to wait.
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
@@ -100,8 +102,9 @@ impl<'a> Run<'a> {
         self
     }
 
-    /// Gives the program a pipe as standard input that stays open, without data, as long as this process lives. A
-    /// program that ends when it sees the end of its input cannot outlive this process then.
+    /// Gives the program a pipe as standard input that stays open, without data, as long as this
+    /// process lives. A program that ends when it sees the end of its input cannot outlive this
+    /// process then.
     pub fn hold_stdin(mut self) -> Self {
         self.stdin = Input::Held;
         self
@@ -134,7 +137,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Starts the program, which reads what is written to the returned value. Other inputs that were set are ignored.
+    /// Starts the program, which reads what is written to the returned value. Other inputs that
+    /// were set are ignored.
     pub fn spawn(self) -> Result<Running<'a>, RunError> {
         let mut running = self.start(Stdio::piped())?;
         running.widen_stdin();

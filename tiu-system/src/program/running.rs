@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 
 /// How often a waiting run checks whether it was cancelled.
 const TICK: Duration = Duration::from_millis(50);
-/// Size in bytes of the pipe to a program that reads while the caller writes. More than the default keeps it busy.
+/// Size in bytes of the pipe to a program that reads while the caller writes. More than the default
+/// keeps it busy.
 const PIPE: usize = 1 << 20;
 
-/// A program that runs and reads what is written to this value. Dropped before [`finish`](Self::finish), it is killed
-/// with all processes of its group, and waited for.
+/// A program that runs and reads what is written to this value. Dropped before
+/// [`finish`](Self::finish), it is killed with all processes of its group, and waited for.
 pub struct Running<'a> {
     child: Child,
     stdin: Option<ChildStdin>,

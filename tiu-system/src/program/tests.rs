@@ -145,7 +145,8 @@ fn a_spawned_program_that_is_dropped_is_killed_with_its_children() {
     }
     drop(running);
     for pid in std::fs::read_to_string(&file).unwrap().split_whitespace() {
-        // The child of the child ends a little later, and is reaped by whoever is process 1 here, if at all.
+        // The child of the child ends a little later, and is reaped by whoever is process 1 here,
+        // if at all.
         let status = || std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
         let ended = || status().is_empty() || status().contains("State:\tZ");
         let begin = Instant::now();

@@ -81,7 +81,8 @@ impl Tree {
         Ok(self.read(path, limit)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
-    /// Returns the metadata of `path` itself, or `None` if it does not exist or a symbolic link lies on the way.
+    /// Returns the metadata of `path` itself, or `None` if it does not exist or a symbolic link
+    /// lies on the way.
     pub fn stat(&self, path: &str) -> Option<Stat> {
         let (parent, name) = split(path);
         let parent = self.open_at(parent, OFlags::PATH | OFlags::DIRECTORY).ok()?;
@@ -100,7 +101,8 @@ impl Tree {
         self.open_at(path, OFlags::RDONLY | OFlags::DIRECTORY).map_err(|e| self.error(path, e))
     }
 
-    /// Returns true if a program of this system would find something at `path`: symbolic links lead within the tree.
+    /// Returns true if a program of this system would find something at `path`: symbolic links lead
+    /// within the tree.
     pub fn has(&self, path: &str) -> bool {
         self.follow(Path::new(path)).is_ok()
     }
@@ -109,9 +111,9 @@ impl Tree {
         open_in_root(self.fd(), path.as_os_str().as_bytes(), OFlags::PATH)
     }
 
-    /// Returns the path, outside of the tree, of what a program of this system would find at `path`: symbolic links
-    /// lead within the tree, absolute ones too. If nothing can be reached, returns `path` below the tree; opening that
-    /// reports the reason.
+    /// Returns the path, outside of the tree, of what a program of this system would find at
+    /// `path`: symbolic links lead within the tree, absolute ones too. If nothing can be reached,
+    /// returns `path` below the tree; opening that reports the reason.
     pub fn resolve(&self, path: &Path) -> PathBuf {
         let real = self
             .follow(path)

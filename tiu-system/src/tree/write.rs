@@ -1,5 +1,6 @@
-//! Writing single files. Each gets its name when it is complete: a crash leaves the old file or the new one, and maybe a
-//! hidden temporary file next to it, which the next write of the same file removes.
+//! Writing single files. Each gets its name when it is complete: a crash leaves the old file or the
+//! new one, and maybe a hidden temporary file next to it, which the next write of the same file
+//! removes.
 
 use super::read::split;
 use super::{Tree, TreeError};
@@ -34,8 +35,8 @@ impl Tree {
         })
     }
 
-    /// Writes new content for a regular file, with the mode, owner and extended attributes that it has. A file that
-    /// does not exist gets `new`.
+    /// Writes new content for a regular file, with the mode, owner and extended attributes that it
+    /// has. A file that does not exist gets `new`.
     pub fn replace(&self, path: &str, content: &[u8], new: &Attributes) -> Result<(), TreeError> {
         let old = self.file(path)?;
         self.put(path, |directory, name| {
