@@ -4,14 +4,14 @@
 //! carries it. Nothing depends on the order in which a filesystem lists its directories.
 
 use crate::factory;
-use crate::rules::{FACTORY_VAR, Reason, Rules, Verdict, factory_path};
+use crate::rules::{Reason, Rules, Verdict, factory_path};
 use crate::tree::{Node, Span, Tree, TreeError};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use tiu_bundle::index::{INDEX_PATH, Kind, MAX_PATH, Mtime, STATE_DIR};
+use tiu_bundle::index::{Kind, MAX_PATH, Mtime};
+use tiu_bundle::places::{FACTORY_VAR, INDEX_PATH, STATE_DIR};
+use tiu_bundle::policy::POLICY_PATH;
 use tiu_system::Hint;
-
-/// Where the image's policy for the client lies, without the leading slash.
-pub const POLICY_PATH: &str = "usr/lib/tiu/image.yaml";
+use tiu_system::path::TreePath;
 
 /// Where an entry's content comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,7 +184,8 @@ pub fn plan(mut tree: Tree, input: &Input) -> Result<Plan, PlanError> {
         }
     }
     for path in &input.rules.persistent {
-        plan.persistent(path, input)?;
+        // The recipe is UTF-8.
+        plan.persistent(path.to_str().unwrap_or_default(), input)?;
     }
     if let Some(policy) = &input.policy {
         plan.generate(POLICY_PATH, policy.clone().into_bytes(), input)?;
@@ -223,11 +224,13 @@ impl Plan {
                 Kind::File => Content::Tree(node.path),
                 _ => Content::None,
             };
-            match input.rules.verdict(path) {
+            // The scan adds paths of the tree only.
+            let tree_path = TreePath::new(path).unwrap_or_default();
+            match input.rules.verdict(tree_path) {
                 Verdict::Keep => {}
                 Verdict::Factory => {
-                    let moved = factory_path(path);
-                    node.path = self.tree.names.add(&moved).ok_or(TreeError::TooManyNames)?;
+                    let moved = factory_path(tree_path);
+                    node.path = self.tree.names.add(moved.as_bytes()).ok_or(TreeError::TooManyNames)?;
                 }
                 Verdict::LeaveOut(reason) => {
                     if let Reason::Excluded(i) = reason

@@ -1,9 +1,9 @@
 //! The build recipe: the few things about an image that nobody can read from its tree. YAML, every key known.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::io;
 use std::path::{Path, PathBuf};
-use tiu_bundle::persistent::{self, PersistentError};
+use tiu_bundle::policy::{NotInEtc, PersistentError, Policy, PolicyError, check_in_etc, check_persistent};
 use tiu_system::Hint;
 use tiu_system::glob::{Glob, GlobError};
 
@@ -41,7 +41,7 @@ pub struct Recipe {
     pub persistent: Vec<String>,
     /// What the client does with `/etc`, beside its own defaults.
     #[serde(default)]
-    pub etc: EtcPolicy,
+    pub etc: EtcLists,
 }
 
 fn yes() -> bool {
@@ -111,14 +111,14 @@ impl Default for BlockSize {
 }
 
 /// Paths in `/etc` (absolute) that the client always takes from one side.
-#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct EtcPolicy {
+pub struct EtcLists {
     /// Always as the image has it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub always_image: Vec<String>,
     /// Always as the host has it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub always_host: Vec<String>,
 }
 
@@ -178,12 +178,12 @@ pub enum RecipeError {
         source: PersistentError,
     },
     /// A path of the policy that is not in `/etc`.
-    #[error("the recipe {}: etc: found {found:?}, expected a path that starts with /etc/", path.display())]
-    NotInEtc {
+    #[error("the recipe {}: etc: found {source}", path.display())]
+    Etc {
         /// File.
         path: PathBuf,
-        /// As given.
-        found: String,
+        /// The path.
+        source: NotInEtc,
     },
 }
 
@@ -199,19 +199,12 @@ impl Hint for RecipeError {
             RecipeError::Yaml { .. } => "examples/bundle.yaml shows every key",
             RecipeError::Level { .. } => "leave `level` away for the compressor's own default",
             RecipeError::BlockSize { .. } => "131072 (128 KiB) is the default",
-            RecipeError::NotInEtc { .. } => {
+            RecipeError::Etc { .. } => {
                 "these lists are about the merge of /etc; everything else is always the image's"
             }
         };
         Some(hint.into())
     }
-}
-
-/// Whether the client will take it for a path in `/etc`.
-fn is_in_etc(entry: &str) -> bool {
-    let inside = entry.strip_prefix("/etc/").unwrap_or_default();
-    inside.split('/').any(|part| !part.is_empty())
-        && !inside.split('/').any(|part| matches!(part, "." | ".."))
 }
 
 impl Recipe {
@@ -249,8 +242,8 @@ impl Recipe {
             return Err(RecipeError::BlockSize { path: path(), found: size });
         }
         let mut listed = recipe.etc.always_image.iter().chain(&recipe.etc.always_host);
-        match listed.find(|entry| !is_in_etc(entry)) {
-            Some(found) => Err(RecipeError::NotInEtc { path: path(), found: found.clone() }),
+        match listed.find_map(|entry| check_in_etc(entry).err()) {
+            Some(source) => Err(RecipeError::Etc { path: path(), source }),
             None => Ok(recipe),
         }
     }
@@ -262,27 +255,13 @@ impl Recipe {
 
     /// The paths of `persistent`, without leading slashes.
     pub fn persistent(&self) -> Result<Vec<String>, PersistentError> {
-        persistent::check(&self.persistent)
+        check_persistent(&self.persistent)
     }
 
-    /// The text for the client that the image carries, when the recipe says something to it.
-    pub fn policy(&self) -> Option<String> {
-        #[derive(Serialize)]
-        struct Policy<'a> {
-            version: u32,
-            #[serde(skip_serializing_if = "<[_]>::is_empty")]
-            persistent: &'a [String],
-            #[serde(skip_serializing_if = "Option::is_none")]
-            etc: Option<&'a EtcPolicy>,
-        }
-        let etc = (self.etc != EtcPolicy::default()).then_some(&self.etc);
-        if etc.is_none() && self.persistent.is_empty() {
-            return None;
-        }
-        let head =
-            "# The image's own policy, from its build recipe. Hosts add theirs in /etc/tiu/tiu.yaml.\n";
-        let text = serde_yaml::to_string(&Policy { version: 1, persistent: &self.persistent, etc }).ok()?;
-        Some([head, &text].concat())
+    /// Returns the image's policy, which the client reads.
+    pub fn policy(&self) -> Result<Policy, PolicyError> {
+        let EtcLists { always_image, always_host } = self.etc.clone();
+        Policy::new(self.persistent.clone(), always_image, always_host)
     }
 }
 
@@ -309,14 +288,14 @@ mod tests {
         assert_eq!(recipe.compression.compressor, Compressor::Zstd);
         assert_eq!(recipe.compression.block_size.0, 131_072);
         assert!(recipe.factory_var);
-        assert_eq!(recipe.policy(), None);
+        assert_eq!(recipe.policy(), Ok(Policy::default()));
     }
 
     #[test]
     fn the_example_has_every_key() {
         let text = include_str!("../../examples/bundle.yaml");
         let recipe = parse(text).expect("the example is a good recipe");
-        assert!(recipe.policy().is_some());
+        assert!(recipe.policy().is_ok_and(|policy| policy.to_text().is_some()));
         let keys = [
             "compatible",
             "version",
@@ -343,23 +322,13 @@ mod tests {
     }
 
     #[test]
-    fn the_policy_is_yaml_again() {
-        let recipe =
-            parse("compatible: x\netc:\n  always-image: [/etc/os-release]\n").expect("a good recipe");
-        let policy: serde_yaml::Value =
-            serde_yaml::from_str(&recipe.policy().expect("a policy")).expect("YAML");
-        assert_eq!(policy["version"], 1);
-        assert_eq!(policy["etc"]["always-image"][0], "/etc/os-release");
-        assert!(policy["etc"].get("always-host").is_none());
-    }
-
-    #[test]
-    fn persistent_paths_reach_the_client() {
-        let recipe = parse("compatible: x\npersistent: [/data, /export/x]\n").expect("a good recipe");
-        let policy: serde_yaml::Value =
-            serde_yaml::from_str(&recipe.policy().expect("a policy")).expect("YAML");
-        assert_eq!(policy["persistent"][1], "/export/x");
-        assert!(policy.get("etc").is_none());
+    fn lists_reach_the_client() {
+        let text = "compatible: x\npersistent: [/data, /export/x]\netc:\n  always-image: [/etc/os-release]\n";
+        let written = parse(text).expect("a good recipe").policy().expect("a policy");
+        let policy = Policy::parse(&written.to_text().expect("a text")).expect("a policy");
+        assert_eq!(policy.always_image(), ["etc/os-release"]);
+        assert!(policy.always_host().is_empty());
+        assert_eq!(policy.persistent(), ["data", "export/x"]);
         refused(
             "compatible: x\npersistent: [/etc/x]\n",
             &["bundle.yaml", "persistent", "\"/etc/x\""],
@@ -429,6 +398,6 @@ mod tests {
                 "131072",
             );
         }
-        refused("compatible: x\netc: {always-host: [/usr/x]}", &["/usr/x", "/etc/"], "/etc");
+        refused("compatible: x\netc: {always-host: [/usr/x]}", &["/usr/x", "a path in /etc"], "/etc");
     }
 }

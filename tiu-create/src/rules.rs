@@ -1,20 +1,16 @@
-//! What of a tree goes into the image, by path alone.
+//! The rules for what goes into an image, by path alone.
 //!
-//! An image holds what a system is made of. What the running kernel provides (`/proc`), what belongs to the host
-//! (`/home`), what the image builder leaves behind (`/image`), and what the client keeps in the image's own folder does
-//! not; `/var` is the host's too, and its content becomes defaults under `/usr/share/factory/var`.
+//! An image holds what a system is made of. It does not hold what the running kernel provides
+//! (`/proc`), what belongs to the host (`/home`), what the image builder leaves behind (`/image`),
+//! or what the client keeps in its own directory of the image. `/var` is the host's too; its
+//! content becomes defaults under `/usr/share/factory/var`.
 
-use tiu_bundle::index::STATE_DIR;
+use tiu_bundle::places::{self, Owner, STATE_DIR};
 use tiu_system::glob::Glob;
+use tiu_system::path::{TreePath, TreePathBuf};
 
-/// Where `/var`'s content goes, without the leading slash.
-pub const FACTORY_VAR: &str = "usr/share/factory/var";
-
-/// Directories that stay as empty mount points: their content is another filesystem's when the system runs.
-const RUNTIME: [&str; 5] = ["dev", "proc", "sys", "run", "tmp"];
-/// Directories that are the host's: an image's content there would never be seen.
-const HOST: [&str; 6] = ["home", "root", "srv", "opt", "usr/local", "boot/writable"];
-/// What KIWI leaves in a root tree (`kiwi/defaults.py`: what it does not copy into images itself; and its package caches).
+/// What KIWI leaves in a root tree (`kiwi/defaults.py`: what it does not copy into images itself,
+/// and its package caches).
 const KIWI: [&str; 11] = [
     "image",
     ".profile",
@@ -29,7 +25,7 @@ const KIWI: [&str; 11] = [
     "etc/sysconfig/proxy.sha",
 ];
 
-/// Why something is left out.
+/// The reason why something is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reason {
     /// Content of a directory that is another filesystem at run time.
@@ -40,10 +36,10 @@ pub enum Reason {
     LostFound,
     /// The host's snapshots.
     Snapshots,
-    /// What a client keeps beside an image's index.
+    /// What a client keeps besides an image's index.
     ClientState,
-    /// Content of a directory that is the host's; the number is the one in the list of them.
-    Host(usize),
+    /// Content of this directory of the host.
+    Host(&'static TreePath),
     /// Content of persistent directory number N of the recipe.
     Persistent(usize),
     /// Matched by pattern number N of the recipe.
@@ -55,11 +51,11 @@ pub enum Reason {
 /// What happens with a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Goes into the image where it is.
+    /// It goes into the image where it is.
     Keep,
-    /// Goes under [`FACTORY_VAR`], with this much of the path taken away at its start.
+    /// It goes to [`factory_path`].
     Factory,
-    /// Does not go into the image.
+    /// It does not go into the image.
     LeaveOut(Reason),
 }
 
@@ -68,89 +64,91 @@ pub enum Verdict {
 pub struct Rules {
     /// Patterns of the recipe.
     pub exclude: Vec<Glob>,
-    /// Persistent directories of the recipe, without leading slashes: they are the host's, too.
-    pub persistent: Vec<String>,
-    /// Whether `/var` becomes defaults (or is left out).
+    /// Persistent directories of the recipe, which are the host's too.
+    pub persistent: Vec<TreePathBuf>,
+    /// Whether `/var` becomes defaults. Otherwise it is left out.
     pub factory_var: bool,
 }
 
+const SNAPSHOTS: &TreePath = TreePath::literal(".snapshots");
+const VAR: &TreePath = TreePath::literal("var");
+const CLIENT_STATE: &TreePath = TreePath::literal(STATE_DIR);
+
 impl Rules {
-    /// What happens with `path` (without a leading slash; empty for the root).
-    pub fn verdict(&self, path: &[u8]) -> Verdict {
-        if RUNTIME.iter().any(|dir| below(path, dir)) {
+    /// Returns what happens with `path`.
+    pub fn verdict(&self, path: &TreePath) -> Verdict {
+        // A directory that holds `path`, not `path` itself: the directory is packed, as a mount
+        // point.
+        let place = places::innermost(path).filter(|place| place.path != path);
+        let owner = place.map(|place| place.owner);
+        // Temporary files of the build. systemd makes /var/tmp itself.
+        if owner == Some(Owner::System) || is_below(path, places::VAR_TMP) {
             return Verdict::LeaveOut(Reason::Runtime);
         }
-        if KIWI.iter().any(|name| at_or_below(path, name)) {
+        if KIWI.iter().any(|leftover| path.starts_with(TreePath::literal(leftover))) {
             return Verdict::LeaveOut(Reason::Builder);
         }
-        if at_or_below(path, "lost+found") {
+        if places::innermost(path).is_some_and(|place| place.owner == Owner::Filesystem) {
             return Verdict::LeaveOut(Reason::LostFound);
         }
-        if below(path, ".snapshots") {
+        if is_below(path, SNAPSHOTS) {
             return Verdict::LeaveOut(Reason::Snapshots);
         }
-        if below(path, STATE_DIR) {
+        if is_below(path, CLIENT_STATE) {
             return Verdict::LeaveOut(Reason::ClientState);
         }
-        if let Some(i) = self.exclude.iter().position(|glob| !path.is_empty() && glob.covers(path)) {
+        let excludes = |glob: &Glob| !path.is_root() && glob.covers(path.as_bytes());
+        if let Some(i) = self.exclude.iter().position(excludes) {
             return Verdict::LeaveOut(Reason::Excluded(i));
         }
-        if let Some(i) = HOST.iter().position(|dir| below(path, dir)) {
-            return Verdict::LeaveOut(Reason::Host(i));
-        }
-        if let Some(i) = self.persistent.iter().position(|dir| below(path, dir)) {
+        if let Some(i) = self.persistent.iter().position(|directory| is_below(path, directory)) {
             return Verdict::LeaveOut(Reason::Persistent(i));
         }
-        // Temporary files of the build; /var/tmp itself is made by systemd.
-        if below(path, "var/tmp") {
-            return Verdict::LeaveOut(Reason::Runtime);
-        }
-        match (below(path, "var"), self.factory_var) {
-            (false, _) => Verdict::Keep,
-            (true, true) => Verdict::Factory,
-            (true, false) => Verdict::LeaveOut(Reason::Var),
+        match place.filter(|place| place.owner == Owner::Host).map(|place| place.path) {
+            Some(directory) if directory == VAR && self.factory_var => Verdict::Factory,
+            Some(directory) if directory == VAR => Verdict::LeaveOut(Reason::Var),
+            Some(directory) => Verdict::LeaveOut(Reason::Host(directory)),
+            None => Verdict::Keep,
         }
     }
 
-    /// Whether the directory at `path` has to be read: there is nothing to pack or to report below some.
-    pub fn descends(&self, path: &[u8]) -> bool {
-        let nothing_below =
-            ["var/tmp", ".snapshots", STATE_DIR].iter().chain(&RUNTIME).any(|dir| path == dir.as_bytes());
-        !nothing_below
-            && !matches!(
-                self.verdict(path),
-                Verdict::LeaveOut(
-                    Reason::Runtime | Reason::Builder | Reason::LostFound | Reason::Excluded(_) | Reason::Var
-                )
+    /// Returns whether the directory at `path` must be read. Below some there is nothing to pack or
+    /// to report.
+    pub fn descends(&self, path: &TreePath) -> bool {
+        let system = places::innermost(path).is_some_and(|place| place.owner == Owner::System);
+        let skipped = system || [places::VAR_TMP, SNAPSHOTS, CLIENT_STATE].contains(&path);
+        let unread = |reason| {
+            matches!(
+                reason,
+                Reason::Runtime | Reason::Builder | Reason::LostFound | Reason::Excluded(_) | Reason::Var
             )
-    }
-
-    /// The directory that a [`Reason::Host`] speaks of, with its leading slash.
-    pub fn host_directory(i: usize) -> String {
-        format!("/{}", HOST.get(i).copied().unwrap_or_default())
+        };
+        !skipped && !matches!(self.verdict(path), Verdict::LeaveOut(reason) if unread(reason))
     }
 }
 
-/// Where a path of `/var` goes.
-pub fn factory_path(path: &[u8]) -> Vec<u8> {
-    [b"usr/share/factory/", path].concat()
+/// Returns where a path of `/var` goes.
+pub fn factory_path(path: &TreePath) -> TreePathBuf {
+    TreePath::literal("usr/share/factory").join(path)
 }
 
-fn below(path: &[u8], dir: &str) -> bool {
-    path.strip_prefix(dir.as_bytes()).is_some_and(|rest| rest.starts_with(b"/"))
-}
-
-fn at_or_below(path: &[u8], name: &str) -> bool {
-    path == name.as_bytes() || below(path, name)
+fn is_below(path: &TreePath, directory: &TreePath) -> bool {
+    path != directory && path.starts_with(directory)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tiu_bundle::places::FACTORY_VAR;
+
+    fn path_of(path: &str) -> &TreePath {
+        TreePath::new(path).expect("a good path")
+    }
 
     fn verdict(path: &str) -> Verdict {
         let exclude = vec![Glob::new("/usr/share/doc/*").expect("a good pattern")];
-        Rules { exclude, persistent: vec!["data/x".into()], factory_var: true }.verdict(path.as_bytes())
+        Rules { exclude, persistent: vec![path_of("data/x").to_owned()], factory_var: true }
+            .verdict(path_of(path))
     }
 
     #[test]
@@ -168,10 +166,25 @@ mod tests {
             "usr/local",
             ".snapshots",
             "var",
+            "media",
+            "mnt",
+            "efi",
+            "boot/efi",
+            "boot/writable",
         ] {
             assert_eq!(verdict(dir), Verdict::Keep, "{dir}");
             assert_ne!(verdict(&format!("{dir}/x")), Verdict::Keep, "{dir}/x");
             assert_eq!(verdict(&format!("{dir}-other/x")), Verdict::Keep, "{dir}-other/x");
+        }
+    }
+
+    #[test]
+    fn what_no_client_installs_is_not_packed() {
+        for directory in places::never_installed() {
+            assert_eq!(verdict(directory.to_str().expect("text")), Verdict::Keep, "{directory}");
+            let below = directory.child("x").expect("a good name");
+            let packed = matches!(verdict(below.to_str().expect("text")), Verdict::Keep);
+            assert!(!packed, "{below}");
         }
     }
 
@@ -196,12 +209,12 @@ mod tests {
     #[test]
     fn var_becomes_defaults() {
         assert_eq!(verdict("var/lib/x"), Verdict::Factory);
-        assert_eq!(factory_path(b"var/lib/x"), b"usr/share/factory/var/lib/x");
-        assert!(factory_path(b"var/x").starts_with(FACTORY_VAR.as_bytes()));
+        assert_eq!(&*factory_path(path_of("var/lib/x")), path_of("usr/share/factory/var/lib/x"));
+        assert!(factory_path(path_of("var/x")).starts_with(path_of(FACTORY_VAR)));
         assert_eq!(verdict("var/tmp/x"), Verdict::LeaveOut(Reason::Runtime));
         let off = Rules { exclude: vec![], persistent: vec![], factory_var: false };
-        assert_eq!(off.verdict(b"var/lib"), Verdict::LeaveOut(Reason::Var));
-        assert_eq!(off.verdict(b"var"), Verdict::Keep);
+        assert_eq!(off.verdict(path_of("var/lib")), Verdict::LeaveOut(Reason::Var));
+        assert_eq!(off.verdict(path_of("var")), Verdict::Keep);
     }
 
     #[test]
@@ -227,12 +240,12 @@ mod tests {
     #[test]
     fn what_is_left_out_as_a_whole_is_not_read() {
         let exclude = vec![Glob::new("/big").expect("a good pattern")];
-        let rules = Rules { exclude, persistent: vec!["data".into()], factory_var: true };
+        let rules = Rules { exclude, persistent: vec![path_of("data").to_owned()], factory_var: true };
         for dir in ["proc", "tmp", "image", "big", "usr/lib/sysimage/tiu"] {
-            assert!(!rules.descends(dir.as_bytes()), "{dir}");
+            assert!(!rules.descends(path_of(dir)), "{dir}");
         }
-        for dir in ["", "usr", "var", "home", "var/lib", "data", "data/x"] {
-            assert!(rules.descends(dir.as_bytes()), "{dir}");
+        for dir in ["", "usr", "var", "home", "var/lib", "data", "data/x", "media"] {
+            assert!(rules.descends(path_of(dir)), "{dir}");
         }
     }
 }

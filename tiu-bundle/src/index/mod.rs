@@ -25,9 +25,4 @@ pub use read::{Index, MAX_ENTRIES, MAX_LINE_SIZE, MAX_TEXT_SIZE, text_limit};
 pub use write::IndexWriter;
 pub use zst::write_zst;
 
-/// Where the index lies in the image, without the leading slash.
-pub const INDEX_PATH: &str = "usr/lib/sysimage/tiu/index.zst";
-/// Where the client keeps the signed manifest, without the leading slash.
-pub const CMS_PATH: &str = "usr/lib/sysimage/tiu/bundle.cms";
-/// The directory of both. It is in the index; what lies in it is the client's and is not.
-pub const STATE_DIR: &str = "usr/lib/sysimage/tiu";
+pub use crate::places::{CMS_PATH, INDEX_PATH, STATE_DIR};

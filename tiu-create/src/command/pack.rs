@@ -8,7 +8,7 @@ use tiu_cli::ProgressMode;
 use tiu_create::pack::{Options, PackError, Packed, pack};
 use tiu_create::plan::LeftOut;
 use tiu_create::recipe::Recipe;
-use tiu_create::rules::{Reason, Rules};
+use tiu_create::rules::Reason;
 use tiu_system::progress::Watch;
 
 /// Pack a root tree into a bundle
@@ -96,7 +96,7 @@ fn reason_name(reason: Reason, recipe: &Recipe) -> String {
         Reason::LostFound => "lost+found".to_owned(),
         Reason::Snapshots => "snapshots".to_owned(),
         Reason::ClientState => "client-state".to_owned(),
-        Reason::Host(i) => Rules::host_directory(i),
+        Reason::Host(directory) => directory.absolute().to_string(),
         Reason::Persistent(i) => persistent(recipe, i),
         Reason::Excluded(i) => recipe.exclude.get(i).cloned().unwrap_or_default(),
         Reason::Var => "/var".to_owned(),
@@ -201,7 +201,7 @@ fn summary(options: &Options, packed: &Packed) -> String {
 fn warnings(recipe: &Recipe, packed: &Packed) {
     for (reason, left) in &packed.left_out {
         let why = match reason {
-            Reason::Host(i) => format!("{} is the host's", Rules::host_directory(*i)),
+            Reason::Host(directory) => format!("{} is the host's", directory.absolute()),
             Reason::Persistent(i) => format!("{} is persistent, and so the host's", persistent(recipe, *i)),
             Reason::Var => "/var is left out, as the recipe says".to_owned(),
             _ => continue,

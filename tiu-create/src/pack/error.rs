@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use tiu_bundle::bundle::BundleError;
 use tiu_bundle::index::IndexError;
 use tiu_bundle::manifest::ManifestError;
-use tiu_bundle::persistent::PersistentError;
+use tiu_bundle::policy::PolicyError;
 use tiu_system::glob::GlobError;
 use tiu_system::hints;
 use tiu_system::program::RunError;
@@ -30,9 +30,9 @@ pub enum PackError {
     /// A pattern of the recipe.
     #[error(transparent)]
     Pattern(#[from] GlobError),
-    /// A list of persistent paths that no client would take.
-    #[error("persistent: {0}")]
-    Persistent(#[from] PersistentError),
+    /// A policy that no client would take.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     /// A value that a manifest cannot have.
     #[error("a value from the recipe or the tree cannot stand in a manifest: {0}")]
     Manifest(#[from] ManifestError),
@@ -91,7 +91,7 @@ impl From<RunError> for PackError {
 }
 
 hints! { PackError {
-    forward Tree, Facts, Plan, Pattern, Persistent, Program, Sign, Bundle, Cancelled;
+    forward Tree, Facts, Plan, Pattern, Policy, Program, Sign, Bundle, Cancelled;
     Program(RunError::Failed { .. }) => "the last words of the program say why; a full disk is the most common reason",
     Manifest(_) => "set the value in the recipe: what the recipe says is not taken from the tree",
     Index(_) => "leave it out with the recipe's `exclude`",

@@ -33,6 +33,7 @@ use tiu_bundle::hash_tree::{self, Salt};
 use tiu_bundle::manifest::{FORMAT, Manifest, Meta};
 use tiu_bundle::read_at::FileSource;
 use tiu_bundle::{BLOCK_SIZE, bundle, signature};
+use tiu_system::path::TreePathBuf;
 use tiu_system::progress::{Progress, Watch};
 
 /// What to pack.
@@ -82,8 +83,16 @@ pub fn pack(options: &Options, identity: Option<&Identity>, watch: Watch) -> Res
     let facts = Facts::read(&root, recipe)?;
     // Found now rather than after minutes of packing.
     manifest(recipe, &facts, options.created, &Made::default())?.to_checked_text()?;
-    let rules =
-        Rules { exclude: recipe.globs()?, persistent: recipe.persistent()?, factory_var: recipe.factory_var };
+    let policy = recipe.policy()?;
+    let rules = Rules {
+        exclude: recipe.globs()?,
+        persistent: policy
+            .persistent()
+            .iter()
+            .filter_map(|path| TreePathBuf::new(path.as_str()).ok())
+            .collect(),
+        factory_var: recipe.factory_var,
+    };
     let out = Output::new(&options.out, &options.root)?;
 
     let tree = tree::scan(&root, &rules, watch)?;
@@ -91,7 +100,7 @@ pub fn pack(options: &Options, identity: Option<&Identity>, watch: Watch) -> Res
     let owners = facts::owners(&root)?;
     let mount_points = facts::mount_points(&root)?;
     let input =
-        Input { rules: &rules, newest: options.created, owners, mount_points, policy: recipe.policy() };
+        Input { rules: &rules, newest: options.created, owners, mount_points, policy: policy.to_text() };
     let mut plan = plan::plan(tree, &input)?;
 
     let squash = Squash::start(

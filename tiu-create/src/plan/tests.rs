@@ -137,7 +137,7 @@ fn a_name_that_is_left_out_does_not_count() {
     let plan = system().files(&["usr/a"]).inode(3).files(&["home/a"]).inode(3).plan();
     let a = plan.find(b"usr/a").and_then(|i| plan.items.get(i)).expect("a");
     assert_eq!((a.link_to, a.nlink), (None, 1));
-    assert_eq!(plan.left_out.get(&Reason::Host(0)).map(|left| left.files), Some(1));
+    assert_eq!(plan.left_out.get(&Reason::Host(TreePath::literal("home"))).map(|left| left.files), Some(1));
 }
 
 #[test]
@@ -155,7 +155,11 @@ fn excluded_directories_go_with_what_is_in_them() {
 }
 
 fn with_data(build: Build) -> Result<Plan, PlanError> {
-    build.plan_by(&Rules { exclude: vec![], persistent: vec!["data/app".to_owned()], factory_var: true })
+    build.plan_by(&Rules {
+        exclude: vec![],
+        persistent: vec![TreePath::literal("data/app").to_owned()],
+        factory_var: true,
+    })
 }
 
 #[test]

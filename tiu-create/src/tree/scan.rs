@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use std::collections::HashMap;
 use std::os::fd::AsRawFd;
 use tiu_bundle::index::{Kind, Mtime};
+use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::progress::{Unit, Watch};
 
 /// Reads the metadata of everything that `rules` do not leave out unread.
@@ -34,17 +35,17 @@ impl Scan<'_> {
     fn run(mut self, rules: &Rules, watch: Watch) -> Result<Tree, TreeError> {
         let stat = fstat(self.root.fd()).map_err(|e| io(b"", "reading the metadata", e))?;
         let xattrs = self.xattrs_of_fd(b"", self.root.fd())?;
-        self.add(Vec::new(), &stat, xattrs, None)?;
-        let mut directories = vec![Vec::new()];
+        self.add(TreePath::ROOT, &stat, xattrs, None)?;
+        let mut directories = vec![TreePathBuf::default()];
         while let Some(path) = directories.pop() {
             watch.check()?;
-            let fd = match self.root.open_exactly(&path, OFlags::DIRECTORY) {
+            let fd = match self.root.open_exactly(path.as_bytes(), OFlags::DIRECTORY) {
                 Ok(fd) => fd,
                 Err(Errno::XDEV) => {
-                    self.tree.mounted.push(path);
+                    self.tree.mounted.push(path.into_bytes());
                     continue;
                 }
-                Err(e) => return Err(io(&path, "opening the directory", e)),
+                Err(e) => return Err(io(path.as_bytes(), "opening the directory", e)),
             };
             let before = self.tree.nodes.len();
             self.directory(&path, &fd, rules, &mut directories)?;
@@ -55,49 +56,48 @@ impl Scan<'_> {
 
     fn directory(
         &mut self,
-        path: &[u8],
+        path: &TreePath,
         fd: &OwnedFd,
         rules: &Rules,
-        directories: &mut Vec<Vec<u8>>,
+        directories: &mut Vec<TreePathBuf>,
     ) -> Result<(), TreeError> {
-        let entries = Dir::read_from(fd).map_err(|e| io(path, "reading the directory", e))?;
+        let failed = |e| io(path.as_bytes(), "reading the directory", e);
+        let entries = Dir::read_from(fd).map_err(failed)?;
         for entry in entries {
-            let entry = entry.map_err(|e| io(path, "reading the directory", e))?;
+            let entry = entry.map_err(failed)?;
             let name = entry.file_name();
             if matches!(name.to_bytes(), b"." | b"..") {
                 continue;
             }
-            let child = match path {
-                [] => name.to_bytes().to_vec(),
-                path => [path, b"/", name.to_bytes()].concat(),
-            };
+            let below = path.child(name.to_bytes()).map_err(|_| failed(Errno::INVAL))?;
+            let child = below.as_bytes();
             let stat = statat(fd, name, AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT)
-                .map_err(|e| io(&child, "reading the metadata", e))?;
-            let target = match kind(&child, &stat)? {
+                .map_err(|e| io(child, "reading the metadata", e))?;
+            let target = match kind(child, &stat)? {
                 Kind::Symlink => {
-                    Some(readlinkat(fd, name, Vec::new()).map_err(|e| io(&child, "reading the link", e))?)
+                    Some(readlinkat(fd, name, Vec::new()).map_err(|e| io(child, "reading the link", e))?)
                 }
                 _ => None,
             };
             // The last component is not followed; the ones before are a descriptor of ours.
             let magic = [format!("/proc/self/fd/{}/", fd.as_raw_fd()).as_bytes(), name.to_bytes()].concat();
-            let xattrs = self.xattrs_of_path(&child, &magic)?;
-            if kind(&child, &stat)? == Kind::Dir && rules.descends(&child) {
-                directories.push(child.clone());
+            let xattrs = self.xattrs_of_path(child, &magic)?;
+            self.add(&below, &stat, xattrs, target.as_deref().map(|target| target.to_bytes()))?;
+            if kind(child, &stat)? == Kind::Dir && rules.descends(&below) {
+                directories.push(below);
             }
-            self.add(child, &stat, xattrs, target.as_deref().map(|target| target.to_bytes()))?;
         }
         Ok(())
     }
 
     fn add(
         &mut self,
-        path: Vec<u8>,
+        path: &TreePath,
         stat: &Stat,
         xattrs: u32,
         target: Option<&[u8]>,
     ) -> Result<(), TreeError> {
-        let kind = kind(&path, stat)?;
+        let kind = kind(path.as_bytes(), stat)?;
         let inode = match kind {
             Kind::Dir => None,
             _ if stat.st_nlink > 1 => {
@@ -107,7 +107,7 @@ impl Scan<'_> {
             _ => None,
         };
         let mut name = |bytes: &[u8]| self.tree.names.add(bytes).ok_or(TreeError::TooManyNames);
-        let path = name(&path)?;
+        let path = name(path.as_bytes())?;
         let target = target.map(&mut name).transpose()?;
         self.tree.nodes.push(Node {
             path,

@@ -150,7 +150,7 @@ fn persistent_paths_that_hosts_would_not_take() {
     check("/boot", &["/boot is the image's"]);
     check("/run/app", &["nothing in /run outlasts a boot"]);
     check("/var/lib/app", &["/var is the host's already"]);
-    check("/data, /data/x", &["\"/data/x\" beside \"/data\""]);
+    check("/data, /data/x", &["\"/data/x\" besides \"/data\""]);
     let many = (0..101).map(|i| format!("/data/{i}")).collect::<Vec<_>>().join(", ");
     check(&many, &["found 101 paths, expected at most 100"]);
     symlink("var", place.root().join("data")).expect("a link");

@@ -10,8 +10,9 @@ use super::lists::Lists;
 use super::merge::merge;
 use super::report::Report;
 use super::update::EtcUpdate;
-use super::{lists, settled, state};
+use super::{settled, state};
 use tiu_bundle::index::{Kind, STATE_DIR};
+use tiu_bundle::policy::{POLICY_PATH, Policy};
 use tiu_extract::Rules;
 
 /// What becomes of `/etc`.
@@ -38,8 +39,8 @@ pub fn decide(update: &EtcUpdate) -> Result<EtcPlan, MergeError> {
     let host = state::of_tree(tree, update.rules, update.progress, update.cancel)?;
     let defaults = base.index.map(|index| state::of_index(index, &base.owners));
     let settled = settled::read(tree, base.report)?;
-    let of_image = Lists::of_image(&incoming.text(&[lists::IMAGE_PATH]))?;
-    let lists = [Lists::of_host(update.config), of_image];
+    let policy = Policy::parse(&incoming.text(&[POLICY_PATH]))?;
+    let lists = [Lists::of_host(update.config), Lists::of_policy(&policy)];
     // Users and groups decide whose numbers the image's files get, and so how the image's side looks.
     let image = state::of_index(incoming.index, &Rules::default());
     let sides = Sides { base: defaults.as_ref(), host: &host, image: &image };

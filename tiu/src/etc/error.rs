@@ -1,11 +1,11 @@
 //! Why an update's `/etc` could not be decided on or written.
 
 use super::decision::Clash;
-use super::lists::ListsError;
 use super::state::ReadError;
 use crate::accounts::Problem;
 use crate::accounts::sysusers::SysusersError;
 use tiu_bundle::index::Kind;
+use tiu_bundle::policy::PolicyError;
 use tiu_extract::{EngineError, ImageError};
 use tiu_system::Hint;
 use tiu_system::hints;
@@ -20,7 +20,7 @@ pub enum MergeError {
     #[error(transparent)]
     Tree(#[from] TreeError),
     #[error(transparent)]
-    Lists(#[from] ListsError),
+    Policy(#[from] PolicyError),
     #[error(transparent)]
     Image(#[from] ImageError),
     #[error(transparent)]
@@ -67,7 +67,7 @@ impl From<ReadError> for MergeError {
 }
 
 hints! { MergeError {
-    forward Tree, Lists, Image, Engine, Sysusers, Cancelled;
+    forward Tree, Policy, Image, Engine, Sysusers, Cancelled;
     NoDirectory(_) =>
     "build the image with it: `tiu-create pack` packs a whole root tree and adds what tiu needs",
     Clash(_) => "for each of them, move what is the administrator's out of the directory (or out of \

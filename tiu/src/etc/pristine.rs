@@ -17,8 +17,7 @@ use tiu_system::path::TreePath;
 use tiu_system::progress::{Cancel, Progress, Watch};
 use tiu_system::tree::{Tree, TreeError};
 
-/// Where it lies, without the leading slash.
-pub const PRISTINE_PATH: &str = "usr/lib/sysimage/tiu/etc";
+pub use tiu_bundle::places::PRISTINE_ETC_PATH as PRISTINE_PATH;
 
 /// Why it could not be made or compared.
 #[derive(Debug, thiserror::Error)]

@@ -11,8 +11,7 @@ use tiu_extract::Shown;
 use tiu_system::Hint;
 use tiu_system::tree::{Tree, TreeError};
 
-/// Where it lies, without the leading slash.
-pub const REPORT_PATH: &str = "usr/lib/sysimage/tiu/etc.json";
+pub use tiu_bundle::places::ETC_REPORT_PATH as REPORT_PATH;
 /// Largest report that is read, in bytes.
 const MAX_SIZE: u64 = 64 << 20;
 /// Version of the format.

@@ -6,29 +6,9 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use tiu_bundle::index::Index;
+use tiu_bundle::places;
 use tiu_extract::Shown;
 use tiu_system::fstab::Mount;
-
-/// The host's on every host, mounted or not.
-const ALWAYS: [&str; 17] = [
-    ".snapshots",
-    "boot/efi",
-    "boot/writable",
-    "dev",
-    "efi",
-    "home",
-    "media",
-    "mnt",
-    "opt",
-    "proc",
-    "root",
-    "run",
-    "srv",
-    "sys",
-    "tmp",
-    "usr/local",
-    "var",
-];
 
 /// All host paths, sorted; none is twice.
 ///
@@ -39,7 +19,7 @@ pub fn host_paths(
     nested: &[PathBuf],
     configured: &[String],
 ) -> Result<Vec<Vec<u8>>, HostError> {
-    let mut paths: Vec<Vec<u8>> = ALWAYS.iter().map(|path| path.as_bytes().to_vec()).collect();
+    let mut paths: Vec<Vec<u8>> = places::never_installed().map(|path| path.as_bytes().to_vec()).collect();
     for mount in mounts {
         match mount.path() {
             Some(path) if path == ETC && mount.fstype == "overlay" => {

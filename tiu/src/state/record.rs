@@ -8,13 +8,12 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use tiu_bundle::content_digest::digest_reader;
-use tiu_bundle::persistent::{self, PersistentError};
+pub use tiu_bundle::places::RECORD_PATH;
+use tiu_bundle::policy::{PersistentError, check_persistent};
 use tiu_system::Hint;
 use tiu_system::tree::{MAX_TEXT, Tree, TreeError};
 use tiu_system::versioned;
 
-/// Where the record lies, without the leading slash.
-pub const RECORD_PATH: &str = "usr/lib/sysimage/tiu/generated.json";
 /// Version of the format.
 const VERSION: u32 = 1;
 
@@ -124,7 +123,7 @@ impl Record {
             .map_err(|e| e.map(RecordError::Damaged, |found| RecordError::Future { found }))?;
         // A record that names what is the image's was changed to hide it from a comparison.
         for path in &record.persistent {
-            persistent::check(&[format!("/{path}")]).map_err(RecordError::Persistent)?;
+            check_persistent(&[format!("/{path}")]).map_err(RecordError::Persistent)?;
         }
         Ok(Some(record))
     }

@@ -5,7 +5,6 @@ use super::context::{Context, Request};
 use super::error::ApplyError;
 use crate::boot::initrd;
 use crate::etc::decide::{EtcPlan, decide};
-use crate::etc::lists::IMAGE_PATH;
 use crate::etc::update::{BaseImage, EtcUpdate};
 use crate::host::Lock;
 use crate::host::paths::{NotInstalled, left_out};
@@ -19,6 +18,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use tiu_bundle::bundle::{Bundle, open_bundle};
 use tiu_bundle::index::{Index, Kind};
+use tiu_bundle::policy::POLICY_PATH;
 use tiu_extract::{Image, Job, Rules};
 use tiu_system::fstab::Mount;
 use tiu_system::mountinfo;
@@ -158,7 +158,7 @@ fn decide_persistent(
     rules: &Rules,
 ) -> Result<Decision, ApplyError> {
     let (tree, mounts) = (state.tree(), state.mounts()?);
-    let declared = persistent::declared(&incoming.text(&[IMAGE_PATH]), incoming.index)?;
+    let declared = persistent::declared(&incoming.text(&[POLICY_PATH]), incoming.index)?;
     let remembered = state.record()?.map_or(&[][..], |record| &record.persistent);
     let mountinfo = mountinfo::read();
     let mountinfo = mountinfo.map_err(|source| TreeError { path: mountinfo::PATH.into(), source })?;

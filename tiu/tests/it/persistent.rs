@@ -271,7 +271,7 @@ fn lists_that_no_host_takes() {
     refused("[/boot]", &["/boot is the image's"]);
     refused("[/proc/x]", &["nothing in /proc outlasts a boot"]);
     refused("[/var/lib/x]", &["/var is the host's already"]);
-    refused("[/x, /x/y]", &["\"/x/y\" beside \"/x\""]);
+    refused("[/x, /x/y]", &["\"/x/y\" besides \"/x\""]);
     refused("[/link]", &["found \"/link\", which is a symbolic link in the image, expected a directory"]);
     refused("[/link/ssh]", &["found \"/link/ssh\", which is missing in the image"]);
     refused("7", &["image.yaml of the image", "ask the image's maker"]);

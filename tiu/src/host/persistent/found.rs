@@ -8,14 +8,12 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use tiu_bundle::index::Kind;
-use tiu_bundle::persistent;
+use tiu_bundle::places;
+use tiu_bundle::policy::check_persistent;
 use tiu_system::fstab::{Mount, unescape};
+use tiu_system::path::TreePath;
 use tiu_system::tree::{Tree, TreeError};
 
-/// The host's on every host, and holding data that outlasts boots.
-const DATA: [&str; 6] = ["home", "opt", "root", "srv", "usr/local", "var"];
-/// Subvolumes that systemd makes there hold nothing that lasts.
-const FLEETING: [&str; 3] = ["run", "tmp", "var/tmp"];
 /// How deep it is looked for files.
 const DEPTH: u32 = 100;
 
@@ -53,7 +51,7 @@ pub fn mounted(mountinfo: &str, root: &Path, mounts: &[Mount]) -> Vec<String> {
     let line = |line: &str| {
         let point = unescape(line.split(' ').nth(4)?);
         let below = Path::new(&point).strip_prefix(root).ok()?.to_str()?.to_owned();
-        let path = persistent::check(&[format!("/{below}")]).ok()?.pop()?;
+        let path = check_persistent(&[format!("/{below}")]).ok()?.pop()?;
         (!in_fstab(&path)).then_some(path)
     };
     let mut paths: Vec<String> = mountinfo.lines().filter_map(line).collect();
@@ -66,7 +64,7 @@ pub fn mounted(mountinfo: &str, root: &Path, mounts: &[Mount]) -> Vec<String> {
 pub fn check_nested(tree: &Tree, nested: &[PathBuf], mounted: &[Vec<u8>]) -> Result<(), PersistentError> {
     let stranded = |path: &&PathBuf| {
         let bytes = path.as_os_str().as_bytes();
-        let fleeting = FLEETING.iter().any(|directory| is_within(bytes, directory.as_bytes()));
+        let fleeting = TreePath::new(bytes).is_ok_and(places::is_fleeting);
         let elsewhere = mounted.iter().any(|mount| is_within(bytes, mount));
         // A name that is not UTF-8 is looked at through the file system.
         let empty = || match path.to_str() {
@@ -85,7 +83,7 @@ pub fn check_nested(tree: &Tree, nested: &[PathBuf], mounted: &[Vec<u8>]) -> Res
 pub fn data_in_snapshot(tree: &Tree, mounted: &[Vec<u8>]) -> Result<Vec<&'static str>, TreeError> {
     let apart = |path: &str| mounted.iter().any(|mount| is_within(path.as_bytes(), mount));
     let mut paths = Vec::new();
-    for path in DATA.into_iter().filter(|path| !apart(path)) {
+    for path in places::host_data().filter_map(TreePath::to_str).filter(|path| !apart(path)) {
         if matches!(found(tree, path), Found::Holds) && any(tree.directory(path)?, DEPTH) {
             paths.push(path);
         }

@@ -1,12 +1,11 @@
 //! Directories beside `/var` whose content is the host's because an image says so, or because something is mounted there now.
 //!
-//! An image declares them in [`IMAGE_PATH`]. Where the host has something mounted, or says itself that the path is its own, there is
+//! An image declares them in [`POLICY_PATH`]. Where the host has something mounted, or says itself that the path is its own, there is
 //! nothing to do. Where not, the directory lies in the snapshot: an update makes it if it is missing, and otherwise leaves it alone with all
 //! that it holds, like any path of the host. Nothing is lost by that, but a rollback goes back there, too; so it is told how to mount a
 //! subvolume. What was persistent once and holds something stays so, even if a later image does not declare it any more.
 //!
-//!
-//! [`IMAGE_PATH`]: crate::etc::lists::IMAGE_PATH
+//! [`POLICY_PATH`]: tiu_bundle::policy::POLICY_PATH
 
 mod commands;
 mod decide;
