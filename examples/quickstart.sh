@@ -4,9 +4,9 @@
 #
 #   sudo examples/quickstart.sh [--boot] [--keep]
 #     --boot   also starts the host in QEMU: version 2 after the update, version 1 after the rollback (about a minute each)
-#     --keep   keeps the host, attached, for exploring; tells how to remove it
+#     --keep   keeps the host, attached, for exploring; says how to remove it
 #
-# Installs missing packages (tests/scripts/packages.*), needs a Rust toolchain. What takes long (root trees, bundles, builds) is kept in
+# Installs missing packages (tests/scripts/packages.*); needs a Rust toolchain. What takes long (root trees, bundles, builds) is kept in
 # TIU_CACHE (default: ${XDG_CACHE_HOME:-/var/cache}/tiu) and used again; everything else is removed at the end. TIU_BIN, a folder with
 # the programs, is used instead of building them.
 set -euo pipefail
@@ -79,7 +79,7 @@ if [ -n "$boot" ]; then steps 12; else steps 10; fi
 # --- machine -----------------------------------------------------------------------------------------------------------------
 step "Packages and a Rust toolchain"
 setup_packages "$top"
-say "installed now: ${SETUP_INSTALLED:-nothing, all is there}"
+say "installed now: ${SETUP_INSTALLED:-nothing is missing}"
 setup_rust "$top" "$cache"
 say "$(cargo --version)"
 [ -z "$boot" ] || qemu_require
@@ -87,7 +87,7 @@ say "$(cargo --version)"
 step "Build tiu, tiu-create and tiu-extract"
 bin=${TIU_BIN:-$CARGO_TARGET_DIR/release}
 if [ -n "${TIU_BIN:-}" ]; then
-    say "taking those in $bin"
+    say "using those in $bin"
 elif [ ! -e "$bin/tiu" ]; then
     say "the first build takes some minutes"
 fi
@@ -100,10 +100,10 @@ export PATH=$bin:$PATH
 # --- builder -----------------------------------------------------------------------------------------------------------------
 step "Two versions of a Debian host's root tree, by KIWI"
 say "version 1 from Debian's release archive; version 2 with the security and update archives on top"
-[ -d "$cache/trees/v2" ] || say "takes some minutes the first time; KIWI's own words: $work/kiwi.log.v1 and .v2"
+[ -d "$cache/trees/v2" ] || say "takes some minutes the first time; KIWI's output: $work/kiwi.log.v1 and .v2"
 kiwi_trees "$cache" "$top" "$work/kiwi.log"
 case $KIWI_MADE in
-    '') say "both are in $cache/trees already" ;;
+    '') say "both are already in $cache/trees" ;;
     *) say "made now in $cache/trees: version ${KIWI_MADE// / and }" ;;
 esac
 for version in 1 2; do
@@ -121,7 +121,7 @@ fi
 
 step "Pack each tree into one signed file, the bundle"
 say "a squashfs of the tree with an index of all its files, dm-verity's hash tree over it, and a signed manifest"
-say "the tiu programs go into the tree too, so that the host can look after itself"
+say "the tiu programs go into the tree too, so that the host can update itself"
 for version in 1 2; do
     bundle=$work/v$version.tiu
     stamp=$(cat "$cache/trees/v$version.key" "$top/kiwi/debian/bundle.yaml" "$bin/tiu" "$bin/tiu-create" "$bin/tiu-extract" "$keys/signer.cert.pem" | sha256sum)
@@ -143,7 +143,7 @@ run tiu-extract info --keyring "$keys/ca.cert.pem" "$work/v2.tiu"
 step "A host in a file, as an installer leaves it"
 host_make "$disk" 8G
 host_attach "$disk" "$root"
-# The installer says whom the host trusts and what it is. Snapshot 1 is read-only; this is the last time that anybody writes to it.
+# The installer sets which certificates the host trusts, and what it is. Snapshot 1 is read-only; nobody writes to it after this.
 btrfs property set "$root" ro false
 mkdir -p "$root/etc/tiu"
 cp "$keys/ca.cert.pem" "$root/etc/tiu/keyring.pem"
@@ -156,7 +156,7 @@ say "$disk: btrfs with the subvolumes of MicroOS and snapper, attached at $root"
 say "snapshot 1 has an /etc and nothing else: this host cannot boot yet"
 run snapper --no-dbus --root "$root" list --columns number,default,date,description
 
-# release KEY: what os-release of the running system says of itself.
+# release KEY: a value of the running system's os-release.
 release() { sed -n "s/^$1=//p" "$root/usr/lib/os-release" | tr -d '"'; }
 
 # apply VERSION COMMAND...: COMMAND applies it.
@@ -194,7 +194,7 @@ say "/etc/motd: $(cat "$root/etc/motd")"
     exit 1
 }
 
-step "What runs, what boots next, what one can go back to; and is all of it still what was signed?"
+step "What runs, what boots next, what to go back to; and whether all of it is what was signed"
 run tiu status --root "$root"
 say "verify reads every file again, and names what in /etc is this host's own"
 version2=$(host_default "$root")

@@ -5,10 +5,12 @@
 
 pub mod btrfs;
 pub mod bundles;
+pub mod documents;
 pub mod host;
 pub mod kit;
 pub mod pki;
 pub mod program;
 pub mod running;
+pub mod schema;
 pub mod system;
 pub mod tree;

@@ -1,5 +1,6 @@
 //! Runs the project's programs as a user would, and looks at what came out.
 
+use crate::documents;
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -40,15 +41,17 @@ pub fn run<S: AsRef<OsStr>>(name: &str, arguments: impl IntoIterator<Item = S>) 
     outcome(Command::new(path(name)).args(arguments))
 }
 
-/// Runs `command` to its end.
+/// Runs `command` to its end. JSON that it prints must be as its schema says.
 pub fn outcome(command: &mut Command) -> Outcome {
-    match command.output() {
+    let outcome: Outcome = match command.output() {
         Ok(output) => output.into(),
         Err(e) => panic!(
             "{command:?} does not start: {e}; sudo tests/run.sh installs what tests need \
              (tests/scripts/packages.*)"
         ),
-    }
+    };
+    documents::check_output(command, &outcome.stdout, &outcome.stderr);
+    outcome
 }
 
 impl Outcome {

@@ -9,6 +9,7 @@ mod bad_hosts;
 mod boot_door;
 mod command_line;
 mod diff;
+mod documents;
 mod etc;
 mod etc_commands;
 mod etc_lists;
