@@ -4,7 +4,8 @@
 use std::fs;
 use tiu_testing::documents;
 use tiu_testing::host::LoopHost;
-use tiu_testing::kit::{Kit, Recipe, json};
+use tiu_testing::kit::{Kit, Recipe};
+use tiu_testing::program::json;
 use tiu_testing::tree::file;
 
 #[test]
