@@ -1,6 +1,6 @@
 //! Opening the file of a bundle.
 
-use crate::bundle::{Bundle, BundleError};
+use super::checked::{Bundle, BundleError};
 use crate::read_at::FileSource;
 use crate::trust::Trust;
 use std::fs::OpenOptions;

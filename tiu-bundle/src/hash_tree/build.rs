@@ -1,6 +1,6 @@
 //! Computing a hash tree, in parallel.
 
-use super::{BLOCK, HASH_SIZE, Salt, level_blocks};
+use super::levels::{BLOCK, HASH_SIZE, Salt, level_blocks};
 use crate::BLOCK_SIZE;
 use crate::content_digest::Digest;
 use crate::read_at::ReadAt;

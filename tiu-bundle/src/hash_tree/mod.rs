@@ -5,42 +5,19 @@
 //! block of the top level; an image of a single block has no tree, and its root hash is the hash of that block.
 
 mod build;
+mod levels;
 mod verify;
 
 pub use build::build;
+pub use levels::{Salt, tree_size};
 pub use verify::{VerifiedImage, VerityError};
-
-use crate::BLOCK_SIZE;
-
-/// Salt of a hash tree.
-pub type Salt = [u8; 32];
-
-const BLOCK: u64 = BLOCK_SIZE as u64;
-const HASH_SIZE: usize = 32;
-/// Hashes in a hash block.
-const HASHES: usize = BLOCK_SIZE / HASH_SIZE;
-
-/// Size in bytes of the hash tree for an image of `image_size` bytes (a multiple of 4096).
-pub fn tree_size(image_size: u64) -> u64 {
-    // Never more than a 127th of the image, so nothing overflows.
-    level_blocks(image_size).iter().sum::<u64>() * BLOCK
-}
-
-/// Number of hash blocks of each level, from the lowest up; empty for an image of at most one block.
-fn level_blocks(image_size: u64) -> Vec<u64> {
-    let mut blocks = image_size.div_ceil(BLOCK);
-    let mut levels = Vec::new();
-    while blocks > 1 {
-        blocks = blocks.div_ceil(HASHES as u64);
-        levels.push(blocks);
-    }
-    levels
-}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::BLOCK_SIZE;
     use crate::content_digest::Digest;
+    use crate::hash_tree::levels::BLOCK;
     use crate::read_at::ReadAt;
     use crate::sha256::sha256;
     use proptest::prelude::*;

@@ -1,6 +1,6 @@
 //! Reading an image with every block checked.
 
-use super::{BLOCK, HASH_SIZE, HASHES, Salt, level_blocks};
+use super::levels::{BLOCK, HASH_SIZE, HASHES, Salt, level_blocks};
 use crate::BLOCK_SIZE;
 use crate::content_digest::Digest;
 use crate::read_at::ReadAt;

@@ -1,6 +1,6 @@
 //! Why a manifest was not accepted.
 
-use super::FORMAT;
+use super::version::FORMAT;
 use tiu_system::Hint;
 
 /// Why a manifest was not accepted. Lines are counted from 1; keys are named `[group] key`.

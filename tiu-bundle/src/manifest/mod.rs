@@ -27,8 +27,10 @@
 mod error;
 mod keyfile;
 mod value;
+mod version;
 
 pub use error::ManifestError;
+pub use version::FORMAT;
 
 use crate::content_digest::Digest;
 use crate::hash_tree::Salt;
@@ -36,9 +38,6 @@ use crate::index::MAX_ENTRIES;
 use keyfile::{Entry, Group};
 use std::fmt::Write;
 use value::Characters;
-
-/// Highest `format` this version reads and the one it writes.
-pub const FORMAT: u32 = 1;
 
 /// What the image is, for whom, and the root hash of its hash tree.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Why a signature was not made or not accepted.
 
-use super::MAX_CMS_SIZE;
+use super::limits::MAX_CMS_SIZE;
 use crate::trust::TrustError;
 use tiu_system::Hint;
 

@@ -5,8 +5,10 @@
 
 mod cms;
 mod error;
+mod limits;
 
 pub use error::SignatureError;
+pub use limits::MAX_CMS_SIZE;
 
 use crate::names::{asn1_rfc3339, issuer, rfc3339, subject};
 use crate::trust::Trust;
@@ -17,9 +19,6 @@ use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private};
 use openssl::stack::Stack;
 use openssl::x509::{X509, X509Ref};
-
-/// Longest CMS that is read, in bytes.
-pub const MAX_CMS_SIZE: u64 = 64 * 1024;
 
 /// Who signed.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]

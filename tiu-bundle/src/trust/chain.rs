@@ -1,6 +1,9 @@
 //! From the signer's certificate to one that we trust, with every reason why not in words of our own.
 
-use super::{Trust, TrustError, ValidAt, usage};
+use super::error::TrustError;
+use super::keyring::Trust;
+use super::usage;
+use super::when::ValidAt;
 use crate::names::{asn1_rfc3339, issuer, rfc3339, subject};
 use crate::signature::{SignatureError, reason};
 use openssl::error::ErrorStack;

@@ -1,6 +1,6 @@
 //! Certificates and revocation lists from files, in PEM or DER.
 
-use super::TrustError;
+use super::error::TrustError;
 use openssl::ssl::SslFiletype;
 use openssl::x509::{X509, X509Crl};
 use std::io::Read;

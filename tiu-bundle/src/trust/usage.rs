@@ -2,7 +2,7 @@
 //!
 //! OpenSSL before 3.2 has no check for code signing, so the extensions are read here.
 
-use super::Purpose;
+use super::when::Purpose;
 use crate::der::{BIT_STRING, DerError, OBJECT_IDENTIFIER, OCTET_STRING, Reader, SEQUENCE, context, dotted};
 use crate::names::subject;
 use crate::signature::SignatureError;

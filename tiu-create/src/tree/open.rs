@@ -1,6 +1,6 @@
 //! Opening what is in the tree, relative to its descriptor, so that no symbolic link in it leads anywhere else.
 
-use super::TreeError;
+use super::error::TreeError;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;

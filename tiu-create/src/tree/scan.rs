@@ -1,6 +1,8 @@
 //! Reading a tree's metadata: every name once, with its extended attributes.
 
-use super::{Node, Root, Tree, TreeError, Xattrs};
+use super::error::TreeError;
+use super::model::{Node, Tree, Xattrs};
+use super::open::Root;
 use crate::rules::Rules;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{

@@ -1,0 +1,193 @@
+//! A bundle file: trailer, signature, manifest and layout checked in this order, each before it is used.
+
+use super::layout::{self, Layout, LayoutError, TRAILER_SIZE};
+use crate::hash_tree::{VerifiedImage, VerityError};
+use crate::manifest::{Manifest, ManifestError};
+use crate::read_at::ReadAt;
+use crate::signature::{self, SignatureError, Signed, Signer};
+use crate::trust::Trust;
+use std::io::{self, Write};
+use std::sync::Arc;
+use tiu_system::Hint;
+
+/// First bytes of a squashfs.
+const SQUASHFS_MAGIC: [u8; 4] = *b"hsqs";
+/// Where the superblock of a squashfs holds its size, as 64 bit little endian.
+const SQUASHFS_SIZE_AT: usize = 40;
+
+/// A bundle with a verified signature and a checked layout. The image's blocks are checked when they are read.
+pub struct Bundle {
+    /// What the image is.
+    pub manifest: Manifest,
+    /// Who signed it.
+    pub signer: Signer,
+    /// Where its parts lie.
+    pub layout: Layout,
+    /// The signed manifest as it is in the file (DER), for `bundle.cms` in the snapshot.
+    pub cms: Vec<u8>,
+    /// The one opened source.
+    pub source: Arc<dyn ReadAt>,
+}
+
+/// Why a bundle was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// See [`LayoutError`].
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    /// See [`SignatureError`].
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// See [`ManifestError`].
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The image is something else.
+    #[error("the image is no squashfs: it starts with {found:02x?}, expected {SQUASHFS_MAGIC:02x?} (`hsqs`)")]
+    NotSquashfs {
+        /// Its first bytes.
+        found: [u8; 4],
+    },
+    /// The squashfs does not fill the image, or is longer.
+    #[error(
+        "the squashfs says that it is {found} bytes long, which does not fit an image of {image_size} bytes: blocks were lost or added"
+    )]
+    SquashfsSize {
+        /// From its superblock.
+        found: u64,
+        /// Size of the image in bytes.
+        image_size: u64,
+    },
+    /// The first block of the image is not what was signed.
+    #[error(transparent)]
+    Verity(#[from] VerityError),
+    /// The file became longer or shorter.
+    #[error("the bundle was changed while it was read: it had {was} bytes and has {is} now")]
+    Changed {
+        /// Size in bytes when it was opened.
+        was: u64,
+        /// Size in bytes now.
+        is: u64,
+    },
+    /// Reading failed.
+    #[error("reading the bundle failed: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl Hint for BundleError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            BundleError::Layout(error) => return error.hint(),
+            BundleError::Signature(error) => return error.hint(),
+            BundleError::Manifest(error) => return error.hint(),
+            BundleError::Verity(error) => return error.hint(),
+            BundleError::NotSquashfs { .. } | BundleError::SquashfsSize { .. } => {
+                "the file was changed after it was signed, or is a bundle for something else: fetch it again"
+            }
+            BundleError::Changed { .. } => "wait until the download or copy is complete, then try again",
+            BundleError::Io(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
+                "the file became shorter while it was read: wait until the download or copy is complete, then try again"
+            }
+            BundleError::Io(_) => "check the disk or network that the bundle is read from",
+        };
+        Some(hint.into())
+    }
+}
+
+impl Bundle {
+    /// Reads and checks trailer, signature, manifest, layout, and the first block of the image.
+    pub fn open(source: Arc<dyn ReadAt>, trust: &Trust) -> Result<Self, BundleError> {
+        let cms = read_cms(&*source)?;
+        let signed = signature::verify(&cms, trust)?;
+        Self::from_signed(source, cms, signed)
+    }
+
+    /// Like [`open`](Self::open) without asking whom to trust: the signature must match, but anyone may have made it.
+    /// For showing what a bundle says about itself; never for using it.
+    pub fn open_untrusted(source: Arc<dyn ReadAt>) -> Result<Self, BundleError> {
+        let cms = read_cms(&*source)?;
+        let signed = signature::verify_untrusted(&cms)?;
+        Self::from_signed(source, cms, signed)
+    }
+
+    fn from_signed(source: Arc<dyn ReadAt>, cms: Vec<u8>, signed: Signed) -> Result<Self, BundleError> {
+        let manifest = Manifest::parse(&signed.content)?;
+        let layout = Layout::new(source.size(), cms.len() as u64, manifest.verity_size)?;
+        let bundle = Bundle { manifest, signer: signed.signer, layout, cms, source };
+        bundle.check_superblock()?;
+        bundle.check_unchanged()?;
+        Ok(bundle)
+    }
+
+    /// The image; each block is checked when it is read.
+    pub fn image(&self) -> VerifiedImage {
+        let Manifest { verity_salt, verity_hash, .. } = self.manifest;
+        VerifiedImage::new(self.source.clone(), self.layout.image_size, verity_salt, verity_hash)
+    }
+
+    /// Whether the file still has the size it had when it was opened. What is read from the image is verified anyway; this
+    /// tells a file that is still being written from a damaged one.
+    pub fn check_unchanged(&self) -> Result<(), BundleError> {
+        match (self.source.size(), self.source.current_size()?) {
+            (was, is) if was != is => Err(BundleError::Changed { was, is }),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_superblock(&self) -> Result<(), BundleError> {
+        let mut block = [0; crate::BLOCK_SIZE];
+        self.source.read_exact_at(&mut block, 0)?;
+        // Said before the hash is compared, because it tells more.
+        let found = block.first_chunk().copied().unwrap_or_default();
+        if found != SQUASHFS_MAGIC {
+            return Err(BundleError::NotSquashfs { found });
+        }
+        self.image().read_exact_at(&mut block, 0).map_err(verity_error)?;
+        let size =
+            block.get(SQUASHFS_SIZE_AT..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default();
+        let (found, image_size) = (u64::from_le_bytes(size), self.layout.image_size);
+        let block = crate::BLOCK_SIZE as u64;
+        match found.checked_next_multiple_of(block).map(|size| size.max(2 * block)) {
+            Some(padded) if padded == image_size => Ok(()),
+            _ => Err(BundleError::SquashfsSize { found, image_size }),
+        }
+    }
+}
+
+/// Takes the [`VerityError`] out of what [`VerifiedImage`] fails with.
+fn verity_error(error: io::Error) -> BundleError {
+    match error.downcast::<VerityError>() {
+        Ok(error) => BundleError::Verity(error),
+        Err(error) => BundleError::Io(error),
+    }
+}
+
+/// The CMS of a bundle, from its trailer, with only the sizes checked.
+pub fn read_cms(source: &dyn ReadAt) -> Result<Vec<u8>, BundleError> {
+    let cms_size = read_cms_size(source)?;
+    let mut cms = vec![0; cms_size as usize];
+    source.read_exact_at(&mut cms, source.size() - TRAILER_SIZE - cms_size)?;
+    Ok(cms)
+}
+
+/// Where the CMS of a bundle starts, from its trailer, with only the sizes checked. A bundle is signed again by cutting the file
+/// here and [`append`]ing another CMS.
+pub fn cms_offset(source: &dyn ReadAt) -> Result<u64, BundleError> {
+    Ok(source.size() - TRAILER_SIZE - read_cms_size(source)?)
+}
+
+/// At most 64 KiB, and less than the size of the source without its trailer.
+fn read_cms_size(source: &dyn ReadAt) -> Result<u64, BundleError> {
+    let size = source.size();
+    layout::file_size(size)?;
+    let mut trailer = [0; TRAILER_SIZE as usize];
+    source.read_exact_at(&mut trailer, size - TRAILER_SIZE)?;
+    Ok(layout::cms_size(size, trailer)?)
+}
+
+/// Writes what follows image and hash tree: the CMS and its length.
+pub fn append(mut out: impl Write, cms: &[u8]) -> Result<(), BundleError> {
+    layout::cms_size(u64::MAX, (cms.len() as u64).to_be_bytes())?;
+    out.write_all(cms)?;
+    out.write_all(&(cms.len() as u64).to_be_bytes())?;
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! Why a keyring cannot be used.
+
+use std::io;
+use std::path::PathBuf;
+use tiu_system::Hint;
+
+/// A keyring that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// A file or directory cannot be read.
+    #[error("reading {} failed: {source}", path.display())]
+    Io {
+        /// File or directory.
+        path: PathBuf,
+        /// Cause.
+        source: io::Error,
+    },
+    /// No certificate in any of the places.
+    #[error("the keyring has no certificate: looked into {}", shown(paths))]
+    Empty {
+        /// Files and directories.
+        paths: Vec<PathBuf>,
+    },
+    /// No revocation list where one was promised.
+    #[error("{} has no revocation list", path.display())]
+    NoCrl {
+        /// File or directory.
+        path: PathBuf,
+    },
+    /// Neither a certificate nor a revocation list.
+    #[error("{} is neither a certificate nor a revocation list, in PEM or in DER", path.display())]
+    NotACertificate {
+        /// File.
+        path: PathBuf,
+    },
+    /// A PEM file with a damaged block.
+    #[error("{}: the {label} at line {line} cannot be read", path.display())]
+    BadBlock {
+        /// File.
+        path: PathBuf,
+        /// What the block says it is.
+        label: String,
+        /// Line of its first line, from 1.
+        line: usize,
+    },
+    /// A PEM file with something that does not belong there, a private key for example.
+    #[error("{}: line {line} starts a {label}, expected certificates and revocation lists only", path.display())]
+    UnexpectedBlock {
+        /// File.
+        path: PathBuf,
+        /// What the block says it is.
+        label: String,
+        /// Line of its first line, from 1.
+        line: usize,
+    },
+    /// A file too large to be a keyring.
+    #[error("{} is larger than {limit} bytes", path.display())]
+    TooLarge {
+        /// File.
+        path: PathBuf,
+        /// Largest size in bytes.
+        limit: u64,
+    },
+    /// OpenSSL cannot be given the path of a revocation list.
+    #[error("the path of the revocation list {} is not UTF-8", path.display())]
+    Path {
+        /// File.
+        path: PathBuf,
+    },
+}
+
+fn shown(paths: &[PathBuf]) -> String {
+    match paths {
+        [] => "nothing, because no keyring is configured".to_owned(),
+        paths => paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", "),
+    }
+}
+
+impl Hint for TrustError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            TrustError::Io { .. } => {
+                "check the path and its permissions; the keyring is given with --keyring or in the configuration"
+            }
+            TrustError::Empty { .. } => {
+                "put the CA certificate of whoever signs your bundles there, in a file that ends in .pem, .crt, .cer or .der"
+            }
+            TrustError::NoCrl { .. } => {
+                "put the revocation lists there, in files that end in .crl or .pem, or do not configure any"
+            }
+            TrustError::NotACertificate { .. } | TrustError::BadBlock { .. } => {
+                "look at the file with `openssl x509 -text -in FILE`, and fetch it again"
+            }
+            TrustError::UnexpectedBlock { .. } => "keep private keys and other things out of keyrings",
+            TrustError::TooLarge { .. } => "is this the right file? keyrings are small",
+            TrustError::Path { .. } => "rename the file",
+        };
+        Some(hint.into())
+    }
+}

@@ -1,0 +1,80 @@
+//! Trusted certificates and revocation lists, and how signatures are checked against them.
+
+use super::error::TrustError;
+use super::files;
+use super::when::{Purpose, ValidAt};
+use openssl::x509::X509;
+use std::path::Path;
+
+/// How signatures are checked.
+///
+/// Every chain must end in a self-signed certificate of the keyring. Certificates enclosed in a signature only help to get there.
+#[derive(Clone)]
+pub struct Trust {
+    pub(super) anchors: Vec<X509>,
+    /// Read again for each check: the `openssl` crate takes revocation lists from files only.
+    pub(super) crls: Vec<files::CrlFile>,
+    pub(super) purpose: Purpose,
+    pub(super) valid_at: ValidAt,
+}
+
+impl Trust {
+    /// Certificates (PEM, many in a file, or DER) from a file, or from every `*.pem`, `*.crt`, `*.cer`, `*.der` of a directory.
+    /// CRLs found in the same places (`*.crl`, or `X509 CRL` blocks in PEM files) are used too.
+    pub fn from_paths(keyrings: &[impl AsRef<Path>]) -> Result<Self, TrustError> {
+        let mut trust = Trust {
+            anchors: Vec::new(),
+            crls: Vec::new(),
+            purpose: Purpose::default(),
+            valid_at: ValidAt::default(),
+        };
+        for path in keyrings {
+            for file in files::expand(path.as_ref())? {
+                let found = files::read(&file)?;
+                trust.anchors.extend(found.certificates);
+                trust.crls.extend(found.crl);
+            }
+        }
+        match trust.anchors.is_empty() {
+            true => {
+                Err(TrustError::Empty { paths: keyrings.iter().map(|p| p.as_ref().to_owned()).collect() })
+            }
+            false => Ok(trust),
+        }
+    }
+
+    /// Adds CRLs from a file or directory; from then on every certificate of a chain needs a current CRL of its issuer.
+    /// Certificates found there are not trusted.
+    pub fn add_crls(&mut self, path: &Path) -> Result<(), TrustError> {
+        let before = self.crls.len();
+        for file in files::expand(path)? {
+            self.crls.extend(files::read(&file)?.crl);
+        }
+        match self.crls.len() == before {
+            true => Err(TrustError::NoCrl { path: path.to_owned() }),
+            false => Ok(()),
+        }
+    }
+
+    /// Default: [`Purpose::CodeSigningOrNone`].
+    pub fn set_purpose(&mut self, purpose: Purpose) {
+        self.purpose = purpose;
+    }
+
+    /// Default: [`ValidAt::Now`].
+    pub fn set_valid_at(&mut self, at: ValidAt) {
+        self.valid_at = at;
+    }
+}
+
+impl std::fmt::Debug for Trust {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let anchors: Vec<_> = self.anchors.iter().map(|anchor| crate::names::subject(anchor)).collect();
+        f.debug_struct("Trust")
+            .field("anchors", &anchors)
+            .field("crls", &self.crls)
+            .field("purpose", &self.purpose)
+            .field("valid_at", &self.valid_at)
+            .finish()
+    }
+}

@@ -1,0 +1,67 @@
+//! Why a tree cannot be read.
+
+use std::io;
+use tiu_system::hints;
+use tiu_system::progress::Cancelled;
+
+/// A tree that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum TreeError {
+    /// Something could not be opened or read.
+    #[error("/{}: {what} failed: {source}", crate::shown(path))]
+    Io {
+        /// Path in the tree.
+        path: Vec<u8>,
+        /// What was tried.
+        what: &'static str,
+        /// Cause.
+        source: io::Error,
+    },
+    /// The root is not there, or is no directory.
+    #[error("{path}: {source}")]
+    Root {
+        /// As given.
+        path: String,
+        /// Cause.
+        source: io::Error,
+    },
+    /// The tree was written to at the same time.
+    #[error("/{} changed while it was read: {what}", crate::shown(path))]
+    Changed {
+        /// Path in the tree.
+        path: Vec<u8>,
+        /// What is different, with both values.
+        what: String,
+    },
+    /// More than 4 GiB of names.
+    #[error("the tree's paths are longer than 4 GiB together")]
+    TooManyNames,
+    /// A file of a type that Linux does not have.
+    #[error("/{}: unknown file type {mode:o}", crate::shown(path))]
+    UnknownType {
+        /// Path in the tree.
+        path: Vec<u8>,
+        /// `st_mode`.
+        mode: u32,
+    },
+    /// The scan was cancelled.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+}
+
+hints! { TreeError {
+    forward Cancelled;
+    Io { source, what, .. } => match source.kind() {
+        io::ErrorKind::PermissionDenied => "run as root: the whole tree must be readable",
+        io::ErrorKind::NotFound if what.contains("attribute") => {
+            "/proc must be mounted; or the tree is being changed: stop that first"
+        }
+        io::ErrorKind::NotFound => "the tree is being changed: stop that first",
+        io::ErrorKind::CrossesDevices => "something is mounted on this file: unmount it first",
+        _ => return None,
+    },
+    Root { .. } => "give the directory that holds the whole system (usr, etc, ...), \
+        as `kiwi-ng system prepare` leaves it",
+    Changed { .. } => "stop what writes to the tree, then pack again",
+    TooManyNames | UnknownType { .. } => "leave it out with the recipe's `exclude`",
+} }
