@@ -76,6 +76,9 @@ fn name(command: &Command, arguments: &[&str]) -> Option<String> {
         "tiu-create" => "create-",
         _ => return None,
     };
+    if prefix.is_empty() && ["apply", "--dry-run"].iter().all(|argument| arguments.contains(argument)) {
+        return Some("apply-plan".to_owned());
+    }
     if prefix.is_empty() && arguments.contains(&"etc") {
         let command = arguments.iter().find(|argument| ETC.contains(argument))?;
         return Some(format!(
