@@ -21,7 +21,7 @@ mod persistent;
 pub use persistent::{MAX_PERSISTENT_PATHS, PersistentError, check_persistent};
 
 use serde::{Deserialize, Serialize};
-use tiu_system::Hint;
+use tiu_system::{Hint, versioned};
 
 /// Where the policy lies in an image.
 pub const POLICY_PATH: &str = "usr/lib/tiu/image.yaml";
@@ -142,10 +142,6 @@ impl Policy {
     /// Reads the text of [`POLICY_PATH`]. An image without that file has no text, and an empty
     /// policy.
     pub fn parse(text: &str) -> Result<Policy, PolicyError> {
-        #[derive(Deserialize)]
-        struct Head {
-            version: u32,
-        }
         if text.len() > MAX_POLICY_SIZE {
             return Err(PolicyError::TooLarge { found: text.len() });
         }
@@ -153,12 +149,8 @@ impl Policy {
             return Ok(Policy::default());
         }
         let syntax = |e: serde_yaml::Error| PolicyError::Syntax(e.to_string());
-        // Alone, because the rest may be of a shape that only a newer client knows.
-        let Head { version } = serde_yaml::from_str(text).map_err(syntax)?;
-        if version > VERSION {
-            return Err(PolicyError::Future { found: version });
-        }
-        let File { persistent, etc, .. } = serde_yaml::from_str(text).map_err(syntax)?;
+        let File { persistent, etc, .. } = versioned::from_yaml(text, VERSION)
+            .map_err(|e| e.map(syntax, |found| PolicyError::Future { found }))?;
         Policy::new(persistent, etc.always_image, etc.always_host)
     }
 
