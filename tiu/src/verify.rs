@@ -1,6 +1,7 @@
-//! Verify: whether a snapshot is still what was signed, from the certificate to the last byte.
+//! Verify: checks whether a snapshot is still what was signed, from the certificate to the last
+//! byte.
 
-use crate::config::{Config, matches};
+use crate::config::Config;
 use crate::etc::is_etc;
 use crate::etc::pristine::{self, PristineError};
 use crate::etc::report::ReportError;
@@ -17,96 +18,87 @@ use std::sync::Arc;
 use tiu_bundle::index::Index;
 use tiu_bundle::trust::Trust;
 use tiu_extract::{Difference, EngineError, ReadBack, Rules};
+use tiu_system::glob::Glob;
 use tiu_system::hints;
 use tiu_system::progress::{Cancel, Cancelled, Progress, Watch};
 use tiu_system::tree::TreeError;
 
-/// What was found. The field names are those of `--json`.
+/// The result of a verification. The field names are those of `--json`.
 #[derive(Debug, Serialize)]
 pub struct Verified {
-    /// The snapshot.
+    /// Number of the snapshot.
     pub snapshot: u32,
-    /// The image that it holds.
+    /// The image in the snapshot.
     pub image: ImageFacts,
-    /// Who signed it.
+    /// The signer of the image.
     pub signer: SignerFacts,
-    /// Inodes in the index.
+    /// The number of entries of the index.
     pub entries: usize,
-    /// Where the snapshot differs from what was signed: none if all is well.
+    /// The differences of the snapshot from what was signed.
     pub differences: Vec<Difference>,
-    /// Where `/etc` differs: changes by the administrator, which nobody signed. Times do not count there.
+    /// The differences of `/etc`: changes of the administrator, which are not signed. Times do not
+    /// count there.
     pub etc: Vec<EtcDifference>,
-    /// What was made on the host when the image was applied, and is unchanged since; nobody signed it either.
+    /// Files that were made on the host when the image was applied and are unchanged since. They
+    /// are not signed.
     pub generated: Vec<String>,
 }
 
-/// How much is compared.
+/// The depth of a verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// All: every byte.
+    /// Everything, every byte.
     Content,
-    /// What is known without reading a file: names, types, sizes, modes, owners, attributes, times. Who changes content and puts size and time
-    /// back is not seen.
+    /// What is known without reading files: names, types, sizes, modes, owners, attributes, times.
+    /// A change of content with the same size and the old time is not noticed.
     Metadata,
 }
 
-/// Where `/etc` differs from what was signed.
+/// A difference of `/etc` from what was signed.
 #[derive(Debug, Serialize)]
 pub struct EtcDifference {
-    /// How.
+    /// The difference.
     #[serde(flatten)]
     pub difference: Difference,
-    /// Whether it is what the merge left there when the image was applied; else it was changed since. Null where the merge kept no report.
+    /// Whether the merge left it when the image was applied; otherwise it was changed since. Null
+    /// if the snapshot has no report of the merge.
     pub merged: Option<bool>,
 }
 
-/// Why a snapshot could not be verified.
+/// A snapshot could not be verified, or differs.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+#[non_exhaustive]
 pub enum VerifyError {
-    /// See [`SnapshotError`].
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
-    /// See [`HostError`].
     #[error(transparent)]
     Host(#[from] HostError),
-    /// No image was applied in it.
+    /// The snapshot has no image.
     #[error("snapshot {0} was not made by tiu: nothing in it is signed")]
     NoImage(u32),
-    /// Nobody we trust signed it.
+    /// No trusted signer signed the image.
     #[error("snapshot {number}: {source}")]
-    Unsigned {
-        /// Which.
-        number: u32,
-        /// Why.
-        source: Arc<Unsigned>,
-    },
-    /// See [`StateError`].
+    Unsigned { number: u32, source: Arc<Unsigned> },
     #[error(transparent)]
     State(#[from] StateError),
-    /// See [`TreeError`].
     #[error(transparent)]
     Tree(#[from] TreeError),
-    /// See [`RecordError`].
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// See [`PristineError`].
     #[error(transparent)]
     Pristine(#[from] PristineError),
-    /// See [`EngineError`].
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// See [`ReportError`].
     #[error(transparent)]
     Report(#[from] ReportError),
-    /// It is not what was signed.
+    /// The snapshot differs from what was signed.
     #[error("snapshot {number} differs in {count} place{} from what was signed", if *.count == 1 { "" } else { "s" })]
     Differs {
-        /// Which.
         number: u32,
-        /// How many differences.
+        /// The number of differences.
         count: usize,
     },
-    /// Cancelled.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
 }
@@ -128,15 +120,18 @@ hints! { VerifyError {
          who or what changed it",
 } }
 
-/// Where the client makes things. A record that names something else was changed to hide it from the comparison.
+/// Returns whether the client makes files at `path`. A record that names another path was changed
+/// to hide that path from the comparison.
 fn may_be_generated(path: &str, config: &Config) -> bool {
-    let configured = config.initrd_path.as_ref().map(|path| path.replace("{kernel}", "*"));
-    let places = ["boot/*", "usr/lib/modules/*/initr*"];
-    places.into_iter().chain(configured.as_deref()).any(|place| matches(place, path.as_bytes()))
+    let configured = config.initrd_path.as_ref();
+    let configured = configured.map(|path| format!("/{}", path.replace("{kernel}", "*")));
+    let places = ["/boot/*", "/usr/lib/modules/*/initr*"].into_iter().chain(configured.as_deref());
+    places.filter_map(|place| Glob::stars(place).ok()).any(|place| place.matches_exactly(path.as_bytes()))
 }
 
-/// Tells apart what the merge left in `/etc` and what was changed since. What was made of all sides counts, too: accounts that became the
-/// image's since the merge differ from what was merged, although not from the image.
+/// Distinguishes what the merge left in `/etc` from what was changed since. Merged files count too:
+/// accounts that became the image's since the merge differ from the merged ones, although not from
+/// the image.
 fn explained(
     state: &ImageState,
     found: Vec<Difference>,
@@ -149,7 +144,7 @@ fn explained(
     let results =
         || report.into_iter().flat_map(|report| &report.paths).filter(|decided| decided.result.is_some());
     let now = if report.is_some() && (!found.is_empty() || results().next().is_some()) {
-        state::of_tree(state.tree(), rules, progress, cancel)?
+        state::states_of_tree(state.tree(), rules, progress, cancel)?
     } else {
         States::new()
     };
@@ -181,7 +176,7 @@ fn explained(
     Ok(found.into_iter().map(explained).chain(changed_back).collect())
 }
 
-/// The name of an inode under which the index describes it; `path` is any of its names.
+/// Returns the name under which the index describes an inode; `path` is any of its names.
 fn first_name(index: &Index, path: &[u8]) -> Option<Vec<u8>> {
     Some(inode_of(index, &index.entry(index.find(path)?)).path.as_bytes().to_vec())
 }
@@ -211,7 +206,7 @@ pub fn verify(
     }
 
     let rules = Rules {
-        // Compared with the record below.
+        // They are compared with the record below.
         keep: files.iter().map(|file| file.path.clone().into_bytes()).collect(),
         ..state.rules(config)?
     };
@@ -222,7 +217,8 @@ pub fn verify(
     let found = tiu_extract::check(index, tree.fd(), &rules, read_back, Watch::new(progress, cancel))?;
     let (etc, mut differences): (Vec<_>, Vec<_>) = found.into_iter().partition(|d| is_etc(&d.raw_path));
     let etc = explained(&state, etc, &rules, progress, cancel)?;
-    // A file of `/etc` that the merge or the administrator replaced leaves the names that it had elsewhere without it.
+    // If the merge or the administrator replaced a file of `/etc`, its other names no longer are
+    // links to it.
     let replaced = etc.iter().filter(|d| d.merged == Some(true) || d.difference.what != "hardlink");
     let parted: BTreeSet<Vec<u8>> =
         replaced.filter_map(|d| first_name(index, &d.difference.raw_path)).collect();

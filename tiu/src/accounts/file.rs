@@ -1,10 +1,10 @@
-//! The six files.
+//! The six files that name users and groups.
 
 use std::collections::BTreeMap;
 
-/// One of the six files.
+/// One of the six account files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum File {
+pub enum AccountFile {
     /// passwd(5).
     Passwd,
     /// group(5).
@@ -19,28 +19,34 @@ pub enum File {
     Subgid,
 }
 
-impl File {
-    /// All of them.
-    pub const ALL: [File; 6] =
-        [File::Passwd, File::Group, File::Shadow, File::Gshadow, File::Subuid, File::Subgid];
+impl AccountFile {
+    /// All six, in the order in which they are merged.
+    pub const ALL: [AccountFile; 6] = [
+        AccountFile::Passwd,
+        AccountFile::Group,
+        AccountFile::Shadow,
+        AccountFile::Gshadow,
+        AccountFile::Subuid,
+        AccountFile::Subgid,
+    ];
 
-    /// Where it lies, without the leading slash.
+    /// Returns the path of the file in a tree.
     pub fn path(self) -> &'static str {
         match self {
-            File::Passwd => "etc/passwd",
-            File::Group => "etc/group",
-            File::Shadow => "etc/shadow",
-            File::Gshadow => "etc/gshadow",
-            File::Subuid => "etc/subuid",
-            File::Subgid => "etc/subgid",
+            AccountFile::Passwd => "etc/passwd",
+            AccountFile::Group => "etc/group",
+            AccountFile::Shadow => "etc/shadow",
+            AccountFile::Gshadow => "etc/gshadow",
+            AccountFile::Subuid => "etc/subuid",
+            AccountFile::Subgid => "etc/subgid",
         }
     }
 
-    /// The file that lies at `path`.
-    pub fn at(path: &[u8]) -> Option<File> {
-        File::ALL.into_iter().find(|file| file.path().as_bytes() == path)
+    /// Returns the account file at `path`.
+    pub fn at(path: &[u8]) -> Option<AccountFile> {
+        AccountFile::ALL.into_iter().find(|file| file.path().as_bytes() == path)
     }
 }
 
-/// Contents of the files that a system has.
-pub type Files = BTreeMap<File, Vec<u8>>;
+/// The contents of the files that a system has.
+pub type AccountFiles = BTreeMap<AccountFile, Vec<u8>>;

@@ -1,25 +1,26 @@
-//! group and gshadow: new groups come, members unite. No group comes with a password.
+//! group and gshadow: new groups are added, members unite. No group gets a password.
 
-use super::file::{File, Files};
-use super::note::{Note, What, shown};
+use super::file::{AccountFile, AccountFiles};
+use super::note::{Note, NoteKind, shown};
 use super::numbers::Numbers;
-use super::table::{Kind, Line, Table};
-use super::three_way::{Three, is_locked, put};
+use super::table::{Line, LineKind, Table};
+use super::three_tables::{ThreeTables, is_locked, put_result};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 
-/// Says that the password is in gshadow.
+/// The password is in gshadow.
 const SHADOWED: &[u8] = b"x";
 /// No password.
 const LOCKED: &[u8] = b"!";
 
-/// Merges groups into `files`. `users`: all names of users that there are then; nobody else becomes a member.
+/// Merges groups into `files`. `users` are the names of all users of the new system; nobody else
+/// becomes a member.
 pub(super) fn merge(
-    mut group: Three,
-    mut gshadow: Three,
+    mut group: ThreeTables,
+    mut gshadow: ThreeTables,
     gids: &Numbers,
     users: &HashSet<Vec<u8>>,
-    files: &mut Files,
+    files: &mut AccountFiles,
     notes: &mut Vec<Note>,
 ) {
     note_dropped(&group, notes);
@@ -35,14 +36,14 @@ pub(super) fn merge(
     };
     let mut lines = Vec::new();
     let mut locked = Vec::new();
-    for (i, number) in gids.added().filter_map(|i| Some((i, gids.of_added(i)?))) {
+    for (i, number) in gids.added().filter_map(|i| Some((i, gids.added_number(i)?))) {
         let Some(line) = group.image.line(i) else { continue };
         let (name, number, members) = (line.name(), number.to_string(), existing(line, 3));
         let password = if with_gshadow { SHADOWED } else { LOCKED };
         lines.push([name, password, number.as_bytes(), &members].join(&b':'));
         if gshadow.host.find(name).is_none() {
             let from =
-                gshadow.image.find(name).map(|(_, line)| line).filter(|line| line.kind() == Kind::Entry);
+                gshadow.image.find(name).map(|(_, line)| line).filter(|line| line.kind() == LineKind::Entry);
             let password =
                 from.map(|line| line.field(1)).filter(|password| is_locked(password)).unwrap_or(LOCKED);
             let administrators = from.map(|line| existing(line, 2)).unwrap_or_default();
@@ -55,7 +56,7 @@ pub(super) fn merge(
             let known: HashSet<&[u8]> =
                 locked.iter().filter_map(|line| line.split(|c| *c == b':').next()).collect();
             let missing = |line: &&Line| {
-                line.kind() == Kind::Entry && line.field(1) == SHADOWED && !known.contains(line.name())
+                line.kind() == LineKind::Entry && line.field(1) == SHADOWED && !known.contains(line.name())
             };
             let host: Vec<Vec<u8>> = group
                 .host
@@ -67,23 +68,24 @@ pub(super) fn merge(
         }
         gshadow.host.insert(locked);
     }
-    put(group, files);
-    put(gshadow, files);
+    put_result(group, files);
+    put_result(gshadow, files);
 }
 
-/// By group of the host: members that the image has there and the host has not, but for those whom the administrator removed.
+/// Returns, for each group of the host, the members that only the image has, without those that the
+/// administrator removed.
 fn new_members(
-    group: &Three,
+    group: &ThreeTables,
     users: &HashSet<Vec<u8>>,
     notes: &mut Vec<Note>,
 ) -> BTreeMap<Vec<u8>, Vec<Vec<u8>>> {
     let mut all: BTreeMap<Vec<u8>, Vec<Vec<u8>>> = BTreeMap::new();
     for (_, line) in group.image.entries() {
-        let Some((_, host)) = group.host.find(line.name()).filter(|(_, line)| line.kind() == Kind::Entry)
+        let Some((_, host)) = group.host.find(line.name()).filter(|(_, line)| line.kind() == LineKind::Entry)
         else {
             continue;
         };
-        // Of two lines with one name the first counts.
+        // Of two lines with the same name, the first counts.
         let Entry::Vacant(slot) = all.entry(line.name().to_vec()) else { continue };
         let mut not: HashSet<&[u8]> = members(group.base.as_ref(), line.name());
         not.extend(host.names(3));
@@ -94,7 +96,7 @@ fn new_members(
             .collect();
         for name in &new {
             let text = format!("{} became a member, as in the image", shown(name));
-            notes.push(Note::new(What::Member, group.file, line.name(), text));
+            notes.push(Note::new(NoteKind::Member, group.file, line.name(), text));
         }
         slot.insert(new);
     }
@@ -102,9 +104,10 @@ fn new_members(
 }
 
 /// Adds members to the host's entries, each once.
-fn add_members(three: &mut Three, new: &BTreeMap<Vec<u8>, Vec<Vec<u8>>>) {
+fn add_members(tables: &mut ThreeTables, new: &BTreeMap<Vec<u8>, Vec<Vec<u8>>>) {
     for (name, members) in new {
-        let Some((i, line)) = three.host.find(name).filter(|(_, line)| line.kind() == Kind::Entry) else {
+        let Some((i, line)) = tables.host.find(name).filter(|(_, line)| line.kind() == LineKind::Entry)
+        else {
             continue;
         };
         let have: HashSet<&[u8]> = line.names(3).collect();
@@ -114,7 +117,7 @@ fn add_members(three: &mut Three, new: &BTreeMap<Vec<u8>, Vec<Vec<u8>>>) {
             let glue: &[u8] =
                 if line.field(3).is_empty() || line.field(3).ends_with(b",") { b"" } else { b"," };
             let bytes = [line.bytes(), glue, &missing.join(&b',')].concat();
-            three.host.replace(i, bytes);
+            tables.host.replace(i, bytes);
         }
     }
 }
@@ -123,12 +126,12 @@ fn members<'a>(base: Option<&'a Table>, group: &[u8]) -> HashSet<&'a [u8]> {
     base.and_then(|base| base.find(group)).map(|(_, line)| line.names(3).collect()).unwrap_or_default()
 }
 
-fn note_dropped(group: &Three, notes: &mut Vec<Note>) {
+fn note_dropped(group: &ThreeTables, notes: &mut Vec<Note>) {
     let old = group.base.iter().flat_map(|base| base.entries());
     for (_, old) in old.filter(|(_, old)| group.image.find(old.name()).is_none()) {
         if group.host.find(old.name()).is_some() {
-            let text = "the image has no such group any more; it stays, for files may belong to it";
-            notes.push(Note::new(What::Dropped, File::Group, old.name(), text));
+            let text = "the image no longer has this group; it stays, because files may belong to it";
+            notes.push(Note::new(NoteKind::Dropped, AccountFile::Group, old.name(), text));
         }
     }
 }

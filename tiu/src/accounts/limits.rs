@@ -1,8 +1,8 @@
-//! Which numbers may be given: login.defs(5) of the host, else what shadow-utils does without it.
+//! The numbers that may be assigned: login.defs(5) of the host, else the defaults of shadow-utils.
 
 use std::ops::RangeInclusive;
 
-/// Ranges of numbers.
+/// The ranges of numbers that may be assigned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// System users (`SYS_UID_MIN`, `SYS_UID_MAX`).
@@ -16,7 +16,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// From the text of login.defs. Values that are no numbers, and ranges that are none, are passed over, as 0 is: it is never given.
+    /// Reads the text of login.defs. Ignores non-numeric values, empty ranges and 0, which is never
+    /// assigned.
     pub fn parse(text: &[u8]) -> Self {
         let text = String::from_utf8_lossy(text);
         let value = |key: &str, default: u32| {
@@ -62,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_that_are_none_are_the_defaults() {
+    fn empty_ranges_become_the_defaults() {
         let limits = Limits::parse(b"SYS_UID_MIN 0\nSYS_GID_MIN 900\nSYS_GID_MAX 300\nSUB_UID_MIN many\n");
         assert_eq!(limits, Limits::default());
         assert_eq!((limits.uids, limits.subuids), (101..=999, 100_000..=600_100_000));

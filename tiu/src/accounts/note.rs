@@ -1,51 +1,52 @@
-//! What an administrator should know of a merge of accounts.
+//! Notes for the administrator about a merge of accounts.
 
-use super::file::File;
+use super::file::AccountFile;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What a note is about.
+/// The subject of a note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum What {
-    /// A new entry came from the image.
+pub enum NoteKind {
+    /// A new entry was added from the image.
     Added,
-    /// It came without the password or the shell that it has in the image.
+    /// An entry was added without the password or the shell that it has in the image.
     Disarmed,
-    /// It came with another number, because its own is somebody else's on the host.
+    /// An entry was added with another number, because its own belongs to another name on the host.
     Renumbered,
-    /// The image's files get the host's number of that name.
+    /// The image's files get the host's number of the name.
     Mapped,
-    /// An entry of the image does not come.
+    /// An entry of the image is not added.
     Refused,
-    /// An entry that the administrator removed does not come back.
+    /// An entry that the administrator removed is not added again.
     StaysAway,
-    /// The image has no such entry any more; the host's stays.
+    /// The image no longer has the entry; the host's stays.
     Dropped,
     /// A user became a member of a group.
     Member,
     /// The image changed an entry; the host's stays as it is.
     Unlike,
-    /// Subordinate numbers came with other values, because theirs are taken.
+    /// Subordinate numbers were added with other values, because the image's are taken.
     Moved,
-    /// Files of the image belong to a number that has no name in the image, and one on the host.
+    /// Files of the image belong to a number that has no name in the image, but has one on the
+    /// host.
     Nameless,
     /// A line that cannot be read.
     Broken,
-    /// Ranges of subordinate numbers that overlap on the host.
+    /// Ranges of subordinate numbers overlap on the host.
     Overlap,
 }
 
-/// One thing to know.
+/// A note for the administrator.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Note {
-    /// What it is about.
-    pub what: What,
-    /// Where: a path without the leading slash.
+    /// The subject.
+    pub what: NoteKind,
+    /// Path of the file in the tree.
     pub file: String,
-    /// Whom: a name, or the number of a line.
+    /// The name of the entry, or the number of the line.
     pub name: String,
-    /// In words.
+    /// The text of the note.
     pub text: String,
 }
 
@@ -56,19 +57,19 @@ impl fmt::Display for Note {
 }
 
 impl Note {
-    /// About an entry.
-    pub(super) fn new(what: What, file: File, name: &[u8], text: impl Into<String>) -> Self {
+    /// Makes a note about an entry.
+    pub(super) fn new(what: NoteKind, file: AccountFile, name: &[u8], text: impl Into<String>) -> Self {
         Note { what, file: file.path().to_owned(), name: shown(name), text: text.into() }
     }
 
-    /// About a line, counted from 1.
-    pub(super) fn broken(file: File, whose: &str, line: usize, text: &str) -> Self {
-        let text = format!("the {whose}'s is no entry, and {text}");
-        Note { what: What::Broken, file: file.path().to_owned(), name: format!("line {line}"), text }
+    /// Makes a note about line `line`, counted from 1, which cannot be read.
+    pub(super) fn broken(file: AccountFile, whose: &str, line: usize, text: &str) -> Self {
+        let text = format!("the {whose}'s line is not an entry and {text}");
+        Note { what: NoteKind::Broken, file: file.path().to_owned(), name: format!("line {line}"), text }
     }
 }
 
-/// A name for people.
+/// Returns a name with special characters escaped.
 pub(super) fn shown(name: &[u8]) -> String {
     String::from_utf8_lossy(name).chars().flat_map(char::escape_default).collect()
 }

@@ -1,48 +1,48 @@
-//! subuid and subgid: ranges of numbers that users may use in namespaces of their own. A new range never overlaps another one: who shares
-//! a number shares the files.
+//! subuid and subgid: ranges of numbers that users may use in their own namespaces. A new range
+//! never overlaps another one, because users who share a number share the files.
 
-use super::file::{File, Files};
+use super::file::{AccountFile, AccountFiles};
 use super::limits::Limits;
-use super::note::{Note, What};
+use super::note::{Note, NoteKind};
 use super::numbers::Numbers;
 use super::table::{Table, number};
-use super::three_way::{Three, put};
+use super::three_tables::{ThreeTables, put_result};
 use std::collections::{BTreeMap, HashSet};
 
-/// Merges one of the two files into `files`. `users`: all names of users that there are then.
+/// Merges one of the two files into `files`. `users` are the names of all users of the new system.
 pub(super) fn merge(
-    mut three: Three,
+    mut tables: ThreeTables,
     uids: &Numbers,
     users: &HashSet<Vec<u8>>,
     limits: &Limits,
-    files: &mut Files,
+    files: &mut AccountFiles,
     notes: &mut Vec<Note>,
 ) {
-    let file = three.file;
-    let range = if file == File::Subuid { &limits.subuids } else { &limits.subgids };
-    let mut taken = Taken::default();
-    for (_, line) in three.host.entries() {
+    let file = tables.file;
+    let range = if file == AccountFile::Subuid { &limits.subuids } else { &limits.subgids };
+    let mut taken = TakenRanges::default();
+    for (_, line) in tables.host.entries() {
         let (Some(start), Some(count)) = (line.number(1), line.number(2)) else { continue };
         if taken.overlaps(start, count) {
             let text = format!("{start}:{count} overlaps another range of the host; it stays as it is");
-            notes.push(Note::new(What::Overlap, file, line.name(), text));
+            notes.push(Note::new(NoteKind::Overlap, file, line.name(), text));
         }
         taken.add(start, count);
     }
     let owners =
         |table: &Table| -> HashSet<Vec<u8>> { table.readable().map(|line| line.name().to_vec()).collect() };
-    let host = owners(&three.host);
-    let base = three.base.as_ref().map(owners).unwrap_or_default();
+    let host = owners(&tables.host);
+    let base = tables.base.as_ref().map(owners).unwrap_or_default();
     let mut lines = Vec::new();
-    for (_, line) in three.image.entries() {
+    for (_, line) in tables.image.entries() {
         let (Some(start), Some(count)) = (line.number(1), line.number(2)) else { continue };
-        // An owner can be a number, of the image.
+        // The owner can be a number, which is the image's.
         let numeric = number(line.name());
         let name = numeric.and_then(|number| uids.name(number)).unwrap_or(line.name()).to_vec();
         let there = numeric.map(|number| uids.host(number).to_string().into_bytes());
         let keys = [Some(&name), there.as_ref()];
         let any = |set: &HashSet<Vec<u8>>| keys.into_iter().flatten().any(|key| set.contains(key));
-        if three.closed
+        if tables.closed
             || count == 0
             || any(&host)
             || any(&base)
@@ -51,39 +51,40 @@ pub(super) fn merge(
         {
             continue;
         }
-        let placed = match taken.overlaps(start, count) || start == 0 {
-            false => Some(start),
-            true => taken.gap(*range.start(), *range.end(), count),
+        let placed = if taken.overlaps(start, count) || start == 0 {
+            taken.gap(*range.start(), *range.end(), count)
+        } else {
+            Some(start)
         };
         let Some(placed) = placed else {
             let text = format!(
-                "{start}:{count} does not come from the image: it is taken, and there is no free range of that size"
+                "{start}:{count} is not added from the image: it is taken, and no range of that size is free"
             );
-            notes.push(Note::new(What::Refused, file, &name, text));
+            notes.push(Note::new(NoteKind::Refused, file, &name, text));
             continue;
         };
         taken.add(placed, count);
         let owner = there.as_deref().unwrap_or(&name);
         lines.push([owner, placed.to_string().as_bytes(), count.to_string().as_bytes()].join(&b':'));
-        notes.push(match placed == start {
-            true => Note::new(What::Added, file, &name, format!("added with {placed}:{count}")),
-            false => {
-                let text = format!(
-                    "added with {placed}:{count}, for {start}:{count} of the image is taken on the host"
-                );
-                Note::new(What::Moved, file, &name, text)
-            }
+        notes.push(if placed == start {
+            Note::new(NoteKind::Added, file, &name, format!("added with {placed}:{count}"))
+        } else {
+            let text = format!(
+                "added with {placed}:{count}, because {start}:{count} of the image is taken on the host"
+            );
+            Note::new(NoteKind::Moved, file, &name, text)
         });
     }
-    three.host.insert(lines);
-    put(three, files);
+    tables.host.insert(lines);
+    put_result(tables, files);
 }
 
-/// Ranges that are taken: first number to the one after the last, joined where they touch.
+/// Ranges that are taken: each first number with the one after the last; ranges that touch are
+/// joined.
 #[derive(Default)]
-struct Taken(BTreeMap<u64, u64>);
+struct TakenRanges(BTreeMap<u64, u64>);
 
-impl Taken {
+impl TakenRanges {
     fn overlaps(&self, start: u32, count: u32) -> bool {
         let (start, end) = span(start, count);
         self.0.range(..end).next_back().is_some_and(|(_, taken)| *taken > start)
@@ -105,7 +106,7 @@ impl Taken {
         self.0.insert(start, end);
     }
 
-    /// The lowest free range of `count` numbers from `low` to `high`.
+    /// Returns the start of the lowest free range of `count` numbers between `low` and `high`.
     fn gap(&self, low: u32, high: u32, count: u32) -> Option<u32> {
         let mut start = u64::from(low);
         if let Some((_, to)) = self.0.range(..=start).next_back() {
@@ -122,7 +123,7 @@ impl Taken {
     }
 }
 
-/// First number and the one after the last.
+/// Returns the first number and the one after the last.
 fn span(start: u32, count: u32) -> (u64, u64) {
     (u64::from(start), u64::from(start).saturating_add(u64::from(count)))
 }

@@ -1,10 +1,11 @@
-//! What sysusers.d(5) of an image asks for, made by systemd-sysusers(8) from the image's own account files: users and groups that the
-//! image has no lines for in passwd and group.
+//! Users and groups that sysusers.d(5) of an image asks for and that have no lines in the image's
+//! passwd and group. systemd-sysusers(8) makes them from the image's own account files.
 //!
-//! The program sees neither the running system nor the target, only a private, empty filesystem in memory, without a path, that goes
-//! with its last user, however tiu ends. So it has nothing to follow or to damage, and the host's passwords are not in it.
+//! The program sees neither the running system nor the target. It sees only a private, empty
+//! filesystem in memory, which has no path and vanishes with its last user, however tiu ends. There
+//! is nothing to follow or to damage, and the host's passwords are not in it.
 
-use super::{File, Files};
+use super::file::{AccountFile, AccountFiles};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -13,33 +14,34 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tiu_system::Hint;
+use tiu_system::hints;
 use tiu_system::program::{Run, RunError, SYSUSERS};
 use tiu_system::progress::Cancel;
 use tiu_system::tree::{Tree, TreeError};
 
-/// Where packages ask.
+/// The directory in which packages ask for users and groups.
 pub const VENDOR: &str = "usr/lib/sysusers.d";
-/// Where administrators ask, and mask what packages ask for.
+/// The directory in which administrators ask for them, and mask files of packages.
 pub const LOCAL: &str = "etc/sysusers.d";
-/// Files that the program knows.
-const KNOWN: [File; 4] = [File::Passwd, File::Group, File::Shadow, File::Gshadow];
+/// The files that the program writes.
+const WRITTEN: [AccountFile; 4] =
+    [AccountFile::Passwd, AccountFile::Group, AccountFile::Shadow, AccountFile::Gshadow];
 /// Largest file that is read back, in bytes.
 const LIMIT: u64 = 64 << 20;
-
-/// Complaints that are told.
+/// The number of complaints that are reported.
 const SHOWN_LINES: usize = 20;
 
-/// Files of sysusers.d, by name.
-pub type Asked = BTreeMap<Vec<u8>, Vec<u8>>;
+/// The contents of files of sysusers.d, by name.
+pub type SysusersFiles = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// Why it could not be made.
+/// The users and groups could not be made.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+#[non_exhaustive]
 pub enum SysusersError {
     /// The private filesystem failed.
     #[error("a private filesystem for systemd-sysusers: {0}")]
     Place(io::Error),
-    /// See [`TreeError`].
     #[error(transparent)]
     Tree(#[from] TreeError),
     /// The program failed.
@@ -47,30 +49,31 @@ pub enum SysusersError {
     Run(RunError),
 }
 
-impl Hint for SysusersError {
-    fn hint(&self) -> Option<String> {
-        Some(match self {
-            SysusersError::Place(_) => "run tiu as root, with memory left (free)".into(),
-            SysusersError::Tree(e) => return e.hint(),
-            SysusersError::Run(_) => "see what it says of the image's files, and ask the image's maker to correct them; \
-                `sysusers: none` in tiu.yaml leaves them to the new system, which reads them at its first boot"
-                .into(),
-        })
-    }
-}
+hints! { SysusersError {
+    forward Tree;
+    cancelled Run;
+    Place(_) => "run tiu as root, with memory left (free)",
+    Run(_) => "see what it says about the image's files, and ask the image's maker to correct them; \
+        `sysusers: none` in tiu.yaml leaves them to the new system, which reads them at its first boot",
+} }
 
-/// The image's account files `files`, with what `asked` asks for; and what the program says of lines that it passed over.
-pub fn run(files: &Files, asked: &Asked, cancel: &Cancel) -> Result<(Files, Vec<String>), SysusersError> {
+/// Returns the image's account files `files` with what `requests` ask for, and what the program
+/// says about lines that it ignored.
+pub fn run(
+    files: &AccountFiles,
+    requests: &SysusersFiles,
+    cancel: &Cancel,
+) -> Result<(AccountFiles, Vec<String>), SysusersError> {
     let place = private().map_err(|e| SysusersError::Place(e.into()))?;
     let path = PathBuf::from(format!("/proc/self/fd/{}", place.as_raw_fd()));
     for directory in ["etc", VENDOR] {
         std::fs::create_dir_all(path.join(directory)).map_err(SysusersError::Place)?;
     }
     let tree = Tree::open(&path)?;
-    for (file, text) in files.iter().filter(|(file, _)| KNOWN.contains(file)) {
+    for (file, text) in files.iter().filter(|(file, _)| WRITTEN.contains(file)) {
         tree.write(file.path(), &text[..])?;
     }
-    for (name, text) in asked {
+    for (name, text) in requests {
         let to = path.join(VENDOR).join(OsStr::from_bytes(name));
         std::fs::write(to, understood(text)).map_err(SysusersError::Place)?;
     }
@@ -83,7 +86,7 @@ pub fn run(files: &Files, asked: &Asked, cancel: &Cancel) -> Result<(Files, Vec<
         .output();
     let complaints = complaints(&made.map_err(SysusersError::Run)?.stderr);
     let mut all = files.clone();
-    for file in KNOWN {
+    for file in WRITTEN {
         if let Some(text) = tree.read(file.path(), LIMIT)? {
             all.insert(file, text);
         }
@@ -91,13 +94,13 @@ pub fn run(files: &Files, asked: &Asked, cancel: &Cancel) -> Result<(Files, Vec<
     Ok((all, complaints))
 }
 
-/// What the program says beside what it does. The place of its files is nobody's business.
+/// Returns what the program prints besides what it makes, with paths as the image has them.
 fn complaints(said: &str) -> Vec<String> {
     let lines = said.lines().filter(|line| !line.trim().is_empty() && !line.starts_with("Creating "));
     lines.take(SHOWN_LINES).map(|line| line.replace("/proc/self/fd/0/", "/")).collect()
 }
 
-/// A filesystem in memory that is mounted nowhere.
+/// Makes a filesystem in memory that is not mounted anywhere.
 fn private() -> Result<OwnedFd, rustix::io::Errno> {
     let context = rustix::mount::fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
     rustix::mount::fsconfig_set_string(&context, "mode", "0700")?;
@@ -108,7 +111,8 @@ fn private() -> Result<OwnedFd, rustix::io::Errno> {
     rustix::mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, nothing_special)
 }
 
-/// The host's program may be older than the image: the type `u!` (systemd 257) is `u` for it, and nobody who comes can log in anyway.
+/// Writes the type `u!` (systemd 257) as `u`: the host's program may be older than the image, and
+/// nobody who is added can log in anyway.
 fn understood(text: &[u8]) -> Vec<u8> {
     let line = |line: &[u8]| {
         let type_of = line.trim_ascii_start();
@@ -120,7 +124,7 @@ fn understood(text: &[u8]) -> Vec<u8> {
     text.split(|c| *c == b'\n').map(line).collect::<Vec<_>>().join(&b'\n')
 }
 
-/// Whether a name in sysusers.d is one that the program reads.
+/// Returns whether the program reads a file of this name in sysusers.d.
 pub fn is_read(name: &[u8]) -> bool {
     name.ends_with(b".conf")
         && Path::new(OsStr::from_bytes(name)).file_name().is_some_and(|n| n.as_bytes() == name)
@@ -131,31 +135,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_asked_for_is_made_beside_what_is_there() {
+    fn requested_users_are_added_to_those_of_the_image() {
         let passwd = b"root:x:0:0::/root:/bin/sh\nweb:x:30:30::/:/bin/false\n".to_vec();
-        let files = Files::from([(File::Passwd, passwd), (File::Group, b"root:x:0:\nweb:x:30:\n".to_vec())]);
+        let files = AccountFiles::from([
+            (AccountFile::Passwd, passwd),
+            (AccountFile::Group, b"root:x:0:\nweb:x:30:\n".to_vec()),
+        ]);
         let asked = b"u web 31\nu! db 77 \"Data\" /var/lib/db /bin/bash\ng lock 78\nm web lock\n".to_vec();
         let (made, complaints) =
-            run(&files, &Asked::from([(b"a.conf".to_vec(), asked)]), &Cancel::new()).unwrap();
+            run(&files, &SysusersFiles::from([(b"a.conf".to_vec(), asked)]), &Cancel::new()).unwrap();
         assert_eq!(complaints, [] as [&str; 0]);
         let text = |file| String::from_utf8_lossy(&made[&file]).into_owned();
         assert!(
-            text(File::Passwd).contains("web:x:30:30:") && text(File::Passwd).contains("\ndb:x:77:77:Data:")
+            text(AccountFile::Passwd).contains("web:x:30:30:")
+                && text(AccountFile::Passwd).contains("\ndb:x:77:77:Data:")
         );
-        assert!(text(File::Group).contains("lock:x:78:web\n"), "{}", text(File::Group));
+        assert!(text(AccountFile::Group).contains("lock:x:78:web\n"), "{}", text(AccountFile::Group));
     }
 
     #[test]
-    fn lines_that_cannot_be_read_are_told_and_the_others_count() {
-        let asked = Asked::from([(b"bad.conf".to_vec(), b"frobnicate web\nu ok 5\n".to_vec())]);
-        let (made, complaints) = run(&Files::new(), &asked, &Cancel::new()).unwrap();
-        assert!(made[&File::Passwd].starts_with(b"ok:x:5:5:"));
+    fn lines_that_cannot_be_read_are_reported_and_the_others_count() {
+        let asked = SysusersFiles::from([(b"bad.conf".to_vec(), b"frobnicate web\nu ok 5\n".to_vec())]);
+        let (made, complaints) = run(&AccountFiles::new(), &asked, &Cancel::new()).unwrap();
+        assert!(made[&AccountFile::Passwd].starts_with(b"ok:x:5:5:"));
         assert_eq!(complaints.len(), 1, "{complaints:?}");
         assert!(complaints[0].starts_with("/usr/lib/sysusers.d/bad.conf:1: "), "{complaints:?}");
     }
 
     #[test]
-    fn a_later_type_is_told_in_words_of_today() {
+    fn a_newer_type_is_written_as_an_older_one() {
         assert_eq!(understood(b"# u!\n u! a\nu!\nu!b\nu a !"), b"# u!\nu a\nu!\nu!b\nu a !");
     }
 

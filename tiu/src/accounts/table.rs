@@ -1,25 +1,27 @@
-//! One of the six files, line by line. Entries are read strictly; a line that is none (a comment, a NIS line, something broken) is never
-//! mended nor lost, and the text comes out as it went in but for what is inserted or changed on purpose.
+//! An account file, line by line. Entries are read strictly. Any other line (a comment, a NIS line,
+//! a broken line) is kept as it is. The text is written as it was read, except for what was
+//! inserted or changed on purpose.
 //!
-//! Formats: passwd(5), group(5), shadow(5), gshadow(5), subuid(5). Lines that begin with `+` or `-` are nsswitch.conf's `compat`.
+//! Formats: passwd(5), group(5), shadow(5), gshadow(5), subuid(5). Lines that begin with `+` or `-`
+//! are nsswitch.conf's `compat`.
 
-use super::file::File;
+use super::file::AccountFile;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-/// Highest number that a user or group can have; the one above means "none" to chown(2).
+/// The highest number of a user or group; to chown(2), the number above it means "none".
 const MAX_NUMBER: u32 = u32::MAX - 1;
 
-/// What a line is.
+/// The kind of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum LineKind {
     /// An entry with all its fields.
     Entry,
     /// Empty, or a comment.
     Comment,
     /// `+...` or `-...`.
     Nis,
-    /// Anything else.
+    /// Any other line.
     Broken,
 }
 
@@ -27,60 +29,61 @@ pub enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line<'a> {
     bytes: Cow<'a, [u8]>,
-    kind: Kind,
+    kind: LineKind,
 }
 
 impl Line<'_> {
-    /// Field `i`, counted from 0; empty where there is none.
+    /// Returns field `i`, counted from 0; empty if the line has no such field.
     pub fn field(&self, i: usize) -> &[u8] {
         self.bytes.split(|c| *c == b':').nth(i).unwrap_or_default()
     }
 
-    /// The first field.
+    /// Returns the first field.
     pub fn name(&self) -> &[u8] {
         self.field(0)
     }
 
-    /// Field `i` as a number.
+    /// Returns field `i` as a number.
     pub fn number(&self, i: usize) -> Option<u32> {
         number(self.field(i))
     }
 
-    /// The names in field `i`, between commas.
+    /// Returns the names in field `i`, which commas separate.
     pub fn names(&self, i: usize) -> impl Iterator<Item = &[u8]> {
         self.field(i).split(|c| *c == b',').filter(|name| !name.is_empty())
     }
 
-    /// What it is.
-    pub fn kind(&self) -> Kind {
+    /// Returns the kind of the line.
+    pub fn kind(&self) -> LineKind {
         self.kind
     }
 
-    /// All of it.
+    /// Returns the whole line.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-/// A file.
+/// An account file.
 #[derive(Clone, Debug)]
 pub struct Table<'a> {
-    file: File,
+    file: AccountFile,
     lines: Vec<Line<'a>>,
-    /// The first entry with a name, else the first broken line, for who reads less strictly sees a name there.
+    /// For each name the first entry, else the first broken line: less strict readers see a name
+    /// there.
     by_name: HashMap<Vec<u8>, usize>,
-    /// Whether the last line has an end.
+    /// Whether the last line ends with a newline.
     ended: bool,
 }
 
 impl<'a> Table<'a> {
-    /// Reads any text.
-    pub fn parse(file: File, text: &'a [u8]) -> Self {
+    /// Reads a file; any text is valid.
+    pub fn parse(file: AccountFile, text: &'a [u8]) -> Self {
         let line = |bytes| Line { bytes: Cow::Borrowed(bytes), kind: kind(file, bytes) };
         let mut lines: Vec<Line> = text.split(|c| *c == b'\n').map(line).collect();
         let ended = text.is_empty() || text.ends_with(b"\n");
         if ended {
-            // What follows the last end is no line.
+            // Nothing follows the last newline.
             lines.pop();
         }
         let mut table = Table { file, lines, by_name: HashMap::new(), ended };
@@ -90,52 +93,53 @@ impl<'a> Table<'a> {
 
     fn learn_names(&mut self) {
         self.by_name.clear();
-        for kind in [Kind::Entry, Kind::Broken] {
+        for kind in [LineKind::Entry, LineKind::Broken] {
             for (i, line) in self.lines.iter().enumerate().filter(|(_, line)| line.kind == kind) {
                 self.by_name.entry(line.name().to_vec()).or_insert(i);
             }
         }
     }
 
-    /// Entries, with their places.
+    /// Returns the entries with their positions.
     pub fn entries(&self) -> impl Iterator<Item = (usize, &Line<'a>)> {
-        self.lines.iter().enumerate().filter(|(_, line)| line.kind == Kind::Entry)
+        self.lines.iter().enumerate().filter(|(_, line)| line.kind == LineKind::Entry)
     }
 
-    /// Lines that may name something, as others read them: entries and broken ones.
+    /// Returns the lines in which another program may see a name: entries and broken lines.
     pub fn readable(&self) -> impl Iterator<Item = &Line<'a>> {
-        self.lines.iter().filter(|line| matches!(line.kind, Kind::Entry | Kind::Broken))
+        self.lines.iter().filter(|line| matches!(line.kind, LineKind::Entry | LineKind::Broken))
     }
 
-    /// Numbers of the broken lines, counted from 1.
+    /// Returns the numbers of the broken lines, counted from 1.
     pub fn broken(&self) -> impl Iterator<Item = usize> {
-        self.lines.iter().zip(1..).filter(|(line, _)| line.kind == Kind::Broken).map(|(_, number)| number)
+        self.lines.iter().zip(1..).filter(|(line, _)| line.kind == LineKind::Broken).map(|(_, number)| number)
     }
 
-    /// The first line with `name`, an entry or broken.
+    /// Returns the first line with `name`, an entry or a broken line.
     pub fn find(&self, name: &[u8]) -> Option<(usize, &Line<'a>)> {
         let i = *self.by_name.get(name)?;
         Some((i, self.lines.get(i)?))
     }
 
-    /// The line at a place.
+    /// Returns the line at position `i`.
     pub fn line(&self, i: usize) -> Option<&Line<'a>> {
         self.lines.get(i)
     }
 
-    /// Replaces the bytes of an entry; the name must stay.
+    /// Replaces the bytes of an entry; the name must stay the same.
     pub fn replace(&mut self, i: usize, bytes: Vec<u8>) {
         if let Some(line) = self.lines.get_mut(i) {
             line.bytes = Cow::Owned(bytes);
         }
     }
 
-    /// Adds entries where they count: at the end, but before NIS lines, which speak of all that is not above them.
+    /// Adds entries where they take effect: at the end, but before NIS lines, which cover all names
+    /// that no line above has.
     pub fn insert(&mut self, entries: Vec<Vec<u8>>) {
         if entries.is_empty() {
             return;
         }
-        let at = self.lines.iter().position(|line| line.kind == Kind::Nis).unwrap_or(self.lines.len());
+        let at = self.lines.iter().position(|line| line.kind == LineKind::Nis).unwrap_or(self.lines.len());
         if at == self.lines.len() {
             self.ended = true;
         }
@@ -145,7 +149,7 @@ impl<'a> Table<'a> {
         self.learn_names();
     }
 
-    /// The text.
+    /// Returns the text of the file.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut text = self.lines.iter().map(|line| &*line.bytes).collect::<Vec<_>>().join(&b'\n');
         if self.ended && !self.lines.is_empty() {
@@ -155,7 +159,7 @@ impl<'a> Table<'a> {
     }
 }
 
-fn kind(file: File, line: &[u8]) -> Kind {
+fn kind(file: AccountFile, line: &[u8]) -> LineKind {
     let fields = line.split(|c| *c == b':').count();
     let numbers = |places: &[usize]| {
         places.iter().all(|i| line.split(|c| *c == b':').nth(*i).is_some_and(|field| number(field).is_some()))
@@ -164,18 +168,23 @@ fn kind(file: File, line: &[u8]) -> Kind {
         !name.is_empty() && !name.iter().any(|c| c.is_ascii_whitespace() || c.is_ascii_control())
     });
     match (line.trim_ascii_start().first(), file) {
-        (None | Some(b'#'), _) => Kind::Comment,
-        (Some(b'+' | b'-'), File::Passwd | File::Group | File::Shadow | File::Gshadow) => Kind::Nis,
-        (_, File::Passwd) if named && fields == 7 && numbers(&[2, 3]) => Kind::Entry,
-        (_, File::Group) if named && fields == 4 && numbers(&[2]) => Kind::Entry,
-        (_, File::Shadow) if named && fields == 9 => Kind::Entry,
-        (_, File::Gshadow) if named && fields == 4 => Kind::Entry,
-        (_, File::Subuid | File::Subgid) if named && fields == 3 && numbers(&[1, 2]) => Kind::Entry,
-        _ => Kind::Broken,
+        (None | Some(b'#'), _) => LineKind::Comment,
+        (
+            Some(b'+' | b'-'),
+            AccountFile::Passwd | AccountFile::Group | AccountFile::Shadow | AccountFile::Gshadow,
+        ) => LineKind::Nis,
+        (_, AccountFile::Passwd) if named && fields == 7 && numbers(&[2, 3]) => LineKind::Entry,
+        (_, AccountFile::Group) if named && fields == 4 && numbers(&[2]) => LineKind::Entry,
+        (_, AccountFile::Shadow) if named && fields == 9 => LineKind::Entry,
+        (_, AccountFile::Gshadow) if named && fields == 4 => LineKind::Entry,
+        (_, AccountFile::Subuid | AccountFile::Subgid) if named && fields == 3 && numbers(&[1, 2]) => {
+            LineKind::Entry
+        }
+        _ => LineKind::Broken,
     }
 }
 
-/// Decimal digits, at most [`MAX_NUMBER`].
+/// Reads a number of decimal digits, at most [`MAX_NUMBER`].
 pub fn number(field: &[u8]) -> Option<u32> {
     let digits = !field.is_empty() && field.iter().all(u8::is_ascii_digit);
     let number = std::str::from_utf8(field).ok().filter(|_| digits)?.parse().ok()?;

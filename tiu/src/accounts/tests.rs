@@ -1,7 +1,10 @@
 //! The merge on paper: each rule, and what holds for any files.
 
-use super::three_way::is_locked;
+use super::three_tables::is_locked;
 use super::*;
+use super::{
+    AccountFile as File, AccountFiles as Files, AccountSides as Sides, NoteKind as What, UsedNumbers as Used,
+};
 use proptest::prelude::*;
 use std::collections::HashMap;
 
@@ -146,7 +149,8 @@ fn what_the_administrator_removed_stays_away_and_what_the_image_dropped_stays() 
     assert_eq!(result.text(File::Group), "root:x:0:\n");
     assert_eq!(result.about(What::StaysAway), ["games", "games"]);
     assert_eq!(result.about(What::Dropped), ["uucp"]);
-    // Its files do not become ada's: they get a number that nobody has. Nobody has its group's number.
+    // Its files do not become ada's: they get a number that nobody has. Nobody has its group's
+    // number.
     assert_eq!((result.uids, result.gids), (HashMap::from([(5, 999)]), HashMap::new()));
 }
 
@@ -371,7 +375,8 @@ let empty = Vec::new();
                 prop_assert!(host_names.contains(&(name.clone(), *number)));
                 continue;
             }
-            // New: not root's number, and not a host's name's, but through a name of the same number.
+            // New: not root's number, and not a host's name's, but through a name of the same
+            // number.
             prop_assert!(*number != 0);
             let original = image_names.iter().find(|(n, _)| n == name).unwrap().1;
             let alias = image_names.iter().any(|(n, i)| *i == original && had(n));

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use tiu::diff::files::{Change, FileChange, FileFacts};
 use tiu::diff::packages::PackageChanges;
-use tiu::diff::{self, Diff, Side, SideFacts, What};
+use tiu::diff::{self, Diff, Parts, Side, SideFacts};
 use tiu::host::Host;
 use tiu_cli::{ProgressMode, exit};
 
@@ -84,7 +84,7 @@ impl Arguments {
         };
         let (from, to) = (side(&self.from)?, side(&self.to)?);
         let both = self.files == self.packages;
-        let what = What { files: self.files || both, packages: self.packages || both };
+        let what = Parts { files: self.files || both, packages: self.packages || both };
         let diff = diff::diff(from, to, what, cancel)?;
         match self.json {
             true => print_json(&diff)?,
@@ -132,7 +132,7 @@ fn packages_text(packages: &PackageChanges, diff: &Diff) -> String {
     let PackageChanges { upgraded, downgraded, added, removed } = packages;
     let mut rows = Vec::new();
     for (word, list) in [("upgraded", upgraded), ("DOWNGRADED", downgraded)] {
-        let row = |c: &diff::packages::Changed| {
+        let row = |c: &diff::packages::ChangedPackage| {
             [word, &c.name, &c.arch, &c.from, "->", &c.to].map(printable).to_vec()
         };
         rows.extend(list.iter().map(row));

@@ -102,7 +102,9 @@ impl HostArguments {
     fn settings(&self, root: &Path) -> Result<(Config, Option<Trust>), Failure> {
         let config = Config::load(root)?;
         let tree = Tree::open(root)?;
-        let below = |paths: &[PathBuf]| -> Vec<PathBuf> { paths.iter().map(|p| tree.resolve(p)).collect() };
+        let below = |paths: &[tiu_system::path::TreePathBuf]| -> Vec<PathBuf> {
+            paths.iter().map(|p| tree.resolve(p.as_path())).collect()
+        };
         let keyrings = if self.keyring.is_empty() { below(&config.keyring) } else { self.keyring.clone() };
         let trust = match keyrings.is_empty() {
             true => None,

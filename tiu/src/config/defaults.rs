@@ -1,12 +1,12 @@
-//! The configuration of a host without any file.
+//! The configuration of a host that has no file.
 
 use super::keys::{Boot, Config, EtcTarget, Initrd, Sysusers};
-use super::layers::relative;
+use super::paths::pattern;
 use tiu_bundle::trust::{Purpose, ValidAt};
 use tiu_extract::Verity;
 
-/// Files of `/etc` that stay the host's, whatever the image brings.
-const ALWAYS_HOST: [&str; 15] = [
+/// Files of `/etc` that are always the host's.
+const ALWAYS_HOST: [&str; 16] = [
     "/etc/machine-id",
     "/etc/hostname",
     "/etc/fstab",
@@ -22,9 +22,10 @@ const ALWAYS_HOST: [&str; 15] = [
     "/etc/snapper/configs/root",
     "/etc/default/snapper",
     "/etc/sysconfig/snapper",
+    "/etc/ssh/ssh_host_*",
 ];
-/// Files of `/etc` that are the image's, whatever the host has.
-/// They are made from what is in `/usr`, or say what is there.
+/// Files of `/etc` that are always the image's: they are made from what is in `/usr`, or describe
+/// it.
 const ALWAYS_IMAGE: [&str; 3] = ["/etc/ld.so.cache", "/etc/os-release", "/etc/udev/hwdb.bin"];
 
 impl Default for Config {
@@ -37,12 +38,8 @@ impl Default for Config {
             compatible: None,
             verity: Verity::default(),
             allow_downgrade: false,
-            etc_always_host: ALWAYS_HOST
-                .iter()
-                .chain(&["/etc/ssh/ssh_host_*"])
-                .map(|p| relative(p))
-                .collect(),
-            etc_always_image: ALWAYS_IMAGE.iter().map(|p| relative(p)).collect(),
+            etc_always_host: ALWAYS_HOST.iter().filter_map(|path| pattern(path)).collect(),
+            etc_always_image: ALWAYS_IMAGE.iter().filter_map(|path| pattern(path)).collect(),
             etc_change: EtcTarget::default(),
             host_paths: Vec::new(),
             initrd: Initrd::default(),
@@ -50,5 +47,17 @@ impl Default for Config {
             sysusers: Sysusers::default(),
             boot: Boot::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_is_a_pattern() {
+        let Config { etc_always_host, etc_always_image, .. } = Config::default();
+        assert_eq!((etc_always_host.len(), etc_always_image.len()), (ALWAYS_HOST.len(), ALWAYS_IMAGE.len()));
+        assert!(etc_always_host.iter().any(|glob| glob.covers(b"etc/ssh/ssh_host_rsa_key")));
     }
 }

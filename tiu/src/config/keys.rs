@@ -1,31 +1,34 @@
-//! The keys of the configuration and their values.
+//! The configuration: its keys and their values.
 
 use serde::Deserialize;
-use std::path::PathBuf;
 use tiu_bundle::trust::{Purpose, ValidAt};
 use tiu_extract::Verity;
+use tiu_system::glob::Glob;
 use tiu_system::named::Named;
+use tiu_system::path::TreePathBuf;
 
-/// How the initrd comes into a new snapshot.
+/// The way in which a new snapshot gets its initrd.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Initrd {
-    /// The image's if it has one, else dracut if the image has a kernel and dracut, else none.
+    /// The image's initrd if it has one, else dracut's if the image has a kernel and dracut, else
+    /// none.
     #[default]
     Auto,
-    /// Always made with the image's dracut.
+    /// The image's dracut always makes it.
     Dracut,
-    /// The image's; it is an error if the image has none.
+    /// The image's initrd; an image without one is an error.
     Image,
-    /// Nothing is done.
+    /// tiu does nothing.
     None,
 }
 
-/// Where `tiu etc` changes files.
+/// The place where `tiu etc` changes files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EtcTarget {
-    /// The running system's /etc if it can be written and what runs boots next, else a new snapshot.
+    /// The running system's /etc if it can be written and what runs boots next, else a new
+    /// snapshot.
     #[default]
     Auto,
     /// The running system's /etc.
@@ -46,57 +49,59 @@ impl Named for EtcTarget {
     ];
 }
 
-/// What becomes of users and groups that an image asks for in sysusers.d.
+/// The treatment of users and groups that an image asks for in sysusers.d.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sysusers {
-    /// They are made by the host's systemd-sysusers, if it has one.
+    /// The host's systemd-sysusers makes them, if the host has it.
     #[default]
     Auto,
-    /// They are left to the new system.
+    /// The new system makes them.
     None,
 }
 
-/// Which boot loader is told about a new default.
+/// The boot loader that is updated when the default changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Boot {
-    /// Nothing is written: what boots reads kernel and initrd from the default subvolume, or is told by someone else.
+    /// None: the boot loader reads kernel and initrd from the default subvolume, or another program
+    /// updates it.
     #[default]
     None,
 }
 
-/// What the host's administrator and distribution decided. Paths are relative to the host's root, without a leading slash.
+/// The configuration of a host: what its administrator and its distribution decided.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// Certificates that are trusted.
-    pub keyring: Vec<PathBuf>,
-    /// Revocation lists beside those of the keyring.
-    pub crl: Vec<PathBuf>,
-    /// What the signer's certificate must be for.
+    /// Trusted certificates: files and directories.
+    pub keyring: Vec<TreePathBuf>,
+    /// Revocation lists besides those in the keyring.
+    pub crl: Vec<TreePathBuf>,
+    /// The purpose that the signer's certificate must have.
     pub purpose: Purpose,
-    /// When certificates must be valid.
+    /// The time at which certificates must be valid.
     pub valid_at: ValidAt,
-    /// What kind of host this is.
+    /// The kind of host.
     pub compatible: Option<String>,
-    /// How images are opened.
+    /// The verifier of an image's blocks.
     pub verity: Verity,
-    /// Whether older images are accepted.
+    /// Whether the host accepts older images.
     pub allow_downgrade: bool,
-    /// Files of `/etc`, or directories with all in them, that always stay the host's; `*` stands for any run of characters but a slash.
-    pub etc_always_host: Vec<String>,
-    /// Files of `/etc` that always become the image's; same patterns.
-    pub etc_always_image: Vec<String>,
-    /// Where `tiu etc reset` and `tiu etc keep` make their changes.
+    /// Files of `/etc`, and directories with all that is in them, that are always the host's.
+    pub etc_always_host: Vec<Glob>,
+    /// Files of `/etc`, and directories with all that is in them, that are always the image's.
+    pub etc_always_image: Vec<Glob>,
+    /// The place where `tiu etc reset` and `tiu etc keep` change files.
     pub etc_change: EtcTarget,
-    /// More paths that belong to the host, with all below them.
-    pub host_paths: Vec<String>,
-    /// See [`Initrd`].
+    /// Further paths that belong to the host, with all that is below them.
+    pub host_paths: Vec<TreePathBuf>,
+    /// The way in which a new snapshot gets its initrd.
     pub initrd: Initrd,
-    /// Where dracut writes; `{kernel}` stands for the kernel's version. Default: as the distribution does.
+    /// The path to which dracut writes, without a leading slash. `{kernel}` stands for the kernel's
+    /// version. By default, the path that the distribution uses.
     pub initrd_path: Option<String>,
-    /// See [`Sysusers`].
+    /// The treatment of users and groups in sysusers.d.
     pub sysusers: Sysusers,
-    /// See [`Boot`].
+    /// The boot loader.
     pub boot: Boot,
 }

@@ -1,15 +1,22 @@
-//! The files of the configuration, one over the other.
+//! The files of the configuration: each overwrites the weaker ones.
 
 use super::error::ConfigError;
 use super::keys::{Boot, Config, EtcTarget, Initrd, Sysusers};
+use super::paths::{pattern, tree_path};
 use serde::Deserialize;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use tiu_system::glob::Glob;
 use tiu_system::named::Named;
+use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::tree::Tree;
 
-/// Where configuration lies, relative to the host's root; earlier files win.
-pub const FILES: [&str; 3] = ["etc/tiu/tiu.yaml", "usr/etc/tiu/tiu.yaml", "usr/lib/tiu/tiu.yaml"];
+/// The files of the configuration; earlier ones win.
+pub const FILES: [&TreePath; 3] = [
+    TreePath::literal("etc/tiu/tiu.yaml"),
+    TreePath::literal("usr/etc/tiu/tiu.yaml"),
+    TreePath::literal("usr/lib/tiu/tiu.yaml"),
+];
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -47,20 +54,20 @@ enum OneOrMany {
 impl OneOrMany {
     fn into_vec(self) -> Vec<String> {
         match self {
-            OneOrMany::One(one) => vec![one],
-            OneOrMany::Many(many) => many,
+            OneOrMany::One(text) => vec![text],
+            OneOrMany::Many(list) => list,
         }
     }
 }
 
 impl Config {
-    /// Reads the host's files below `root`; files that are absent count as empty.
+    /// Reads the files of the host at `root`. A file that does not exist counts as empty.
     pub fn load(root: &Path) -> Result<Self, ConfigError> {
         let mut config = Config::default();
         let tree = Tree::open(root).map_err(|e| ConfigError::Read { path: e.path, source: e.source })?;
-        // The weakest first, so that each later one overwrites what it names.
+        // The weakest file is read first: each later file overwrites the keys that it has.
         for file in FILES.iter().rev() {
-            let path = tree.resolve(Path::new(file));
+            let path = tree.resolve(file.as_path());
             match std::fs::read_to_string(&path) {
                 Ok(text) => config.overlay(&text, &path)?,
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
@@ -70,53 +77,54 @@ impl Config {
         Ok(config)
     }
 
-    /// Overwrites what `text` names; `path` is for messages.
+    /// Overwrites the keys that `text` has; `path` is for messages.
     fn overlay(&mut self, text: &str, path: &Path) -> Result<(), ConfigError> {
-        // A file of comments alone is YAML's null.
+        // A file of comments alone is null in YAML.
         let layer: Option<Layer> = serde_yaml::from_str(text)
             .map_err(|source| ConfigError::Syntax { path: path.to_owned(), source })?;
         let layer = layer.unwrap_or_default();
-        let absolute = |key: &'static str, list: OneOrMany| -> Result<Vec<String>, ConfigError> {
-            let check = |found: String| match found.strip_prefix('/') {
-                Some(rest) if !rest.split('/').any(|part| matches!(part, "." | "..")) => Ok(relative(&found)),
-                _ => Err(ConfigError::Value {
-                    path: path.to_owned(),
-                    key,
-                    found,
-                    expected: "an absolute path without `.` and `..`",
-                }),
-            };
-            list.into_vec().into_iter().map(check).collect()
+        let invalid = |key, found: &str, expected| ConfigError::Value {
+            path: path.to_owned(),
+            key,
+            found: found.to_owned(),
+            expected,
+        };
+        let path_of = |key, found: &str| {
+            tree_path(found).ok_or_else(|| invalid(key, found, "an absolute path without `.` and `..`"))
+        };
+        let paths = |key, list: OneOrMany| -> Result<Vec<TreePathBuf>, ConfigError> {
+            list.into_vec().iter().map(|found| path_of(key, found)).collect()
+        };
+        let patterns = |key, list: OneOrMany| -> Result<Vec<Glob>, ConfigError> {
+            let expected = "an absolute path without `.` and `..`, or a pattern for such paths";
+            let read = |found: &String| pattern(found).ok_or_else(|| invalid(key, found, expected));
+            list.into_vec().iter().map(read).collect()
         };
         if let Some(list) = layer.keyring {
-            self.keyring = absolute("keyring", list)?.into_iter().map(PathBuf::from).collect();
+            self.keyring = paths("keyring", list)?;
         }
         if let Some(list) = layer.crl {
-            self.crl = absolute("crl", list)?.into_iter().map(PathBuf::from).collect();
+            self.crl = paths("crl", list)?;
         }
         if let Some(list) = layer.etc.always_host {
-            self.etc_always_host = absolute("etc.always-host", list)?;
+            self.etc_always_host = patterns("etc.always-host", list)?;
         }
         if let Some(list) = layer.etc.always_image {
-            self.etc_always_image = absolute("etc.always-image", list)?;
+            self.etc_always_image = patterns("etc.always-image", list)?;
         }
         if let Some(list) = layer.host_paths {
-            self.host_paths = absolute("host-paths", list)?;
+            self.host_paths = paths("host-paths", list)?;
         }
-        if let Some(path) = layer.initrd_path {
-            self.initrd_path = absolute("initrd-path", OneOrMany::One(path))?.pop();
+        if let Some(found) = layer.initrd_path {
+            self.initrd_path = path_of("initrd-path", &found)?.to_str().map(str::to_owned);
         }
         if let Some(found) = layer.purpose {
             let expected = "codesign-or-none, codesign, smimesign or any";
             self.purpose = named("purpose", found, expected, path)?;
         }
         if let Some(found) = layer.valid_at {
-            self.valid_at = found.parse().map_err(|_| ConfigError::Value {
-                path: path.to_owned(),
-                key: "valid-at",
-                found,
-                expected: "now, signing-time, or a time like 2024-01-31T12:00:00Z, or seconds since 1970",
-            })?;
+            let expected = "now, signing-time, or a time like 2024-01-31T12:00:00Z, or seconds since 1970";
+            self.valid_at = found.parse().map_err(|_| invalid("valid-at", &found, expected))?;
         }
         if let Some(found) = layer.verity {
             self.verity = named("verity", found, "auto, kernel or user", path)?;
@@ -131,7 +139,7 @@ impl Config {
     }
 }
 
-/// A value that is also one of an option on the command line, and has the same names there.
+/// Reads a value that is also a value of an option on the command line, where it has the same name.
 fn named<T: Named>(
     key: &'static str,
     found: String,
@@ -142,17 +150,12 @@ fn named<T: Named>(
     T::from_name(&found).ok_or(ConfigError::Value { path, key, found, expected })
 }
 
-/// Without leading, trailing and doubled slashes.
-pub(super) fn relative(path: &str) -> String {
-    path.split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use tiu_bundle::trust::ValidAt;
 
-    fn load(texts: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    fn load(texts: &[(&TreePath, &str)]) -> Result<Config, ConfigError> {
         let root = tempfile::tempdir().unwrap();
         for (file, text) in texts {
             let path = root.path().join(file);
@@ -169,21 +172,22 @@ mod tests {
     }
 
     #[test]
-    fn etc_wins_key_by_key() {
+    fn the_file_in_etc_wins_key_by_key() {
         let config = load(&[
             (FILES[2], "keyring: /usr/share/vendor.pem\ncompatible: vendor\ninitrd: none\n"),
             (FILES[1], "compatible: distribution\n"),
             (FILES[0], "keyring: [/etc/tiu/a.pem, /etc//tiu/b/]\nvalid-at: 2024-01-01T00:00:00Z\n"),
         ])
         .unwrap();
-        assert_eq!(config.keyring, [PathBuf::from("etc/tiu/a.pem"), PathBuf::from("etc/tiu/b")]);
+        let keyring: Vec<_> = config.keyring.iter().map(|path| path.to_string()).collect();
+        assert_eq!(keyring, ["etc/tiu/a.pem", "etc/tiu/b"]);
         assert_eq!(config.compatible.as_deref(), Some("distribution"));
         assert_eq!(config.initrd, Initrd::None);
         assert_eq!(config.valid_at, ValidAt::Unix(1_704_067_200));
     }
 
     #[test]
-    fn an_unknown_key_is_named_with_its_place() {
+    fn the_error_names_an_unknown_key_and_its_file() {
         let error = load(&[(FILES[0], "keyrings: /x\n")]).unwrap_err();
         assert!(error.to_string().contains("keyrings"), "{error}");
         assert!(error.to_string().contains("etc/tiu/tiu.yaml"), "{error}");
@@ -198,6 +202,8 @@ mod tests {
             "crl: /a/../b",
             "host-paths: [data]",
             "initrd-path: ./x",
+            "host-paths: /",
+            "etc: {always-host: /}",
             "etc: {always-host: [x]}",
             "etc: {always-image: [/etc/../x]}",
         ] {

@@ -1,15 +1,23 @@
-//! Configuration: `/etc/tiu/tiu.yaml` over `/usr/etc/tiu/tiu.yaml` over `/usr/lib/tiu/tiu.yaml` of the host.
+//! The configuration: `/etc/tiu/tiu.yaml` over `/usr/etc/tiu/tiu.yaml` over `/usr/lib/tiu/tiu.yaml`
+//! of the host.
 //!
-//! A file says only what it wants to be different: key by key, the first file that has a key decides. An unknown key is an error, for a
-//! misspelt `keyring` must not pass as "none".
+//! A file holds only the keys that it changes: for each key, the first file that has it decides. An
+//! unknown key is an error: otherwise a misspelt `keyring` would mean "none".
+//!
+//! ```text
+//! keys       the configuration and its values
+//! defaults   the configuration without any file
+//! layers     the files (YAML), one over the other
+//! paths      paths and patterns as they are written there
+//! ```
 
 mod defaults;
 mod error;
 mod keys;
 mod layers;
-mod pattern;
+mod paths;
 
 pub use error::ConfigError;
 pub use keys::{Boot, Config, EtcTarget, Initrd, Sysusers};
 pub use layers::FILES;
-pub use pattern::matches;
+pub(crate) use paths::pattern;

@@ -1,16 +1,18 @@
-//! What dpkg has installed, from its own text (`status`; format: deb-control(5), fields: deb-status, dpkg-query(1)), and which of two
-//! of its versions is newer (deb-version(7)).
+//! Reads dpkg's database, the text file `status` (format: deb-control(5), fields: dpkg-query(1)),
+//! and compares its versions (deb-version(7)).
 
 use super::package::Package;
 use std::cmp::Ordering;
 
-/// Where the text may lie in a tree without `/var`: beside rpm's, in the defaults for `/var`, or in `/var` itself.
+/// The possible paths of the file in a tree without `/var`: next to rpm's, in the defaults for
+/// `/var`, or in `/var`.
 pub const STATUS: [&str; 3] =
     ["usr/lib/sysimage/dpkg/status", "usr/share/factory/var/lib/dpkg/status", "var/lib/dpkg/status"];
-/// Longest text that is read, in bytes: ten times that of a large desktop.
+/// Largest file that is read, in bytes: ten times that of a large desktop.
 pub const MAX_SIZE: u64 = 64 << 20;
 
-/// The packages of which files are on the disk. What is not a paragraph with a name and a version is passed over.
+/// Returns the packages that have files on the disk. Ignores paragraphs without a name and a
+/// version.
 pub fn parse(text: &str) -> Vec<Package> {
     let mut packages = Vec::new();
     let mut fields = Fields::default();
@@ -26,7 +28,7 @@ pub fn parse(text: &str) -> Vec<Package> {
     packages
 }
 
-/// The fields of one paragraph that count.
+/// The fields of a paragraph that count.
 #[derive(Default)]
 struct Fields<'a> {
     package: Option<&'a str>,
@@ -59,7 +61,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Which of two versions is newer: by epoch, upstream version, revision.
+/// Compares two versions by epoch, upstream version and revision; the newer one is greater.
 pub fn compare(a: &str, b: &str) -> Ordering {
     let split = |text| -> (&str, &str, &str) {
         let (epoch, rest) = str::split_once(text, ':').unwrap_or(("", text));
@@ -72,7 +74,8 @@ pub fn compare(a: &str, b: &str) -> Ordering {
         .then_with(|| part(a.2.as_bytes(), b.2.as_bytes()))
 }
 
-/// Runs of other characters and runs of digits in turn: the former by [`weight`], the latter as numbers (of any length).
+/// Compares runs of other characters by [`weight`] and runs of digits as numbers of any length, in
+/// turn.
 fn part(mut a: &[u8], mut b: &[u8]) -> Ordering {
     while !a.is_empty() || !b.is_empty() {
         loop {
@@ -101,7 +104,7 @@ fn part(mut a: &[u8], mut b: &[u8]) -> Ordering {
     Ordering::Equal
 }
 
-/// `~` before the end, the end before letters, letters before all else.
+/// Orders `~` before the end, the end before letters, and letters before all other characters.
 fn weight(c: Option<u8>) -> u16 {
     match c {
         Some(b'~') => 0,
@@ -129,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_paragraph_is_passed_over() {
+    fn text_that_is_not_a_paragraph_is_ignored() {
         for text in [
             "",
             "\n\n",

@@ -1,4 +1,4 @@
-//! What differs between two trees, by what two indexes say of them: pure data in, pure data out.
+//! Compares two trees by their index entries: a function of data.
 
 use serde::Serialize;
 use std::borrow::Cow;
@@ -7,7 +7,7 @@ use tiu_bundle::index::{Entry, Kind};
 use tiu_extract::Shown;
 use tiu_system::path::TreePath;
 
-/// What became of a path.
+/// The kind of change of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Change {
@@ -15,26 +15,27 @@ pub enum Change {
     Added,
     /// Only the first has it.
     Removed,
-    /// Both have it, and it is not the same.
+    /// Both have it, and it differs.
     Modified,
 }
 
 /// A path that differs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FileChange {
-    /// Path without the leading slash; what is not printable text is escaped as in the index (`\n`, `\xNN`).
+    /// Path in the tree; what is not printable text is escaped as in the index (`\n`, `\xNN`).
     pub path: String,
-    /// What became of it.
+    /// The kind of change.
     pub change: Change,
-    /// Of a modified path, in what it differs: `type`, or any of `content`, `size`, `target`, `rdev`, `mode`, `owner`, `xattrs`.
+    /// The properties of a modified path that differ: `type`, or any of `content`, `size`,
+    /// `target`, `rdev`, `mode`, `owner`, `xattrs`.
     pub what: Vec<&'static str>,
-    /// What the first has there.
+    /// The inode of the first.
     pub from: Option<FileFacts>,
-    /// What the second has there.
+    /// The inode of the second.
     pub to: Option<FileFacts>,
 }
 
-/// An inode, as it is shown.
+/// An inode as `--json` shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FileFacts {
     /// `regular file`, `directory`, ...
@@ -71,8 +72,8 @@ impl From<&Entry<'_>> for FileFacts {
     }
 }
 
-/// Compares two trees. Both are sorted by path, and hard links are told as the inodes that they name. Times and numbers of links do not
-/// count: every build of an image has others.
+/// Compares two trees. Both are sorted by path, and hard links are given as the inodes that they
+/// name. Times and numbers of links do not count: every build of an image has others.
 pub fn compare<'a>(
     from: impl Iterator<Item = Entry<'a>>,
     to: impl Iterator<Item = Entry<'a>>,
@@ -107,7 +108,7 @@ fn differences(a: &Entry, b: &Entry) -> Vec<&'static str> {
     if a.kind != b.kind {
         return vec!["type"];
     }
-    // All symlinks have the same mode.
+    // The mode of symlinks has no meaning.
     let mode = a.kind != Kind::Symlink && a.mode != b.mode;
     [
         ("content", a.digest != b.digest),
@@ -123,12 +124,12 @@ fn differences(a: &Entry, b: &Entry) -> Vec<&'static str> {
     .collect()
 }
 
-/// Entries below any of `paths` (sorted), which are compared on neither side.
+/// Returns whether `path` is below any of `paths`.
 pub fn is_below(path: &[u8], paths: &[Vec<u8>]) -> bool {
     paths.iter().any(|above| path.strip_prefix(above.as_slice()).is_some_and(|rest| rest.starts_with(b"/")))
 }
 
-/// A hard link is told as the inode that it names, at its own path.
+/// Returns a hard link as the inode that it names, at its own path.
 pub fn without_link<'a>(entry: Entry<'a>, find: impl Fn(&TreePath) -> Option<Entry<'a>>) -> Entry<'a> {
     match entry.link.as_deref().and_then(find) {
         Some(inode) => Entry { path: entry.path, ..inode },
@@ -136,7 +137,7 @@ pub fn without_link<'a>(entry: Entry<'a>, find: impl Fn(&TreePath) -> Option<Ent
     }
 }
 
-/// Without labels that the host's security modules put on files.
+/// Returns an entry without the labels that the host's security modules put on files.
 pub fn without_labels(mut entry: Entry) -> Entry {
     entry.xattrs.retain(|(name, _): &(Cow<[u8]>, _)| !tiu_extract::is_label(name));
     entry

@@ -1,8 +1,18 @@
-//! Diff: what differs between two images, in files and in packages. An image is a bundle, or what is in a snapshot.
+//! Diff: compares two images, their files and their packages. An image is a bundle, or what a
+//! snapshot contains.
 //!
-//! Files are compared by the indexes, so nothing but metadata is read: what two images *are*, as they were signed. Whether a snapshot still
-//! is that, `verify` tells; what an administrator changed in `/etc`, `etc diff`. A snapshot without an index (made by hand, or by another
-//! program) is read as it is, all but what belongs to the host, and that part is left out of the other side too.
+//! Files are compared by the indexes, so only metadata is read: what the two images *are*, as they
+//! were signed. `verify` checks whether a snapshot still is what was signed, and `etc diff` shows
+//! what an administrator changed in `/etc`. A snapshot without an index (made by hand, or by
+//! another program) is read as it is, except for what belongs to the host; the comparison leaves
+//! that part out of the other side too.
+//!
+//! ```text
+//! side       a bundle or a snapshot, as a side of the comparison
+//! files      compares two lists of index entries
+//! package    installed packages; packages: compares two databases
+//! dpkg, rpm  read the databases
+//! ```
 
 mod dpkg;
 mod error;
@@ -13,7 +23,7 @@ mod rpm;
 mod side;
 
 pub use error::DiffError;
-pub use package::{Database, Manager, Package};
+pub use package::{Package, PackageDatabase, PackageManager};
 pub use side::{Side, SideFacts};
 
 use files::FileChange;
@@ -22,53 +32,50 @@ use serde::Serialize;
 use tiu_system::Hint;
 use tiu_system::progress::Cancel;
 
-/// What is compared.
+/// The parts that are compared.
 #[derive(Clone, Copy, Debug)]
-pub struct What {
+pub struct Parts {
     /// Files.
     pub files: bool,
     /// Packages.
     pub packages: bool,
 }
 
-/// What was found. The field names are those of `--json`.
+/// The differences. The field names are those of `--json`.
 #[derive(Debug, Serialize)]
 pub struct Diff {
     /// The first.
     pub from: SideFacts,
     /// The second.
     pub to: SideFacts,
-    /// Paths that differ, by path; null if they were not asked for.
+    /// Paths that differ, by path; null if files were not compared.
     pub files: Option<Vec<FileChange>>,
-    /// Packages that differ; null if they were not asked for, or could not be read.
+    /// Packages that differ; null if packages were not compared or could not be read.
     pub packages: Option<PackageChanges>,
-    /// What the reader should know: why packages could not be read, for one.
+    /// Warnings for the reader, for example why packages could not be read.
     pub warnings: Vec<String>,
 }
 
-/// Compares two sides. Packages that cannot be read are an error only if nothing else was asked for.
-pub fn diff(from: Side, to: Side, what: What, cancel: &Cancel) -> Result<Diff, DiffError> {
+/// Compares two sides. Packages that cannot be read are an error only if nothing else is compared.
+pub fn diff(from: Side, to: Side, parts: Parts, cancel: &Cancel) -> Result<Diff, DiffError> {
     let mut warnings: Vec<String> = Vec::new();
-    let files = what.files.then(|| {
+    let files = parts.files.then(|| {
         let (labels, apart) =
             (from.is_signed() && to.is_signed(), [from.host_paths(), to.host_paths()].concat());
         files::compare(from.entries(&apart, labels), to.entries(&apart, labels))
     });
-    let databases = match what.packages {
-        false => None,
-        true => match from
-            .packages(cancel, &mut warnings)
-            .and_then(|a| Ok((a, to.packages(cancel, &mut warnings)?)))
-        {
+    let databases = if parts.packages {
+        match both_databases(&from, &to, cancel, &mut warnings) {
             Ok(databases) => Some(databases),
-            Err(DiffError::Cancelled) => return Err(DiffError::Cancelled),
-            Err(error) if !what.files => return Err(error),
+            Err(error) if error.is_cancelled() || !parts.files => return Err(error),
             Err(error) => {
                 let hint = error.hint().map_or(String::new(), |hint| format!(" ({hint})"));
                 warnings.push(format!("packages are not compared: {error}{hint}"));
                 None
             }
-        },
+        }
+    } else {
+        None
     };
     let (mut from, mut to) = (from.facts, to.facts);
     let packages = databases.map(|(a, b)| {
@@ -77,4 +84,14 @@ pub fn diff(from: Side, to: Side, what: What, cancel: &Cancel) -> Result<Diff, D
         packages::compare(a.as_ref(), b.as_ref())
     });
     Ok(Diff { from, to, files, packages, warnings })
+}
+
+/// Reads the package databases of both sides.
+fn both_databases(
+    from: &Side,
+    to: &Side,
+    cancel: &Cancel,
+    warnings: &mut Vec<String>,
+) -> Result<(Option<PackageDatabase>, Option<PackageDatabase>), DiffError> {
+    Ok((from.packages(cancel, warnings)?, to.packages(cancel, warnings)?))
 }

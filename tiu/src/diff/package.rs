@@ -1,11 +1,11 @@
-//! Installed packages, and who installed them.
+//! Installed packages and their package manager.
 
 use serde::Serialize;
 
-/// Who installed a system's packages.
+/// The package manager of a system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Manager {
+pub enum PackageManager {
     /// dpkg(1).
     Dpkg,
     /// rpm(8).
@@ -22,11 +22,11 @@ pub struct Package {
     /// `[epoch:]version[-release]`.
     pub version: String,
 }
-/// What is installed in a system.
+/// The installed packages of a system.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Database {
-    /// Who installed it.
-    pub manager: Manager,
+pub struct PackageDatabase {
+    /// The package manager.
+    pub manager: PackageManager,
     /// Packages, in any order.
     pub packages: Vec<Package>,
 }

@@ -1,7 +1,8 @@
-//! Packages of two systems: which are new, gone, newer or older. How a package manager's database is read is told in its own module.
+//! Compares the packages of two systems: which are new, gone, newer or older. The modules of the
+//! package managers read their databases.
 
 use super::dpkg;
-use super::package::{Database, Manager, Package};
+use super::package::{Package, PackageDatabase, PackageManager};
 use crate::incoming::version;
 use serde::Serialize;
 use std::cmp::Ordering;
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 
 /// A package in two versions.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Changed {
+pub struct ChangedPackage {
     /// Name.
     pub name: String,
     /// Architecture, of the second.
@@ -19,30 +20,30 @@ pub struct Changed {
     /// Version of the second.
     pub to: String,
 }
-/// What differs; each list is sorted by name.
+/// The packages that differ; each list is sorted by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PackageChanges {
     /// The second's version is newer.
-    pub upgraded: Vec<Changed>,
+    pub upgraded: Vec<ChangedPackage>,
     /// The second's version is older.
-    pub downgraded: Vec<Changed>,
+    pub downgraded: Vec<ChangedPackage>,
     /// Only the second has it.
     pub added: Vec<Package>,
     /// Only the first has it.
     pub removed: Vec<Package>,
 }
 
-impl Manager {
-    /// Which version is newer, by the manager's own rules.
+impl PackageManager {
+    /// Compares two versions by the manager's own rules; the newer one is greater.
     pub fn compare(self, a: &str, b: &str) -> Ordering {
         match self {
-            Manager::Dpkg => dpkg::compare(a, b),
-            Manager::Rpm => rpm_compare(a, b),
+            PackageManager::Dpkg => dpkg::compare(a, b),
+            PackageManager::Rpm => rpm_compare(a, b),
         }
     }
 }
 
-/// `[epoch:]version[-release]` by epoch, then version, then release.
+/// Compares `[epoch:]version[-release]` by epoch, then version, then release.
 fn rpm_compare(a: &str, b: &str) -> Ordering {
     let split = |text: &'_ str| -> (u64, String, String) {
         let (epoch, rest) = text.split_once(':').unwrap_or(("0", text));
@@ -53,12 +54,12 @@ fn rpm_compare(a: &str, b: &str) -> Ordering {
     a.0.cmp(&b.0).then_with(|| version::compare(&a.1, &b.1)).then_with(|| version::compare(&a.2, &b.2))
 }
 
-/// Compares what two systems have. A system without a database has no packages.
-pub fn compare(from: Option<&Database>, to: Option<&Database>) -> PackageChanges {
+/// Compares the packages of two systems. A system without a database has no packages.
+pub fn compare(from: Option<&PackageDatabase>, to: Option<&PackageDatabase>) -> PackageChanges {
     type Group<'a> = (Vec<&'a Package>, Vec<&'a Package>);
     let same_manager = from.zip(to).filter(|(a, b)| a.manager == b.manager).map(|(a, _)| a.manager);
     let mut names: BTreeMap<(bool, &str), Group> = BTreeMap::new();
-    // Names of different managers mean different things.
+    // The same name means different things to different managers.
     for package in from.iter().flat_map(|database| &database.packages) {
         names.entry((false, &package.name)).or_default().0.push(package);
     }
@@ -72,11 +73,12 @@ pub fn compare(from: Option<&Database>, to: Option<&Database>) -> PackageChanges
     changes
 }
 
-/// Packages of one name, of which some systems have several: kernels, or one for each architecture.
+/// Compares packages with the same name. Some systems have several: kernels, or one for each
+/// architecture.
 fn group(
     mut old: Vec<&Package>,
     mut new: Vec<&Package>,
-    manager: Option<Manager>,
+    manager: Option<PackageManager>,
     changes: &mut PackageChanges,
 ) {
     old.sort_unstable();
@@ -87,7 +89,7 @@ fn group(
         old.iter().filter(|p| new.binary_search(p).is_ok()).map(|p| (*p).clone()).collect();
     old.retain(|p| !both.contains(p));
     new.retain(|p| !both.contains(p));
-    // The only one of its architecture on both sides, else the only one at all.
+    // Pairs: the only package of its architecture on both sides, else the only package.
     let count = |list: &[&Package], arch: &str| list.iter().filter(|p| p.arch == arch).count();
     let mut pairs: Vec<(Package, Package)> = Vec::new();
     for a in &old {
@@ -109,7 +111,7 @@ fn group(
     for (a, b) in pairs {
         let order = manager.map_or(Ordering::Less, |manager| manager.compare(&a.version, &b.version));
         let list = if order.is_le() { &mut changes.upgraded } else { &mut changes.downgraded };
-        list.push(Changed { name: b.name, arch: b.arch, from: a.version, to: b.version });
+        list.push(ChangedPackage { name: b.name, arch: b.arch, from: a.version, to: b.version });
     }
     changes.removed.extend(old.into_iter().cloned());
     changes.added.extend(new.into_iter().cloned());
@@ -126,13 +128,13 @@ mod tests {
         Package { name: next(), arch: next(), version: next() }
     }
 
-    fn database(manager: Manager, packages: &[&str]) -> Database {
-        Database { manager, packages: packages.iter().map(|text| package(text)).collect() }
+    fn database(manager: PackageManager, packages: &[&str]) -> PackageDatabase {
+        PackageDatabase { manager, packages: packages.iter().map(|text| package(text)).collect() }
     }
 
-    fn shown(from: &Database, to: &Database) -> Vec<String> {
+    fn shown(from: &PackageDatabase, to: &PackageDatabase) -> Vec<String> {
         let changes = compare(Some(from), Some(to));
-        let changed = |word: &'static str, list: Vec<Changed>| {
+        let changed = |word: &'static str, list: Vec<ChangedPackage>| {
             list.into_iter().map(move |c| format!("{word} {} {} {} {}", c.name, c.arch, c.from, c.to))
         };
         let one = |word: &'static str, list: Vec<Package>| {
@@ -147,7 +149,7 @@ mod tests {
 
     #[test]
     fn newer_older_new_and_gone() {
-        for manager in [Manager::Dpkg, Manager::Rpm] {
+        for manager in [PackageManager::Dpkg, PackageManager::Rpm] {
             let a = database(manager, &["a x 1:1.0-1", "b x 2.10-1", "c x 1", "same x 5"]);
             let b = database(manager, &["a x 1:1.0-2", "b x 2.9-1", "d x 1", "same x 5"]);
             assert_eq!(
@@ -159,13 +161,20 @@ mod tests {
 
     #[test]
     fn several_of_one_name_are_told_apart_by_architecture_or_version() {
-        let a =
-            database(Manager::Rpm, &["kernel x 1-1", "kernel x 2-1", "lib x 1", "lib i 1", "tool noarch 1"]);
-        let b = database(Manager::Rpm, &["kernel x 2-1", "kernel x 3-1", "lib x 2", "lib i 1", "tool x 2"]);
+        let a = database(
+            PackageManager::Rpm,
+            &["kernel x 1-1", "kernel x 2-1", "lib x 1", "lib i 1", "tool noarch 1"],
+        );
+        let b = database(
+            PackageManager::Rpm,
+            &["kernel x 2-1", "kernel x 3-1", "lib x 2", "lib i 1", "tool x 2"],
+        );
         // One kernel of two was replaced: that is what an upgrade is.
         assert_eq!(shown(&a, &b), ["up kernel x 1-1 3-1", "up lib x 1 2", "up tool x 1 2"]);
-        let c =
-            database(Manager::Rpm, &["kernel x 3-1", "kernel x 4-1", "lib x 1", "lib i 1", "tool noarch 1"]);
+        let c = database(
+            PackageManager::Rpm,
+            &["kernel x 3-1", "kernel x 4-1", "lib x 1", "lib i 1", "tool noarch 1"],
+        );
         assert_eq!(
             shown(&a, &c),
             ["new kernel x 3-1", "new kernel x 4-1", "gone kernel x 1-1", "gone kernel x 2-1"]
@@ -174,8 +183,8 @@ mod tests {
 
     #[test]
     fn another_manager_s_packages_are_other_packages() {
-        let a = database(Manager::Dpkg, &["bash x 1"]);
-        let b = database(Manager::Rpm, &["bash x 2"]);
+        let a = database(PackageManager::Dpkg, &["bash x 1"]);
+        let b = database(PackageManager::Rpm, &["bash x 2"]);
         assert_eq!(shown(&a, &b), ["new bash x 2", "gone bash x 1"]);
         assert_eq!(compare(Some(&a), None).removed.len(), 1);
         assert_eq!(compare(None, Some(&a)).added.len(), 1);
@@ -184,9 +193,9 @@ mod tests {
 
     #[test]
     fn an_epoch_counts_first() {
-        assert_eq!(Manager::Rpm.compare("1:1.0-1", "0:2.0-1"), Ordering::Greater);
-        assert_eq!(Manager::Rpm.compare("2.0-1", "0:2.0-1"), Ordering::Equal);
-        assert_eq!(Manager::Dpkg.compare("1:1.0-1", "2.0-1"), Ordering::Greater);
+        assert_eq!(PackageManager::Rpm.compare("1:1.0-1", "0:2.0-1"), Ordering::Greater);
+        assert_eq!(PackageManager::Rpm.compare("2.0-1", "0:2.0-1"), Ordering::Equal);
+        assert_eq!(PackageManager::Dpkg.compare("1:1.0-1", "2.0-1"), Ordering::Greater);
     }
 
     proptest! {
@@ -199,7 +208,7 @@ mod tests {
                 let mut packages: Vec<Package> = texts.iter().map(|text| package(text)).collect();
                 packages.sort();
                 packages.dedup();
-                Database { manager: Manager::Rpm, packages }
+                PackageDatabase { manager: PackageManager::Rpm, packages }
             };
             let (a, b) = (read(&a), read(&b));
             let changes = compare(Some(&a), Some(&b));

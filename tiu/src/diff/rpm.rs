@@ -1,5 +1,6 @@
-//! What rpm has installed. The format of its database is rpm's own affair and differs between distributions (SQLite, ndb, Berkeley DB),
-//! so rpm(8) reads it: a private copy, for rpm takes locks and may write even when it only looks.
+//! Reads rpm's database. Its format is internal to rpm and differs between distributions (SQLite,
+//! ndb, Berkeley DB), so rpm(8) reads it. It reads a private copy, because it takes locks and may
+//! write even when it only queries.
 
 use super::error::DiffError;
 use super::package::Package;
@@ -9,19 +10,19 @@ use std::time::Duration;
 use tiu_system::program::{RPM, Run};
 use tiu_system::progress::Cancel;
 
-/// Where the database may lie in a tree without `/var`: where distributions with snapshots keep it, in the defaults for `/var`, or in
-/// `/var` itself.
+/// The possible directories of the database in a tree without `/var`: where distributions with
+/// snapshots keep it, in the defaults for `/var`, or in `/var`.
 pub const DIRECTORIES: [&str; 3] = ["usr/lib/sysimage/rpm", "usr/share/factory/var/lib/rpm", "var/lib/rpm"];
 /// The file that makes a directory a database: of SQLite, of ndb, of Berkeley DB.
 pub const DATABASES: [&str; 3] = ["rpmdb.sqlite", "Packages.db", "Packages"];
-/// What lies beside it and belongs to it.
+/// Further files that belong to the database.
 pub const COMPANIONS: [&str; 2] = ["rpmdb.sqlite-wal", "Index.db"];
 /// Largest file that is copied, in bytes.
 const MAX_SIZE: u64 = 4 << 30;
-/// What rpm prints of each package. `EPOCHNUM` is 0 where there is no epoch.
+/// The line that rpm prints for each package. `EPOCHNUM` is 0 if the package has no epoch.
 const FORMAT: &str = r"%{NAME}\t%{EPOCHNUM}\t%{VERSION}\t%{RELEASE}\t%{ARCH}\n";
 
-/// Asks rpm for the packages in a database, of which `files` are the names and contents.
+/// Returns the packages of a database. `files` are the names and contents of its files.
 pub fn packages<'a>(
     files: impl Iterator<Item = (&'static str, Box<dyn Read + 'a>)>,
     cancel: &Cancel,
@@ -39,8 +40,8 @@ pub fn packages<'a>(
         .output()
         .map_err(DiffError::Rpm)?;
     match parse(&output.stdout) {
-        // A database of none is one that rpm did not understand.
-        packages if packages.is_empty() => Err(DiffError::NoPackages { said: output.stderr }),
+        // rpm did not understand a database without packages.
+        packages if packages.is_empty() => Err(DiffError::NoPackages { stderr: output.stderr }),
         packages => Ok(packages),
     }
 }
@@ -48,13 +49,13 @@ pub fn packages<'a>(
 fn copy_file(content: Box<dyn Read + '_>, path: &Path) -> Result<(), DiffError> {
     let mut file = std::fs::File::create_new(path).map_err(DiffError::Copy)?;
     let copied = std::io::copy(&mut content.take(MAX_SIZE), &mut file).map_err(DiffError::Copy)?;
-    match copied == MAX_SIZE {
-        true => Err(DiffError::Copy(std::io::Error::other(format!("larger than {MAX_SIZE} bytes")))),
-        false => file.flush().map_err(DiffError::Copy),
+    if copied == MAX_SIZE {
+        return Err(DiffError::Copy(std::io::Error::other(format!("larger than {MAX_SIZE} bytes"))));
     }
+    file.flush().map_err(DiffError::Copy)
 }
 
-/// Reads what rpm prints for [`FORMAT`]. A line that is not like that is passed over.
+/// Reads what rpm prints for [`FORMAT`]. Ignores other lines.
 fn parse(text: &str) -> Vec<Package> {
     let line = |line: &str| {
         let fields: Vec<&str> = line.split('\t').collect();

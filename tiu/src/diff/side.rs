@@ -1,8 +1,8 @@
-//! One side of a comparison: a bundle, or a snapshot.
+//! A side of a comparison: a bundle or a snapshot.
 
 use super::error::DiffError;
 use super::files::{is_below, without_labels, without_link};
-use super::package::{Database, Manager};
+use super::package::{PackageDatabase, PackageManager};
 use super::{dpkg, rpm};
 use crate::config::Config;
 use crate::host::Host;
@@ -23,24 +23,24 @@ use tiu_system::fstab;
 use tiu_system::progress::{Cancel, Progress, Watch};
 use tiu_system::tree::Tree;
 
-/// What a side is. The field names are those of `--json`.
+/// Facts about a side. The field names are those of `--json`.
 #[derive(Clone, Debug, Serialize)]
 pub struct SideFacts {
-    /// The bundle's path, as it was given.
+    /// The path of the bundle as it was given.
     pub bundle: Option<String>,
-    /// The snapshot's number.
+    /// The number of the snapshot.
     pub snapshot: Option<u32>,
-    /// The image that it is.
+    /// The image.
     pub image: Option<ImageFacts>,
-    /// Who signed it; null where nobody we trust did.
+    /// The signer; null if no trusted signer signed the image.
     pub signer: Option<SignerFacts>,
-    /// Who installed its packages; null if they were not asked for, or if no database was found.
-    pub packages: Option<Manager>,
+    /// The package manager; null if packages were not compared or no database was found.
+    pub packages: Option<PackageManager>,
 }
 
-/// A side that can be compared.
+/// A side of a comparison.
 pub struct Side {
-    /// What it is.
+    /// Facts about it.
     pub facts: SideFacts,
     tree: Content,
     entries: Entries,
@@ -53,12 +53,12 @@ enum Content {
 
 enum Entries {
     Signed(Arc<Index>),
-    /// As found; and what was left out.
+    /// The entries that were found, and the paths that were left out.
     Found(Vec<EntryBuf>, Vec<Vec<u8>>),
 }
 
 impl Side {
-    /// A bundle: signature and index are checked.
+    /// Opens a bundle; checks signature and index.
     pub fn bundle(path: &Path, trust: &Trust, verity: Verity) -> Result<Self, DiffError> {
         let bundle = Arc::new(open_bundle(path, trust)?);
         let image = tiu_extract::open_image(bundle.clone(), verity)?;
@@ -73,7 +73,7 @@ impl Side {
         Ok(Side { facts, tree: Content::Bundle(image), entries: Entries::Signed(Arc::new(index)) })
     }
 
-    /// A snapshot: by its index, or as it is where it has none.
+    /// Opens a snapshot: reads its index, or its files if it has no index.
     pub fn snapshot(
         host: &Host,
         config: &Config,
@@ -103,12 +103,12 @@ impl Side {
         Ok(Side { facts, tree: Content::Snapshot(state.into_tree()), entries })
     }
 
-    /// Whether it is told by a signed index.
+    /// Returns whether its entries are those of a signed index.
     pub(super) fn is_signed(&self) -> bool {
         matches!(self.entries, Entries::Signed(_))
     }
 
-    /// Paths below which it was not read.
+    /// Returns the paths below which it was not read.
     pub(super) fn host_paths(&self) -> &[Vec<u8>] {
         match &self.entries {
             Entries::Signed(_) => &[],
@@ -116,7 +116,8 @@ impl Side {
         }
     }
 
-    /// Its inodes by path, without what lies below `apart`; with labels of security modules or without.
+    /// Returns its inodes by path, without those below `apart`, with or without labels of security
+    /// modules.
     pub(super) fn entries(
         &self,
         apart: &[Vec<u8>],
@@ -135,12 +136,13 @@ impl Side {
         if labels { Box::new(all) } else { Box::new(all.map(without_labels)) }
     }
 
-    /// The packages of the first database that is found. A snapshot's database that is not what was signed is read, and told of.
+    /// Returns the packages of the first database that is found. Warns if a snapshot's database
+    /// differs from what was signed.
     pub(super) fn packages(
         &self,
         cancel: &Cancel,
         warnings: &mut Vec<String>,
-    ) -> Result<Option<Database>, DiffError> {
+    ) -> Result<Option<PackageDatabase>, DiffError> {
         for path in dpkg::STATUS {
             let Some(content) = self.open(path)? else { continue };
             let mut bytes = Vec::new();
@@ -148,7 +150,7 @@ impl Side {
             read.map_err(|source| DiffError::Read { path: path.to_owned(), source })?;
             self.compare_with_index(path, &bytes[..], warnings)?;
             let packages = dpkg::parse(&String::from_utf8_lossy(&bytes));
-            return Ok(Some(Database { manager: Manager::Dpkg, packages }));
+            return Ok(Some(PackageDatabase { manager: PackageManager::Dpkg, packages }));
         }
         for directory in rpm::DIRECTORIES {
             for database in rpm::DATABASES {
@@ -162,13 +164,13 @@ impl Side {
                     }
                 }
                 let packages = rpm::packages(files.into_iter(), cancel)?;
-                return Ok(Some(Database { manager: Manager::Rpm, packages }));
+                return Ok(Some(PackageDatabase { manager: PackageManager::Rpm, packages }));
             }
         }
         Ok(None)
     }
 
-    /// The regular file at `path`, or `None` where there is none.
+    /// Opens the regular file at `path`. Returns `None` if it does not exist or is something else.
     fn open(&self, path: &str) -> Result<Option<Box<dyn Read + '_>>, DiffError> {
         match &self.tree {
             Content::Bundle(image) => match self.signed_digest(path) {
@@ -185,12 +187,13 @@ impl Side {
         }
     }
 
-    /// Digest of the regular file at `path`, by the index.
+    /// Returns the digest that the index has for the regular file at `path`.
     fn signed_digest(&self, path: &str) -> Option<Digest> {
         let Entries::Signed(index) = &self.entries else { return None };
         index.entry(index.find(path.as_bytes())?).digest
     }
 
+    /// Warns if `content` is not what the index says about `path`.
     fn compare_with_index(
         &self,
         path: &str,
@@ -202,14 +205,14 @@ impl Side {
             digest_reader(content).map_err(|source| DiffError::Read { path: path.to_owned(), source })?;
         if self.signed_digest(path) != Some(digest) {
             warnings.push(format!(
-                "snapshot {number}: /{path} is not what was signed: its packages are told as they are there"
+                "snapshot {number}: /{path} is not what was signed: its packages are shown as they are in the snapshot"
             ));
         }
         Ok(())
     }
 }
 
-/// What is in a snapshot without an index.
+/// Reads the files of a snapshot without an index.
 fn found(
     tree: &Tree,
     config: &Config,

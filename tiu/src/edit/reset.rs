@@ -54,7 +54,7 @@ pub fn reset(view: &View, paths: &[Vec<u8>], cancel: &Cancel) -> Result<Summary,
 /// Fails unless each of `paths` exists on the host or in the image.
 pub fn check_there(view: &View, paths: &[Vec<u8>]) -> Result<(), EditError> {
     let there = |states: &States, path: &[u8]| states.contains_key(path);
-    if let Some(file) = paths.iter().find_map(|path| accounts::File::at(path)) {
+    if let Some(file) = paths.iter().find_map(|path| accounts::AccountFile::at(path)) {
         return Err(EditError::Accounts { path: file.path() });
     }
     if let Some(path) = paths.iter().find(|path| !there(&view.host, path) && !there(&view.image, path)) {
@@ -65,7 +65,7 @@ pub fn check_there(view: &View, paths: &[Vec<u8>]) -> Result<(), EditError> {
 
 /// Returns whether a reset of `paths` returns `path` to the default. Accounts have none.
 pub fn is_reset(path: &[u8], paths: &[Vec<u8>]) -> bool {
-    accounts::File::at(path).is_none() && paths.iter().any(|top| is_within(path, top))
+    accounts::AccountFile::at(path).is_none() && paths.iter().any(|top| is_within(path, top))
 }
 
 /// Returns what stays, relative to `/etc`: everything outside `paths`. Directories that are missing on

@@ -3,7 +3,7 @@
 
 use super::error::EditError;
 use crate::config::Config;
-use crate::etc::report::{Decided, Report};
+use crate::etc::report::{Decided, EtcReport};
 use crate::etc::settled::{self, Settled};
 use crate::etc::state::{self, InodeFacts, States};
 use crate::state::ImageState;
@@ -46,8 +46,8 @@ impl View {
     pub fn read(state: ImageState, config: &Config) -> Result<Self, EditError> {
         let Some(index) = state.index()? else { return Err(EditError::NoImage(state.number())) };
         let rules = state.etc_rules(config)?;
-        let host = state::of_tree(state.tree(), &rules, &Silent, &Cancel::new())?;
-        let image = state::of_index(index, &rules);
+        let host = state::states_of_tree(state.tree(), &rules, &Silent, &Cancel::new())?;
+        let image = state::states_of_index(index, &rules);
         let settled = settled::read(state.tree(), state.report()?)?;
         Ok(View { state, rules, image, host, settled })
     }
@@ -68,7 +68,7 @@ impl View {
     }
 
     /// Returns what the merge decided, if it kept a report.
-    pub fn report(&self) -> Result<Option<&Report>, EditError> {
+    pub fn report(&self) -> Result<Option<&EtcReport>, EditError> {
         Ok(self.state.report()?)
     }
 

@@ -4,16 +4,16 @@
 //! The image's side is what its files say together with what its sysusers.d asks for, as
 //! systemd-sysusers makes it in private. The same rules hold for users who are only asked for.
 
-use super::decision::{Merge, Reason, Side, Sides as EtcSides};
+use super::decision::{EtcSides, Merge, Reason, Side};
 use super::entries_at;
 use super::error::MergeError;
 use super::lists::Lists;
 use super::pristine::PRISTINE_PATH;
-use super::report::Report;
+use super::report::EtcReport;
 use super::state::{Inode, InodeFacts, States, inode_of};
 use super::update::EtcUpdate;
-use crate::accounts::sysusers::{self, Asked, LOCAL, VENDOR};
-use crate::accounts::{self, File, Files, Limits, Note, Sides, Used};
+use crate::accounts::sysusers::{self, LOCAL, SysusersFiles, VENDOR};
+use crate::accounts::{self, AccountFile, AccountFiles, AccountSides, Limits, Note, UsedNumbers};
 use crate::config::Config;
 use crate::incoming::IncomingImage;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -35,13 +35,13 @@ const SECRET_MODE: u32 = 0o640;
 #[derive(Clone, Debug)]
 pub struct Accounts {
     /// Contents of the files that are merged.
-    files: Files,
+    files: AccountFiles,
     /// Image's numbers of users that are others on the host, to the host's.
     pub uids: HashMap<u32, u32>,
     /// The same of groups.
     pub gids: HashMap<u32, u32>,
     /// What files get that the host does not have.
-    new: BTreeMap<File, Attributes>,
+    new: BTreeMap<AccountFile, Attributes>,
     /// For the report.
     notes: Vec<Note>,
     /// What the administrator should know beside.
@@ -72,18 +72,18 @@ pub fn decide(update: &EtcUpdate, etc: &EtcMerge) -> Result<Accounts, MergeError
     let asked = asked(incoming, etc, &mut warnings)?;
     let (image, broken) = match make(&own, &asked, update, &mut warnings)? {
         // The program drops what it cannot read.
-        Some(made) => (made, accounts::broken(&own)),
+        Some(made) => (made, accounts::broken_lines(&own)),
         None => (own, Vec::new()),
     };
-    let closed = |file: &File| {
-        let decision = etc.merge.of(file.path().as_bytes());
+    let closed = |file: &AccountFile| {
+        let decision = etc.merge.decision(file.path().as_bytes());
         decision.is_some_and(|decision| matches!(decision.reason, Reason::AlwaysHost | Reason::Mount))
     };
-    let closed: Vec<File> = File::ALL.into_iter().filter(closed).collect();
+    let closed: Vec<AccountFile> = AccountFile::ALL.into_iter().filter(closed).collect();
     let text =
         ["etc/login.defs", "usr/etc/login.defs"].into_iter().find_map(|path| tree.read(path, LIMIT).ok()?);
     let limits = Limits::parse(&text.unwrap_or_default());
-    let sides = Sides { base: base.as_ref(), host: &host, image: &image, closed: &closed };
+    let sides = AccountSides { base: base.as_ref(), host: &host, image: &image, closed: &closed };
     let mut merged = accounts::merge(&sides, &used(incoming.index), &limits).map_err(MergeError::Accounts)?;
     merged.files.retain(|file, _| !closed.contains(file));
     merged.notes.extend(broken);
@@ -92,23 +92,23 @@ pub fn decide(update: &EtcUpdate, etc: &EtcMerge) -> Result<Accounts, MergeError
 }
 
 /// The files in `tree` behind `prefix`.
-fn of_tree(tree: &Tree, prefix: &str) -> Result<Files, MergeError> {
-    let mut files = Files::new();
-    for file in File::ALL {
+fn of_tree(tree: &Tree, prefix: &str) -> Result<AccountFiles, MergeError> {
+    let mut files = AccountFiles::new();
+    for file in AccountFile::ALL {
         files.extend(tree.read(&format!("{prefix}{}", file.path()), LIMIT)?.map(|text| (file, text)));
     }
     Ok(files)
 }
 
-fn of_image(incoming: IncomingImage) -> Result<Files, MergeError> {
-    let there = |file: File| Some((file, incoming.index.find(file.path().as_bytes())?));
+fn of_image(incoming: IncomingImage) -> Result<AccountFiles, MergeError> {
+    let there = |file: AccountFile| Some((file, incoming.index.find(file.path().as_bytes())?));
     let read = |(file, i)| Ok((file, content(incoming.image, incoming.index, &incoming.index.entry(i))?));
-    File::ALL.into_iter().filter_map(there).map(read).collect()
+    AccountFile::ALL.into_iter().filter_map(there).map(read).collect()
 }
 
 /// Anything but a regular file is an error.
 fn check_kinds(whose: &'static str, states: &States) -> Result<(), MergeError> {
-    for file in File::ALL {
+    for file in AccountFile::ALL {
         match states.get(file.path().as_bytes()) {
             Some(inode) if inode.kind != Kind::File => {
                 return Err(MergeError::AccountFile { whose, path: file.path(), found: inode.kind });
@@ -134,8 +134,9 @@ fn content(image: &dyn Image, index: &Index, entry: &Entry) -> Result<Vec<u8>, M
 /// Returns warnings: the host's list of what is always the image's does not hold for accounts.
 fn always_image(config: &Config) -> Vec<String> {
     let lists = Lists::of_host(config);
-    let listed = File::ALL.into_iter().filter(|file| lists.side(file.path().as_bytes()) == Some(Side::Image));
-    let warning = |file: File| {
+    let listed =
+        AccountFile::ALL.into_iter().filter(|file| lists.side(file.path().as_bytes()) == Some(Side::Image));
+    let warning = |file: AccountFile| {
         format!(
             "etc: always-image in tiu.yaml names /{}, but accounts are merged by entry all the same",
             file.path()
@@ -146,14 +147,18 @@ fn always_image(config: &Config) -> Vec<String> {
 
 /// What the image's files of sysusers.d ask for. A file that the administrator has in `/etc/sysusers.d` is his, and masks the image's of
 /// that name: the new system reads it when it boots.
-fn asked(incoming: IncomingImage, etc: &EtcMerge, warnings: &mut Vec<String>) -> Result<Asked, MergeError> {
+fn asked(
+    incoming: IncomingImage,
+    etc: &EtcMerge,
+    warnings: &mut Vec<String>,
+) -> Result<SysusersFiles, MergeError> {
     let name = |path: &[u8], directory: &str| {
         let name = path.strip_prefix(directory.as_bytes())?.strip_prefix(b"/")?;
         sysusers::is_read(name).then(|| name.to_vec())
     };
     let theirs = etc.sides.host.keys().filter(|path| etc.merge.is_hosts(path));
     let mut seen: BTreeSet<Vec<u8>> = theirs.filter_map(|path| name(path, LOCAL)).collect();
-    let mut asked = Asked::new();
+    let mut asked = SysusersFiles::new();
     for directory in [LOCAL, VENDOR] {
         for entry in entries_at(incoming.index, directory.as_bytes()) {
             let Some(name) =
@@ -183,11 +188,11 @@ fn asked(incoming: IncomingImage, etc: &EtcMerge, warnings: &mut Vec<String>) ->
 
 /// Lets systemd-sysusers make what is asked for; none if nothing is to be made.
 fn make(
-    own: &Files,
-    asked: &Asked,
+    own: &AccountFiles,
+    asked: &SysusersFiles,
     update: &EtcUpdate,
     warnings: &mut Vec<String>,
-) -> Result<Option<Files>, MergeError> {
+) -> Result<Option<AccountFiles>, MergeError> {
     if asked.is_empty() || update.config.sysusers == crate::config::Sysusers::None {
         return Ok(None);
     }
@@ -207,8 +212,8 @@ fn make(
 }
 
 /// Whose the image's files are.
-fn used(index: &Index) -> Used {
-    let mut used = Used::default();
+fn used(index: &Index) -> UsedNumbers {
+    let mut used = UsedNumbers::default();
     for entry in index.iter() {
         used.uids.insert(entry.uid);
         used.gids.insert(entry.gid);
@@ -227,13 +232,13 @@ fn attributes_of(inode: &Inode) -> Attributes {
 
 impl Accounts {
     /// Adds to `report` what there will be. `host` and `image` are the sides, in the host's numbers.
-    pub fn add_to(&mut self, report: &mut Report, host: &States, image: &States) {
+    pub fn add_to(&mut self, report: &mut EtcReport, host: &States, image: &States) {
         for (file, text) in &self.files {
             let path = file.path();
             let new = image.get(path.as_bytes()).map_or_else(|| self.attributes(*file), attributes_of);
             let there = host.get(path.as_bytes()).or_else(|| image.get(path.as_bytes()));
             let like =
-                there.map_or_else(|| InodeFacts::of_file(new.mode, new.uid, new.gid), InodeFacts::from);
+                there.map_or_else(|| InodeFacts::regular_file(new.mode, new.uid, new.gid), InodeFacts::from);
             report.set_result(path, InodeFacts { digest: Some(digest_bytes(text).to_string()), ..like });
             self.new.insert(*file, new);
         }
@@ -241,11 +246,11 @@ impl Accounts {
     }
 
     /// What a file has that neither side has.
-    fn attributes(&self, file: File) -> Attributes {
+    fn attributes(&self, file: AccountFile) -> Attributes {
         let (mut mode, mut gid) = (MODE, 0);
-        if matches!(file, File::Shadow | File::Gshadow) {
-            let groups = self.files.get(&File::Group).map_or(&b""[..], Vec::as_slice);
-            let table = accounts::Table::parse(File::Group, groups);
+        if matches!(file, AccountFile::Shadow | AccountFile::Gshadow) {
+            let groups = self.files.get(&AccountFile::Group).map_or(&b""[..], Vec::as_slice);
+            let table = accounts::Table::parse(AccountFile::Group, groups);
             gid = table.find(b"shadow").and_then(|(_, line)| line.number(2)).unwrap_or_default();
             mode = SECRET_MODE;
         }
@@ -270,11 +275,11 @@ impl Accounts {
     }
 
     /// In what the files in `tree` differ from what was decided.
-    pub fn check(&self, tree: &Tree, report: &Report) -> Result<Vec<Difference>, MergeError> {
+    pub fn check(&self, tree: &Tree, report: &EtcReport) -> Result<Vec<Difference>, MergeError> {
         let mut differences = Vec::new();
         for file in self.files.keys() {
             let Some(expected) =
-                report.of(file.path().as_bytes()).and_then(|decided| decided.result.as_ref())
+                report.decided(file.path().as_bytes()).and_then(|decided| decided.result.as_ref())
             else {
                 continue;
             };

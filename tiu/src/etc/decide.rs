@@ -4,11 +4,11 @@
 //! more on the copy: what an administrator changes in between counts.
 
 use super::accounts::{self, Accounts, EtcMerge};
-use super::decision::{Merge, Side, Sides};
+use super::decision::{EtcSides, Merge, Side};
 use super::error::MergeError;
 use super::lists::Lists;
 use super::merge::merge;
-use super::report::Report;
+use super::report::EtcReport;
 use super::update::EtcUpdate;
 use super::{settled, state};
 use tiu_bundle::index::{Kind, STATE_DIR};
@@ -19,7 +19,7 @@ use tiu_extract::Rules;
 #[derive(Clone, Debug)]
 pub struct EtcPlan {
     /// The decision, to keep and to show.
-    pub report: Report,
+    pub report: EtcReport,
     /// What the engine must know to carry it out.
     pub rules: Rules,
     /// Users and groups.
@@ -36,35 +36,35 @@ pub fn decide(update: &EtcUpdate) -> Result<EtcPlan, MergeError> {
             return Err(MergeError::NoDirectory(path));
         }
     }
-    let host = state::of_tree(tree, update.rules, update.progress, update.cancel)?;
-    let defaults = base.index.map(|index| state::of_index(index, &base.owners));
+    let host = state::states_of_tree(tree, update.rules, update.progress, update.cancel)?;
+    let defaults = base.index.map(|index| state::states_of_index(index, &base.owners));
     let settled = settled::read(tree, base.report)?;
     let policy = Policy::parse(&incoming.text(&[POLICY_PATH]))?;
     let lists = [Lists::of_host(update.config), Lists::of_policy(&policy)];
     // Users and groups decide whose numbers the image's files get, and so how the image's side looks.
-    let image = state::of_index(incoming.index, &Rules::default());
-    let sides = Sides { base: defaults.as_ref(), host: &host, image: &image };
+    let image = state::states_of_index(incoming.index, &Rules::default());
+    let sides = EtcSides { base: defaults.as_ref(), host: &host, image: &image };
     let first = EtcMerge { sides, merge: &merge(&sides, &lists, &settled) };
     let mut accounts = accounts::decide(update, &first)?;
     let mut rules =
         Rules { uids: accounts.uids.clone(), gids: accounts.gids.clone(), ..update.rules.clone() };
-    let image = state::of_index(incoming.index, &rules);
+    let image = state::states_of_index(incoming.index, &rules);
 
-    let sides = Sides { base: defaults.as_ref(), host: &host, image: &image };
+    let sides = EtcSides { base: defaults.as_ref(), host: &host, image: &image };
     let merge = merge(&sides, &lists, &settled);
     if !merge.clashes.is_empty() {
         return Err(MergeError::Clash(merge.clashes));
     }
     rules.keep = keep(&merge, &sides);
     rules.keep.extend(accounts.paths());
-    let mut report = Report::new(&merge, &sides, base.version, &incoming.manifest.version);
+    let mut report = EtcReport::new(&merge, &sides, base.version, &incoming.manifest.version);
     accounts.add_to(&mut report, &host, &image);
     Ok(EtcPlan { report, rules, accounts })
 }
 
 /// Returns what the engine leaves alone: the host's versions, and what already is the image's in all
 /// that counts but its times, which stay too.
-fn keep(merge: &Merge, sides: &Sides) -> Vec<Vec<u8>> {
+fn keep(merge: &Merge, sides: &EtcSides) -> Vec<Vec<u8>> {
     let stays = |path: &Vec<u8>| match (sides.host.get(path), sides.image.get(path)) {
         (Some(host), Some(image)) => state::same(Some(host), Some(image)) && host.mtime != image.mtime,
         _ => false,

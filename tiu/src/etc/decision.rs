@@ -1,4 +1,4 @@
-//! What the merge decides about each path, and the sides that it decides on.
+//! The decision of the merge about each path, and the sides on which it decides.
 
 use super::state::States;
 use serde::{Deserialize, Serialize};
@@ -6,17 +6,17 @@ use std::fmt;
 use tiu_bundle::index::Kind;
 use tiu_extract::Shown;
 
-/// Whose version a path gets.
+/// The side whose version a path gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
-    /// The new image's; nothing, if it has none.
+    /// The new image's version; nothing if it has none.
     Image,
-    /// The host's; nothing, if it has none.
+    /// The host's version; nothing if it has none.
     Host,
 }
 
-/// Why.
+/// The reason of a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
@@ -28,15 +28,17 @@ pub enum Reason {
     ImageChanged,
     /// Only the administrator changed it.
     AdminChanged,
-    /// An earlier conflict, which the administrator has not resolved; the image did not change it again.
+    /// An earlier conflict, which the administrator has not resolved; the image did not change it
+    /// again.
     Unresolved,
-    /// Both changed it, each in its own way.
+    /// Both changed it, each in another way.
     BothChanged,
-    /// The base was made from no image, and the host differs from the new one: who changed it is not known.
+    /// The base was not made from an image, and the host differs from the new image: it is not
+    /// known who changed it.
     FirstUpdate,
-    /// The image dropped the directory, but something of the administrator's lies in it.
+    /// The image dropped the directory, but it contains something of the administrator's.
     HoldsAdmins,
-    /// The image has it in what is no directory on the host any more.
+    /// The image has it in a directory that is no longer a directory on the host.
     NoDirectory,
     /// The configuration or the image's lists say that it is always the image's.
     AlwaysImage,
@@ -44,7 +46,7 @@ pub enum Reason {
     AlwaysHost,
     /// A file of users or groups, merged by entry.
     ByEntry,
-    /// Something is mounted there, or a nested subvolume.
+    /// A mount or a nested subvolume is there.
     Mount,
 }
 
@@ -68,46 +70,47 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What becomes of a path.
+/// The decision about a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
     /// Path, `etc` or `etc/...`.
     pub path: Vec<u8>,
-    /// Whose version it gets.
+    /// The side whose version it gets.
     pub side: Side,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
-    /// Whether the administrator should look: the image has another version.
+    /// Whether the administrator should compare: the image has another version.
     pub conflict: bool,
 }
 
-/// Something that cannot be merged.
+/// A part of `/etc` that cannot be merged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Clash {
-    /// The host has a directory there, in which something must stay, and the image has no directory.
+    /// The host has a directory there in which something must stay, and the image has something
+    /// else.
     Directory {
         /// The directory.
         path: Vec<u8>,
-        /// What the image has there.
+        /// The kind of the image's inode there.
         image: Kind,
-        /// What the host has in it that must stay, the first in path order.
+        /// The first path in it, in path order, that must stay.
         held: Vec<u8>,
-        /// How many more.
+        /// The number of further such paths.
         more: usize,
     },
-    /// What is always the image's lies in a directory that the host does not have.
+    /// A path that is always the image's is in a directory that the host does not have.
     NoDirectory {
-        /// What is always the image's.
+        /// The path.
         path: Vec<u8>,
         /// The image's directory.
         directory: Vec<u8>,
-        /// What the host has there.
+        /// The kind of the host's inode there.
         host: Option<Kind>,
     },
 }
 
 impl Clash {
-    /// The path at which the sides cannot be brought together.
+    /// Returns the path at which the sides cannot be merged.
     pub fn path(&self) -> &[u8] {
         match self {
             Clash::Directory { path, .. } | Clash::NoDirectory { path, .. } => path,
@@ -141,39 +144,39 @@ impl fmt::Display for Clash {
     }
 }
 
-/// The three sides.
+/// The three sides of `/etc`.
 #[derive(Clone, Copy)]
-pub struct Sides<'a> {
-    /// Defaults of the image that the base was made from; none at the first update of a host.
+pub struct EtcSides<'a> {
+    /// The defaults of the image that the base was made from; `None` at the first update of a host.
     pub base: Option<&'a States>,
-    /// What the administrator sees.
+    /// The `/etc` that the administrator sees.
     pub host: &'a States,
-    /// Defaults of the new image.
+    /// The defaults of the new image.
     pub image: &'a States,
 }
-/// What becomes of `/etc`.
+/// The decision about all of `/etc`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Merge {
-    /// One for each path that any side has, in path order.
+    /// A decision for each path that any side has, in path order.
     pub decisions: Vec<Decision>,
-    /// What cannot be merged. Nothing may be carried out unless there is none.
+    /// What cannot be merged. Decisions may be carried out only if this is empty.
     pub clashes: Vec<Clash>,
 }
 
 impl Merge {
-    /// The decision about `path`.
-    pub fn of(&self, path: &[u8]) -> Option<&Decision> {
+    /// Returns the decision about `path`.
+    pub fn decision(&self, path: &[u8]) -> Option<&Decision> {
         let i = self.decisions.binary_search_by(|decision| decision.path.as_slice().cmp(path)).ok()?;
         self.decisions.get(i)
     }
 
-    /// Conflicts.
+    /// Returns the decisions that are conflicts.
     pub fn conflicts(&self) -> impl Iterator<Item = &Decision> {
         self.decisions.iter().filter(|decision| decision.conflict)
     }
 
-    /// Whether the host's version of `path` stays.
+    /// Returns whether the host's version of `path` stays.
     pub fn is_hosts(&self, path: &[u8]) -> bool {
-        self.of(path).is_some_and(|decision| decision.side == Side::Host)
+        self.decision(path).is_some_and(|decision| decision.side == Side::Host)
     }
 }

@@ -1,20 +1,20 @@
-//! The part of the merge that settles what hangs together: a path and the directories that it lies in.
+//! Settles, as a part of the merge, the directories that each path is in.
 
-use super::decision::{Clash, Decision, Reason, Side, Sides};
+use super::decision::{Clash, Decision, EtcSides, Reason, Side};
 use super::settled::{Settled, is_settled};
 use super::state::Inode;
 use std::collections::BTreeMap;
 use tiu_bundle::index::Kind;
 
-/// Settles what hangs together: a path and the directories that it lies in.
-pub(super) struct Hanging<'a> {
-    pub sides: &'a Sides<'a>,
+/// Decisions whose directories are to be settled.
+pub(super) struct Directories<'a> {
+    pub sides: &'a EtcSides<'a>,
     pub settled: &'a Settled,
     /// Sorted by path.
     pub decisions: &'a mut [Decision],
 }
 
-impl Hanging<'_> {
+impl Directories<'_> {
     pub fn settle(mut self) -> Vec<Clash> {
         let mut clashes: BTreeMap<Vec<u8>, Clash> = BTreeMap::new();
         self.hold_directories(&mut clashes);
@@ -30,7 +30,7 @@ impl Hanging<'_> {
         self.decisions.get(self.find(path)?)
     }
 
-    /// What will be at a decision's path.
+    /// Returns the inode that will be at a decision's path.
     fn outcome(&self, decision: &Decision) -> Option<&Inode> {
         match decision.side {
             Side::Image => self.sides.image.get(&decision.path),
@@ -38,7 +38,7 @@ impl Hanging<'_> {
         }
     }
 
-    /// From below: directories that the image dropped stay for what lies in them.
+    /// From below: a directory that the image dropped stays for what it contains.
     fn hold_directories(&mut self, clashes: &mut BTreeMap<Vec<u8>, Clash>) {
         for i in 0..self.decisions.len() {
             let Some(decision) = self.decisions.get(i) else { continue };
@@ -70,7 +70,7 @@ impl Hanging<'_> {
         }
     }
 
-    /// From above: what the image has does not come where the host has no directory for it.
+    /// From above: a path of the image is left out if the host has no directory for it.
     fn leave_out(&mut self, clashes: &mut BTreeMap<Vec<u8>, Clash>) {
         for i in 0..self.decisions.len() {
             let Some(decision) = self.decisions.get(i) else { continue };

@@ -1,6 +1,6 @@
-//! Paths of any bytes in text: [`Shown`](tiu_extract::Shown) writes them, this reads them back.
+//! Reads back paths that [`Shown`](tiu_extract::Shown) has escaped.
 
-/// The bytes that `shown` stands for. What is no escape stands for itself.
+/// Returns the bytes that `shown` stands for. Text that is not an escape stands for itself.
 pub fn unescape(shown: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(shown.len());
     let mut rest = shown.as_bytes();
@@ -34,7 +34,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_escape_stays() {
+    fn text_that_is_not_an_escape_stays() {
         assert_eq!(unescape(r"a\xzzb\"), br"a\xzzb\");
     }
 }

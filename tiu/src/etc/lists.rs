@@ -1,30 +1,32 @@
-//! Paths of `/etc` that always are one side's, whatever changed: the host's configuration has such lists, and the image may bring more. The
-//! host's count first.
+//! Paths of `/etc` that are always one side's, whatever changed. The host's configuration has such
+//! lists, and the image may have more. The host's lists are consulted first.
 
 use super::decision::Side;
-use crate::config::{Config, matches};
+use crate::config::{Config, pattern};
 use tiu_bundle::policy::Policy;
+use tiu_system::glob::Glob;
 
-/// Patterns, without leading slashes; each stands for a path or a directory with all in it, and `*` for any run of characters but a slash.
+/// Lists of patterns. A pattern that matches a directory takes all that is in it along.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lists {
-    /// Always the image's.
-    pub image: Vec<String>,
-    /// Always the host's.
-    pub host: Vec<String>,
+    /// Paths that are always the image's.
+    pub image: Vec<Glob>,
+    /// Paths that are always the host's.
+    pub host: Vec<Glob>,
 }
 
 impl Lists {
-    /// The host's.
+    /// Returns the host's lists.
     pub fn of_host(config: &Config) -> Self {
         Lists { image: config.etc_always_image.clone(), host: config.etc_always_host.clone() }
     }
 
-    /// Whose `path` is, by these lists.
+    /// Returns the side that `path` belongs to by these lists.
     pub fn side(&self, path: &[u8]) -> Option<Side> {
-        if listed(&self.image, path) {
+        let listed = |patterns: &[Glob]| patterns.iter().any(|pattern| pattern.covers(path));
+        if listed(&self.image) {
             Some(Side::Image)
-        } else if listed(&self.host, path) {
+        } else if listed(&self.host) {
             Some(Side::Host)
         } else {
             None
@@ -33,15 +35,11 @@ impl Lists {
 
     /// Returns the lists of an image's policy.
     pub fn of_policy(policy: &Policy) -> Self {
-        Lists { image: policy.always_image().to_vec(), host: policy.always_host().to_vec() }
+        // The policy holds only patterns that can be read.
+        let patterns =
+            |list: &[String]| list.iter().filter_map(|text| pattern(&format!("/{text}"))).collect();
+        Lists { image: patterns(policy.always_image()), host: patterns(policy.always_host()) }
     }
-}
-
-/// Whether one of `patterns` names `path` or a directory that it lies in.
-fn listed(patterns: &[String], path: &[u8]) -> bool {
-    let ends = path.iter().enumerate().filter(|(_, c)| **c == b'/').map(|(i, _)| i).chain([path.len()]);
-    let prefixes: Vec<&[u8]> = ends.filter_map(|end| path.get(..end)).collect();
-    patterns.iter().any(|pattern| prefixes.iter().any(|prefix| matches(pattern, prefix)))
 }
 
 #[cfg(test)]

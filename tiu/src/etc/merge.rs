@@ -1,49 +1,53 @@
-//! The decision: what becomes of each path of `/etc`, from what the base's image, the host and the new image have there. Data in, data
-//! out; nothing is touched here, and whoever carries the decision out decides nothing more.
+//! Decides what becomes of each path of `/etc`, from what the base's image, the host and the new
+//! image have there. This is a function of data that touches nothing; the code that carries the
+//! decision out decides nothing more.
 //!
 //! The rule, per path and over content, type, mode, owner and attributes alike:
 //!
 //! ```text
 //! host = new image          nothing to do
-//! host = base's default     the image's version; if the image dropped it, it goes
+//! host = base's default     the image's version; if the image dropped it, it is removed
 //! new image = base's        the host's version; if the administrator removed it, it stays away
-//! all three differ          the host's version, and a conflict: the image's is kept beside
+//! all three differ          the host's version, and a conflict: the image's is kept besides
 //! ```
 //!
-//! Then what hangs together: nothing can lie in what is no directory. A directory that the image dropped stays as long as something of the
-//! administrator's lies in it; the image's files do not come where the administrator has no directory any more; and where the image
-//! has something else in place of a directory that the administrator left as it was but put something in, there is no right answer: that is
-//! a [`Clash`], and nothing is merged.
-use super::decision::{Decision, Merge, Reason, Side, Sides};
-use super::directories::Hanging;
+//! Then directories are settled, because a path needs a directory to be in. A directory that the
+//! image dropped stays as long as it contains something of the administrator's. Files of the image
+//! are left out where the administrator no longer has their directory. If the image has something
+//! else in place of a directory that the administrator did not change but put something in, there
+//! is no right answer: that is a [`Clash`](super::decision::Clash), and nothing is merged.
+use super::decision::{Decision, EtcSides, Merge, Reason, Side};
+use super::directories::Directories;
 use super::lists::Lists;
 use super::settled::{Settled, is_settled};
 use super::state::same;
 use crate::accounts;
 use std::collections::BTreeSet;
 
-/// Decides. Of `lists`, the first that names a path counts; the host's is the first.
-pub fn merge(sides: &Sides, lists: &[Lists], settled: &Settled) -> Merge {
+/// Decides about all paths. Of `lists`, the first that names a path counts; the host's list is the
+/// first.
+pub fn merge(sides: &EtcSides, lists: &[Lists], settled: &Settled) -> Merge {
     let all: BTreeSet<&Vec<u8>> = [sides.base, Some(sides.host), Some(sides.image)]
         .into_iter()
         .flatten()
         .flat_map(|side| side.keys())
         .collect();
-    let decide = |path: &Vec<u8>| one(path, sides, lists, settled);
+    let decide = |path: &Vec<u8>| decide_path(path, sides, lists, settled);
     let mut decisions: Vec<Decision> = all.into_iter().map(decide).collect();
-    let clashes = Hanging { sides, settled, decisions: &mut decisions }.settle();
+    let clashes = Directories { sides, settled, decisions: &mut decisions }.settle();
     Merge { decisions, clashes }
 }
 
-fn one(path: &[u8], sides: &Sides, lists: &[Lists], settled: &Settled) -> Decision {
+fn decide_path(path: &[u8], sides: &EtcSides, lists: &[Lists], settled: &Settled) -> Decision {
     let (host, image) = (sides.host.get(path), sides.image.get(path));
     let base = sides.base.map(|base| base.get(path));
     let image_is_news = !same(base.flatten(), image);
-    let accounts = accounts::File::at(path).is_some() && (host.is_some() || image.is_some());
-    let listed = match accounts {
-        // No list makes somebody else's accounts the host's; the host itself may want no others.
-        true => lists.first().and_then(|host| host.side(path)).filter(|side| *side == Side::Host),
-        false => lists.iter().find_map(|lists| lists.side(path)),
+    let accounts = accounts::AccountFile::at(path).is_some() && (host.is_some() || image.is_some());
+    let listed = if accounts {
+        // Only the host's own list can exclude the accounts of others.
+        lists.first().and_then(|host| host.side(path)).filter(|side| *side == Side::Host)
+    } else {
+        lists.iter().find_map(|lists| lists.side(path))
     };
     let (side, reason) = if host.is_some_and(|host| host.host) {
         (Side::Host, Reason::Mount)
@@ -52,7 +56,7 @@ fn one(path: &[u8], sides: &Sides, lists: &[Lists], settled: &Settled) -> Decisi
     } else if host.is_some() && listed == Some(Side::Host) {
         (Side::Host, Reason::AlwaysHost)
     } else if accounts {
-        // Where the host has none, the merged entries are written into the image's.
+        // If the host has no such file, the merged entries are written into the image's.
         (if host.is_some() { Side::Host } else { Side::Image }, Reason::ByEntry)
     } else {
         match base {

@@ -1,11 +1,14 @@
-//! `/etc`: a three-way merge of the base's defaults, what the administrator has, and the new image's defaults.
+//! `/etc`: a three-way merge of the base's defaults, what the administrator has, and the new
+//! image's defaults.
 //!
 //! ```text
-//! state      what there is at a path; merge: the decision, a function of three such states
-//! lists      paths that always are one side's
-//! report     what was decided, kept in the snapshot
-//! pristine   the image's whole /etc beside the host's, to look at and to go back to
-//! settled    conflicts of which the administrator said that the host's version stays
+//! state      the inode at each path; decision: what becomes of it
+//! merge      makes the decision from three such states; directories: a part of it
+//! lists      paths that are always one side's
+//! report     the decision, kept in the snapshot
+//! pristine   the image's whole /etc besides the host's, to compare with and to go back to
+//! settled    conflicts that the administrator settled in favour of the host
+//! paths      paths and index entries of /etc
 //!
 //! escape     paths of any bytes in text
 //!
@@ -13,7 +16,7 @@
 //! accounts   users and groups as part of it
 //! ```
 //!
-//! docs/internals/etc-merge.md has the rule for people, with a table of every case.
+//! docs/internals/etc-merge.md explains the rule, with a table of every case.
 
 pub mod accounts;
 pub mod decide;

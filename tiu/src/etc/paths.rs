@@ -1,31 +1,31 @@
-//! Which paths and index entries are about `/etc`.
+//! Paths and index entries of `/etc`.
 
 use tiu_bundle::index::{Entry, Index};
 
-/// Where it lies in a tree.
+/// The path of `/etc` in a tree.
 pub const ETC: &[u8] = b"etc";
 
-/// Whether `path` is `/etc` or lies in it.
+/// Returns whether `path` is `/etc` or below it.
 pub fn is_etc(path: &[u8]) -> bool {
     is_within(path, ETC)
 }
 
-/// The entries of an index that are about `/etc`, in path order, without a look at all others.
+/// Returns the entries of `/etc` in path order, without reading all other entries.
 pub fn entries(index: &Index) -> impl Iterator<Item = Entry<'_>> {
     entries_at(index, ETC)
 }
 
-/// The entries of an index at `top` and below it, in path order, without a look at all others.
+/// Returns the entries at `top` and below it in path order, without reading all other entries.
 pub fn entries_at<'a>(index: &'a Index, top: &'static [u8]) -> impl Iterator<Item = Entry<'a>> {
     let first = index.find(top).unwrap_or(index.len());
-    // In the order of bytes, names like `etc-old` lie between `etc` and what is in it.
+    // In the order of bytes, names like `etc-old` are between `etc` and its content.
     let near = (first..index.len())
         .map(|i| index.entry(i))
         .take_while(move |entry| entry.path.as_bytes().starts_with(top));
     near.filter(move |entry| is_within(entry.path.as_bytes(), top))
 }
 
-/// Whether `path` is `top` or lies below it.
+/// Returns whether `path` is `top` or below it.
 pub fn is_within(path: &[u8], top: &[u8]) -> bool {
     path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }

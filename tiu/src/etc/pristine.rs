@@ -1,8 +1,9 @@
-//! The image's whole `/etc` as it was signed, beside the host's: in `usr/lib/sysimage/tiu/etc`.
+//! The pristine copy: the image's whole `/etc` as it was signed, in `usr/lib/sysimage/tiu/etc`.
 //!
-//! It is what the administrator compares with and goes back to, and where the image's version of a conflict lies. Its content is shared
-//! with `/etc` where that is the same. It is as exactly the image's as the rest of the tree, and is checked like it: made and compared by
-//! the same engine, with the part of the index that is about `/etc`. Hard links become files of their own there.
+//! The administrator compares with it and goes back to it, and it has the image's version of a
+//! conflict. It shares content with `/etc` where both are the same. The engine makes and checks it
+//! exactly like the rest of the tree, with the part of the index that is about `/etc`. Hard links
+//! become separate files there.
 
 use super::state::inode_of;
 use super::{ETC, entries};
@@ -13,42 +14,38 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use tiu_bundle::index::{EntryBuf, Index, IndexError, IndexWriter, Kind};
 use tiu_extract::{Difference, EngineError, Image, ImageError, Job, Plan, ReadBack, Rules};
+use tiu_system::hints;
 use tiu_system::path::TreePath;
 use tiu_system::progress::{Cancel, Progress, Watch};
 use tiu_system::tree::{Tree, TreeError};
 
 pub use tiu_bundle::places::PRISTINE_ETC_PATH as PRISTINE_PATH;
 
-/// Why it could not be made or compared.
+/// The copy could not be made or checked.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+#[non_exhaustive]
 pub enum PristineError {
-    /// See [`TreeError`].
     #[error(transparent)]
     Tree(#[from] TreeError),
-    /// See [`EngineError`].
     #[error("{PRISTINE_PATH}: {0}")]
     Engine(EngineError),
-    /// The part of the index is no index: a fault of tiu.
+    /// The part of the index is not a valid index: a bug in tiu.
     #[error("the index of /etc: {0}")]
     Index(IndexError),
 }
 
-impl tiu_system::Hint for PristineError {
-    fn hint(&self) -> Option<String> {
-        match self {
-            PristineError::Tree(e) => e.hint(),
-            PristineError::Engine(e) => e.hint(),
-            PristineError::Index(_) => Some("this is a fault of tiu: please report it".into()),
-        }
-    }
-}
+hints! { PristineError {
+    forward Tree, Engine;
+    Index(_) => "this is a bug in tiu: please report it",
+} }
 
 /// A path of the image's `/etc`, relative to it.
 fn inside(path: &TreePath) -> &TreePath {
     path.strip_prefix(TreePath::literal("etc")).unwrap_or(path)
 }
 
-/// The part of `index` that is about `/etc`, with `/etc` as its root.
+/// Returns the part of `index` that is about `/etc`, with `/etc` as its root.
 pub fn index_of_etc(index: &Index) -> Result<Index, PristineError> {
     let mut writer = IndexWriter::default();
     for entry in entries(index) {
@@ -66,7 +63,7 @@ struct EtcImage<'a> {
 }
 
 impl EtcImage<'_> {
-    /// Where the content of `path` lies in the image.
+    /// Returns the path in the image that has the content of `path`.
     fn place(&self, path: &[u8]) -> Vec<u8> {
         let path = [ETC, b"/", path].concat();
         match self.index.find(&path).map(|i| self.index.entry(i)) {
@@ -86,7 +83,8 @@ impl Image for EtcImage<'_> {
     }
 }
 
-/// Brings the copy in `tree`, whose `/etc` is done, to the image's `/etc`. A crash leaves it part-way; running again completes it.
+/// Makes the copy in `tree`, whose `/etc` is complete. A crash leaves an incomplete copy; running
+/// again completes it.
 pub fn fill(
     tree: &Tree,
     image: &dyn Image,
@@ -113,7 +111,8 @@ pub fn fill(
     Ok(plan)
 }
 
-/// In what the copy in `tree` differs from the image's `/etc`; paths are those in the tree. One that is missing altogether is a difference.
+/// Returns the differences of the copy in `tree` from the image's `/etc`, with paths in the tree. A
+/// missing copy is a difference.
 pub fn check(
     tree: &Tree,
     index: &Index,
@@ -149,12 +148,12 @@ pub fn check(
     Ok(found)
 }
 
-/// Only how owners map: nothing in the copy is the host's.
+/// Returns rules that only map owners: nothing in the copy is the host's.
 fn own_rules(rules: &Rules) -> Rules {
     Rules { uids: rules.uids.clone(), gids: rules.gids.clone(), ..Rules::default() }
 }
 
-/// The directory, made where it is missing.
+/// Opens the directory of the copy, which is made if it does not exist.
 fn open(tree: &Tree) -> Result<OwnedFd, PristineError> {
     let (parent, name) = PRISTINE_PATH.rsplit_once('/').unwrap_or(("", PRISTINE_PATH));
     let made = match rustix::fs::mkdirat(tree.directory(parent)?, name, Mode::RWXU) {

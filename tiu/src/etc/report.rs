@@ -1,6 +1,7 @@
-//! The report: what the merge decided and why, kept in the new snapshot for whoever asks later: `tiu etc`, `tiu status`, `tiu verify`.
+//! The report: the decisions of the merge and their reasons. The new snapshot keeps it for `tiu
+//! etc`, `tiu status` and `tiu verify`.
 
-use super::decision::{Decision, Merge, Reason, Side, Sides};
+use super::decision::{Decision, EtcSides, Merge, Reason, Side};
 use super::escape;
 use super::state::{Inode, InodeFacts, States, same};
 use crate::accounts::Note;
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io::{self, Write};
 use tiu_extract::Shown;
-use tiu_system::Hint;
+use tiu_system::hints;
 use tiu_system::tree::{Tree, TreeError};
 
 pub use tiu_bundle::places::ETC_REPORT_PATH as REPORT_PATH;
@@ -17,50 +18,54 @@ const MAX_SIZE: u64 = 64 << 20;
 /// Version of the format.
 const VERSION: u32 = 1;
 
-/// What was decided.
+/// The report of a merge.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Report {
-    /// Format.
+pub struct EtcReport {
+    /// Version of the format.
     pub version: u32,
-    /// Version of the image that the base was made from; none at the first update of a host.
+    /// Version of the image that the base was made from; null at the first update of a host.
     pub from: Option<String>,
     /// Version of the image.
     pub to: String,
-    /// Paths that nobody changed.
+    /// The number of paths that nobody changed.
     pub unchanged: usize,
-    /// All others, in path order.
+    /// All other paths, in path order.
     pub paths: Vec<Decided>,
-    /// What became of users and groups.
+    /// Notes about users and groups.
     #[serde(default)]
     pub accounts: Vec<Note>,
 }
 
-/// One path.
+#[doc(hidden)]
+pub use EtcReport as Report;
+
+/// The decision about a path, as the report has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decided {
-    /// Path without a leading slash; what is not printable text is escaped as `\n`, `\\`, `\xNN`.
+    /// Path in the tree; what is not printable text is escaped as `\n`, `\\`, `\xNN`.
     pub path: String,
-    /// Whose version it got.
+    /// The side whose version it got.
     pub side: Side,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
-    /// Whether the administrator should look.
+    /// Whether the administrator should compare: the image has another version.
     pub conflict: bool,
-    /// The base's default.
+    /// The inode in the base's defaults.
     pub base: Option<InodeFacts>,
-    /// What the host had.
+    /// The host's inode.
     pub host: Option<InodeFacts>,
-    /// What the image has.
+    /// The image's inode.
     pub image: Option<InodeFacts>,
-    /// What was made of all of them, where that is none of them: files that are merged by entry.
+    /// The merged inode, of files that are merged by entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<InodeFacts>,
 }
 
 /// A report that cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+#[non_exhaustive]
 pub enum ReportError {
-    /// See [`TreeError`].
     #[error(transparent)]
     Tree(#[from] TreeError),
     /// It is damaged.
@@ -68,35 +73,26 @@ pub enum ReportError {
     Damaged(serde_json::Error),
     /// It was written by a newer tiu.
     #[error("{REPORT_PATH} has format {found}, this tiu reads up to {VERSION}")]
-    Future {
-        /// Format found.
-        found: u32,
-    },
+    Future { found: u32 },
 }
 
-impl Hint for ReportError {
-    fn hint(&self) -> Option<String> {
-        Some(match self {
-            ReportError::Tree(e) => return e.hint(),
-            ReportError::Damaged(_) => {
-                "the snapshot was changed after it was made: go back to another one (tiu list), or apply its image again"
-                    .into()
-            }
-            ReportError::Future { .. } => "use the tiu of that snapshot or a newer one".into(),
-        })
-    }
-}
+hints! { ReportError {
+    forward Tree;
+    Damaged(_) => "the snapshot was changed after it was made: go back to another one (tiu list), \
+        or apply its image again",
+    Future { .. } => "use the tiu of that snapshot or a newer one",
+} }
 
-impl Report {
-    /// Of a merge.
-    pub fn new(merge: &Merge, sides: &Sides, from: Option<&str>, to: &str) -> Self {
+impl EtcReport {
+    /// Makes the report of a merge from version `from` to version `to`.
+    pub fn new(merge: &Merge, sides: &EtcSides, from: Option<&str>, to: &str) -> Self {
         let at = |states: Option<&States>, decision: &Decision| {
             states.and_then(|states| states.get(&decision.path)).map(InodeFacts::from)
         };
-        let told: Vec<Decided> = merge
+        let paths: Vec<Decided> = merge
             .decisions
             .iter()
-            .filter(|decision| is_told(decision, sides))
+            .filter(|decision| is_reported(decision, sides))
             .map(|decision| Decided {
                 path: Shown(&decision.path).to_string(),
                 side: decision.side,
@@ -108,23 +104,23 @@ impl Report {
                 result: None,
             })
             .collect();
-        Report {
+        EtcReport {
             version: VERSION,
             from: from.map(str::to_owned),
             to: to.to_owned(),
-            unchanged: merge.decisions.len() - told.len(),
-            paths: told,
+            unchanged: merge.decisions.len() - paths.len(),
+            paths,
             accounts: Vec::new(),
         }
     }
 
-    /// Notes that `result` is what was made of all sides at `path`.
+    /// Notes that `result` is the merged inode at `path`.
     pub fn set_result(&mut self, path: &str, result: InodeFacts) {
         if let Some(decided) = self.paths.iter_mut().find(|decided| decided.path == path) {
             decided.result = Some(result);
             return;
         }
-        // Neither side has it.
+        // No side has the path.
         let later = |decided: &Decided| decided.raw_path().as_slice() > path.as_bytes();
         let at = self.paths.iter().position(later).unwrap_or(self.paths.len());
         let decided = Decided {
@@ -140,7 +136,8 @@ impl Report {
         self.paths.insert(at, decided);
     }
 
-    /// The report in `tree`; none where no image was applied, or by a tiu that wrote none.
+    /// Reads the report in `tree`. Returns `None` if no image was applied, or if the tiu that
+    /// applied it wrote no report.
     pub fn read(tree: &Tree) -> Result<Option<Self>, ReportError> {
         #[derive(Deserialize)]
         struct Version {
@@ -154,37 +151,38 @@ impl Report {
         serde_json::from_slice(&bytes).map(Some).map_err(ReportError::Damaged)
     }
 
-    /// Writes it into `tree`.
+    /// Writes the report into `tree`.
     pub fn write(&self, tree: &Tree) -> Result<(), ReportError> {
         let text = serde_json::to_vec_pretty(self).map_err(ReportError::Damaged)?;
         Ok(tree.write(REPORT_PATH, &text[..])?)
     }
 
-    /// Paths that stayed the host's as a whole.
+    /// Returns the paths that stayed the host's as a whole.
     pub fn hosts(&self) -> impl Iterator<Item = &Decided> {
         self.paths.iter().filter(|decided| decided.side == Side::Host && decided.reason != Reason::ByEntry)
     }
 
-    /// Conflicts, resolved since or not.
+    /// Returns the conflicts, including those that were resolved since.
     pub fn conflicts(&self) -> impl Iterator<Item = &Decided> {
         self.paths.iter().filter(|decided| decided.conflict)
     }
 
-    /// Prints one line for each path, and for each thing to know of users and groups.
+    /// Prints a line for each path and for each note about users and groups.
     pub fn describe(&self, out: &mut dyn Write) -> io::Result<()> {
         self.paths.iter().try_for_each(|decided| writeln!(out, "{decided}"))?;
         self.accounts.iter().try_for_each(|note| writeln!(out, "account   {note}"))
     }
 
-    /// What was decided about `path`; nothing if nobody had changed it.
-    pub fn of(&self, path: &[u8]) -> Option<&Decided> {
+    /// Returns the decision about `path`, or `None` if nobody had changed it.
+    pub fn decided(&self, path: &[u8]) -> Option<&Decided> {
         let shown = Shown(path).to_string();
         self.paths.iter().find(|decided| decided.path == shown)
     }
 
-    /// Whether a difference of `/etc` from the image is what the merge left there: `now` is what is there.
+    /// Returns whether the merge left the inode `now` at `path`, where `/etc` differs from the
+    /// image.
     pub fn explains(&self, path: &[u8], now: Option<&Inode>) -> bool {
-        self.of(path).is_some_and(|decided| match &decided.result {
+        self.decided(path).is_some_and(|decided| match &decided.result {
             Some(_) => decided.result == now.map(InodeFacts::from),
             None => decided.side == Side::Host && decided.host == now.map(InodeFacts::from),
         })
@@ -192,7 +190,7 @@ impl Report {
 }
 
 impl Decided {
-    /// The path as it is.
+    /// Returns the path with its escapes resolved.
     pub fn raw_path(&self) -> Vec<u8> {
         escape::unescape(&self.path)
     }
@@ -214,8 +212,8 @@ impl fmt::Display for Decided {
     }
 }
 
-/// Whether there is anything to say about a path: somebody changed it, or the lists decided against one side.
-fn is_told(decision: &Decision, sides: &Sides) -> bool {
+/// Returns whether the report has a path: somebody changed it, or the lists decided against a side.
+fn is_reported(decision: &Decision, sides: &EtcSides) -> bool {
     let (host, image) = (sides.host.get(&decision.path), sides.image.get(&decision.path));
     let base = sides.base.map_or(image, |base| base.get(&decision.path));
     decision.reason == Reason::ByEntry || !(same(host, image) && same(base, image))

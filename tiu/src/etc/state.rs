@@ -1,5 +1,6 @@
-//! What there is at a path of `/etc`: in the base's defaults, on the host, in the new image. All that counts is here, so that the merge
-//! is a function of data; the modification time is carried along, but it is no difference.
+//! The state of each path of `/etc`: in the base's defaults, on the host, in the new image. It
+//! holds all that counts, so that the merge is a function of data. The modification time is carried
+//! along but is not a difference.
 
 use super::{ETC, entries};
 use serde::{Deserialize, Serialize};
@@ -11,35 +12,35 @@ use tiu_extract::{EngineError, Rules, Shown};
 use tiu_system::progress::{Cancel, Progress, Watch};
 use tiu_system::tree::{Tree, TreeError};
 
-/// One inode.
+/// An inode of `/etc`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inode {
-    /// What it is; never a hard link.
+    /// Its kind; never a hard link.
     pub kind: Kind,
-    /// Permission bits; of symlinks without meaning.
+    /// Permission bits; without meaning for symlinks.
     pub mode: u32,
     /// Owner, in the host's numbers.
     pub uid: u32,
     /// Group, in the host's numbers.
     pub gid: u32,
-    /// Number of a device.
+    /// Device number.
     pub rdev: u64,
-    /// Where a symlink leads.
+    /// Target of a symlink.
     pub target: Option<Vec<u8>>,
     /// Content digest of a regular file.
     pub digest: Option<Digest>,
-    /// Extended attributes, ACLs among them, sorted by name.
+    /// Extended attributes including ACLs, sorted by name.
     pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Modification time, which does not count.
+    /// Modification time; it does not count.
     pub mtime: Mtime,
-    /// Whether something of the host lies there that nobody looks into: a mount, a nested subvolume.
+    /// Whether it is a mount or a nested subvolume of the host, whose content is not read.
     pub host: bool,
 }
 
-/// Paths (`etc`, `etc/...`) and what there is; each path's parent comes before it.
+/// The inode at each path (`etc`, `etc/...`); a path's parent comes before it.
 pub type States = BTreeMap<Vec<u8>, Inode>;
 
-/// What of two inodes differs: none if nothing that counts.
+/// Returns the names of the properties that differ and count.
 pub fn differences(a: &Inode, b: &Inode) -> Vec<&'static str> {
     if a.kind != b.kind {
         return vec!["type"];
@@ -55,7 +56,7 @@ pub fn differences(a: &Inode, b: &Inode) -> Vec<&'static str> {
     checks.into_iter().filter(|(_, differs)| *differs).map(|(what, _)| what).collect()
 }
 
-/// Whether the two are alike, in all that counts. Nothing is like nothing.
+/// Returns whether two inodes are equal in all that counts. Two absent inodes are equal.
 pub fn same(a: Option<&Inode>, b: Option<&Inode>) -> bool {
     match (a, b) {
         (Some(a), Some(b)) => differences(a, b).is_empty(),
@@ -63,24 +64,27 @@ pub fn same(a: Option<&Inode>, b: Option<&Inode>) -> bool {
     }
 }
 
-/// Labels that only one side has are the host's security modules' affair.
+/// Returns whether the extended attributes are equal. Ignores labels that only one side has: the
+/// host's security modules set them.
 fn same_xattrs(a: &Inode, b: &Inode) -> bool {
     let one_sided = |name: &[u8], other: &Inode| {
         tiu_extract::is_label(name) && !other.xattrs.iter().any(|(their, _)| their == name)
     };
-    let counting = |of: &Inode, other: &Inode| -> Vec<(Vec<u8>, Vec<u8>)> {
-        of.xattrs.iter().filter(|(name, _)| !one_sided(name, other)).cloned().collect()
+    let counting = |inode: &Inode, other: &Inode| -> Vec<(Vec<u8>, Vec<u8>)> {
+        inode.xattrs.iter().filter(|(name, _)| !one_sided(name, other)).cloned().collect()
     };
     counting(a, b) == counting(b, a)
 }
 
-/// The defaults of an image, in the host's numbers, which `rules` has.
-pub fn of_index(index: &Index, rules: &Rules) -> States {
-    entries(index).map(|entry| (entry.path.as_bytes().to_vec(), of_entry(index, &entry, rules))).collect()
+/// Returns the defaults of an image, with owners mapped to the host's numbers as in `rules`.
+pub fn states_of_index(index: &Index, rules: &Rules) -> States {
+    entries(index)
+        .map(|entry| (entry.path.as_bytes().to_vec(), inode_of_entry(index, &entry, rules)))
+        .collect()
 }
 
-/// The inode that an entry is a name of.
-fn of_entry(index: &Index, entry: &Entry, rules: &Rules) -> Inode {
+/// Returns the inode of an entry.
+fn inode_of_entry(index: &Index, entry: &Entry, rules: &Rules) -> Inode {
     let inode = inode_of(index, entry);
     let number = |map: &std::collections::HashMap<u32, u32>, n: u32| map.get(&n).copied().unwrap_or(n);
     Inode {
@@ -110,19 +114,19 @@ fn sorted(xattrs: impl Iterator<Item = (Vec<u8>, Vec<u8>)>) -> Vec<(Vec<u8>, Vec
     xattrs
 }
 
-/// Why `/etc` could not be read.
+/// `/etc` could not be read.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+#[non_exhaustive]
 pub enum ReadError {
-    /// See [`TreeError`].
     #[error(transparent)]
     Tree(#[from] TreeError),
-    /// See [`EngineError`].
     #[error(transparent)]
     Engine(#[from] EngineError),
 }
 
-/// The `/etc` of the system in `tree`. `rules` tells what in it is the host's.
-pub fn of_tree(
+/// Reads the `/etc` of the system in `tree`. The host's paths in it are those of `rules`.
+pub fn states_of_tree(
     tree: &Tree,
     rules: &Rules,
     progress: &dyn Progress,
@@ -157,13 +161,13 @@ pub fn of_tree(
     Ok(found.into_iter().map(state).collect())
 }
 
-/// An inode as it is told to people and programs. The field names are those of the report.
+/// An inode as reports and messages show it. The field names are those of the report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InodeFacts {
     /// `regular file`, `directory`, `symbolic link`, ...
     #[serde(rename = "type")]
     pub kind: String,
-    /// Permission bits in octal; not of symlinks.
+    /// Permission bits in octal; symlinks have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
     /// Owner's number.
@@ -192,7 +196,7 @@ impl From<&Inode> for InodeFacts {
             let hex = || value.iter().fold("0x".to_owned(), |hex, byte| format!("{hex}{byte:02x}"));
             text.map_or_else(hex, |text| format!("{text:?}"))
         };
-        // What security modules of the host say of a file is not the merge's.
+        // Labels of the host's security modules are not part of the merge.
         let xattrs = inode.xattrs.iter().filter(|(name, _)| !tiu_extract::is_label(name));
         InodeFacts {
             kind: inode.kind.to_string(),
@@ -218,8 +222,8 @@ impl std::fmt::Display for InodeFacts {
 }
 
 impl InodeFacts {
-    /// A regular file without content and extended attributes.
-    pub fn of_file(mode: u32, uid: u32, gid: u32) -> Self {
+    /// Returns the facts of a regular file without content and extended attributes.
+    pub fn regular_file(mode: u32, uid: u32, gid: u32) -> Self {
         InodeFacts {
             kind: Kind::File.to_string(),
             mode: Some(format!("{mode:04o}")),
@@ -232,7 +236,7 @@ impl InodeFacts {
         }
     }
 
-    /// A digest of all of it (and of nothing), by which a default is known again.
+    /// Returns a digest of all facts (or of their absence) by which a default is recognized.
     pub fn fingerprint(facts: Option<&InodeFacts>) -> String {
         // Serializing to memory does not fail.
         digest_bytes(&serde_json::to_vec(&facts).unwrap_or_default()).to_string()

@@ -1,6 +1,6 @@
 //! The system whose `/etc` is updated, and what it is updated with.
 
-use super::report::Report;
+use super::report::EtcReport;
 use crate::config::Config;
 use crate::incoming::IncomingImage;
 use tiu_bundle::index::Index;
@@ -17,7 +17,7 @@ pub struct BaseImage<'a> {
     /// How the image's owners map to the host's numbers.
     pub owners: Rules,
     /// What became of `/etc` at the last update.
-    pub report: Option<&'a Report>,
+    pub report: Option<&'a EtcReport>,
 }
 
 /// The system to be updated, and what it is updated with.

@@ -1,4 +1,5 @@
-//! The host's lock.
+//! The host's lock, which excludes other runs of tiu and, on the running system, of
+//! transactional-update.
 
 use super::error::HostError;
 use super::open::Host;
@@ -11,25 +12,33 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long the programs of a tiu that was killed may hold its lock. snapper's take seconds on a busy disk.
+/// The time for which programs of a killed tiu may still hold its lock. snapper takes seconds on a
+/// busy disk.
 const ORPHANS: Duration = Duration::from_secs(60);
-/// How often a held lock is tried again.
+/// The time between two attempts to take a held lock.
 const TICK: Duration = Duration::from_millis(20);
-/// Held while snapshots are made, removed or switched; let go when dropped or when the process ends, however it ends.
+
+/// The lock, held while snapshots are made, removed or switched. It is released when it is dropped
+/// or when the process ends, however it ends.
 #[derive(Debug)]
-pub struct Lock(Arc<OwnedFd>, #[allow(dead_code)] Option<tukit::Lock>);
+pub struct Lock {
+    snapshots_fd: Arc<OwnedFd>,
+    _tukit: Option<tukit::TukitLock>,
+}
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // The descriptor lives on, as the host's.
-        let _ = rustix::fs::flock(&self.0, FlockOperation::Unlock);
+        // The descriptor stays open: the host holds it.
+        let _ = rustix::fs::flock(&self.snapshots_fd, FlockOperation::Unlock);
     }
 }
+
 impl Host {
-    /// Takes the host's lock, which is on the directory `.snapshots` itself: the same inode, and so the same lock, for each mount
-    /// of the host, and nothing is left behind. On the running system transactional-update's, too.
+    /// Takes the host's lock. It is on the directory `.snapshots` itself, so each mount of the host
+    /// has the same lock, and nothing is left behind. On the running system, takes
+    /// transactional-update's lock too.
     ///
-    /// Refused at once while another tiu runs. The programs of one that was killed are waited for.
+    /// Fails at once while another tiu runs. Waits for the programs of a tiu that was killed.
     pub fn lock(&self) -> Result<Lock, HostError> {
         let path = self.root().join(".snapshots");
         let io = |source: io::Error| HostError::Io { path: path.clone(), source };
@@ -38,8 +47,8 @@ impl Host {
         loop {
             match rustix::fs::flock(&self.snapshots_fd, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {
-                    let mut lock = Lock(self.snapshots_fd.clone(), None);
-                    lock.1 = self.is_live().then(lock_tukit).transpose()?;
+                    let mut lock = Lock { snapshots_fd: self.snapshots_fd.clone(), _tukit: None };
+                    lock._tukit = self.is_live().then(lock_tukit).transpose()?;
                     return Ok(lock);
                 }
                 Err(rustix::io::Errno::WOULDBLOCK) => {}
@@ -55,15 +64,17 @@ impl Host {
     }
 }
 
-fn lock_tukit() -> Result<tukit::Lock, HostError> {
-    tukit::lock().map_err(|refused| match refused {
-        tukit::Refused::Busy(holder) => HostError::TukitRuns { holder },
-        tukit::Refused::Io(path, source) => HostError::Io { path, source },
+fn lock_tukit() -> Result<tukit::TukitLock, HostError> {
+    tukit::lock().map_err(|error| match error {
+        tukit::LockError::Busy(holder) => HostError::TukitRuns { holder },
+        tukit::LockError::Io(path, source) => HostError::Io { path, source },
     })
 }
 
-/// Processes that hold an exclusive flock(2) on an inode of this number on some filesystem, from the text of `/proc/locks` (proc(5)).
-/// The device there is not the one that stat(2) gives for a btrfs subvolume, so these may be holders of other files: see [`has_open`].
+/// Returns the processes that hold an exclusive flock(2) on an inode with this number on any
+/// filesystem, from the text of `/proc/locks` (proc(5)). The device there is not the one that
+/// stat(2) returns for a btrfs subvolume, so these processes may hold locks of other files: see
+/// [`has_open`].
 fn flock_holders(locks: &str, inode: u64) -> Vec<u32> {
     let line = |line: &str| {
         let fields: Vec<&str> = line.split_whitespace().collect();
@@ -73,7 +84,7 @@ fn flock_holders(locks: &str, inode: u64) -> Vec<u32> {
     locks.lines().filter_map(line).collect()
 }
 
-/// Whether the process has a descriptor of exactly this file.
+/// Returns whether the process has a descriptor of exactly this file.
 fn has_open(pid: u32, file: &Metadata) -> bool {
     let same = |fd: std::fs::DirEntry| {
         let found = std::fs::metadata(fd.path());
@@ -86,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_who_holds_the_lock() {
+    fn the_holder_of_the_lock_is_found() {
         let locks = "1: POSIX  ADVISORY  WRITE 9 00:19:256 0 EOF\n2: FLOCK  ADVISORY  WRITE 4143 00:2b:256 0 EOF\n\
                      2: -> FLOCK  ADVISORY  WRITE 77 00:2b:256 0 EOF\n3: FLOCK  ADVISORY  READ 5 00:2b:256 0 EOF\n\
                      4: FLOCK  ADVISORY  WRITE 6 00:2b:2567 0 EOF\nshort\n";

@@ -1,6 +1,13 @@
-//! The host: a btrfs root with snapper's snapshots, the running system or what is mounted at `--root`.
+//! The host: a btrfs root with snapper's snapshots, either the running system or the one mounted at
+//! `--root`.
 //!
-//! What a host must be is checked here, once, each with its own error: everything later relies on it.
+//! ```text
+//! open        the checked host
+//! lock        its lock; tukit: transactional-update's locks
+//! snapper     snapper(8) as a program, and its table
+//! paths       paths of a tree that belong to the host
+//! persistent  directories outside of /var that outlast updates
+//! ```
 
 mod error;
 mod lock;

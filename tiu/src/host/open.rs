@@ -1,4 +1,5 @@
-//! The host, as it is opened: what it must be is checked here, once, each with its own error; everything later relies on it.
+//! Opens a host. All requirements on a host are checked here, once, each with its own error; all
+//! other code relies on them.
 
 use super::error::{BTRFS_MAGIC, HostError};
 use super::snapper::{CONFIG, Snapper};
@@ -19,13 +20,13 @@ pub struct Host {
     root: PathBuf,
     live: bool,
     root_fd: OwnedFd,
-    /// Of `.snapshots`; the host's lock is on it.
+    /// Descriptor of `.snapshots`; the host's lock is on it.
     pub(super) snapshots_fd: Arc<OwnedFd>,
-    /// How to run its snapper.
+    /// The host's snapper.
     pub snapper: Snapper,
 }
 impl Host {
-    /// The running system (`None` or `/`), or what is mounted at `root`.
+    /// Opens the running system (`None` or `/`), or the host that is mounted at `root`.
     pub fn open(root: Option<&Path>) -> Result<Self, HostError> {
         let given = root.unwrap_or(Path::new("/"));
         let io = |path: &Path, e: io::Error| HostError::Io { path: path.to_owned(), source: e };
@@ -54,32 +55,32 @@ impl Host {
         Ok(Host { root, live, root_fd, snapshots_fd, snapper })
     }
 
-    /// Where it is mounted.
+    /// Returns the directory where the host is mounted.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Whether it is the running system.
+    /// Returns whether the host is the running system.
     pub fn is_live(&self) -> bool {
         self.live
     }
 
-    /// The root's descriptor: what is mounted, with everything that is mounted over it.
+    /// Returns the root's descriptor: the mounted root, with all that is mounted over it.
     pub fn root_fd(&self) -> BorrowedFd<'_> {
         self.root_fd.as_fd()
     }
 
-    /// Where the tree of snapshot `number` is, without what is mounted over it.
+    /// Returns the path of the tree of snapshot `number`, without what is mounted over it.
     pub fn snapshot_path(&self, number: u32) -> PathBuf {
         self.root.join(".snapshots").join(number.to_string()).join("snapshot")
     }
 
-    /// Descriptor of `.snapshots`.
+    /// Returns the descriptor of `.snapshots`.
     pub fn snapshots_fd(&self) -> BorrowedFd<'_> {
         self.snapshots_fd.as_fd()
     }
 
-    /// Refuses what would fail later, when snapshots are made.
+    /// Checks what would make an update fail later, when a snapshot is made.
     pub fn check_updatable(&self) -> Result<(), HostError> {
         let path = self.root.join(".snapshots");
         rustix::fs::accessat(&self.snapshots_fd, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)

@@ -1,4 +1,5 @@
-//! What in a tree belongs to the host: mount points with all below them, nested subvolumes, and places where only the host puts things.
+//! Paths of a tree that belong to the host, with all that is below them: mount points, nested
+//! subvolumes, and directories in which only the host puts things.
 
 use crate::etc::{ETC, is_etc};
 use crate::host::HostError;
@@ -9,15 +10,17 @@ use tiu_bundle::index::Index;
 use tiu_bundle::places;
 use tiu_extract::Shown;
 use tiu_system::fstab::Mount;
+use tiu_system::path::TreePathBuf;
 
-/// All host paths, sorted; none is twice.
+/// Returns all paths of the host, sorted, without duplicates.
 ///
-/// `/etc` is never one: a bind mount of a nested subvolume onto itself is how some hosts make it writable, and an overlay is refused.
-/// A filesystem of its own for `/usr` is refused: an image is not applied to half a system.
+/// `/etc` is never one of them: some hosts bind-mount a nested subvolume onto itself to make it
+/// writable. An overlay is an error. A separate filesystem for `/usr` is an error too: an image is
+/// not applied to half a system.
 pub fn host_paths(
     mounts: &[Mount],
     nested: &[PathBuf],
-    configured: &[String],
+    configured: &[TreePathBuf],
 ) -> Result<Vec<Vec<u8>>, HostError> {
     let mut paths: Vec<Vec<u8>> = places::never_installed().map(|path| path.as_bytes().to_vec()).collect();
     for mount in mounts {
@@ -40,14 +43,14 @@ pub fn host_paths(
     Ok(paths)
 }
 
-/// What of the image is not installed, because it lies below a path of the host.
+/// Entries of the image that are not installed because they lie below a path of the host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NotInstalled {
-    /// The host's path, without a leading slash.
+    /// The path of the host in the tree.
     pub path: String,
-    /// How many files, directories and the like.
+    /// The number of entries.
     pub entries: usize,
-    /// The first few of them, in byte order.
+    /// The first few entries, in byte order.
     pub first: Vec<String>,
 }
 
@@ -64,10 +67,10 @@ impl std::fmt::Display for NotInstalled {
     }
 }
 
-/// What of the image lies below each of `host_paths`, where that is anything.
+/// Returns the entries of the image below each of `host_paths` that has any.
 pub fn left_out(index: &Index, host_paths: &[Vec<u8>]) -> Vec<NotInstalled> {
-    /// How many are named.
-    const FEW: usize = 3;
+    /// The number of entries that are named.
+    const SHOWN: usize = 3;
     let mut all: BTreeMap<&[u8], NotInstalled> = BTreeMap::new();
     for entry in index.iter() {
         let below = |host: &&Vec<u8>| {
@@ -79,7 +82,7 @@ pub fn left_out(index: &Index, host_paths: &[Vec<u8>]) -> Vec<NotInstalled> {
             NotInstalled { path, entries: 0, first: Vec::new() }
         });
         left.entries += 1;
-        if left.first.len() < FEW {
+        if left.first.len() < SHOWN {
             left.first.push(Shown(entry.path.as_bytes()).to_string());
         }
     }
@@ -92,12 +95,12 @@ mod tests {
     use tiu_system::fstab;
 
     #[test]
-    fn mounts_subvolumes_and_configured_paths_are_the_host_s() {
+    fn mounts_subvolumes_and_configured_paths_belong_to_the_host() {
         let mounts = fstab::parse(
             "U / btrfs ro\nU /var btrfs x\nU /data btrfs x\n/etc /etc none bind\nU /etc/private ext4\nU /data btrfs y\n",
         );
         let nested = [PathBuf::from("etc"), PathBuf::from("var/lib/machines")];
-        let paths = host_paths(&mounts, &nested, &["keep/this".into()]).unwrap();
+        let paths = host_paths(&mounts, &nested, &[TreePathBuf::new("keep/this").unwrap()]).unwrap();
         let has = |path: &str| paths.iter().filter(|p| p.as_slice() == path.as_bytes()).count();
         for path in ["var", "data", "var/lib/machines", "keep/this", ".snapshots", "proc"] {
             assert_eq!(has(path), 1, "{path}");

@@ -1,8 +1,9 @@
 //! snapper(8) as a program, and its table of snapshots.
 //!
-//! The running system's snapper is asked over D-Bus where there is a system bus, so that its daemon knows what happens; without a bus,
-//! and for another root than the running one, `--no-dbus`. What snapper's exit code says is not relied on: deleting the default
-//! snapshot, for one, prints an error and ends with 0. Callers read back what they asked for.
+//! The running system's snapper is called over D-Bus if there is a system bus, so that its daemon
+//! knows about changes. Without a bus, and for any other root, it is called with `--no-dbus`. Its
+//! exit codes are not relied on: for example, deleting the default snapshot prints an error and
+//! ends with 0. Callers read back what they asked for.
 
 use crate::namespace::snapper as without_plugins;
 use serde::Deserialize;
@@ -17,10 +18,10 @@ pub const CONFIG: &str = "root";
 /// Socket of the system bus.
 const SYSTEM_BUS: &str = "/run/dbus/system_bus_socket";
 
-/// One line of snapper's table.
+/// A line of snapper's table.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 pub struct Row {
-    /// Number; 0 is snapper's name for the running system.
+    /// Number; snapper uses 0 for the running system.
     pub number: u32,
     /// Creation time, UTC, `YYYY-MM-DD HH:MM:SS`; empty for number 0.
     #[serde(default)]
@@ -36,18 +37,19 @@ pub struct Row {
     pub userdata: Option<BTreeMap<String, String>>,
 }
 
-/// How to run snapper for a host.
+/// A host's snapper.
 #[derive(Clone, Debug)]
 pub struct Snapper {
-    /// Another root than the running one.
+    /// The root, unless it is the running system's.
     root: Option<PathBuf>,
     bus: bool,
-    /// What the host's lock is on.
+    /// The open file that the host's lock is on.
     locked: Arc<OwnedFd>,
 }
 
 impl Snapper {
-    /// For the running system (`None`), or for what is mounted at `root`; `locked` is the open file that the host's lock is taken on.
+    /// Returns the snapper of the running system (`None`) or of the host at `root`. `locked` is the
+    /// open file that the host's lock is on.
     pub fn new(root: Option<&Path>, locked: Arc<OwnedFd>) -> Self {
         let bus = root.is_none() && Path::new(SYSTEM_BUS).exists();
         Snapper { root: root.map(Path::to_owned), bus, locked }
@@ -60,19 +62,21 @@ impl Snapper {
             None if self.bus => Run::new(&SNAPPER),
             None => Run::new(&SNAPPER).arg("--no-dbus"),
         };
-        // A tiu that is killed does not end its snapper. As flock(2) locks open files and not processes, the lock stays until snapper,
-        // to which that file is standard input, has ended too: the next run does not meet a half-made snapshot.
+        // A killed tiu does not end its snapper. flock(2) locks open files, not processes: the lock
+        // stays until snapper, which has that file as standard input, has ended too. The next run
+        // does not see a half-made snapshot.
         let locked = self.locked.try_clone();
         let locked = locked.map_err(|source| RunError::Start { command: "snapper".into(), source })?;
         run.stdin(locked).args(["--config", CONFIG]).args(arguments).output()
     }
 
-    /// The table, as JSON text for [`parse_list`].
+    /// Returns the table as JSON text for [`parse_list`].
     pub fn list(&self) -> Result<String, RunError> {
         self.run(&["--utc", "--iso", "--jsonout", "list", "--disable-used-space"]).map(|output| output.stdout)
     }
 
-    /// A read-write snapshot of `base` that no clean-up of snapper's takes; gives what snapper printed: its number.
+    /// Makes a read-write snapshot of `base` that no clean-up of snapper removes. Returns what
+    /// snapper printed: its number.
     pub fn create(&self, base: u32, description: &str, userdata: &str) -> Result<String, RunError> {
         let base = base.to_string();
         let arguments = ["create", "--from", &base, "--read-write"];
@@ -92,23 +96,24 @@ impl Snapper {
         self.run(&arguments).map(drop)
     }
 
-    /// Deletes; look afterwards whether it is gone. Gives what snapper printed.
+    /// Deletes a snapshot. The caller checks whether it is gone. Returns what snapper printed.
     pub fn delete(&self, number: u32) -> Result<Output, RunError> {
         self.run(&["delete", &number.to_string()])
     }
 
-    /// Whether this snapper can set the default itself (`modify --default`, since 0.10.5), and so runs its plugins for that.
+    /// Returns whether this snapper can set the default (`modify --default`, since 0.10.5), for
+    /// which it runs its plugins.
     pub fn knows_default(&self) -> Result<bool, RunError> {
         Ok(help_knows_default(&Run::new(&SNAPPER).arg("--help").output()?.stdout))
     }
 
-    /// Makes `number` the default.
+    /// Makes snapshot `number` the default.
     pub fn set_default(&self, number: u32) -> Result<(), RunError> {
         self.run(&["modify", "--default", &number.to_string()]).map(drop)
     }
 }
 
-/// Whether snapper's help has `--default` among the options of `modify`.
+/// Returns whether snapper's help has `--default` among the options of `modify`.
 fn help_knows_default(help: &str) -> bool {
     help.lines()
         .skip_while(|line| !line.trim_start().starts_with("snapper modify"))
@@ -117,7 +122,7 @@ fn help_knows_default(help: &str) -> bool {
         .any(|line| line.trim_start().starts_with("--default"))
 }
 
-/// A table that is not one.
+/// A table that cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("snapper's list of snapshots is not understood: {0}")]
 pub struct ListError(String);
@@ -133,7 +138,7 @@ pub fn parse_list(json: &str) -> Result<Vec<Row>, ListError> {
     Ok(rows)
 }
 
-/// A value that can stand in snapper's `key=value,key=value`: it knows no quoting.
+/// Returns a value that can be part of snapper's `key=value,key=value`, which has no quoting.
 pub fn userdata_value(text: &str) -> String {
     text.chars().map(|c| if c.is_control() || matches!(c, ',' | '=') { '_' } else { c }).take(128).collect()
 }
@@ -151,7 +156,7 @@ mod tests {
         { "number": 3 } ] }"#;
 
     #[test]
-    fn reads_the_table_in_order_without_the_running_system() {
+    fn the_table_is_read_in_order_without_the_running_system() {
         let rows = parse_list(LIST).unwrap();
         assert_eq!(rows.iter().map(|r| r.number).collect::<Vec<_>>(), [3, 12]);
         assert_eq!(rows[1].description, "hello \"w\"");
@@ -168,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn sees_whether_modify_knows_the_default() {
+    fn modify_with_and_without_the_default_is_recognized() {
         let old = "  Modify snapshot:\n\tsnapper modify <number>\n\n\t--userdata\n  Delete:\n\tsnapper delete <number>\n\t--default\n";
         let new = old.replace("--userdata", "--userdata\n\t--default, -d   Set default snapshot");
         assert!(!help_knows_default(old));

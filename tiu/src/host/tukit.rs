@@ -1,8 +1,9 @@
-//! transactional-update's locks: while it works on the running system, we don't, and the other way round.
+//! transactional-update's locks: tiu and transactional-update do not work on the running system at
+//! the same time.
 //!
-//! Its program tukit holds a POSIX record lock (lockf(3)) on a file of its own as long as it runs, and removes the file afterwards; its
-//! script, which runs tukit many times, leaves its process id in another file. Source: tukit/tukit.cpp of
-//! <https://github.com/openSUSE/transactional-update>.
+//! Its program tukit holds a POSIX record lock (lockf(3)) on a file while it runs, and removes the
+//! file afterwards. Its script, which runs tukit many times, writes its process id to another file.
+//! Source: tukit/tukit.cpp of <https://github.com/openSUSE/transactional-update>.
 
 use rustix::fs::{FlockOperation, Mode, OFlags, fcntl_lock, fstat};
 use rustix::io::Errno;
@@ -11,55 +12,61 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-/// File that tukit locks.
+/// The file that tukit locks.
 const LOCK: &str = "/run/tukit.lock";
-/// File with the process id of transactional-update's script.
+/// The file with the process id of transactional-update's script.
 const PID: &str = "/run/transactional-update.pid";
 
-/// Held against tukit; let go when dropped or when the process ends. The file stays: tukit would not see it go.
+/// The lock, which excludes tukit until it is dropped or the process ends. The file stays: tukit
+/// would not notice its removal.
 #[derive(Debug)]
-pub struct Lock(#[allow(dead_code)] OwnedFd);
+pub struct TukitLock {
+    _file: OwnedFd,
+}
 
-/// Why it is not ours.
+/// The lock could not be taken.
 #[derive(Debug)]
-pub enum Refused {
-    /// transactional-update works, as this process where that can be seen.
+pub enum LockError {
+    /// transactional-update is working, as this process if it is visible.
     Busy(Option<u32>),
     /// The file cannot be used.
     Io(PathBuf, io::Error),
 }
 
 /// Takes the lock of the running system.
-pub fn lock() -> Result<Lock, Refused> {
+pub fn lock() -> Result<TukitLock, LockError> {
     lock_files(Path::new(LOCK), Path::new(PID), Path::new("/proc"))
 }
 
-fn lock_files(lock: &Path, pid: &Path, proc: &Path) -> Result<Lock, Refused> {
+fn lock_files(lock: &Path, pid: &Path, proc: &Path) -> Result<TukitLock, LockError> {
     let held = lock_file(lock)?;
     let script = std::fs::read_to_string(pid).ok().and_then(|text| text.trim().parse::<u32>().ok());
-    // A script that was killed leaves its file behind.
+    // A killed script leaves its file behind.
     match script.filter(|pid| proc.join(pid.to_string()).exists()) {
-        Some(pid) => Err(Refused::Busy(Some(pid))),
+        Some(pid) => Err(LockError::Busy(Some(pid))),
         None => Ok(held),
     }
 }
 
-fn lock_file(path: &Path) -> Result<Lock, Refused> {
-    let refused = |e: Errno| Refused::Io(path.to_owned(), e.into());
+fn lock_file(path: &Path) -> Result<TukitLock, LockError> {
+    let failed = |e: Errno| LockError::Io(path.to_owned(), e.into());
     let flags = OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     loop {
-        let fd = rustix::fs::open(path, flags, Mode::from_raw_mode(0o600)).map_err(refused)?;
+        let fd = rustix::fs::open(path, flags, Mode::from_raw_mode(0o600)).map_err(failed)?;
         match fcntl_lock(&fd, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
-            Err(Errno::ACCESS | Errno::AGAIN) => return Err(Refused::Busy(holder(&fd))),
-            Err(e) => return Err(refused(e)),
+            Err(Errno::ACCESS | Errno::AGAIN) => return Err(LockError::Busy(holder(&fd))),
+            Err(e) => return Err(failed(e)),
         }
-        // Between our open and our lock its holder may have removed it: then we have locked what nobody else will find.
-        let ours = fstat(&fd).map_err(refused)?;
+        // The holder may have removed the file between our open and our lock. Then nobody else can
+        // find what we locked.
+        let ours = fstat(&fd).map_err(failed)?;
         match rustix::fs::lstat(path) {
-            Ok(there) if (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino) => return Ok(Lock(fd)),
+            Ok(there) if (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino) => {
+                return Ok(TukitLock { _file: fd });
+            }
             Ok(_) | Err(Errno::NOENT) => {}
-            Err(e) => return Err(refused(e)),
+            Err(e) => return Err(failed(e)),
         }
     }
 }
@@ -112,7 +119,7 @@ mod tests {
         let (lock, pid) = (dir.path().join("lock"), dir.path().join("pid"));
         let take = || lock_files(&lock, &pid, Path::new("/proc"));
         let tukit = Tukit::start(&lock);
-        assert!(matches!(take(), Err(Refused::Busy(Some(pid))) if pid == tukit.0.id()));
+        assert!(matches!(take(), Err(LockError::Busy(Some(pid))) if pid == tukit.0.id()));
         drop(tukit);
         let held = take().unwrap();
         let program = "import fcntl, sys\nf = open(sys.argv[1], 'w')\nfcntl.lockf(f, fcntl.LOCK_EX | fcntl.LOCK_NB, 10000)\n";
@@ -123,12 +130,12 @@ mod tests {
     }
 
     #[test]
-    fn a_script_that_runs_keeps_us_out_and_one_that_is_gone_does_not() {
+    fn a_running_script_keeps_us_out_and_one_that_ended_does_not() {
         let dir = tempfile::tempdir().unwrap();
         let (lock, pid, proc) = (dir.path().join("lock"), dir.path().join("pid"), dir.path().join("proc"));
         std::fs::create_dir_all(proc.join("7")).unwrap();
         std::fs::write(&pid, "7\n").unwrap();
-        assert!(matches!(lock_files(&lock, &pid, &proc), Err(Refused::Busy(Some(7)))));
+        assert!(matches!(lock_files(&lock, &pid, &proc), Err(LockError::Busy(Some(7)))));
         for gone in ["8\n", "", "no number"] {
             std::fs::write(&pid, gone).unwrap();
             lock_files(&lock, &pid, &proc).unwrap();
@@ -139,7 +146,7 @@ mod tests {
     fn a_symlink_in_place_of_the_file_is_not_followed() {
         let dir = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink(dir.path().join("other"), dir.path().join("lock")).unwrap();
-        assert!(matches!(lock_file(&dir.path().join("lock")), Err(Refused::Io(..))));
+        assert!(matches!(lock_file(&dir.path().join("lock")), Err(LockError::Io(..))));
         assert!(!dir.path().join("other").exists());
     }
 }

@@ -1,4 +1,5 @@
-//! Whether an image is one for this host: compatible, architecture, operating system, version. A pure decision on facts.
+//! Whether an image is one for this host: compatible, architecture, operating system, version. A
+//! pure decision on facts.
 
 use crate::incoming::version;
 use crate::outcome::{NothingToDo, Outcome};
@@ -11,7 +12,8 @@ use tiu_system::os_release::OsRelease;
 /// What the host is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
-    /// What kind of host it is: configured, else of the image that the base was made from, else `IMAGE_ID` of its os-release.
+    /// What kind of host it is: configured, else of the image that the base was made from, else
+    /// `IMAGE_ID` of its os-release.
     pub compatible: Option<String>,
     /// Architecture: of the base's image, else of the running kernel.
     pub arch: String,

@@ -1,4 +1,5 @@
-//! The image that comes: what it holds, whether it is for this host, and which of two is newer.
+//! The incoming image: its content, whether it is for this host, and which of two versions is
+//! newer.
 
 pub mod identity;
 mod image;

@@ -1,13 +1,14 @@
-//! Which of two versions is newer, by the rules that rpm uses.
+//! Compares versions by the rules of rpm.
 //!
-//! Versions are split into runs of digits and runs of letters; everything else only separates. Digits compare as numbers, letters as
-//! text, digits are newer than letters, and the longer version wins when the other ends. `~` sorts before everything, even the end
-//! (`2.0~rc1` is older than `2.0`); `^` sorts after the end but before any other continuation (`2.0^git1` is newer than `2.0` and
-//! older than `2.0.1`). Source: the rpm project's manual page rpm-version(7).
+//! Versions are split into runs of digits and runs of letters; everything else only separates.
+//! Digits compare as numbers, letters as text, digits are newer than letters, and the longer
+//! version wins when the other ends. `~` sorts before everything, even the end (`2.0~rc1` is older
+//! than `2.0`); `^` sorts after the end but before any other continuation (`2.0^git1` is newer than
+//! `2.0` and older than `2.0.1`). Source: the rpm project's manual page rpm-version(7).
 
 use std::cmp::Ordering;
 
-/// Compares two versions.
+/// Compares two versions; the newer one is greater.
 pub fn compare(a: &str, b: &str) -> Ordering {
     let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
     loop {
@@ -53,7 +54,7 @@ fn tail(text: &[u8]) -> &[u8] {
     text.get(1..).unwrap_or_default()
 }
 
-/// The run of digits or letters at the start, and what follows.
+/// Returns the run of digits or letters at the start, and the rest.
 fn run(text: &[u8], digits: bool) -> (&[u8], &[u8]) {
     let same = |c: &&u8| if digits { c.is_ascii_digit() } else { c.is_ascii_alphabetic() };
     text.split_at(text.iter().take_while(same).count())

@@ -1,4 +1,4 @@
-//! Programs in namespaces of their own: those of the new system in it, and snapper without plugins.
+//! Programs in their own namespaces: programs of the new system, and snapper without plugins.
 
 pub mod snapper;
 pub mod target;

@@ -1,8 +1,9 @@
-//! snapper for another root than the running one, without the running system's plugins.
+//! Runs snapper for a host at `--root` without the running system's plugins.
 //!
-//! With `--root`, snapper still runs the plugins of the running system, and tells them that the subvolume is `/` and the number that of
-//! the other host: they would change boot entries or `/etc` of the wrong system. snapper has no option against it, so it runs in a
-//! mount namespace of its own, in which the plugins' folder is empty.
+//! With `--root`, snapper still runs the plugins of the running system, with the subvolume `/` and
+//! the number of the other host's snapshot: they would change boot entries or `/etc` of the wrong
+//! system. snapper has no option to prevent this, so it runs in its own mount namespace, in which
+//! the directory of the plugins is empty.
 
 use rustix::mount::{MountFlags, mount};
 use std::ffi::OsString;
@@ -12,12 +13,12 @@ use std::path::Path;
 use std::process::Command;
 use tiu_system::program::{Run, RunError, SNAPPER, UNSHARE, find};
 
-/// Name of the hidden subcommand.
+/// The hidden subcommand that [`enter`] implements.
 pub const SUBCOMMAND: &str = "without-plugins";
-/// Where snapper looks for plugins (snapper-plugins(5)).
+/// The directory of snapper's plugins (snapper-plugins(5)).
 const PLUGINS: &str = "/usr/lib/snapper/plugins";
 
-/// A run of snapper in which no plugin is seen. Where there are none, plain snapper.
+/// Returns a run of snapper that sees no plugins; plain snapper if there are none.
 pub fn snapper() -> Result<Run<'static>, RunError> {
     let any = std::fs::read_dir(PLUGINS).is_ok_and(|mut plugins| plugins.next().is_some());
     if !any {
@@ -28,7 +29,7 @@ pub fn snapper() -> Result<Run<'static>, RunError> {
     Ok(unshare.arg(this).arg(SUBCOMMAND).arg("--").arg(find(&SNAPPER)?))
 }
 
-/// The other side: called in the new namespace; becomes `command`.
+/// Runs in the new namespace: hides the plugins and becomes `command`. Returns only on errors.
 pub fn enter(command: &[OsString]) -> io::Error {
     let hidden = || -> io::Result<()> {
         let flags = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;

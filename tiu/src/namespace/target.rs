@@ -1,12 +1,14 @@
-//! Runs a program of the new system in it: chrooted into the target, in mount and process namespaces of its own.
+//! Runs a program of the new system: chrooted into the target, in its own mount and process
+//! namespaces.
 //!
 //! ```text
 //! tiu ── unshare(1): private mount namespace, new process namespace
 //!          └─ tiu in-target TARGET -- PROGRAM ...   process 1 there: mounts, chroot
 //!               └─ PROGRAM
 //! ```
-//! Nothing can leak: mounts go with the namespace, the namespace goes with its last process, all processes go with process 1, and
-//! process 1 ends when tiu does, for whatever reason: it sees the end of its standard input, a pipe that only tiu holds open.
+//! Nothing can leak: the mounts vanish with the namespace, the namespace with its last process, and
+//! all processes with process 1. Process 1 ends when tiu does, for whatever reason: its standard
+//! input, a pipe that only tiu holds open, ends.
 
 use rustix::fs::{Mode, OFlags};
 use rustix::mount::{MountFlags, mount, mount_bind, mount_bind_recursive};
@@ -22,26 +24,27 @@ use tiu_system::beneath::Beneath;
 use tiu_system::program::{Output, Run, RunError, UNSHARE};
 use tiu_system::progress::Cancel;
 
-/// Name of the hidden subcommand.
+/// The hidden subcommand that [`InTarget::enter`] implements.
 pub const SUBCOMMAND: &str = "in-target";
-/// How long a program may take. dracut on a slow machine, with everything in the initrd, takes minutes.
+/// The time that a program may take. dracut on a slow machine, with everything in the initrd, takes
+/// minutes.
 const LIMIT: Duration = Duration::from_secs(1800);
-/// Exit code when the namespace could not be prepared (as chroot(1)).
+/// Exit code if the namespace could not be prepared, as of chroot(1).
 const NOT_STARTED: u8 = 125;
 
-/// What to run.
+/// A program to run in the target.
 #[derive(Clone, Debug)]
 pub struct InTarget {
-    /// The new system's tree.
+    /// The tree of the new system.
     pub target: PathBuf,
-    /// Whether it sees the devices of this machine: only when it is this machine that will boot it.
+    /// Whether it sees the devices of this machine: only if this machine will boot the new system.
     pub devices: bool,
-    /// The program's path in the target, with leading slash, and its arguments.
+    /// The program's absolute path in the target, and its arguments.
     pub command: Vec<OsString>,
 }
 
 impl InTarget {
-    /// Runs it to its end; a cancellation kills it with all its children.
+    /// Runs the program to its end. A cancellation kills it with all its children.
     pub fn run(&self, cancel: &Cancel) -> Result<Output, RunError> {
         let this =
             std::env::current_exe().map_err(|source| RunError::Start { command: "tiu".into(), source })?;
@@ -55,7 +58,8 @@ impl InTarget {
         run.arg(&self.target).arg("--").args(&self.command).limit(LIMIT).cancel(cancel).hold_stdin().output()
     }
 
-    /// The other side: called in the new namespaces, as process 1.
+    /// Runs in the new namespaces as process 1: mounts, changes the root, runs the program. Returns
+    /// its exit code.
     pub fn enter(&self) -> u8 {
         match self.prepare().and_then(|()| self.execute()) {
             Ok(code) => code,
@@ -67,7 +71,7 @@ impl InTarget {
     }
 
     fn prepare(&self) -> io::Result<()> {
-        // A chroot whose root is a mount of its own looks like a system: findmnt, dracut and others ask for it.
+        // findmnt, dracut and others expect that the root is a mount point.
         mount_bind(&self.target, &self.target)?;
         let target = rustix::fs::open(&self.target, OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?;
         let secure = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
@@ -100,7 +104,7 @@ impl InTarget {
             std::fs::create_dir(format!("{}/udev", through(&resolve(&target, "run")?)))?;
             place(&target, "run/udev", &|at| mount_bind("/run/udev", at))?;
         }
-        // Opened before the bind mount was there, the path leads to it now.
+        // The path now leads to the bind mount.
         rustix::process::chroot(&self.target)?;
         Ok(rustix::process::chdir("/")?)
     }
@@ -109,7 +113,7 @@ impl InTarget {
         let (program, arguments) = self.command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         std::thread::spawn(|| {
             let _ = io::stdin().read_to_end(&mut Vec::new());
-            // tiu is gone. The end of process 1 is the end of all.
+            // tiu has ended. With process 1, all processes of the namespace end.
             std::process::exit(i32::from(NOT_STARTED));
         });
         let status =
@@ -121,7 +125,7 @@ impl InTarget {
     }
 }
 
-/// Descriptor of the directory `name` of the target; a symlink is not followed.
+/// Opens the directory `name` of the target. Does not follow symlinks.
 fn resolve(target: &OwnedFd, name: &str) -> io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY;
     Beneath::new(target.as_fd()).open(name.as_bytes(), flags).map_err(|e| {
@@ -130,20 +134,20 @@ fn resolve(target: &OwnedFd, name: &str) -> io::Result<OwnedFd> {
     })
 }
 
-/// A path that leads to exactly this descriptor. `/proc` is still the outer one here, but `self` in it is us all the same: a
-/// process has a number in each namespace.
+/// Returns a path that leads to exactly this descriptor. `/proc` is still that of the outer
+/// namespace, but its `self` is this process: a process has a number in each namespace.
 fn through(fd: &OwnedFd) -> String {
     format!("/proc/self/fd/{}", fd.as_raw_fd())
 }
 
-/// Mounts at `name`.
+/// Mounts something at the directory `name` of the target.
 fn place(target: &OwnedFd, name: &str, mount: &dyn Fn(&str) -> rustix::io::Result<()>) -> io::Result<()> {
     let at = resolve(target, name)?;
     mount(&through(&at))
         .map_err(|e| io::Error::new(io::Error::from(e).kind(), format!("mounting on {name}: {e}")))
 }
 
-/// The devices that every program may expect.
+/// Makes the devices that every program may expect.
 fn devices(dev: &OwnedFd) -> io::Result<()> {
     use rustix::fs::{FileType, fchmod, makedev, mknodat};
     for (name, minor) in [("null", 3), ("zero", 5), ("full", 7), ("random", 8), ("urandom", 9)] {

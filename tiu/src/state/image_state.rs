@@ -3,7 +3,7 @@
 use super::error::{StateError, StateProblem};
 use super::provenance::Provenance;
 use super::record::Record;
-use crate::etc::report::Report;
+use crate::etc::report::EtcReport;
 use crate::host::Host;
 use crate::snapshots::nested_subvolumes;
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ pub struct ImageState {
     provenance: Option<Provenance>,
     index: OnceLock<Arc<Index>>,
     record: OnceLock<Option<Record>>,
-    report: OnceLock<Option<Report>>,
+    report: OnceLock<Option<EtcReport>>,
     mounts: OnceLock<Vec<Mount>>,
     nested: OnceLock<Vec<PathBuf>>,
 }
@@ -109,8 +109,8 @@ impl ImageState {
     }
 
     /// Returns what became of `/etc` when the image was applied.
-    pub fn report(&self) -> Result<Option<&Report>, StateError> {
-        Ok(self.once(&self.report, || Ok(Report::read(&self.tree)?))?.as_ref())
+    pub fn report(&self) -> Result<Option<&EtcReport>, StateError> {
+        Ok(self.once(&self.report, || Ok(EtcReport::read(&self.tree)?))?.as_ref())
     }
 
     /// Returns what the system's fstab mounts.

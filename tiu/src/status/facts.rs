@@ -1,13 +1,13 @@
-//! Facts of an image, as `--json` tells them.
+//! Facts about an image and its signer, as `--json` prints them.
 
 use serde::Serialize;
 use tiu_bundle::manifest::Manifest;
 use tiu_bundle::signature::Signer;
 
-/// What a manifest says.
+/// An image, as its manifest describes it.
 #[derive(Clone, Debug, Serialize)]
 pub struct ImageFacts {
-    /// Kind of host.
+    /// The kind of host that it is for.
     pub compatible: String,
     /// Version.
     pub version: String,
@@ -19,14 +19,14 @@ pub struct ImageFacts {
     pub arch: String,
     /// `ID` of its os-release.
     pub os_id: String,
-    /// Kernel's version.
+    /// Version of its kernel.
     pub kernel: Option<String>,
-    /// When it was packed, RFC 3339.
+    /// Time at which it was packed, RFC 3339.
     pub created: String,
     /// Root hash of its hash tree.
     pub root_hash: String,
 }
-/// A signer.
+/// The signer of an image.
 #[derive(Clone, Debug, Serialize)]
 pub struct SignerFacts {
     /// Subject of the certificate.
@@ -37,7 +37,7 @@ pub struct SignerFacts {
     pub fingerprint: String,
     /// End of its validity, RFC 3339.
     pub not_after: String,
-    /// When it was signed, RFC 3339.
+    /// Time of the signature, RFC 3339.
     pub signing_time: Option<String>,
 }
 

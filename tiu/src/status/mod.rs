@@ -1,4 +1,4 @@
-//! What there is to say about a host's snapshots: for `tiu status`, `tiu list` and `tiu rollback`.
+//! Facts about a host's snapshots, for `tiu status`, `tiu list` and `tiu rollback`.
 
 mod facts;
 mod overview;

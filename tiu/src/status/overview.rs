@@ -1,4 +1,4 @@
-//! Facts of snapshots.
+//! Facts about snapshots.
 
 use super::facts::{ImageFacts, SignerFacts};
 use crate::host::Host;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use tiu_bundle::trust::Trust;
 use tiu_system::tree::Tree;
 
-/// A snapshot, as it is shown. The field names are those of `--json`.
+/// Facts about a snapshot. The field names are those of `--json`.
 #[derive(Clone, Debug, Serialize)]
 pub struct SnapshotFacts {
     /// snapper's number.
@@ -17,48 +17,49 @@ pub struct SnapshotFacts {
     pub date: String,
     /// snapper's description.
     pub description: String,
-    /// UUID of the subvolume, which is never used again.
+    /// UUID of the subvolume; UUIDs are never reused.
     pub uuid: String,
-    /// What tiu knows of it by its userdata.
+    /// Its state, by its userdata.
     pub state: State,
-    /// Whether it runs (or, for another root than the running system, is mounted there).
+    /// Whether it is running (or, for another root, mounted there).
     pub running: bool,
     /// Whether it boots next.
     pub next: bool,
     /// Whether its subvolume is read-only.
     pub read_only: bool,
-    /// Whether it is kept from every clean-up.
+    /// Whether it is excluded from every clean-up.
     pub pinned: bool,
-    /// Whether there is a finished system in it that could boot.
+    /// Whether it contains a finished system that could boot.
     pub bootable: bool,
     /// The image that was applied in it.
     pub image: Option<ImageFacts>,
-    /// Who signed the image, and whether that is somebody we trust.
+    /// The signature of the image.
     pub signature: Signature,
-    /// Why the signature, or what was signed, is not as it should be.
+    /// The problem with the signature or with what was signed.
     pub problem: Option<String>,
     #[serde(skip)]
     parent_uuid: Option<String>,
 }
-/// What a check of signature, manifest and index says. Files are not read: that is `tiu verify`.
+/// The result of checking signature, manifest and index. Files are not read: `tiu verify` reads
+/// them.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub enum Signature {
-    /// No image was applied.
+    /// The snapshot has no image.
     None,
-    /// Signed by somebody we trust; manifest and index are what was signed.
+    /// The signer is trusted, and manifest and index are what was signed.
     AsSigned {
-        /// Who.
+        /// The signer.
         signer: SignerFacts,
     },
     /// No keyring was given.
     NotChecked,
-    /// The signature is wrong or not one we trust.
+    /// The signature is wrong or its signer is not trusted.
     NotTrusted,
-    /// Manifest or index are not what was signed, or cannot be read.
+    /// Manifest or index differ from what was signed, or cannot be read.
     Changed,
 }
-/// Looks at every snapshot of the host.
+/// Returns facts about every snapshot of the host.
 pub fn snapshots(host: &Host, trust: Option<&Trust>) -> Result<Vec<SnapshotFacts>, SnapshotError> {
     Ok(host.snapshots()?.into_iter().map(|snapshot| facts(host, snapshot, trust)).collect())
 }
@@ -84,9 +85,9 @@ fn facts(host: &Host, snapshot: Snapshot, trust: Option<&Trust>) -> SnapshotFact
     match Tree::open(&host.snapshot_path(snapshot.number)) {
         Ok(tree) => {
             facts.bootable = matches!(state, State::Ordinary | State::Done) && has_system(&tree);
-            // Of an unfinished snapshot nothing is true yet.
+            // An unfinished snapshot says nothing reliable.
             if state != State::InProgress {
-                facts.look(tree, trust);
+                facts.read_image(tree, trust);
             }
         }
         Err(e) => facts.problem = Some(e.to_string()),
@@ -95,7 +96,7 @@ fn facts(host: &Host, snapshot: Snapshot, trust: Option<&Trust>) -> SnapshotFact
 }
 
 impl SnapshotFacts {
-    fn look(&mut self, tree: Tree, trust: Option<&Trust>) {
+    fn read_image(&mut self, tree: Tree, trust: Option<&Trust>) {
         let state = match ImageState::of_tree(tree, self.number, trust) {
             Ok(state) => state,
             Err(e) => return self.changed(&e),
@@ -143,14 +144,15 @@ impl SnapshotFacts {
     }
 }
 
-/// Whether there is something to boot.
+/// Returns whether the tree contains a system that could boot.
 fn has_system(tree: &Tree) -> bool {
     let any = |paths: &[&str]| paths.iter().any(|path| tree.has(path));
     any(&["usr/lib/os-release", "etc/os-release"])
         && any(&["usr/lib/systemd/systemd", "lib/systemd/systemd", "sbin/init", "usr/sbin/init"])
 }
 
-/// What one can go back to, the best first: what the default was made from, then the others, the newest first.
+/// Returns the snapshots to which a rollback can go, the best first: the one that the default was
+/// made from, then the others, the newest first.
 pub fn ways_back(snapshots: &[SnapshotFacts]) -> Vec<&SnapshotFacts> {
     let parent = snapshots.iter().find(|s| s.next).and_then(|s| s.parent_uuid.clone());
     let mut ways: Vec<&SnapshotFacts> = snapshots.iter().filter(|s| s.bootable && !s.next).collect();

@@ -5,7 +5,7 @@ use super::error::ApplyError;
 use super::preflight::{self, Preflight, Ready};
 use super::{check, fill, finish, space};
 use crate::draft::{Draft, ImageName, clean_up};
-use crate::etc::report::Report;
+use crate::etc::report::EtcReport;
 use crate::host::paths::NotInstalled;
 use crate::host::persistent::Persistent;
 use crate::outcome::Outcome;
@@ -29,7 +29,7 @@ pub struct Applied {
     /// What the engine did.
     pub summary: Summary,
     /// What became of `/etc`.
-    pub etc: Report,
+    pub etc: EtcReport,
     /// Paths that were made on the host.
     pub generated: Vec<String>,
     /// Unfinished snapshots of earlier runs that were removed.
@@ -99,7 +99,7 @@ pub fn apply(context: &Context, request: &Request) -> Result<Outcome<Applied>, A
 /// What the stages return.
 struct Stages {
     summary: Summary,
-    etc: Report,
+    etc: EtcReport,
     generated: Vec<String>,
 }
 

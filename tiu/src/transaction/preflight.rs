@@ -8,7 +8,7 @@ use crate::etc::decide::{EtcPlan, decide};
 use crate::etc::update::{BaseImage, EtcUpdate};
 use crate::host::Lock;
 use crate::host::paths::{NotInstalled, left_out};
-use crate::host::persistent::{self, Decision, Found, Persistent, Sides};
+use crate::host::persistent::{self, Content, Decision, Persistent, PersistentFacts};
 use crate::incoming::IncomingImage;
 use crate::incoming::identity::{Allowed, Identity};
 use crate::outcome::{NothingToDo, Outcome};
@@ -164,18 +164,18 @@ fn decide_persistent(
     let mountinfo = mountinfo.map_err(|source| TreeError { path: mountinfo::PATH.into(), source })?;
     let mounted = persistent::mounted(&mountinfo, context.host().root(), mounts);
     // Only where an image's file may have to become a directory.
-    let other = |path: &String| matches!(persistent::found(tree, path), Found::Other { .. });
+    let other = |path: &String| matches!(persistent::content(tree, path), Content::Other { .. });
     let old = if declared.iter().any(other) { state.index()? } else { None };
     let was_other = |path: &str| {
         let kind = old.and_then(|old| Some(old.entry(old.find(path.as_bytes())?).kind));
         kind.is_some_and(|kind| kind != Kind::Dir)
     };
-    let decision = persistent::decide(&Sides {
+    let decision = persistent::decide(&PersistentFacts {
         declared: &declared,
         remembered,
         mounted: &mounted,
         host_paths: &rules.host_paths,
-        found: &|path| persistent::found(tree, path),
+        found: &|path| persistent::content(tree, path),
         was_other: &was_other,
         commands: &|path| persistent::commands(mounts, path),
     })?;

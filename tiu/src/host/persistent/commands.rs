@@ -1,13 +1,14 @@
-//! How an administrator gives a persistent path a subvolume: lines for a shell that are right for this host, as its fstab tells where its
-//! subvolumes are.
+//! Commands with which an administrator gives a persistent path a subvolume. They fit this host:
+//! its fstab shows where its subvolumes are.
 
 use tiu_system::fstab::Mount;
 
-/// Lines that make a subvolume, take over what the directory in the snapshot holds, and mount it now and at each boot. Empty if `mounts` does
-/// not tell where the host keeps its subvolumes, or if fstab(5) cannot name the path.
+/// Returns lines that make a subvolume, copy the content of the directory in the snapshot to it,
+/// and mount it now and at each boot. Empty if `mounts` does not show where the host keeps its
+/// subvolumes, or if fstab(5) cannot name the path.
 pub fn commands(mounts: &[Mount], path: &str) -> Vec<String> {
     let Some((source, top)) = subvolumes(mounts) else { return Vec::new() };
-    // It would end the mount option.
+    // A comma would end the mount option.
     if path.contains(',') {
         return Vec::new();
     }
@@ -29,7 +30,8 @@ pub fn commands(mounts: &[Mount], path: &str) -> Vec<String> {
     lines
 }
 
-/// The device, as fstab names it, and the subvolume in which the host's subvolumes lie (`@`): where its snapshots are.
+/// Returns the device, as fstab names it, and the subvolume that contains the host's subvolumes
+/// (`@`): the one with its snapshots.
 fn subvolumes(mounts: &[Mount]) -> Option<(&str, &str)> {
     let mount = mounts.iter().find(|mount| mount.path().as_deref() == Some(b".snapshots"))?;
     let subvol = mount.options.iter().find_map(|option| option.strip_prefix("subvol="))?;
@@ -37,21 +39,22 @@ fn subvolumes(mounts: &[Mount]) -> Option<(&str, &str)> {
     Some((&mount.source, top.trim_end_matches('/')))
 }
 
-/// As fstab(5) wants blanks and backslashes.
+/// Returns `text` with blanks and backslashes as fstab(5) writes them.
 fn escaped(text: &str) -> String {
-    let one = |c: char| match c {
+    let escape = |c: char| match c {
         ' ' | '\t' | '\n' | '\\' | '#' => format!("\\{:03o}", u32::from(c)),
         c => c.to_string(),
     };
-    text.chars().map(one).collect()
+    text.chars().map(escape).collect()
 }
 
-/// As a shell wants it.
+/// Returns `text` quoted for a shell.
 fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-=@:+".contains(c);
-    match !text.is_empty() && text.chars().all(plain) {
-        true => text.to_owned(),
-        false => format!("'{}'", text.replace('\'', r"'\''")),
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
     }
 }
 
@@ -91,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_and_paths_of_which_nothing_can_be_said() {
+    fn hosts_and_paths_without_commands() {
         for text in ["", "UUID=1 /.snapshots btrfs defaults 0 0", "UUID=1 /.snapshots btrfs subvol=/@/x 0 0"]
         {
             assert!(commands(&fstab::parse(text), "data").is_empty(), "{text}");

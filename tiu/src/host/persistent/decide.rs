@@ -1,95 +1,95 @@
-//! What becomes of persistent paths, as a function of what others have looked up.
+//! Decides what becomes of persistent paths: a function of what other files have looked up.
 
 use super::error::PersistentError;
 use crate::etc::is_within;
 use serde::Serialize;
 use tiu_bundle::index::Kind;
 
-/// What is at a persistent path.
+/// The state of a persistent path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum State {
+pub enum PersistentState {
     /// Something is mounted there, or the host's configuration says that it is the host's.
     Host,
-    /// Nothing is mounted there, and it is an empty directory of the snapshot.
+    /// Nothing is mounted there, and the directory of the snapshot is empty.
     Empty,
-    /// Nothing is mounted there, and a directory of the snapshot holds something.
+    /// Nothing is mounted there, and the directory of the snapshot holds something.
     InSnapshot,
 }
 
 /// A persistent path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Persistent {
-    /// Without a leading slash.
+    /// The path in the tree.
     pub path: String,
-    /// Whether the image declares it; otherwise an earlier one did.
+    /// Whether the image declares it; otherwise an earlier image did.
     pub declared: bool,
-    /// What is there.
-    pub state: State,
-    /// How to give it a subvolume once the new snapshot runs: lines for a shell. Empty if it has one, or if the host's fstab does not tell where
-    /// its subvolumes are.
+    /// Its state.
+    pub state: PersistentState,
+    /// Lines for a shell that give it a subvolume once the new snapshot runs. Empty if it has one,
+    /// or if the host's fstab does not show where its subvolumes are.
     pub commands: Vec<String>,
 }
 
-/// What the base has at a path.
+/// The content of the base at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum Content {
     /// Nothing.
     Nothing,
     /// A directory with nothing in it.
     Empty,
     /// A directory with something in it.
     Holds,
-    /// Something that is no directory, there or on the way.
+    /// Something other than a directory, at the path or above it.
     Other {
-        /// Where.
+        /// Its path in the tree.
         at: String,
-        /// What.
+        /// Its kind.
         kind: Kind,
     },
 }
 
-/// What [`decide`] is told.
-pub struct Sides<'a> {
-    /// What the image declares, by [`declared`].
+/// The facts that [`decide`] decides on.
+pub struct PersistentFacts<'a> {
+    /// The paths that the image declares, as [`declared`](super::declared) returns them.
     pub declared: &'a [String],
-    /// What the base's record remembers.
+    /// The paths that the base's record has.
     pub remembered: &'a [String],
-    /// Where something is mounted now that its fstab does not name.
+    /// Paths at which something is mounted now that the host's fstab does not name.
     pub mounted: &'a [String],
-    /// What is the host's anyway, without leading slashes.
+    /// Paths that are the host's anyway.
     pub host_paths: &'a [Vec<u8>],
-    /// What the base has at a path.
-    pub found: &'a dyn Fn(&str) -> Found,
-    /// Whether the base's image has something at a path that is no directory.
+    /// Returns the content of the base at a path.
+    pub found: &'a dyn Fn(&str) -> Content,
+    /// Returns whether the base's image has something other than a directory at a path.
     pub was_other: &'a dyn Fn(&str) -> bool,
-    /// See [`Persistent::commands`].
+    /// Returns the [commands](Persistent::commands) for a path.
     pub commands: &'a dyn Fn(&str) -> Vec<String>,
 }
 
-/// What was decided.
+/// The decision.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decision {
-    /// What the image declares, and what is kept beside; sorted.
+    /// The paths that the image declares, and those that are kept besides; sorted.
     pub paths: Vec<Persistent>,
-    /// What else is the host's in this update, without leading slashes.
+    /// Further paths that are the host's in this update.
     pub host_paths: Vec<Vec<u8>>,
-    /// What the new snapshot's record is to remember.
+    /// The paths for the record of the new snapshot.
     pub remember: Vec<String>,
-    /// Where something is mounted now that fstab does not name.
+    /// Paths at which something is mounted now that fstab does not name.
     pub mounted: Vec<Vec<u8>>,
 }
 /// Decides about each path.
-pub fn decide(sides: &Sides) -> Result<Decision, PersistentError> {
+pub fn decide(sides: &PersistentFacts) -> Result<Decision, PersistentError> {
     let mut decision = Decision::default();
     for path in sides.declared {
         let (state, apart) = match (is_hosts(sides, path), (sides.found)(path)) {
-            (true, _) => (State::Host, false),
-            (false, Found::Nothing | Found::Empty) => (State::Empty, true),
-            (false, Found::Holds) => (State::InSnapshot, true),
-            // The image's own, which it replaces by the directory.
-            (false, Found::Other { at, .. }) if (sides.was_other)(&at) => (State::Empty, false),
-            (false, Found::Other { at, kind }) => {
+            (true, _) => (PersistentState::Host, false),
+            (false, Content::Nothing | Content::Empty) => (PersistentState::Empty, true),
+            (false, Content::Holds) => (PersistentState::InSnapshot, true),
+            // It is the old image's own; the new image replaces it with the directory.
+            (false, Content::Other { at, .. }) if (sides.was_other)(&at) => (PersistentState::Empty, false),
+            (false, Content::Other { at, kind }) => {
                 return Err(PersistentError::NotOnHost { path: path.clone(), at, found: kind });
             }
         };
@@ -97,8 +97,8 @@ pub fn decide(sides: &Sides) -> Result<Decision, PersistentError> {
     }
     for path in sides.remembered {
         let within = sides.declared.iter().any(|declared| is_within(path.as_bytes(), declared.as_bytes()));
-        if !within && !is_hosts(sides, path) && (sides.found)(path) == Found::Holds {
-            decision.add(sides, path, false, State::InSnapshot, true);
+        if !within && !is_hosts(sides, path) && (sides.found)(path) == Content::Holds {
+            decision.add(sides, path, false, PersistentState::InSnapshot, true);
         }
     }
     for path in sides.mounted {
@@ -112,38 +112,45 @@ pub fn decide(sides: &Sides) -> Result<Decision, PersistentError> {
     Ok(decision)
 }
 
-/// Whether the path is the host's anyway.
-fn is_hosts(sides: &Sides, path: &str) -> bool {
+/// Returns whether the path is the host's anyway.
+fn is_hosts(sides: &PersistentFacts, path: &str) -> bool {
     let mounted = sides.mounted.iter().map(String::as_bytes);
     let mut all = sides.host_paths.iter().map(Vec::as_slice).chain(mounted);
     all.any(|host| is_within(path.as_bytes(), host))
 }
 impl Decision {
-    fn add(&mut self, sides: &Sides, path: &str, declared: bool, state: State, apart: bool) {
+    fn add(
+        &mut self,
+        sides: &PersistentFacts,
+        path: &str,
+        declared: bool,
+        state: PersistentState,
+        apart: bool,
+    ) {
         if apart {
             self.host_paths.push(path.as_bytes().to_vec());
         }
         self.remember.push(path.to_owned());
-        let commands = if state == State::Host { Vec::new() } else { (sides.commands)(path) };
+        let commands = if state == PersistentState::Host { Vec::new() } else { (sides.commands)(path) };
         self.paths.push(Persistent { path: path.to_owned(), declared, state, commands });
     }
 }
 
 impl Persistent {
-    /// What the administrator should know.
+    /// Returns a warning for the administrator.
     pub fn warning(&self) -> Option<String> {
         let Persistent { path, declared, state, .. } = self;
         let what = match (state, declared) {
-            (State::Host, _) => return None,
-            (State::Empty, _) => format!(
-                "/{path} is persistent in the image, but nothing is mounted there: what is written there lies in the snapshot, and a rollback goes back"
+            (PersistentState::Host, _) => return None,
+            (PersistentState::Empty, _) => format!(
+                "/{path} is persistent in the image, but nothing is mounted there: data written there is part of the snapshot, and a rollback takes it back"
             ),
-            (State::InSnapshot, true) => format!(
-                "/{path} is persistent in the image, but nothing is mounted there: what it holds lies in the snapshot and was carried over; what changes there \
-                 until the next boot stays behind, and a rollback goes back"
+            (PersistentState::InSnapshot, true) => format!(
+                "/{path} is persistent in the image, but nothing is mounted there: its content is part of the snapshot and was carried over; changes there \
+                 until the next boot stay behind, and a rollback takes it back"
             ),
-            (State::InSnapshot, false) => format!(
-                "/{path} was persistent in an earlier image and is not in this one; what it holds lies in the snapshot and was carried over"
+            (PersistentState::InSnapshot, false) => format!(
+                "/{path} was persistent in an earlier image and is not in this one; its content is part of the snapshot and was carried over"
             ),
         };
         Some(format!("{what}; give it a subvolume (docs/guide/var.md)"))

@@ -1,10 +1,11 @@
-//! What an image declares.
+//! The persistent paths that an image declares.
 
 use super::error::PersistentError;
 use tiu_bundle::index::{Index, Kind};
 use tiu_bundle::policy::Policy;
 
-/// Returns the persistent paths of an image's policy, as relative paths. Each is a directory in `index`.
+/// Returns the persistent paths of an image's policy, as relative paths. Each is a directory in
+/// `index`.
 pub fn declared(text: &str, index: &Index) -> Result<Vec<String>, PersistentError> {
     let paths = Policy::parse(text)?.persistent().to_vec();
     for path in &paths {

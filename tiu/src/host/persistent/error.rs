@@ -1,12 +1,14 @@
-//! Why an image's persistent paths do not allow an update.
+//! The errors of persistent paths.
 
 use std::path::PathBuf;
 use tiu_bundle::index::Kind;
 use tiu_bundle::policy::{POLICY_PATH, PolicyError};
 use tiu_system::hints;
 
-/// Why an image's persistent paths, or what the host has there, do not allow an update.
+/// Persistent paths of an image, or what the host has there, that do not allow an update.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+#[non_exhaustive]
 pub enum PersistentError {
     /// The image's policy cannot be used.
     #[error(transparent)]
@@ -15,30 +17,21 @@ pub enum PersistentError {
     #[error(
         "/{POLICY_PATH} of the image: persistent: found \"/{path}\", which is {found} in the image, expected a directory"
     )]
-    NotInImage {
-        /// Without a leading slash.
-        path: String,
-        /// What it is.
-        found: String,
-    },
+    NotInImage { path: String, found: String },
     /// The host has something else there.
     #[error(
         "/{path} is persistent in the image, and on the host /{at} is a {found}, expected a directory or nothing"
     )]
     NotOnHost {
-        /// Without a leading slash.
         path: String,
-        /// Itself, or a directory that it lies in.
+        /// The path itself, or a directory that it is in.
         at: String,
-        /// What it is.
         found: Kind,
     },
-    /// A subvolume in the snapshot that is mounted nowhere else: a copy of the snapshot has an empty directory there.
+    /// A subvolume in the snapshot is not mounted elsewhere: a copy of the snapshot has an empty
+    /// directory there.
     #[error("/{} of the host is a subvolume inside the snapshot, and what it holds would not be in the new one", path.display())]
-    Nested {
-        /// Without a leading slash.
-        path: PathBuf,
-    },
+    Nested { path: PathBuf },
 }
 
 hints! { PersistentError {

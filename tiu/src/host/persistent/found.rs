@@ -1,6 +1,7 @@
-//! What a host has at paths that could be persistent: mounts, nested subvolumes, and what lies in the snapshot itself.
+//! Looks up what a host has at paths that could be persistent: mounts, nested subvolumes, and
+//! content of the snapshot itself.
 
-use super::decide::Found;
+use super::decide::Content;
 use super::error::PersistentError;
 use crate::etc::{is_etc, is_within};
 use rustix::fs::{Dir, FileType, Mode, OFlags};
@@ -14,22 +15,23 @@ use tiu_system::fstab::{Mount, unescape};
 use tiu_system::path::TreePath;
 use tiu_system::tree::{Tree, TreeError};
 
-/// How deep it is looked for files.
+/// The depth to which directories are searched for files.
 const DEPTH: u32 = 100;
 
-/// What `tree` has at `path`. What cannot be looked at counts as holding something.
-pub fn found(tree: &Tree, path: &str) -> Found {
+/// Returns the content of `tree` at `path`. A directory that cannot be read counts as holding
+/// something.
+pub fn content(tree: &Tree, path: &str) -> Content {
     let ends = path.match_indices('/').map(|(i, _)| i).chain([path.len()]);
     for at in ends.filter_map(|end| path.get(..end)) {
         match tree.stat(at).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
-            None => return Found::Nothing,
+            None => return Content::Nothing,
             Some(FileType::Directory) => {}
-            Some(other) => return Found::Other { at: at.to_owned(), kind: kind(other) },
+            Some(other) => return Content::Other { at: at.to_owned(), kind: kind(other) },
         }
     }
-    match tree.directory(path).map(|fd| any(&fd, 0)) {
-        Ok(false) => Found::Empty,
-        _ => Found::Holds,
+    match tree.directory(path).map(|fd| holds_any(&fd, 0)) {
+        Ok(false) => Content::Empty,
+        _ => Content::Holds,
     }
 }
 
@@ -44,8 +46,10 @@ fn kind(found: FileType) -> Kind {
     }
 }
 
-/// Where something is mounted below `root` that an image may declare as persistent, and `mounts` (its fstab) does not name; from the text of
-/// `/proc/self/mountinfo` (proc(5)). What is mounted over the image's own directories for a while is nobody's decision about updates.
+/// Returns the paths below `root` at which something is mounted, from the text of
+/// `/proc/self/mountinfo` (proc(5)): those that an image may declare as persistent and that
+/// `mounts` (the host's fstab) does not name. Mounts over the image's own directories are temporary
+/// and do not count.
 pub fn mounted(mountinfo: &str, root: &Path, mounts: &[Mount]) -> Vec<String> {
     let in_fstab = |path: &str| mounts.iter().any(|mount| mount.path().as_deref() == Some(path.as_bytes()));
     let line = |line: &str| {
@@ -60,15 +64,16 @@ pub fn mounted(mountinfo: &str, root: &Path, mounts: &[Mount]) -> Vec<String> {
     paths
 }
 
-/// A subvolume inside of the snapshot that holds something and is no mount point (`mounted`): the new snapshot would have an empty directory.
+/// Checks that no subvolume inside of the snapshot holds something without being a mount point
+/// (`mounted`): the new snapshot would have an empty directory there.
 pub fn check_nested(tree: &Tree, nested: &[PathBuf], mounted: &[Vec<u8>]) -> Result<(), PersistentError> {
     let stranded = |path: &&PathBuf| {
         let bytes = path.as_os_str().as_bytes();
         let fleeting = TreePath::new(bytes).is_ok_and(places::is_fleeting);
         let elsewhere = mounted.iter().any(|mount| is_within(bytes, mount));
-        // A name that is not UTF-8 is looked at through the file system.
+        // A name that is not UTF-8 counts as holding something.
         let empty = || match path.to_str() {
-            Some(path) => matches!(found(tree, path), Found::Empty | Found::Nothing),
+            Some(path) => matches!(content(tree, path), Content::Empty | Content::Nothing),
             None => false,
         };
         !is_etc(bytes) && !fleeting && !elsewhere && !empty()
@@ -79,20 +84,22 @@ pub fn check_nested(tree: &Tree, nested: &[PathBuf], mounted: &[Vec<u8>]) -> Res
     }
 }
 
-/// Directories that are the host's on every host, and here hold files that lie in the snapshot, because nothing is mounted there.
+/// Returns the directories that are the host's on every host and hold files of the snapshot,
+/// because nothing is mounted there.
 pub fn data_in_snapshot(tree: &Tree, mounted: &[Vec<u8>]) -> Result<Vec<&'static str>, TreeError> {
     let apart = |path: &str| mounted.iter().any(|mount| is_within(path.as_bytes(), mount));
     let mut paths = Vec::new();
     for path in places::host_data().filter_map(TreePath::to_str).filter(|path| !apart(path)) {
-        if matches!(found(tree, path), Found::Holds) && any(tree.directory(path)?, DEPTH) {
+        if matches!(content(tree, path), Content::Holds) && holds_any(tree.directory(path)?, DEPTH) {
             paths.push(path);
         }
     }
     Ok(paths)
 }
 
-/// Whether the directory holds anything; with `depth`, anything but directories, down to that depth.
-fn any(directory: impl AsFd, depth: u32) -> bool {
+/// Returns whether the directory holds anything. With `depth`, directories down to that depth do
+/// not count.
+fn holds_any(directory: impl AsFd, depth: u32) -> bool {
     let Ok(entries) = Dir::read_from(&directory) else { return true };
     for entry in entries {
         let Ok(entry) = entry else { return true };
@@ -104,7 +111,7 @@ fn any(directory: impl AsFd, depth: u32) -> bool {
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match rustix::fs::openat(&directory, entry.file_name(), flags, Mode::empty()) {
-            Ok(inner) if !any(&inner, depth - 1) => {}
+            Ok(inner) if !holds_any(&inner, depth - 1) => {}
             _ => return true,
         }
     }
@@ -119,26 +126,26 @@ mod tests {
     use tiu_system::fstab;
 
     #[test]
-    fn what_a_tree_has() {
+    fn the_content_of_a_tree() {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir_all(dir.path().join("empty")).unwrap();
         fs::create_dir_all(dir.path().join("full/x")).unwrap();
         symlink("full", dir.path().join("link")).unwrap();
         fs::write(dir.path().join("file"), "").unwrap();
         let tree = Tree::open(dir.path()).unwrap();
-        let other = |at: &str, kind| Found::Other { at: at.into(), kind };
+        let other = |at: &str, kind| Content::Other { at: at.into(), kind };
         for (path, expected) in [
-            ("nothing", Found::Nothing),
-            ("nothing/x", Found::Nothing),
-            ("empty", Found::Empty),
-            ("full", Found::Holds),
-            ("full/x", Found::Empty),
+            ("nothing", Content::Nothing),
+            ("nothing/x", Content::Nothing),
+            ("empty", Content::Empty),
+            ("full", Content::Holds),
+            ("full/x", Content::Empty),
             ("link", other("link", Kind::Symlink)),
             ("file", other("file", Kind::File)),
-            // Nobody follows it.
+            // Links are not followed.
             ("link/x", other("link", Kind::Symlink)),
         ] {
-            assert_eq!(found(&tree, path), expected, "{path}");
+            assert_eq!(content(&tree, path), expected, "{path}");
         }
     }
 

@@ -8,11 +8,11 @@ fn with(
     declared: bool,
     remembered: bool,
     host: &[&str],
-    found: Found,
+    found: Content,
     was_other: bool,
 ) -> Result<Decision, PersistentError> {
     let list = |there: bool| if there { vec!["data".to_owned()] } else { vec![] };
-    decide(&Sides {
+    decide(&PersistentFacts {
         declared: &list(declared),
         remembered: &list(remembered),
         mounted: &[],
@@ -23,28 +23,28 @@ fn with(
     })
 }
 
-fn link() -> Found {
-    Found::Other { at: "data".into(), kind: Kind::Symlink }
+fn link() -> Content {
+    Content::Other { at: "data".into(), kind: Kind::Symlink }
 }
 
-fn state(decision: &Decision) -> Option<(State, bool)> {
+fn state(decision: &Decision) -> Option<(PersistentState, bool)> {
     decision.paths.first().map(|path| (path.state, !decision.host_paths.is_empty()))
 }
 
 #[test]
 fn a_declared_path() {
     for (host, found, expected) in [
-        (&["data"][..], Found::Holds, (State::Host, false)),
-        (&["data"], link(), (State::Host, false)),
-        (&[], Found::Nothing, (State::Empty, true)),
-        (&["data/below", "database"], Found::Empty, (State::Empty, true)),
-        (&[], Found::Holds, (State::InSnapshot, true)),
+        (&["data"][..], Content::Holds, (PersistentState::Host, false)),
+        (&["data"], link(), (PersistentState::Host, false)),
+        (&[], Content::Nothing, (PersistentState::Empty, true)),
+        (&["data/below", "database"], Content::Empty, (PersistentState::Empty, true)),
+        (&[], Content::Holds, (PersistentState::InSnapshot, true)),
     ] {
         let decision = with(true, false, host, found.clone(), false).unwrap();
         assert_eq!(state(&decision), Some(expected), "{host:?} {found:?}");
         assert_eq!(decision.remember, ["data"]);
         let told = decision.paths[0].warning().is_some() && !decision.paths[0].commands.is_empty();
-        assert_eq!(told, expected.0 != State::Host);
+        assert_eq!(told, expected.0 != PersistentState::Host);
     }
 }
 
@@ -54,16 +54,16 @@ fn something_else_where_the_image_wants_a_directory() {
     assert!(matches!(error, PersistentError::NotOnHost { found: Kind::Symlink, .. }), "{error}");
     // The older image's own goes like everything of it.
     let decision = with(true, false, &[], link(), true).unwrap();
-    assert_eq!(state(&decision), Some((State::Empty, false)));
+    assert_eq!(state(&decision), Some((PersistentState::Empty, false)));
 }
 
 #[test]
 fn what_was_declared_once_stays_as_long_as_it_holds_something() {
-    let decision = with(false, true, &[], Found::Holds, false).unwrap();
-    assert_eq!(state(&decision), Some((State::InSnapshot, true)));
+    let decision = with(false, true, &[], Content::Holds, false).unwrap();
+    assert_eq!(state(&decision), Some((PersistentState::InSnapshot, true)));
     assert!(!decision.paths[0].declared);
     for (host, found) in
-        [(&["data"][..], Found::Holds), (&[], Found::Empty), (&[], Found::Nothing), (&[], link())]
+        [(&["data"][..], Content::Holds), (&[], Content::Empty), (&[], Content::Nothing), (&[], link())]
     {
         assert_eq!(
             with(false, true, host, found.clone(), false).unwrap(),
@@ -71,23 +71,23 @@ fn what_was_declared_once_stays_as_long_as_it_holds_something() {
             "{host:?} {found:?}"
         );
     }
-    assert_eq!(with(true, true, &[], Found::Holds, false).unwrap().paths.len(), 1);
+    assert_eq!(with(true, true, &[], Content::Holds, false).unwrap().paths.len(), 1);
 }
 
 #[test]
 fn what_is_mounted_now_is_the_host_s() {
     let none = |_: &str| Vec::new();
-    let decision = decide(&Sides {
+    let decision = decide(&PersistentFacts {
         declared: &["data".to_owned()],
         remembered: &[],
         mounted: &["data".to_owned(), "more".to_owned()],
         host_paths: &[],
-        found: &|_| Found::Holds,
+        found: &|_| Content::Holds,
         was_other: &|_| false,
         commands: &none,
     })
     .unwrap();
-    assert_eq!(state(&decision), Some((State::Host, true)));
+    assert_eq!(state(&decision), Some((PersistentState::Host, true)));
     assert_eq!(decision.host_paths, [b"data".to_vec(), b"more".to_vec()]);
     assert_eq!(decision.remember, ["data", "more"]);
 }

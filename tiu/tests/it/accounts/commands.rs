@@ -16,8 +16,8 @@ fn the_plan_and_the_json_tell_and_nothing_is_touched_before() {
     let plan = host.tiu("apply", ["--dry-run".as_ref(), bundle.as_os_str()]).succeeded().stdout;
     for line in [
         "merge     etc/passwd (accounts are merged by entry)",
-        "account   /etc/passwd: news: added with number 998, for its own, 1000, is ada's on the host",
-        "account   /etc/passwd: toor: does not come from the image: it would be another name of number 0, which is root's",
+        "account   /etc/passwd: news: added with number 998, because its own, 1000, is ada's on the host",
+        "account   /etc/passwd: toor: is not added from the image: it would be another name for number 0, which is root's",
         "account   /etc/passwd: ntp: files of the image that belong to 100 get the host's number 101",
         "account   /etc/group: wheel: mail became a member, as in the image",
     ] {
@@ -115,7 +115,7 @@ fn lists_of_the_image_do_not_hold_and_those_of_the_host_may_close_a_file() {
         "{shown}"
     );
     assert!(
-        shown.contains("/etc/passwd: late: does not come from the image: the file is always the host's"),
+        shown.contains("/etc/passwd: late: is not added from the image: the file is always the host's"),
         "{shown}"
     );
     assert_eq!(text(&host, 3, "etc/passwd"), text(&host, 2, "etc/passwd"));

@@ -213,8 +213,14 @@ fn comments_nis_lines_and_broken_lines_stay_in_their_places() {
     // Who reads less strictly sees a name and a number there.
     assert_eq!(owner(&host, 2, "usr/share/broken"), (77, 30));
     assert_eq!(notes(&host, "broken"), ["etc/passwd line 4", "etc/passwd line 5", "etc/passwd line 6"]);
-    assert!(shown.contains("/etc/passwd: line 4: the host's is no entry, and stays as it is"), "{shown}");
-    assert!(shown.contains("/etc/passwd: line 6: the image's is no entry, and does not come"), "{shown}");
+    assert!(
+        shown.contains("/etc/passwd: line 4: the host's line is not an entry and stays as it is"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("/etc/passwd: line 6: the image's line is not an entry and is not added"),
+        "{shown}"
+    );
 }
 
 #[test]

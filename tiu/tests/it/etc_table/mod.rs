@@ -10,7 +10,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use tiu::config::Config;
-use tiu::etc::decision::{Merge, Sides};
+use tiu::etc::decision::{EtcSides, Merge};
 use tiu::etc::lists::Lists;
 use tiu::etc::merge::merge;
 use tiu::etc::settled::Settled;
@@ -41,7 +41,7 @@ fn sides(cells: &[Cell]) -> [States; 3] {
 
 fn decided(cells: &[Cell]) -> Merge {
     let [base, host, image] = sides(cells);
-    let sides = Sides { base: Some(&base), host: &host, image: &image };
+    let sides = EtcSides { base: Some(&base), host: &host, image: &image };
     merge(&sides, &[Lists::of_host(&Config::default())], &Settled::default())
 }
 

@@ -122,7 +122,7 @@ impl Paper {
         let mut result = Paper::default();
         for path in host.0.keys().chain(image.0.keys()) {
             let decision =
-                merge.of(format!("{prefix}/{path}").as_bytes()).expect("a decision for every path");
+                merge.decision(format!("{prefix}/{path}").as_bytes()).expect("a decision for every path");
             let side = if decision.side == Side::Host { host } else { image };
             result.0.extend(side.0.get(path).map(|node| (path.clone(), node.clone())));
         }
