@@ -1,14 +1,15 @@
-//! Where a new snapshot's initrd comes from and where it lies: decided from the index before anything is touched.
+//! Where a new snapshot's initrd comes from and where it lies. Decided from the index before anything is
+//! touched.
 
 use crate::config::{Config, Initrd};
 use tiu_bundle::index::Index;
-use tiu_system::Hint;
+use tiu_system::hints;
 use tiu_system::os_release::OsRelease;
 
-/// What is to be done.
+/// Where the initrd comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Plan {
-    /// The image has one, here.
+pub enum InitrdPlan {
+    /// The image has one, at this path.
     Shipped(String),
     /// dracut makes one.
     Dracut(Dracut),
@@ -31,6 +32,7 @@ pub struct Dracut {
 
 /// Why no initrd can be made as configured.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InitrdError {
     /// `initrd: image`, and there is none.
     #[error("the image has no initrd: looked for {}", looked.join(", "))]
@@ -49,31 +51,25 @@ pub enum InitrdError {
     BadKernel(String),
 }
 
-impl Hint for InitrdError {
-    fn hint(&self) -> Option<String> {
-        Some(match self {
-            InitrdError::NotShipped { .. } => {
-                "set initrd in tiu.yaml to auto or dracut, or put an initrd into the image".into()
-            }
-            InitrdError::NoKernel | InitrdError::NoDracut => {
-                "set initrd in tiu.yaml to auto or none, or put a kernel and dracut into the image".into()
-            }
-            InitrdError::BadKernel(_) => "the bundle was not made by tiu-create: build it again".into(),
-        })
-    }
-}
+hints! { InitrdError {
+    NotShipped { .. } => "set initrd in tiu.yaml to auto or dracut, or put an initrd into the image",
+    NoKernel | NoDracut =>
+        "set initrd in tiu.yaml to auto or none, or put a kernel and dracut into the image",
+    BadKernel(_) => "the bundle was not made by tiu-create: build it again",
+} }
 
 const PROGRAMS: [&str; 4] = ["usr/bin/dracut", "usr/sbin/dracut", "sbin/dracut", "bin/dracut"];
 
-/// Decides. `os` is the image's os-release, `kernel` the manifest's.
+/// Decides where the initrd comes from. `os` is the image's os-release, `kernel` the manifest's kernel
+/// version.
 pub fn plan(
     index: &Index,
     kernel: Option<&str>,
     os: &OsRelease,
     config: &Config,
-) -> Result<Plan, InitrdError> {
+) -> Result<InitrdPlan, InitrdError> {
     if config.initrd == Initrd::None {
-        return Ok(Plan::Nothing);
+        return Ok(InitrdPlan::Nothing);
     }
     if let Some(bad) = kernel.filter(|k| k.is_empty() || k.starts_with(['.', '-']) || k.contains('/')) {
         return Err(InitrdError::BadKernel(bad.into()));
@@ -90,11 +86,11 @@ pub fn plan(
     let shipped = looked.iter().find(|path| index.find(path.as_bytes()).is_some());
     let program = PROGRAMS.iter().find(|path| index.find(path.as_bytes()).is_some());
     match (config.initrd, shipped, kernel.zip(own), program) {
-        (Initrd::Auto | Initrd::Image, Some(path), _, _) => Ok(Plan::Shipped(path.clone())),
+        (Initrd::Auto | Initrd::Image, Some(path), _, _) => Ok(InitrdPlan::Shipped(path.clone())),
         (Initrd::Image, None, _, _) => Err(InitrdError::NotShipped { looked }),
         (_, _, Some((kernel, path)), Some(program)) => {
             let link = os.is_like("suse") && config.initrd_path.is_none();
-            Ok(Plan::Dracut(Dracut {
+            Ok(InitrdPlan::Dracut(Dracut {
                 program: (*program).to_owned(),
                 kernel: kernel.to_owned(),
                 path,
@@ -103,11 +99,11 @@ pub fn plan(
         }
         (Initrd::Dracut, _, None, _) => Err(InitrdError::NoKernel),
         (Initrd::Dracut, _, _, None) => Err(InitrdError::NoDracut),
-        (Initrd::Auto | Initrd::None, ..) => Ok(Plan::Nothing),
+        (Initrd::Auto | Initrd::None, ..) => Ok(InitrdPlan::Nothing),
     }
 }
 
-/// Where the distribution's kernels look for their initrd.
+/// Returns where the distribution's kernels look for their initrd.
 fn path(kernel: &str, os: &OsRelease, config: &Config) -> String {
     match &config.initrd_path {
         Some(path) => path.replace("{kernel}", kernel),
@@ -151,7 +147,7 @@ mod tests {
         Index::parse(writer.finish()).unwrap()
     }
 
-    fn decide(files: &[&str], os: &str, initrd: Initrd) -> Result<Plan, InitrdError> {
+    fn decide(files: &[&str], os: &str, initrd: Initrd) -> Result<InitrdPlan, InitrdError> {
         let config = Config { initrd, ..Config::default() };
         plan(&index(files), Some("6.1"), &OsRelease::parse(os), &config)
     }
@@ -161,17 +157,17 @@ mod tests {
     #[test]
     fn the_image_s_own_is_taken_unless_configured_otherwise() {
         let files = ["boot/initrd.img-6.1", "usr/bin/dracut"];
-        let shipped = Plan::Shipped("boot/initrd.img-6.1".into());
+        let shipped = InitrdPlan::Shipped("boot/initrd.img-6.1".into());
         assert_eq!(decide(&files, "ID=debian\n", Initrd::Auto), Ok(shipped.clone()));
         assert_eq!(decide(&files, "ID=debian\n", Initrd::Image), Ok(shipped));
-        assert!(matches!(decide(&files, "ID=debian\n", Initrd::Dracut), Ok(Plan::Dracut(_))));
-        assert_eq!(decide(&files, "ID=debian\n", Initrd::None), Ok(Plan::Nothing));
+        assert!(matches!(decide(&files, "ID=debian\n", Initrd::Dracut), Ok(InitrdPlan::Dracut(_))));
+        assert_eq!(decide(&files, "ID=debian\n", Initrd::None), Ok(InitrdPlan::Nothing));
     }
 
     #[test]
     fn dracut_writes_where_the_distribution_looks() {
         let of = |os| match decide(&WITH, os, Initrd::Auto) {
-            Ok(Plan::Dracut(dracut)) => {
+            Ok(InitrdPlan::Dracut(dracut)) => {
                 (dracut.path, dracut.link.map(|(link, target)| format!("{link} {target}")))
             }
             other => panic!("{other:?}"),
@@ -187,7 +183,9 @@ mod tests {
         let config = Config { initrd_path: Some("boot/x-{kernel}".into()), ..Config::default() };
         let os = OsRelease::parse("ID=opensuse\nID_LIKE=suse\n");
         match plan(&index(&WITH), Some("6.1"), &os, &config).unwrap() {
-            Plan::Dracut(dracut) => assert_eq!((dracut.path.as_str(), dracut.link), ("boot/x-6.1", None)),
+            InitrdPlan::Dracut(dracut) => {
+                assert_eq!((dracut.path.as_str(), dracut.link), ("boot/x-6.1", None))
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -196,7 +194,7 @@ mod tests {
     fn what_is_missing_is_said() {
         assert!(matches!(decide(&WITH, "", Initrd::Image), Err(InitrdError::NotShipped { .. })));
         assert_eq!(decide(&[], "", Initrd::Dracut), Err(InitrdError::NoDracut));
-        assert_eq!(decide(&[], "", Initrd::Auto), Ok(Plan::Nothing));
+        assert_eq!(decide(&[], "", Initrd::Auto), Ok(InitrdPlan::Nothing));
         let config = Config { initrd: Initrd::Dracut, ..Config::default() };
         let none = plan(&index(&WITH), None, &OsRelease::default(), &config);
         assert_eq!(none, Err(InitrdError::NoKernel));

@@ -3,34 +3,32 @@
 use crate::host::HostError;
 use std::io;
 use std::path::{Path, PathBuf};
-use tiu_system::Hint;
+use tiu_system::hints;
 use tiu_system::program::RunError;
 
 /// Why snapshots could not be listed or changed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)]
 pub enum SnapshotError {
-    /// See [`HostError`].
     #[error(transparent)]
     Host(#[from] HostError),
     /// btrfs refused.
     #[error("{what} {}: {source}", path.display())]
     Btrfs {
-        /// What was to be done.
+        /// The step, such as `deleting`.
         what: &'static str,
-        /// With which subvolume.
+        /// The subvolume.
         path: PathBuf,
-        /// Cause.
         source: io::Error,
     },
-    /// There is no snapshot of this number.
     #[error("there is no snapshot {number}; there are: {}", join(.there))]
     NotFound {
-        /// Asked for.
         number: u32,
         /// Numbers of those that exist.
         there: Vec<u32>,
     },
-    /// snapper said that it did something, and it is not so.
+    /// snapper reported success, but what was asked for did not happen.
     #[error("snapper did not {what}: found {found}{}", said(.output))]
     NotDone {
         /// What it was to do.
@@ -43,9 +41,8 @@ pub enum SnapshotError {
     /// The snapshot runs or boots next.
     #[error("snapshot {number} cannot be deleted: it {why}")]
     InUse {
-        /// Which.
         number: u32,
-        /// `is running`, `boots next`.
+        /// `is running` or `boots next`.
         why: &'static str,
     },
 }
@@ -56,19 +53,13 @@ impl From<RunError> for SnapshotError {
     }
 }
 
-impl Hint for SnapshotError {
-    fn hint(&self) -> Option<String> {
-        match self {
-            SnapshotError::Host(e) => e.hint(),
-            SnapshotError::Btrfs { .. } => {
-                Some("run tiu as root; see the kernel's log for btrfs errors".into())
-            }
-            SnapshotError::NotFound { .. } => Some("tiu list shows all snapshots".into()),
-            SnapshotError::NotDone { .. } => Some("run the snapper command by hand to see why".into()),
-            SnapshotError::InUse { .. } => Some("choose another default first: tiu rollback N".into()),
-        }
-    }
-}
+hints! { SnapshotError {
+    forward Host;
+    Btrfs { .. } => "run tiu as root; see the kernel's log for btrfs errors",
+    NotFound { .. } => "tiu list shows all snapshots",
+    NotDone { .. } => "run the snapper command by hand to see why",
+    InUse { .. } => "choose another default first: tiu rollback N",
+} }
 
 fn join(numbers: &[u32]) -> String {
     match numbers {

@@ -1,10 +1,15 @@
-//! What a power cut inside snapper leaves: a subvolume that is not in its table (`.snapshots/N/snapshot` without `info.xml`), because it
-//! makes the subvolume first; or, of a deletion, an entry without a subvolume, or an empty directory. snapper passes over all of them for
-//! ever. An entry says whether it is that of an unfinished snapshot of ours; of a subvolume nothing does; an empty directory is nobody's loss.
+//! What a power cut inside snapper leaves.
 //!
-//! So before snapper is asked for a snapshot, an attribute of `.snapshots` says of which base, and what was unlisted already. btrfs makes
-//! both last in this order: a subvolume that is on the disk has the attribute before it. Only what the attribute tells to be ours is
-//! removed: somebody's own subvolume that lies there stays.
+//! snapper makes the subvolume before it writes the entry of its table. A cut in between leaves
+//! `.snapshots/N/snapshot` without `info.xml`. A cut in a deletion leaves an entry without a subvolume, or
+//! an empty directory. snapper never cleans any of them up. An entry says whether it belongs to an
+//! unfinished snapshot of tiu; a bare subvolume carries no such mark; an empty directory can always be
+//! removed.
+//!
+//! So before tiu asks snapper for a snapshot, it sets an attribute of `.snapshots`: the base, and the
+//! numbers that were unlisted already. btrfs makes both last in this order: a subvolume that is on the
+//! disk has the attribute before it. Only what the attribute shows to be tiu's is removed. Somebody's own
+//! subvolume stays.
 
 use super::error::{SnapshotError, btrfs};
 use super::model::{CHECKED, IN_PROGRESS, STATE_KEY, Snapshot};
@@ -19,18 +24,19 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tiu_system::tree::Tree;
 
-/// The attribute of `.snapshots`: the base's UUID, then the numbers that were unlisted before, with blanks between.
+/// The attribute of `.snapshots`: the base's UUID, then the numbers that were unlisted before, separated by
+/// blanks.
 const ATTRIBUTE: &str = "trusted.tiu.making";
 /// Most bytes of the attribute that are read: hundreds of numbers.
 const MAX_SIZE: usize = 4096;
-/// How the name of an entry begins that snapper has not completed.
+/// Prefix of the name of an entry that snapper has not completed.
 const HALF_ENTRY: &[u8] = b"info.xml.tmp-";
 /// Largest entry of snapper's that is read, in bytes.
 const MAX_ENTRY: u64 = 1 << 20;
-/// How long a snapper that goes on after its tiu was killed has to write its entry.
+/// Time for a snapper that goes on after its tiu was killed to write its entry.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// What the attribute says.
+/// The value of the attribute.
 #[derive(Debug, PartialEq, Eq)]
 struct Making {
     base: String,
@@ -54,12 +60,12 @@ fn failed(what: &'static str, path: &Path, source: impl Into<io::Error>) -> Snap
     SnapshotError::Btrfs { what, path: path.to_owned(), source: source.into() }
 }
 
-/// Where `.snapshots` is, for messages.
+/// Returns the path of `.snapshots`, for messages.
 fn top(host: &Host) -> PathBuf {
     host.root().join(".snapshots")
 }
 
-/// Says that a snapshot of `base` is about to be made. The caller holds the host's lock.
+/// Notes that a snapshot of `base` is about to be made. The caller holds the host's lock.
 pub fn begin(host: &Host, base: &Snapshot) -> Result<(), SnapshotError> {
     let making = Making { base: base.uuid.clone(), before: unlisted(host)? };
     let text = making.text();
@@ -67,7 +73,7 @@ pub fn begin(host: &Host, base: &Snapshot) -> Result<(), SnapshotError> {
         .map_err(|e| failed("marking", &top(host), e))
 }
 
-/// Says that it is in snapper's table.
+/// Notes that the new snapshot is in snapper's table.
 pub fn end(host: &Host) -> Result<(), SnapshotError> {
     match rustix::fs::fremovexattr(host.snapshots_fd(), ATTRIBUTE) {
         Ok(()) | Err(Errno::NODATA) => Ok(()),
@@ -75,7 +81,8 @@ pub fn end(host: &Host) -> Result<(), SnapshotError> {
     }
 }
 
-/// Removes what a run that was cut off left unlisted, and gives the numbers. The caller holds the host's lock.
+/// Removes what a run that was cut off left unlisted, and returns the numbers. The caller holds the
+/// host's lock.
 pub fn clean_up(host: &Host) -> Result<Vec<u32>, SnapshotError> {
     let mut removed = half_deleted(host)?;
     removed.iter().try_for_each(|number| remove(host, *number))?;
@@ -83,7 +90,7 @@ pub fn clean_up(host: &Host) -> Result<Vec<u32>, SnapshotError> {
     Ok(removed)
 }
 
-/// Numbers of our unfinished snapshots of which there is an entry, but no subvolume any more.
+/// Returns the numbers of unfinished snapshots of tiu that have an entry, but no longer a subvolume.
 fn half_deleted(host: &Host) -> Result<Vec<u32>, SnapshotError> {
     let tree = Tree::open(&top(host)).map_err(|e| failed("opening", &e.path, e.source))?;
     let is_ours = |number: &u32| {
@@ -97,7 +104,7 @@ fn half_deleted(host: &Host) -> Result<Vec<u32>, SnapshotError> {
     Ok(numbers(host)?.into_iter().filter(is_ours).collect())
 }
 
-/// Removes what has no entry.
+/// Removes what has no entry, and returns the numbers.
 fn half_made(host: &Host) -> Result<Vec<u32>, SnapshotError> {
     let mut value = vec![0; MAX_SIZE];
     let making = match rustix::fs::fgetxattr(host.snapshots_fd(), ATTRIBUTE, &mut value[..]) {
@@ -134,7 +141,7 @@ fn half_made(host: &Host) -> Result<Vec<u32>, SnapshotError> {
     Ok(left)
 }
 
-/// Whether there is nothing in the directory but an entry that was not completed.
+/// Returns whether the directory holds nothing but an entry that was not completed.
 fn is_empty(host: &Host, number: u32) -> bool {
     let is_half = |entry: io::Result<std::fs::DirEntry>| {
         entry.is_ok_and(|entry| entry.file_name().as_encoded_bytes().starts_with(HALF_ENTRY))
@@ -142,13 +149,13 @@ fn is_empty(host: &Host, number: u32) -> bool {
     std::fs::read_dir(top(host).join(number.to_string())).is_ok_and(|mut entries| entries.all(is_half))
 }
 
-/// Numbers of directories in `.snapshots` without an entry for snapper's table.
+/// Returns the numbers of directories in `.snapshots` without an entry for snapper's table.
 fn unlisted(host: &Host) -> Result<BTreeSet<u32>, SnapshotError> {
     let entry = |number: &u32| top(host).join(number.to_string()).join("info.xml");
     Ok(numbers(host)?.into_iter().filter(|number| entry(number).symlink_metadata().is_err()).collect())
 }
 
-/// Numbers of all directories in `.snapshots`.
+/// Returns the numbers of all directories in `.snapshots`.
 fn numbers(host: &Host) -> Result<BTreeSet<u32>, SnapshotError> {
     let top = top(host);
     let read = |source| failed("reading", &top, source);
@@ -163,7 +170,7 @@ fn numbers(host: &Host) -> Result<BTreeSet<u32>, SnapshotError> {
     Ok(numbers)
 }
 
-/// Whether it is a snapshot of the base that was begun, or nothing yet.
+/// Returns whether `number` is a snapshot of the base that was begun, or does not exist yet.
 fn is_ours(host: &Host, number: u32, making: &Making) -> Result<bool, SnapshotError> {
     let path = host.snapshot_path(number);
     match path.symlink_metadata() {
@@ -177,7 +184,7 @@ fn is_ours(host: &Host, number: u32, making: &Making) -> Result<bool, SnapshotEr
     }
 }
 
-/// Removes the subvolume with those inside it, and its directory if nothing of somebody else's lies there.
+/// Removes the subvolume with those inside it, and its directory unless it holds something else.
 fn remove(host: &Host, number: u32) -> Result<(), SnapshotError> {
     let path = host.snapshot_path(number);
     if path.symlink_metadata().is_ok() {
@@ -191,8 +198,8 @@ fn remove(host: &Host, number: u32) -> Result<(), SnapshotError> {
     }
 }
 
-/// Removes what a snapper that was cut off while it changed the entry of one of our snapshots had written of the new one: it would be in
-/// the way when the snapshot is deleted. The caller holds the host's lock.
+/// Removes what a snapper that was cut off had written of a new entry of one of tiu's snapshots: it would
+/// be in the way when the snapshot is deleted. The caller holds the host's lock.
 pub fn remove_half_entries(host: &Host, number: u32) -> Result<(), SnapshotError> {
     remove_entries(host, number, HALF_ENTRY)
 }

@@ -9,7 +9,8 @@ use std::path::Path;
 use tiu_system::ioctl;
 
 impl Host {
-    /// All snapshots, by number. A line of snapper's table without a subvolume (a deletion that was cut off) is passed over.
+    /// Returns all snapshots, by number. Ignores a line of snapper's table without a subvolume, which a
+    /// deletion that was cut off leaves.
     pub fn snapshots(&self) -> Result<Vec<Snapshot>, SnapshotError> {
         let rows = snapper::parse_list(&self.snapper.list()?).map_err(HostError::from)?;
         let default = self.default_id()?;
@@ -17,7 +18,7 @@ impl Host {
         let mut snapshots = Vec::with_capacity(rows.len());
         for row in rows {
             let path = self.snapshot_path(row.number);
-            match look(row, &path, default, active) {
+            match with_subvolume(row, &path, default, active) {
                 Ok(snapshot) => snapshots.extend(snapshot),
                 // snapper's own clean-up may have removed it since.
                 Err(_) if !path.exists() => {}
@@ -27,14 +28,14 @@ impl Host {
         Ok(snapshots)
     }
 
-    /// Snapshot `number`.
+    /// Returns snapshot `number`.
     pub fn snapshot(&self, number: u32) -> Result<Snapshot, SnapshotError> {
         let snapshots = self.snapshots()?;
         let there = snapshots.iter().map(|s| s.number).collect();
         snapshots.into_iter().find(|s| s.number == number).ok_or(SnapshotError::NotFound { number, there })
     }
 
-    /// The snapshot that boots next.
+    /// Returns the snapshot that boots next.
     pub fn default_snapshot(&self) -> Result<Snapshot, SnapshotError> {
         if let Some(default) = self.snapshots()?.into_iter().find(|s| s.default) {
             return Ok(default);
@@ -45,12 +46,12 @@ impl Host {
         Err(HostError::DefaultIsNoSnapshot { root: self.root().to_owned(), found }.into())
     }
 
-    /// Id of the subvolume that is mounted at the host's root.
+    /// Returns the id of the subvolume that is mounted at the host's root.
     pub(crate) fn active_id(&self) -> Result<u64, SnapshotError> {
         btrfs("asking for the id of", self.root(), subvolume_id(self.root()))
     }
 
-    /// Id of the default subvolume.
+    /// Returns the id of the default subvolume.
     pub(crate) fn default_id(&self) -> Result<u64, SnapshotError> {
         ioctl::default_subvolume(self.root_fd()).map_err(|source| SnapshotError::Btrfs {
             what: "asking for the default subvolume of",
@@ -60,8 +61,13 @@ impl Host {
     }
 }
 
-/// A line of snapper's table with its subvolume, if that is there.
-fn look(row: Row, path: &Path, default: u64, active: u64) -> Result<Option<Snapshot>, SnapshotError> {
+/// Returns a line of snapper's table with its subvolume, if that exists.
+fn with_subvolume(
+    row: Row,
+    path: &Path,
+    default: u64,
+    active: u64,
+) -> Result<Option<Snapshot>, SnapshotError> {
     if !path.is_dir() || !btrfs("looking at", path, is_subvolume(path))? {
         return Ok(None);
     }

@@ -1,55 +1,55 @@
-//! Where a snapshot comes from: the signed manifest and the index that lie in it, and whether they are still what was signed.
+//! Where a snapshot comes from: the signed manifest and the index that lie in it, and whether they
+//! are still what was signed.
 
 use std::sync::Arc;
 use tiu_bundle::index::{CMS_PATH, INDEX_PATH, Index, IndexError};
 use tiu_bundle::manifest::{Manifest, ManifestError};
 use tiu_bundle::signature::{self, MAX_CMS_SIZE, SignatureError, Signer};
 use tiu_bundle::trust::Trust;
-use tiu_system::Hint;
+use tiu_system::hints;
 use tiu_system::tree::{Tree, TreeError};
 
 /// What a snapshot's manifest says, and who signed it.
 #[derive(Debug)]
 pub struct Provenance {
-    /// The manifest. Only as good as `signer` says.
+    /// The manifest. It is only as good as `signer` says.
     pub manifest: Manifest,
-    /// Who signed it, and whether that is somebody we trust.
+    /// The signer, if it is one that is trusted.
     pub signer: Result<Signer, Arc<Unsigned>>,
 }
 
 /// Why nobody can be named as signer.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)]
 pub enum Unsigned {
-    /// There is nothing to check against.
+    /// There is no certificate to check against.
     #[error("not checked: no keyring is configured")]
     NoKeyring,
-    /// The signature is wrong, or not one we trust.
+    /// The signature is wrong, or not a trusted one.
     #[error(transparent)]
     Signature(#[from] SignatureError),
 }
 
-impl Hint for Unsigned {
-    fn hint(&self) -> Option<String> {
-        match self {
-            Unsigned::NoKeyring => Some("give --keyring, or set keyring in /etc/tiu/tiu.yaml".into()),
-            Unsigned::Signature(e) => e.hint(),
-        }
-    }
-}
+hints! { Unsigned {
+    forward Signature;
+    NoKeyring => "give --keyring, or set keyring in /etc/tiu/tiu.yaml",
+} }
 
 /// Why a snapshot's own manifest or index cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)]
 pub enum ProvenanceError {
-    /// See [`TreeError`].
     #[error(transparent)]
     Tree(#[from] TreeError),
-    /// There is a signed manifest, but no index.
-    #[error("{INDEX_PATH} is missing beside the signed manifest")]
+    /// The signed manifest exists, but the index does not.
+    #[error("{INDEX_PATH} is missing next to the signed manifest")]
     NoIndex,
     /// The signed manifest cannot be read.
     #[error("{CMS_PATH}: {0}")]
     Signature(SignatureError),
-    /// The signed manifest is none of ours.
+    /// The signed manifest is not one of tiu's.
     #[error("{CMS_PATH}: {0}")]
     Manifest(ManifestError),
     /// The index is not the one that was signed.
@@ -57,20 +57,15 @@ pub enum ProvenanceError {
     Index(IndexError),
 }
 
-impl Hint for ProvenanceError {
-    fn hint(&self) -> Option<String> {
-        match self {
-            ProvenanceError::Tree(e) => e.hint(),
-            _ => Some(
-                "the snapshot was changed after it was made: go back to another one (tiu list), or apply its image again"
-                    .into(),
-            ),
-        }
-    }
-}
+hints! { ProvenanceError {
+    forward Tree;
+    NoIndex | Signature(_) | Manifest(_) | Index(_) =>
+        "the snapshot was changed after it was made: go back to another one (tiu list), or apply its \
+         image again",
+} }
 
 impl Provenance {
-    /// Reads the manifest of the system in `tree`; `None` when no image was applied there.
+    /// Reads the manifest of the system in `tree`. Returns `None` when no image was applied there.
     pub fn read(tree: &Tree, trust: Option<&Trust>) -> Result<Option<Self>, ProvenanceError> {
         let Some(cms) = tree.read(CMS_PATH, MAX_CMS_SIZE)? else { return Ok(None) };
         let checked = match trust {
@@ -87,7 +82,7 @@ impl Provenance {
         Ok(Some(Provenance { manifest, signer }))
     }
 
-    /// The index of the system in `tree`, which must be the one in the manifest.
+    /// Reads the index of the system in `tree`, which must be the one in the manifest.
     pub fn index(&self, tree: &Tree) -> Result<Index, ProvenanceError> {
         let file = tree.file(INDEX_PATH)?.ok_or(ProvenanceError::NoIndex)?;
         let meta = &self.manifest.tiu;

@@ -1,8 +1,9 @@
-//! What a snapshot says of itself beside the signed manifest and index: what was made on the host when it was filled.
+//! What was made on the host when a snapshot was filled.
 //!
-//! An initrd that dracut makes differs from host to host, so no image can sign it. Its digest is kept here, so that `tiu verify` can
-//! still tell damage (not malice: who can change the file can change the record). So are the numbers of owners that were mapped,
-//! without which the index could not be compared again.
+//! An initrd that dracut makes differs from host to host, so no image can sign it. Its digest is kept
+//! here, so that `tiu verify` can still detect damage. It cannot detect malice: whoever can change the
+//! file can change the record. The record also has the numbers of owners that were mapped, without
+//! which the index could not be compared again.
 
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -10,7 +11,7 @@ use std::io;
 use tiu_bundle::content_digest::digest_reader;
 pub use tiu_bundle::places::RECORD_PATH;
 use tiu_bundle::policy::{PersistentError, check_persistent};
-use tiu_system::Hint;
+use tiu_system::hints;
 use tiu_system::tree::{MAX_TEXT, Tree, TreeError};
 use tiu_system::versioned;
 
@@ -23,75 +24,64 @@ pub struct Record {
     version: u32,
     /// What was made on the host.
     pub files: Vec<Generated>,
-    /// Image's user numbers that were mapped, to the host's.
+    /// User numbers of the image that were mapped, to the host's.
     pub uids: BTreeMap<u32, u32>,
-    /// Image's group numbers that were mapped, to the host's.
+    /// Group numbers of the image that were mapped, to the host's.
     pub gids: BTreeMap<u32, u32>,
-    /// Persistent paths (without leading slashes): what they hold is no part of the image.
+    /// Persistent paths: their content is not part of the image.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub persistent: Vec<String>,
 }
 
-/// Something that was made on the host.
+/// A file or link that was made on the host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Generated {
-    /// Path, without the leading slash.
+    /// Path in the snapshot.
     pub path: String,
-    /// What it is.
+    /// Its content.
     #[serde(flatten)]
-    pub what: What,
+    pub what: GeneratedContent,
 }
 
-/// A generated file's or link's content.
+/// The content of a file or link that was made on the host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum What {
-    /// A regular file's content digest.
+pub enum GeneratedContent {
+    /// The content digest of a regular file.
     Digest(String),
-    /// A symlink's target.
+    /// The target of a symlink.
     Target(String),
 }
 
 /// A record that cannot be read or written.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)]
 pub enum RecordError {
-    /// See [`TreeError`].
     #[error(transparent)]
     Tree(#[from] TreeError),
-    /// It is damaged.
     #[error("{RECORD_PATH} is damaged: {0}")]
     Damaged(serde_json::Error),
-    /// It names what tiu does not make.
-    #[error("{RECORD_PATH} says that {path:?} was made on the host, but tiu makes no such file")]
-    Unexpected {
-        /// Path.
-        path: String,
-    },
+    /// It names a file that tiu does not make.
+    #[error("{RECORD_PATH} says that {path:?} was made on the host, but tiu does not make such a file")]
+    Unexpected { path: String },
     /// It calls a path persistent that cannot be.
     #[error("{RECORD_PATH}: persistent: {0}")]
     Persistent(PersistentError),
-    /// It was written by a newer tiu.
+    /// A newer tiu wrote it.
     #[error("{RECORD_PATH} has format {found}, this tiu reads up to {VERSION}")]
-    Future {
-        /// Format found.
-        found: u32,
-    },
+    Future { found: u32 },
 }
 
-impl Hint for RecordError {
-    fn hint(&self) -> Option<String> {
-        Some(match self {
-            RecordError::Tree(e) => return e.hint(),
-            RecordError::Damaged(_) | RecordError::Unexpected { .. } | RecordError::Persistent(_) => {
-                "the snapshot was changed after it was made: go back to another one (tiu list)".into()
-            }
-            RecordError::Future { .. } => "use the tiu of that snapshot or a newer one".into(),
-        })
-    }
-}
+hints! { RecordError {
+    forward Tree;
+    Damaged(_) | Unexpected { .. } | Persistent(_) =>
+        "the snapshot was changed after it was made: go back to another one (tiu list)",
+    Future { .. } => "use the tiu of that snapshot or a newer one",
+} }
 
 impl Record {
-    /// With the numbers that were mapped.
+    /// Returns a record with the numbers that were mapped.
     pub fn new(uids: &HashMap<u32, u32>, gids: &HashMap<u32, u32>) -> Self {
         let sorted = |map: &HashMap<u32, u32>| map.iter().map(|(k, v)| (*k, *v)).collect();
         Record {
@@ -103,9 +93,9 @@ impl Record {
         }
     }
 
-    /// Notes what is at `path` now: a regular file or a symlink.
+    /// Adds what `path` is now: a regular file or a symlink.
     pub fn add(&mut self, tree: &Tree, path: &str) -> Result<(), TreeError> {
-        let what = match look(tree, path)? {
+        let what = match content_at(tree, path)? {
             Some(what) => what,
             None => {
                 let source = io::Error::other("neither a regular file nor a symlink");
@@ -116,7 +106,7 @@ impl Record {
         Ok(())
     }
 
-    /// The record in `tree`, or `None`.
+    /// Reads the record in `tree`. Returns `None` when there is none.
     pub fn read(tree: &Tree) -> Result<Option<Self>, RecordError> {
         let Some(bytes) = tree.read(RECORD_PATH, MAX_TEXT)? else { return Ok(None) };
         let record: Record = versioned::from_json(&bytes, VERSION)
@@ -128,7 +118,7 @@ impl Record {
         Ok(Some(record))
     }
 
-    /// Writes it into `tree`.
+    /// Writes the record into `tree`.
     pub fn write(&self, tree: &Tree) -> Result<(), RecordError> {
         let text = serde_json::to_vec_pretty(self).map_err(RecordError::Damaged)?;
         Ok(tree.write(RECORD_PATH, &text[..])?)
@@ -136,9 +126,9 @@ impl Record {
 }
 
 impl Generated {
-    /// What is at its path now, if it differs.
+    /// Returns what its path is now, if that differs.
     pub fn difference(&self, tree: &Tree) -> Result<Option<String>, TreeError> {
-        Ok(match look(tree, &self.path)? {
+        Ok(match content_at(tree, &self.path)? {
             Some(found) if found == self.what => None,
             Some(found) => Some(found.to_string()),
             None => Some("nothing".into()),
@@ -146,22 +136,23 @@ impl Generated {
     }
 }
 
-impl std::fmt::Display for What {
+impl std::fmt::Display for GeneratedContent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            What::Digest(text) | What::Target(text) => f.write_str(text),
+            GeneratedContent::Digest(text) | GeneratedContent::Target(text) => f.write_str(text),
         }
     }
 }
 
-fn look(tree: &Tree, path: &str) -> Result<Option<What>, TreeError> {
+/// Returns what a regular file or a symlink at `path` holds.
+fn content_at(tree: &Tree, path: &str) -> Result<Option<GeneratedContent>, TreeError> {
     if let Some(target) = tree.link(path) {
-        return Ok(Some(What::Target(String::from_utf8_lossy(&target).into_owned())));
+        return Ok(Some(GeneratedContent::Target(String::from_utf8_lossy(&target).into_owned())));
     }
     let Some(file) = tree.file(path)? else { return Ok(None) };
     let (digest, _) =
         digest_reader(file).map_err(|source| TreeError { path: tree.path().join(path), source })?;
-    Ok(Some(What::Digest(digest.to_string())))
+    Ok(Some(GeneratedContent::Digest(digest.to_string())))
 }
 
 #[cfg(test)]

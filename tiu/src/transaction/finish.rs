@@ -7,7 +7,7 @@ use super::context::Context;
 use super::error::ApplyError;
 use super::fill::Filled;
 use super::preflight::Ready;
-use crate::boot::initrd::{Dracut, Plan};
+use crate::boot::initrd::{Dracut, InitrdPlan};
 use crate::draft::Draft;
 use crate::namespace::target::InTarget;
 use crate::state::record::Record;
@@ -26,7 +26,7 @@ pub fn finish(
     let tree = draft.tree();
     let mut record = Record::new(&filled.etc.rules.uids, &filled.etc.rules.gids);
     record.persistent = ready.persistent.remember.clone();
-    if let Plan::Dracut(plan) = &ready.initrd {
+    if let InitrdPlan::Dracut(plan) = &ready.initrd {
         context.progress.begin("Making the initrd", 0, Unit::Items);
         let made = dracut(context, tree, plan);
         context.progress.advance(1);

@@ -48,7 +48,7 @@ pub struct Ready {
     /// Parts of the image that are not installed.
     pub not_installed: Vec<NotInstalled>,
     /// Where the initrd comes from.
-    pub initrd: initrd::Plan,
+    pub initrd: initrd::InitrdPlan,
     /// What the administrator should know.
     pub warnings: Vec<String>,
     /// Held to the end.

@@ -21,7 +21,7 @@ pub fn plan(context: &Context, ready: &Ready) -> Result<Plan, ApplyError> {
     let tree = ready.state.tree();
     let plan = tiu_extract::plan(&ready.job(context, tree, &ready.etc.rules))?;
     let initrd = match &ready.initrd {
-        initrd::Plan::Dracut(dracut) => {
+        initrd::InitrdPlan::Dracut(dracut) => {
             let old = tree.stat(&dracut.path).map_or(0, |stat| stat.st_size.max(0) as u64);
             // The new one, and what dracut leaves in the way of metadata.
             old.saturating_mul(2).max(INITRD_SPACE)
