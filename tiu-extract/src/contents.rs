@@ -6,7 +6,6 @@ use crate::image::{Image, ImageError};
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -66,7 +65,7 @@ hints! { ContentsError {
 /// first error.
 pub fn verify_contents(index: &Index, image: &dyn Image, watch: Watch) -> Result<(), ContentsError> {
     let mut files: Vec<usize> = (0..index.len()).filter(|i| index.entry(*i).kind == Kind::File).collect();
-    files.sort_by_cached_key(|i| image.position(index.entry(*i).path.as_bytes()));
+    files.sort_by_cached_key(|i| image.position(&index.entry(*i).path));
     watch.phase("Verifying files", index.content_size(), Unit::Bytes, || {
         files.par_chunks(32).try_for_each_init(
             || vec![0; 1 << 20],
@@ -83,8 +82,8 @@ fn verify_file(
     buffer: &mut [u8],
     watch: Watch,
 ) -> Result<(), ContentsError> {
-    let path = || PathBuf::from(OsStr::from_bytes(entry.path.as_bytes()));
-    let mut reader = image.open(entry.path.as_bytes())?;
+    let path = || entry.path.as_path().to_owned();
+    let mut reader = image.open(&entry.path)?;
     let mut hasher = ContentHasher::new();
     let mut size = 0u64;
     loop {

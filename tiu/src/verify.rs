@@ -20,6 +20,7 @@ use tiu_bundle::trust::Trust;
 use tiu_extract::{Difference, EngineError, ReadBack, Rules};
 use tiu_system::glob::Glob;
 use tiu_system::hints;
+use tiu_system::path::TreePathBuf;
 use tiu_system::progress::{Cancel, Cancelled, Progress, Watch};
 use tiu_system::tree::TreeError;
 
@@ -148,7 +149,7 @@ fn explained(
     } else {
         States::new()
     };
-    let differs: BTreeSet<&[u8]> = found.iter().map(|difference| &difference.raw_path[..]).collect();
+    let differs: BTreeSet<&[u8]> = found.iter().map(|difference| difference.path.as_bytes()).collect();
     let changed_back: Vec<EtcDifference> = results()
         .map(|decided| (decided.raw_path(), decided))
         .filter(|(path, _)| !differs.contains(&path[..]))
@@ -159,8 +160,7 @@ fn explained(
                 |facts: Option<&InodeFacts>| facts.map_or("nothing".to_owned(), InodeFacts::to_string);
             (found != expected).then(|| EtcDifference {
                 difference: Difference {
-                    path: decided.path.clone(),
-                    raw_path: path,
+                    path: TreePathBuf::new(path).unwrap_or_default(),
                     what: "merged",
                     found: shown(found),
                     expected: shown(expected),
@@ -170,7 +170,7 @@ fn explained(
         })
         .collect();
     let explained = |difference: Difference| EtcDifference {
-        merged: report.map(|r| r.explains(&difference.raw_path, now.get(&difference.raw_path))),
+        merged: report.map(|r| r.explains(difference.path.as_bytes(), now.get(difference.path.as_bytes()))),
         difference,
     };
     Ok(found.into_iter().map(explained).chain(changed_back).collect())
@@ -207,7 +207,7 @@ pub fn verify(
 
     let rules = Rules {
         // They are compared with the record below.
-        keep: files.iter().map(|file| file.path.clone().into_bytes()).collect(),
+        keep: files.iter().filter_map(|file| TreePathBuf::new(file.path.clone()).ok()).collect(),
         ..state.rules(config)?
     };
     let read_back = match depth {
@@ -215,16 +215,16 @@ pub fn verify(
         Depth::Metadata => ReadBack::Metadata,
     };
     let found = tiu_extract::check(index, tree.fd(), &rules, read_back, Watch::new(progress, cancel))?;
-    let (etc, mut differences): (Vec<_>, Vec<_>) = found.into_iter().partition(|d| is_etc(&d.raw_path));
+    let (etc, mut differences): (Vec<_>, Vec<_>) = found.into_iter().partition(|d| is_etc(d.path.as_bytes()));
     let etc = explained(&state, etc, &rules, progress, cancel)?;
     // If the merge or the administrator replaced a file of `/etc`, its other names no longer are
     // links to it.
     let replaced = etc.iter().filter(|d| d.merged == Some(true) || d.difference.what != "hardlink");
     let parted: BTreeSet<Vec<u8>> =
-        replaced.filter_map(|d| first_name(index, &d.difference.raw_path)).collect();
+        replaced.filter_map(|d| first_name(index, d.difference.path.as_bytes())).collect();
     differences.retain(|difference| {
         difference.what != "hardlink"
-            || !first_name(index, &difference.raw_path).is_some_and(|name| parted.contains(&name))
+            || !first_name(index, difference.path.as_bytes()).is_some_and(|name| parted.contains(&name))
     });
     differences.extend(pristine::check(tree, index, &rules, read_back, progress, cancel)?);
     let mut generated = Vec::new();
@@ -236,8 +236,7 @@ pub fn verify(
         match found {
             None => generated.push(file.path.clone()),
             Some(found) => differences.push(Difference {
-                path: file.path.clone(),
-                raw_path: file.path.clone().into_bytes(),
+                path: TreePathBuf::new(file.path.clone()).unwrap_or_default(),
                 what: "content",
                 found,
                 expected: file.what.to_string(),

@@ -5,7 +5,7 @@
 
 use super::error::EngineError;
 use super::hash::{Caching, Reading};
-use super::join::{Joined, Place, inode_of};
+use super::join::{Joined, Place};
 use super::metadata::{self, MetadataWanted};
 use super::plan::Plan;
 use super::rules::{Lookup, Rules};
@@ -15,17 +15,14 @@ use super::tree::{NONE, Ownership, ScannedTree};
 use super::walk::ReadAttributes;
 use std::os::fd::BorrowedFd;
 use tiu_bundle::index::{Entry, Index, Kind};
+use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::progress::Watch;
 
 /// One difference between a target and an index.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Difference {
-    /// The path as text; bytes that are not printable text are escaped as in the index (`\n`,
-    /// `\xNN`).
-    pub path: String,
     /// The path.
-    #[serde(skip)]
-    pub raw_path: Vec<u8>,
+    pub path: TreePathBuf,
     /// `missing`, `extra`, `type`, `content`, `mode`, `owner`, `xattrs`, `target`, `rdev`, `mtime`,
     /// `hardlink`.
     pub what: &'static str,
@@ -92,40 +89,39 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn add(&mut self, path: &[u8], what: &'static str, found: impl ToString, expected: impl ToString) {
+    fn add(&mut self, path: &TreePath, what: &'static str, found: impl ToString, expected: impl ToString) {
         let (found, expected) = (found.to_string(), expected.to_string());
-        let raw_path = path.to_vec();
-        self.found.push(Difference { path: Shown(path).to_string(), raw_path, what, found, expected });
+        self.found.push(Difference { path: path.to_owned(), what, found, expected });
     }
 
     fn entry(&mut self, i: u32, entry: &Entry) {
-        let inode = inode_of(self.index, entry);
+        let inode = self.index.inode_of(entry);
         let node = match self.joined.place(i) {
             Place::Outside | Place::Kept(_) => return,
             Place::Missing | Place::Mount => {
-                return self.add(entry.path.as_bytes(), "missing", "nothing", inode.kind);
+                return self.add(&entry.path, "missing", "nothing", inode.kind);
             }
             Place::Here(node) | Place::Other(node) => node,
         };
         let found = self.tree.node(node);
         if found.ownership == Ownership::Placeholder {
-            return self.add(entry.path.as_bytes(), "type", "placeholder of a subvolume", inode.kind);
+            return self.add(&entry.path, "type", "placeholder of a subvolume", inode.kind);
         }
         if found.kind != inode.kind {
-            return self.add(entry.path.as_bytes(), "type", found.kind, inode.kind);
+            return self.add(&entry.path, "type", found.kind, inode.kind);
         }
-        self.content(&inode, node, entry.path.as_bytes());
+        self.content(&inode, node, &entry.path);
         let mut wanted = MetadataWanted::of_entry(entry, self.rules);
         if self.joined.is_loose(i) {
             wanted.mtime = found.mtime;
         }
-        self.metadata(node, &wanted, entry.path.as_bytes());
+        self.metadata(node, &wanted, &entry.path);
         if found.kind != Kind::Dir {
-            self.names(i, node, entry.path.as_bytes());
+            self.names(i, node, &entry.path);
         }
     }
 
-    fn content(&mut self, inode: &Entry, node: u32, path: &[u8]) {
+    fn content(&mut self, inode: &Entry, node: u32, path: &TreePath) {
         let found = self.tree.node(node);
         match inode.kind {
             Kind::File if found.value != inode.size => {
@@ -152,7 +148,7 @@ impl Checker<'_> {
         }
     }
 
-    fn metadata(&mut self, node: u32, wanted: &MetadataWanted, path: &[u8]) {
+    fn metadata(&mut self, node: u32, wanted: &MetadataWanted, path: &TreePath) {
         let found = self.tree.node(node);
         let wrong = metadata::differences(self.tree, node, wanted);
         if wrong.mode {
@@ -175,7 +171,7 @@ impl Checker<'_> {
     }
 
     /// Compares the names of the inode.
-    fn names(&mut self, i: u32, node: u32, path: &[u8]) {
+    fn names(&mut self, i: u32, node: u32, path: &TreePath) {
         let group = self.joined.group(&i);
         let found = self.tree.node(node);
         let first = group.first().copied().unwrap_or(i);
@@ -183,7 +179,7 @@ impl Checker<'_> {
             if let Place::Here(other) = self.joined.place(first)
                 && self.tree.node(other).ino != found.ino
             {
-                let expected = Shown(self.index.entry(first as usize).path.as_bytes()).to_string();
+                let expected = self.index.entry(first as usize).path;
                 self.add(path, "hardlink", "an inode of its own", format!("the inode of {expected}"));
             }
         } else if found.nlink as usize != group.len() {
@@ -199,7 +195,7 @@ impl Checker<'_> {
                 && matches!(node.ownership, Ownership::Ours | Ownership::Placeholder)
                 && holding.get(i as usize) == Some(&NONE)
             {
-                self.add(&self.tree.path(i), "extra", node.kind, "nothing");
+                self.add(&self.tree.tree_path(i), "extra", node.kind, "nothing");
             }
         }
     }

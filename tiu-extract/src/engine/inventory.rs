@@ -8,7 +8,6 @@ use super::walk::{ReadAttributes, Walk};
 use std::borrow::Cow;
 use std::os::fd::BorrowedFd;
 use tiu_bundle::index::{EntryBuf, Kind};
-use tiu_system::path::TreePathBuf;
 use tiu_system::progress::{Unit, Watch};
 
 /// One name in an inventory.
@@ -41,8 +40,7 @@ pub fn inventory(root: BorrowedFd, rules: &Rules, watch: Watch) -> Result<Vec<In
         let target = (node.kind == Kind::Symlink).then(|| own(tree.target(i)));
         InventoryEntry {
             entry: EntryBuf {
-                // The kernel's names are good ones.
-                path: Cow::Owned(TreePathBuf::new(tree.path(i)).unwrap_or_default()),
+                path: Cow::Owned(tree.tree_path(i)),
                 kind: node.kind,
                 mode: node.mode,
                 nlink: 1,

@@ -5,7 +5,6 @@ use super::hash::HashRequest;
 use super::rules::Lookup;
 use super::tree::{NONE, Node, Ownership, ScannedTree};
 use super::walk::ReadAttributes;
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use tiu_bundle::index::{Entry, Index, Kind};
 
@@ -240,15 +239,9 @@ fn subvolume(tree: &ScannedTree, path: &[u8]) -> Option<usize> {
     within.max_by_key(|(_, subvolume)| subvolume.len()).map(|(i, _)| i)
 }
 
-/// Returns the entry that carries the kind and the content of `entry`: itself, or the target of a
-/// hard link.
-pub(crate) fn inode_of<'a>(index: &'a Index, entry: &'a Entry<'a>) -> Cow<'a, Entry<'a>> {
-    index.inode_of(entry)
-}
-
 /// Returns the kind of the inode of entry `i`.
 pub(crate) fn kind_of(index: &Index, i: u32) -> Kind {
-    inode_of(index, &index.entry(i as usize)).kind
+    index.inode_of(&index.entry(i as usize)).kind
 }
 
 /// Returns true if the inode of `node` has the content of `entry`, which is not a hard link. The

@@ -4,6 +4,7 @@
 use super::temporary_names::is_temporary;
 use std::collections::{HashMap, HashSet};
 use tiu_bundle::index::STATE_DIR;
+use tiu_system::path::{TreePath, TreePathBuf};
 
 /// The use of reflinks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,17 +20,17 @@ pub enum Reflink {
 /// and does everything.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// Paths (relative, no leading slash) that belong to the host, with all below them: never read,
+    /// Paths that belong to the host, with all below them: never read,
     /// changed or deleted. Where the index has a directory for one that is missing in the target,
     /// the empty directory is made.
-    pub host_paths: Vec<Vec<u8>>,
+    pub host_paths: Vec<TreePathBuf>,
     /// Paths whose target side stays as it is, alone and not what is below (files of `/etc` that
     /// the admin changed or added). One that is missing in the target stays missing, with all below
     /// it.
-    pub keep: Vec<Vec<u8>>,
+    pub keep: Vec<TreePathBuf>,
     /// Nested btrfs subvolumes of the target that are part of the tree (`/etc` on some hosts). All
     /// others belong to the host.
-    pub subvolumes: Vec<Vec<u8>>,
+    pub subvolumes: Vec<TreePathBuf>,
     /// The host's uid for each uid of the image. Numbers that are not listed stay the same.
     pub uids: HashMap<u32, u32>,
     /// The host's gid for each gid of the image, as for `uids`.
@@ -69,7 +70,7 @@ pub(crate) struct Lookup<'a> {
 
 impl<'a> Lookup<'a> {
     pub fn new(rules: &'a Rules) -> Self {
-        let set = |paths: &'a [Vec<u8>]| paths.iter().map(|p| trim(p)).collect();
+        let set = |paths: &'a [TreePathBuf]| paths.iter().map(|path| path.as_bytes()).collect();
         Lookup { rules, host: set(&rules.host_paths), keep: set(&rules.keep) }
     }
 
@@ -85,8 +86,8 @@ impl<'a> Lookup<'a> {
     }
 
     /// Returns the nested subvolumes that are part of the tree.
-    pub fn subvolumes(&self) -> impl Iterator<Item = &'a [u8]> {
-        self.rules.subvolumes.iter().map(|p| trim(p))
+    pub fn subvolumes(&self) -> impl Iterator<Item = &'a TreePath> {
+        self.rules.subvolumes.iter().map(|path| &**path)
     }
 
     /// Returns true if the content of the directory `path` is the client's state.
@@ -119,9 +120,4 @@ impl<'a> Lookup<'a> {
     pub fn gid(&self, gid: u32) -> u32 {
         self.rules.gids.get(&gid).copied().unwrap_or(gid)
     }
-}
-
-fn trim(path: &[u8]) -> &[u8] {
-    let path = path.strip_prefix(b"/").unwrap_or(path);
-    path.strip_suffix(b"/").unwrap_or(path)
 }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use tiu_bundle::content_digest::Digest;
 use tiu_bundle::index::{Kind, Mtime};
+use tiu_system::path::TreePathBuf;
 
 /// The number of a node or an entry that does not exist.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -142,6 +143,12 @@ impl ScannedTree {
         }
         names.reverse();
         names.join(&b'/')
+    }
+
+    /// Returns the path of node `i` as [`path`](Self::path) does, in the form of the index.
+    pub fn tree_path(&self, i: u32) -> TreePathBuf {
+        // The kernel returns names that are neither empty nor `.` nor `..`, and hold no slash and no NUL.
+        TreePathBuf::new(self.path(i)).unwrap_or_default()
     }
 
     /// Returns the extended attributes of node `i`, if it has any.

@@ -102,6 +102,7 @@ impl<'a> Walker<'a> {
         let mut devices = vec![beneath::device(&root)];
         let mut subvolumes = Vec::new();
         for path in walk.rules.subvolumes() {
+            let path = path.as_bytes();
             match beneath::open(walk.root, path, OFlags::PATH | OFlags::DIRECTORY) {
                 Ok(fd) => {
                     let stat = beneath::stat(fd.as_fd(), c"")

@@ -17,11 +17,9 @@ use super::reader::Image;
 use devicemapper::{DM, DevId, DmFlags, DmName, DmNameBuf, DmOptions};
 use rustix::fs::OFlags;
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags};
-use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -29,6 +27,7 @@ use tiu_bundle::BLOCK_SIZE;
 use tiu_bundle::bundle::Bundle;
 use tiu_system::beneath::Beneath;
 use tiu_system::ioctl;
+use tiu_system::path::TreePath;
 
 /// The prefix of the names of tiu's device-mapper devices: `tiu-PID-NUMBER`.
 const PREFIX: &str = "tiu-";
@@ -74,10 +73,10 @@ pub fn is_mounted_at(directory: &Path) -> io::Result<bool> {
 }
 
 impl Image for KernelImage {
-    fn open(&self, path: &[u8]) -> Result<Box<dyn Read + Send + '_>, ImageError> {
-        let shown = || PathBuf::from(OsStr::from_bytes(path));
+    fn open(&self, path: &TreePath) -> Result<Box<dyn Read + Send + '_>, ImageError> {
+        let shown = || path.as_path().to_owned();
         let flags = OFlags::RDONLY | OFlags::NONBLOCK;
-        let file = match Beneath::new(self.mount.as_fd()).open(path, flags) {
+        let file = match Beneath::new(self.mount.as_fd()).open(path.as_bytes(), flags) {
             Ok(descriptor) => File::from(descriptor),
             Err(rustix::io::Errno::NOENT | rustix::io::Errno::LOOP | rustix::io::Errno::NOTDIR) => {
                 return Err(ImageError::NotFound { path: shown() });
@@ -93,7 +92,7 @@ impl Image for KernelImage {
 
     /// Files lie in the image in the order of their paths, which is the order in which the engine
     /// has them anyway.
-    fn position(&self, _path: &[u8]) -> u64 {
+    fn position(&self, _path: &TreePath) -> u64 {
         0
     }
 }

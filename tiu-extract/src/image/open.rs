@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tiu_bundle::bundle::Bundle;
 use tiu_bundle::index::{INDEX_PATH, Index};
 use tiu_system::named::Named;
+use tiu_system::path::TreePath;
 
 /// The way to open an image, as `--verity` chooses it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub fn open_image(bundle: Arc<Bundle>, verity: Verity) -> Result<Box<dyn Image>,
 
 /// Reads and checks the index of an opened image against the manifest.
 pub fn read_index(bundle: &Bundle, image: &dyn Image) -> Result<Index, ImageError> {
-    let reader = match image.open(INDEX_PATH.as_bytes()) {
+    let reader = match image.open(TreePath::literal(INDEX_PATH)) {
         Err(ImageError::NotFound { .. }) => return Err(ImageError::NoIndex),
         other => other?,
     };

@@ -4,11 +4,10 @@
 use super::error::ImageError;
 use super::reader::Image;
 use super::squashfs::Squashfs;
-use std::ffi::OsStr;
 use std::io::Read;
-use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use tiu_bundle::bundle::Bundle;
+use tiu_system::path::TreePath;
 
 /// An image that this process reads.
 pub struct UserImage(Squashfs);
@@ -21,14 +20,14 @@ impl UserImage {
 }
 
 impl Image for UserImage {
-    fn open(&self, path: &[u8]) -> Result<Box<dyn Read + Send + '_>, ImageError> {
+    fn open(&self, path: &TreePath) -> Result<Box<dyn Read + Send + '_>, ImageError> {
         match self.0.file(path)? {
             Some(file) => Ok(Box::new(file)),
-            None => Err(ImageError::NotFound { path: OsStr::from_bytes(path).into() }),
+            None => Err(ImageError::NotFound { path: path.as_path().to_owned() }),
         }
     }
 
-    fn position(&self, path: &[u8]) -> u64 {
+    fn position(&self, path: &TreePath) -> u64 {
         self.0.position(path).unwrap_or(u64::MAX)
     }
 }

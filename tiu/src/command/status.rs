@@ -16,6 +16,7 @@ use tiu::verify::{self, Depth};
 use tiu_bundle::trust::Trust;
 use tiu_cli::exit;
 use tiu_extract::Difference;
+use tiu_system::path::TreePath;
 use tiu_system::progress::{Cancel, Silent};
 
 /// Shows what runs, what boots next, what one can go back to, and who signed it
@@ -117,7 +118,7 @@ fn warning(differs: &Differs) -> String {
             printable(problem)
         );
     }
-    let paths: BTreeSet<&str> = differences.iter().map(|difference| difference.path.as_str()).collect();
+    let paths: BTreeSet<&TreePath> = differences.iter().map(|difference| &*difference.path).collect();
     let shown: Vec<String> = paths.iter().take(3).map(|path| format!("/{path}")).collect();
     let more = if paths.len() > 3 { ", ..." } else { "" };
     format!(

@@ -8,6 +8,7 @@ use tiu::host::Host;
 use tiu::snapshots::{Snapshot, SnapshotError};
 use tiu::verify::{self, Depth, EtcDifference, Verified, VerifyError};
 use tiu_cli::{ProgressMode, exit};
+use tiu_system::path::TreePath;
 
 /// Compares a snapshot with what was signed: certificate, manifest, index, and every file's content, mode, owner and attributes
 ///
@@ -82,7 +83,7 @@ fn human(verified: &Verified) -> String {
         );
     }
     // One line for each path is enough here: what exactly changed is the administrator's to know.
-    let mut etc: BTreeMap<(bool, &str), Vec<&str>> = BTreeMap::new();
+    let mut etc: BTreeMap<(bool, &TreePath), Vec<&str>> = BTreeMap::new();
     for EtcDifference { difference, merged } in &verified.etc {
         etc.entry((*merged == Some(false), &difference.path)).or_default().push(difference.what);
     }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use tiu_bundle::index::{Entry, Kind};
 use tiu_extract::Shown;
-use tiu_system::path::TreePath;
+use tiu_system::path::{TreePath, TreePathBuf};
 
 /// The kind of change of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -125,8 +125,8 @@ fn differences(a: &Entry, b: &Entry) -> Vec<&'static str> {
 }
 
 /// Returns whether `path` is below any of `paths`.
-pub fn is_below(path: &[u8], paths: &[Vec<u8>]) -> bool {
-    paths.iter().any(|above| path.strip_prefix(above.as_slice()).is_some_and(|rest| rest.starts_with(b"/")))
+pub fn is_below(path: &TreePath, paths: &[TreePathBuf]) -> bool {
+    paths.iter().any(|above| path.strip_prefix(above).is_some_and(|rest| !rest.is_root()))
 }
 
 /// Returns a hard link as the inode that it names, at its own path.
@@ -221,9 +221,10 @@ mod tests {
 
     #[test]
     fn below_is_not_the_path_itself_and_not_one_that_begins_like_it() {
-        let paths = [b"var".to_vec()];
-        assert!(is_below(b"var/lib", &paths));
-        assert!(!is_below(b"var", &paths) && !is_below(b"various", &paths));
+        let path = TreePath::literal;
+        let paths = [path("var").to_owned()];
+        assert!(is_below(path("var/lib"), &paths));
+        assert!(!is_below(path("var"), &paths) && !is_below(path("various"), &paths));
     }
 
     proptest! {

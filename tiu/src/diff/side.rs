@@ -20,6 +20,7 @@ use tiu_bundle::index::{Entry, EntryBuf, Index, Kind};
 use tiu_bundle::trust::Trust;
 use tiu_extract::{Image, Rules, Verity};
 use tiu_system::fstab;
+use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::progress::{Cancel, Progress, Watch};
 use tiu_system::tree::Tree;
 
@@ -54,7 +55,7 @@ enum Content {
 enum Entries {
     Signed(Arc<Index>),
     /// The entries that were found, and the paths that were left out.
-    Found(Vec<EntryBuf>, Vec<Vec<u8>>),
+    Found(Vec<EntryBuf>, Vec<TreePathBuf>),
 }
 
 impl Side {
@@ -109,7 +110,7 @@ impl Side {
     }
 
     /// Returns the paths below which it was not read.
-    pub(super) fn host_paths(&self) -> &[Vec<u8>] {
+    pub(super) fn host_paths(&self) -> &[TreePathBuf] {
         match &self.entries {
             Entries::Signed(_) => &[],
             Entries::Found(_, paths) => paths,
@@ -120,7 +121,7 @@ impl Side {
     /// modules.
     pub(super) fn entries(
         &self,
-        apart: &[Vec<u8>],
+        apart: &[TreePathBuf],
         labels: bool,
     ) -> Box<dyn Iterator<Item = Entry<'_>> + '_> {
         let apart = apart.to_vec();
@@ -132,7 +133,7 @@ impl Side {
             ),
             Entries::Found(found, _) => Box::new(found.iter().cloned()),
         };
-        let all = all.filter(move |entry| !is_below(entry.path.as_bytes(), &apart));
+        let all = all.filter(move |entry| !is_below(&entry.path, &apart));
         if labels { Box::new(all) } else { Box::new(all.map(without_labels)) }
     }
 
@@ -174,7 +175,12 @@ impl Side {
     fn open(&self, path: &str) -> Result<Option<Box<dyn Read + '_>>, DiffError> {
         match &self.tree {
             Content::Bundle(image) => match self.signed_digest(path) {
-                Some(_) => Ok(Some(image.open(path.as_bytes())?)),
+                Some(_) => Ok(Some(
+                    image.open(
+                        TreePath::new(path)
+                            .map_err(|_| tiu_extract::ImageError::NotFound { path: path.into() })?,
+                    )?,
+                )),
                 None => Ok(None),
             },
             Content::Snapshot(tree) => {
@@ -221,8 +227,11 @@ fn found(
 ) -> Result<Entries, DiffError> {
     let mounts = fstab::parse(&tree.read_text("etc/fstab", 16 << 20)?.unwrap_or_default());
     let paths = host_paths(&mounts, &nested_subvolumes(tree.path())?, &config.host_paths)?;
-    let rules =
-        Rules { host_paths: paths.clone(), subvolumes: vec![crate::etc::ETC.to_vec()], ..Rules::default() };
+    let rules = Rules {
+        host_paths: paths.clone(),
+        subvolumes: vec![TreePath::literal("etc").to_owned()],
+        ..Rules::default()
+    };
     let found = tiu_extract::inventory(tree.fd(), &rules, Watch::new(progress, cancel))?;
     Ok(Entries::Found(found.into_iter().map(|found| found.entry).collect(), paths))
 }

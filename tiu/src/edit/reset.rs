@@ -6,20 +6,19 @@
 use super::error::EditError;
 use super::view::View;
 use crate::accounts;
+use crate::etc::is_within;
 use crate::etc::pristine::{PRISTINE_PATH, index_of_etc};
 use crate::etc::state::States;
-use crate::etc::{ETC, is_within};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use tiu_bundle::index::Kind;
 use tiu_extract::{Image, ImageError, Job, ReadBack, Rules, Shown, Summary};
 use tiu_system::beneath::Beneath;
+use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::progress::{Cancel, Watch};
 use tiu_system::tree::{Tree, TreeError};
 
@@ -70,7 +69,7 @@ pub fn is_reset(path: &[u8], paths: &[Vec<u8>]) -> bool {
 
 /// Returns what stays, relative to `/etc`: everything outside `paths`. Directories that are missing on
 /// the way come back.
-fn others(view: &View, paths: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, EditError> {
+fn others(view: &View, paths: &[Vec<u8>]) -> Result<Vec<TreePathBuf>, EditError> {
     let mut keep = Vec::new();
     for path in view.host.keys().chain(view.image.keys()) {
         if is_reset(path, paths) {
@@ -95,31 +94,31 @@ fn others(view: &View, paths: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, EditError> {
     Ok(keep)
 }
 
-fn host_paths(view: &View) -> Vec<Vec<u8>> {
-    view.rules.host_paths.iter().filter_map(|path| inside(path)).filter(|path| !path.is_empty()).collect()
+fn host_paths(view: &View) -> Vec<TreePathBuf> {
+    let inside = view.rules.host_paths.iter().filter_map(|path| inside(path.as_bytes()));
+    inside.filter(|path| !path.is_root()).collect()
 }
 
-/// Returns a path relative to `/etc`, which itself is the empty path.
-fn inside(path: &[u8]) -> Option<Vec<u8>> {
-    let rest = path.strip_prefix(ETC)?;
-    Some(rest.strip_prefix(b"/").unwrap_or(rest).to_vec())
+/// Returns a path relative to `/etc`, which itself is the root.
+fn inside(path: &[u8]) -> Option<TreePathBuf> {
+    Some(TreePath::new(path).ok()?.strip_prefix(TreePath::literal("etc"))?.to_owned())
 }
 
 /// The copy of the image's `/etc` as an image.
 struct Pristine(OwnedFd);
 
 impl Image for Pristine {
-    fn open(&self, path: &[u8]) -> Result<Box<dyn Read + Send + '_>, ImageError> {
-        match Beneath::new(self.0.as_fd()).open(path, OFlags::RDONLY | OFlags::NONBLOCK) {
+    fn open(&self, path: &TreePath) -> Result<Box<dyn Read + Send + '_>, ImageError> {
+        match Beneath::new(self.0.as_fd()).open(path.as_bytes(), OFlags::RDONLY | OFlags::NONBLOCK) {
             Ok(fd) => Ok(Box::new(File::from(fd))),
             Err(e) => {
-                let path = Path::new(PRISTINE_PATH).join(OsStr::from_bytes(path));
+                let path = Path::new(PRISTINE_PATH).join(path.as_path());
                 Err(ImageError::Read { path, source: e.into() })
             }
         }
     }
 
-    fn position(&self, _: &[u8]) -> u64 {
+    fn position(&self, _: &TreePath) -> u64 {
         0
     }
 }

@@ -21,6 +21,7 @@ use std::io::Read;
 use tiu_bundle::content_digest::digest_bytes;
 use tiu_bundle::index::{Entry, Index, Kind};
 use tiu_extract::{Difference, Image, ImageError, Shown};
+use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::program::{SYSUSERS, find};
 use tiu_system::tree::{Attributes, Tree};
 
@@ -127,7 +128,7 @@ fn content(image: &dyn Image, index: &Index, entry: &Entry) -> Result<Vec<u8>, M
         return Err(failed(std::io::Error::other(format!("larger than {LIMIT} bytes"))).into());
     }
     let mut text = Vec::new();
-    image.open(inode.path.as_bytes())?.take(LIMIT).read_to_end(&mut text).map_err(failed)?;
+    image.open(&inode.path)?.take(LIMIT).read_to_end(&mut text).map_err(failed)?;
     Ok(text)
 }
 
@@ -270,8 +271,8 @@ impl Accounts {
     }
 
     /// Paths of the files that are neither side's, but merged.
-    pub fn paths(&self) -> impl Iterator<Item = Vec<u8>> {
-        self.files.keys().map(|file| file.path().as_bytes().to_vec())
+    pub fn paths(&self) -> impl Iterator<Item = TreePathBuf> {
+        self.files.keys().map(|file| TreePath::literal(file.path()).to_owned())
     }
 
     /// In what the files in `tree` differ from what was decided.
@@ -294,8 +295,7 @@ impl Accounts {
             ];
             differences.extend(pairs.into_iter().filter(|(_, found, expected)| found != expected).map(
                 |(what, found, expected)| Difference {
-                    path: file.path().to_owned(),
-                    raw_path: file.path().as_bytes().to_vec(),
+                    path: TreePath::literal(file.path()).to_owned(),
                     what,
                     found: found.unwrap_or_else(|| "nothing".into()),
                     expected: expected.unwrap_or_default(),

@@ -14,6 +14,7 @@ use super::{settled, state};
 use tiu_bundle::index::{Kind, STATE_DIR};
 use tiu_bundle::policy::{POLICY_PATH, Policy};
 use tiu_extract::Rules;
+use tiu_system::path::TreePathBuf;
 
 /// What becomes of `/etc`.
 #[derive(Clone, Debug)]
@@ -64,11 +65,11 @@ pub fn decide(update: &EtcUpdate) -> Result<EtcPlan, MergeError> {
 
 /// Returns what the engine leaves alone: the host's versions, and what already is the image's in all
 /// that counts but its times, which stay too.
-fn keep(merge: &Merge, sides: &EtcSides) -> Vec<Vec<u8>> {
+fn keep(merge: &Merge, sides: &EtcSides) -> Vec<TreePathBuf> {
     let stays = |path: &Vec<u8>| match (sides.host.get(path), sides.image.get(path)) {
         (Some(host), Some(image)) => state::same(Some(host), Some(image)) && host.mtime != image.mtime,
         _ => false,
     };
     let kept = merge.decisions.iter().filter(|decision| decision.side == Side::Host || stays(&decision.path));
-    kept.map(|decision| decision.path.clone()).collect()
+    kept.filter_map(|decision| TreePathBuf::new(decision.path.clone()).ok()).collect()
 }

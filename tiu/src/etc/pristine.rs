@@ -5,8 +5,8 @@
 //! exactly like the rest of the tree, with the part of the index that is about `/etc`. Hard links
 //! become separate files there.
 
+use super::entries;
 use super::state::inode_of;
-use super::{ETC, entries};
 use rustix::fs::Mode;
 use rustix::io::Errno;
 use std::borrow::Cow;
@@ -15,7 +15,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use tiu_bundle::index::{EntryBuf, Index, IndexError, IndexWriter, Kind};
 use tiu_extract::{Difference, EngineError, Image, ImageError, Job, Plan, ReadBack, Rules};
 use tiu_system::hints;
-use tiu_system::path::TreePath;
+use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::progress::{Cancel, Progress, Watch};
 use tiu_system::tree::{Tree, TreeError};
 
@@ -64,21 +64,21 @@ struct EtcImage<'a> {
 
 impl EtcImage<'_> {
     /// Returns the path in the image that has the content of `path`.
-    fn place(&self, path: &[u8]) -> Vec<u8> {
-        let path = [ETC, b"/", path].concat();
+    fn place(&self, path: &TreePath) -> TreePathBuf {
+        let path = TreePath::literal("etc").join(path);
         match self.index.find(&path).map(|i| self.index.entry(i)) {
-            Some(entry) => entry.link.map_or(path, |inode| inode.into_owned().into_bytes()),
+            Some(entry) => entry.link.map_or(path, |inode| inode.into_owned()),
             None => path,
         }
     }
 }
 
 impl Image for EtcImage<'_> {
-    fn open(&self, path: &[u8]) -> Result<Box<dyn Read + Send + '_>, ImageError> {
+    fn open(&self, path: &TreePath) -> Result<Box<dyn Read + Send + '_>, ImageError> {
         self.image.open(&self.place(path))
     }
 
-    fn position(&self, path: &[u8]) -> u64 {
+    fn position(&self, path: &TreePath) -> u64 {
         self.image.position(&self.place(path))
     }
 }
@@ -122,9 +122,8 @@ pub fn check(
     cancel: &Cancel,
 ) -> Result<Vec<Difference>, PristineError> {
     let whole = |found: &str| {
-        let raw_path = PRISTINE_PATH.as_bytes().to_vec();
         let (found, expected) = (found.to_owned(), Kind::Dir.to_string());
-        Difference { path: PRISTINE_PATH.into(), raw_path, what: "missing", found, expected }
+        Difference { path: TreePath::literal(PRISTINE_PATH).to_owned(), what: "missing", found, expected }
     };
     let target = match tree.directory(PRISTINE_PATH) {
         Ok(target) => target,
@@ -139,11 +138,7 @@ pub fn check(
         tiu_extract::check(&etc, target.as_fd(), &own_rules(rules), what, Watch::new(progress, cancel));
     let mut found = found.map_err(PristineError::Engine)?;
     for difference in &mut found {
-        difference.path = match difference.path.as_str() {
-            "." => PRISTINE_PATH.to_owned(),
-            inside => format!("{PRISTINE_PATH}/{inside}"),
-        };
-        difference.raw_path = [PRISTINE_PATH.as_bytes(), b"/", &difference.raw_path].concat();
+        difference.path = TreePath::literal(PRISTINE_PATH).join(&difference.path);
     }
     Ok(found)
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use tiu_bundle::content_digest::{Digest, digest_bytes};
 use tiu_bundle::index::{Entry, Index, Kind, Mtime};
 use tiu_extract::{EngineError, Rules, Shown};
+use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::progress::{Cancel, Progress, Watch};
 use tiu_system::tree::{Tree, TreeError};
 
@@ -133,7 +134,10 @@ pub fn states_of_tree(
     cancel: &Cancel,
 ) -> Result<States, ReadError> {
     let directory = tree.directory("etc")?;
-    let inside = |path: &Vec<u8>| Some(path.strip_prefix(ETC)?.strip_prefix(b"/")?.to_vec());
+    let inside = |path: &TreePathBuf| {
+        let below = path.strip_prefix(TreePath::literal("etc"))?;
+        (!below.is_root()).then(|| below.to_owned())
+    };
     let rules =
         Rules { host_paths: rules.host_paths.iter().filter_map(inside).collect(), ..Rules::default() };
     let found =

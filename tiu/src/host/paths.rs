@@ -8,9 +8,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use tiu_bundle::index::Index;
 use tiu_bundle::places;
-use tiu_extract::Shown;
 use tiu_system::fstab::Mount;
-use tiu_system::path::TreePathBuf;
+use tiu_system::path::{TreePath, TreePathBuf};
 
 /// Returns all paths of the host, sorted, without duplicates.
 ///
@@ -21,7 +20,7 @@ pub fn host_paths(
     mounts: &[Mount],
     nested: &[PathBuf],
     configured: &[TreePathBuf],
-) -> Result<Vec<Vec<u8>>, HostError> {
+) -> Result<Vec<TreePathBuf>, HostError> {
     let mut paths: Vec<Vec<u8>> = places::never_installed().map(|path| path.as_bytes().to_vec()).collect();
     for mount in mounts {
         match mount.path() {
@@ -38,6 +37,9 @@ pub fn host_paths(
     let nested = nested.iter().map(|path| path.as_os_str().as_encoded_bytes().to_vec());
     paths.extend(nested.filter(|path| path != ETC));
     paths.extend(configured.iter().map(|path| path.as_bytes().to_vec()));
+    // A path that is not canonical names nothing in a tree.
+    let mut paths: Vec<TreePathBuf> =
+        paths.into_iter().filter_map(|path| TreePathBuf::new(path).ok()).collect();
     paths.sort();
     paths.dedup();
     Ok(paths)
@@ -68,22 +70,20 @@ impl std::fmt::Display for NotInstalled {
 }
 
 /// Returns the entries of the image below each of `host_paths` that has any.
-pub fn left_out(index: &Index, host_paths: &[Vec<u8>]) -> Vec<NotInstalled> {
+pub fn left_out(index: &Index, host_paths: &[TreePathBuf]) -> Vec<NotInstalled> {
     /// The number of entries that are named.
     const SHOWN: usize = 3;
-    let mut all: BTreeMap<&[u8], NotInstalled> = BTreeMap::new();
+    let mut all: BTreeMap<&TreePath, NotInstalled> = BTreeMap::new();
     for entry in index.iter() {
-        let below = |host: &&Vec<u8>| {
-            entry.path.as_bytes().strip_prefix(host.as_slice()).is_some_and(|rest| rest.starts_with(b"/"))
-        };
+        let below = |host: &&TreePathBuf| entry.path.strip_prefix(host).is_some_and(|rest| !rest.is_root());
         let Some(host) = host_paths.iter().find(below) else { continue };
         let left = all.entry(host).or_insert_with(|| {
-            let path = Shown(host).to_string();
+            let path = host.to_string();
             NotInstalled { path, entries: 0, first: Vec::new() }
         });
         left.entries += 1;
         if left.first.len() < SHOWN {
-            left.first.push(Shown(entry.path.as_bytes()).to_string());
+            left.first.push(entry.path.to_string());
         }
     }
     all.into_values().collect()
@@ -101,7 +101,7 @@ mod tests {
         );
         let nested = [PathBuf::from("etc"), PathBuf::from("var/lib/machines")];
         let paths = host_paths(&mounts, &nested, &[TreePathBuf::new("keep/this").unwrap()]).unwrap();
-        let has = |path: &str| paths.iter().filter(|p| p.as_slice() == path.as_bytes()).count();
+        let has = |path: &str| paths.iter().filter(|p| p.as_bytes() == path.as_bytes()).count();
         for path in ["var", "data", "var/lib/machines", "keep/this", ".snapshots", "proc"] {
             assert_eq!(has(path), 1, "{path}");
         }

@@ -4,6 +4,7 @@ use std::io::Read;
 use tiu_bundle::index::Index;
 use tiu_bundle::manifest::Manifest;
 use tiu_extract::Image;
+use tiu_system::path::TreePath;
 use tiu_system::tree::MAX_TEXT;
 
 /// The image that an update brings: what it says of itself, its content and its index.
@@ -26,7 +27,7 @@ impl IncomingImage<'_> {
             let entry = self.index.entry(self.index.find(path.as_bytes())?);
             entry.digest?;
             let mut bytes = Vec::new();
-            self.image.open(path.as_bytes()).ok()?.take(MAX_TEXT).read_to_end(&mut bytes).ok()?;
+            self.image.open(TreePath::new(path).ok()?).ok()?.take(MAX_TEXT).read_to_end(&mut bytes).ok()?;
             Some(String::from_utf8_lossy(&bytes).into_owned())
         };
         paths.iter().find_map(read).unwrap_or_default()

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::etc::ETC;
 use crate::host::paths::host_paths;
 use tiu_extract::Rules;
+use tiu_system::path::{TreePath, TreePathBuf};
 
 impl ImageState {
     /// Returns how the image's owners map to the host's numbers in this snapshot.
@@ -22,7 +23,7 @@ impl ImageState {
         let host_paths = host_paths(self.mounts()?, nested, &config.host_paths)
             .map_err(|e| StateError { number: self.number(), source: StateProblem::Host(e) })?;
         let own_etc = nested.iter().any(|path| path.as_os_str().as_encoded_bytes() == ETC);
-        let subvolumes = if own_etc { vec![ETC.to_vec()] } else { Vec::new() };
+        let subvolumes = if own_etc { vec![TreePath::literal("etc").to_owned()] } else { Vec::new() };
         Ok(Rules { host_paths, subvolumes, ..self.owner_rules()? })
     }
 
@@ -31,7 +32,9 @@ impl ImageState {
     pub fn rules(&self, config: &Config) -> Result<Rules, StateError> {
         let mut rules = self.host_rules(config)?;
         if let Some(record) = self.record()? {
-            rules.host_paths.extend(record.persistent.iter().map(|path| path.clone().into_bytes()));
+            rules
+                .host_paths
+                .extend(record.persistent.iter().filter_map(|path| TreePathBuf::new(path.clone()).ok()));
         }
         Ok(rules)
     }
@@ -39,8 +42,9 @@ impl ImageState {
     /// Returns the rules for `/etc` alone: subvolumes inside it and configured paths are the host's.
     pub fn etc_rules(&self, config: &Config) -> Result<Rules, StateError> {
         let nested = self.nested()?.iter().map(|path| path.as_os_str().as_encoded_bytes().to_vec());
-        let configured = config.host_paths.iter().map(|path| path.clone().into_bytes());
-        let host_paths = nested.filter(|path| path != ETC).chain(configured).collect();
+        let configured = config.host_paths.iter().cloned();
+        let nested = nested.filter(|path| path != ETC).filter_map(|path| TreePathBuf::new(path).ok());
+        let host_paths = nested.chain(configured).collect();
         Ok(Rules { host_paths, ..self.owner_rules()? })
     }
 }

@@ -11,6 +11,7 @@ use crate::draft::Draft;
 use crate::etc::pristine;
 use crate::state::record::Record;
 use tiu_extract::{Plan, ReadBack};
+use tiu_system::path::TreePathBuf;
 use tiu_system::progress::Watch;
 
 /// Fails with every difference but those that finish recorded.
@@ -25,7 +26,7 @@ pub fn check(
         if record.files.is_empty() { ReadBack::Executed(plan) } else { ReadBack::All }
     }
     let mut rules = filled.etc.rules.clone();
-    rules.keep.extend(record.files.iter().map(|file| file.path.clone().into_bytes()));
+    rules.keep.extend(record.files.iter().filter_map(|file| TreePathBuf::new(file.path.clone()).ok()));
     let Context { progress, cancel, .. } = *context;
     let tree = draft.tree();
     let depth = read_back(record, &filled.plan);

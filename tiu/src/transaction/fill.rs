@@ -9,6 +9,7 @@ use crate::etc::pristine;
 use crate::state::ImageState;
 use tiu_bundle::index::{CMS_PATH, INDEX_PATH};
 use tiu_extract::{Plan, Summary};
+use tiu_system::path::TreePath;
 use tiu_system::tree::Tree;
 
 /// What fill did.
@@ -47,7 +48,7 @@ pub fn fill(context: &Context, ready: &Ready, plan: Plan, draft: &Draft) -> Resu
     let pristine = pristine::fill(tree, &*ready.image, &ready.index, &etc.rules, progress, cancel)?;
     etc.report.write(tree)?;
     // As it is in the image, where it was checked against the manifest.
-    tree.write(INDEX_PATH, ready.image.open(INDEX_PATH.as_bytes())?)?;
+    tree.write(INDEX_PATH, ready.image.open(TreePath::literal(INDEX_PATH))?)?;
     tree.write(CMS_PATH, &ready.bundle.cms[..])?;
     Ok(Filled { summary, plan, pristine, etc })
 }

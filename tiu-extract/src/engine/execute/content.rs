@@ -143,7 +143,7 @@ pub(super) fn write(
     new.resize(SIZE, 0);
     older.resize(SIZE, 0);
     let size = inode.size;
-    let mut reader = context.job.image.open(inode.path.as_bytes())?;
+    let mut reader = context.job.image.open(&inode.path)?;
     let mut writer = Writer {
         context,
         path,

@@ -6,7 +6,6 @@ use super::temporary::Temporary;
 use super::worker::Worker;
 use crate::engine::beneath;
 use crate::engine::error::EngineError;
-use crate::engine::join::inode_of;
 use crate::engine::metadata::{self, MetadataWanted};
 use crate::engine::plan::{Content, FileStep};
 use crate::engine::reach::Reach;
@@ -21,7 +20,7 @@ impl Worker<'_> {
         let context = self.context;
         context.job.watch.check()?;
         let entry = context.job.index.entry(file.entry as usize);
-        let inode = inode_of(context.job.index, &entry);
+        let inode = context.job.index.inode_of(&entry);
         let path: &[u8] = entry.path.as_bytes();
         let (directory, name) = self.parents.open(path)?;
         let wanted = MetadataWanted::of_entry(&entry, &context.rules);

@@ -4,7 +4,7 @@ use super::temporary::{Temporary, open_path};
 use super::worker::Worker;
 use crate::engine::beneath::{self, ProcPath};
 use crate::engine::error::EngineError;
-use crate::engine::join::{Place, inode_of};
+use crate::engine::join::Place;
 use crate::engine::metadata::{self, MetadataWanted, Wrong};
 use crate::engine::parents::Parent;
 use crate::engine::plan::{Link, MakeDir};
@@ -36,7 +36,7 @@ impl Worker<'_> {
     pub fn make_special(&mut self, i: u32) -> Result<(), EngineError> {
         let context = self.context;
         let entry = context.job.index.entry(i as usize);
-        let inode = inode_of(context.job.index, &entry);
+        let inode = context.job.index.inode_of(&entry);
         let path: &[u8] = entry.path.as_bytes();
         let (parent, name) = self.parents.open(path)?;
         let made_as = context.made_as(i, &name);
@@ -98,7 +98,7 @@ impl Worker<'_> {
     pub fn fix(&mut self, i: u32) -> Result<(), EngineError> {
         let context = self.context;
         let entry = context.job.index.entry(i as usize);
-        let kind = inode_of(context.job.index, &entry).kind;
+        let kind = context.job.index.inode_of(&entry).kind;
         self.set_metadata(
             i,
             &with_kind(MetadataWanted::of_entry(&entry, &context.rules), kind),

@@ -5,7 +5,6 @@ use super::worker::Worker;
 use crate::engine::beneath;
 use crate::engine::error::EngineError;
 use crate::engine::job::{Job, Summary};
-use crate::engine::join::inode_of;
 use crate::engine::plan::{Content, FileStep, Plan};
 use crate::engine::pool;
 use crate::engine::rules::Lookup;
@@ -141,7 +140,7 @@ impl<'a> Context<'a> {
                     _ if file.size >= BIG => (0, u64::MAX - file.size),
                     _ => {
                         let entry = self.job.index.entry(file.entry as usize);
-                        (2, self.job.image.position(inode_of(self.job.index, &entry).path.as_bytes()))
+                        (2, self.job.image.position(&self.job.index.inode_of(&entry).path))
                     }
                 };
                 (key, *file)

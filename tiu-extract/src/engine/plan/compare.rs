@@ -2,7 +2,7 @@
 
 use super::steps::{Conflict, Link, MakeDir, Steps};
 use crate::engine::beneath::split;
-use crate::engine::join::{Joined, Place, inode_of, kind_of, same_content};
+use crate::engine::join::{Joined, Place, kind_of, same_content};
 use crate::engine::metadata::{self, MetadataWanted};
 use crate::engine::rules::Lookup;
 use crate::engine::tree::{NONE, Node, ScannedTree};
@@ -116,7 +116,7 @@ impl Compare<'_> {
 
     /// Plans an inode with all of its names, of which `first` is the first.
     fn inode(&mut self, first: u32, entry: &Entry) {
-        let inode = inode_of(self.index, entry);
+        let inode = self.index.inode_of(entry);
         let group = self.joined.group(&first);
         // The first of the inodes at its names that has the right content and is not claimed by
         // another group.

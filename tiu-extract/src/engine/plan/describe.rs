@@ -1,8 +1,8 @@
 //! The plan as text: one line for each step, in the order of the run.
 
 use super::steps::{Content, FileStep, Plan, Source};
-use crate::engine::join::inode_of;
 use crate::engine::shown::Shown;
+use std::fmt::Display;
 use std::io::{self, Write};
 use tiu_bundle::index::Index;
 
@@ -12,35 +12,35 @@ impl Plan {
     pub fn describe(&self, index: &Index, out: &mut dyn Write) -> io::Result<()> {
         let steps = &self.steps;
         let path = |i: u32| index.entry(i as usize).path.into_owned();
-        let mut line = |verb: &str, path: &[u8], more: &str| writeln!(out, "{verb:<9} {}{more}", Shown(path));
+        let mut line = |verb: &str, path: &dyn Display, more: &str| writeln!(out, "{verb:<9} {path}{more}");
         for dir in &steps.dirs {
-            line("mkdir", path(dir.entry).as_bytes(), "")?;
+            line("mkdir", &path(dir.entry), "")?;
         }
         for file in steps.early.iter().chain(&steps.files) {
             let (verb, more) = self.file(index, file);
-            line(verb, path(file.entry).as_bytes(), &more)?;
+            line(verb, &path(file.entry), &more)?;
         }
         for entry in &steps.specials {
-            line("make", path(*entry).as_bytes(), &special(index, *entry))?;
+            line("make", &path(*entry), &special(index, *entry))?;
         }
         for entry in &steps.fixes {
-            line("metadata", path(*entry).as_bytes(), "")?;
+            line("metadata", &path(*entry), "")?;
         }
         for node in steps.remove.iter().chain(&steps.remove_dirs) {
-            line("remove", &self.tree.path(*node), "")?;
+            line("remove", &Shown(&self.tree.path(*node)), "")?;
         }
         for file in steps.late.iter().chain(&steps.copies) {
             let (verb, more) = self.file(index, file);
-            line(verb, path(file.entry).as_bytes(), &more)?;
+            line(verb, &path(file.entry), &more)?;
         }
         for entry in &steps.late_specials {
-            line("make", path(*entry).as_bytes(), &special(index, *entry))?;
+            line("make", &path(*entry), &special(index, *entry))?;
         }
         for link in &steps.links {
-            line("link", path(link.entry).as_bytes(), &format!(" to {}", Shown(path(link.to).as_bytes())))?;
+            line("link", &path(link.entry), &format!(" to {}", path(link.to)))?;
         }
         for entry in &steps.dir_meta {
-            line("metadata", path(*entry).as_bytes(), "")?;
+            line("metadata", &path(*entry), "")?;
         }
         Ok(())
     }
@@ -60,7 +60,7 @@ impl Plan {
     fn source(&self, index: &Index, source: Source) -> String {
         match source {
             Source::Target(node) => Shown(&self.tree.path(node)).to_string(),
-            Source::Made(entry) => Shown(index.entry(entry as usize).path.as_bytes()).to_string(),
+            Source::Made(entry) => index.entry(entry as usize).path.to_string(),
             Source::Seed(number, node) => {
                 let path =
                     self.seeds.get(usize::from(number)).map(|seed| seed.path(node)).unwrap_or_default();
@@ -72,7 +72,7 @@ impl Plan {
 
 fn special(index: &Index, entry: u32) -> String {
     let entry = index.entry(entry as usize);
-    let inode = inode_of(index, &entry);
+    let inode = index.inode_of(&entry);
     match &inode.target {
         Some(target) => format!(" ({} to {})", inode.kind, Shown(target)),
         None => format!(" ({})", inode.kind),

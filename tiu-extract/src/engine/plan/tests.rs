@@ -306,7 +306,7 @@ fn what_is_the_hosts_holds_its_directories() {
     let host = Inode { ownership: Ownership::Host, ..dir() };
     let target = paper([("extra/mount", host.clone()), ("extra/file", file("x", 1)), ("mnt", host)]);
     let wanted = paper([("mnt/image", file("y", 1)), ("srv/image", file("y", 1))]);
-    let rules = Rules { host_paths: vec![b"srv".to_vec()], ..Rules::default() };
+    let rules = Rules { host_paths: vec![TreePath::literal("srv").to_owned()], ..Rules::default() };
     let (plan, index) = try_plan(&target, &wanted, &[], &rules).unwrap();
     let mut out = Vec::new();
     plan.describe(&index, &mut out).unwrap();

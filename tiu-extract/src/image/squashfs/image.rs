@@ -6,6 +6,7 @@ use super::store::Store;
 use crate::image::error::ImageError;
 use std::sync::Arc;
 use tiu_bundle::read_at::ReadAt;
+use tiu_system::path::TreePath;
 
 /// An opened image. Many threads can read its files at the same time.
 pub struct Squashfs {
@@ -21,9 +22,9 @@ impl Squashfs {
         Ok(Squashfs { store, names })
     }
 
-    /// Returns the content of the regular file at `path` (relative, without leading slash), or
+    /// Returns the content of the regular file at `path`, or
     /// `None` if there is none.
-    pub fn file(&self, path: &[u8]) -> Result<Option<FileReader<'_>>, ImageError> {
+    pub fn file(&self, path: &TreePath) -> Result<Option<FileReader<'_>>, ImageError> {
         match self.names.find(path) {
             Some(file) => Ok(Some(FileReader::new(&self.store, file.inode)?)),
             None => Ok(None),
@@ -32,7 +33,7 @@ impl Squashfs {
 
     /// Returns the offset in the image, in bytes, of a file's content: of its first block, or of
     /// the fragment that holds all of it.
-    pub fn position(&self, path: &[u8]) -> Option<u64> {
+    pub fn position(&self, path: &TreePath) -> Option<u64> {
         self.names.find(path).map(|file| file.position)
     }
 

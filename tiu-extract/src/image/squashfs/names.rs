@@ -11,6 +11,7 @@ use super::superblock::Superblock;
 use crate::image::error::ImageError;
 use std::collections::HashSet;
 use tiu_bundle::index::{MAX_ENTRIES, MAX_TEXT_SIZE};
+use tiu_system::path::TreePath;
 
 /// The most entries after one header of a directory.
 const MAX_COUNT: u32 = 256;
@@ -184,10 +185,10 @@ impl Names {
         self.nodes.get(first..first + count as usize).unwrap_or_default()
     }
 
-    /// Returns the regular file at `path` (relative, without leading slash).
-    pub fn find(&self, path: &[u8]) -> Option<FileLocation> {
+    /// Returns the regular file at `path`.
+    pub fn find(&self, path: &TreePath) -> Option<FileLocation> {
         let mut found = self.nodes.first()?.kind;
-        for component in path.split(|byte| *byte == b'/') {
+        for component in path.components() {
             let NodeKind::Directory { first, count } = found else {
                 return None;
             };

@@ -7,6 +7,7 @@ use std::io::Read;
 use std::path::Path;
 use tiu_extract::{EngineError, Image, ImageError, Job};
 use tiu_system::Hint;
+use tiu_system::path::TreePath;
 use tiu_system::progress::{Cancel, Progress, Unit, Watch};
 use tiu_testing::btrfs::LoopBtrfs;
 use tiu_testing::tree::noise;
@@ -153,17 +154,17 @@ fn cancelled_in_every_phase_and_completed_afterwards() {
 struct Broken;
 
 impl Image for Broken {
-    fn open(&self, path: &[u8]) -> Result<Box<dyn Read + Send + '_>, ImageError> {
+    fn open(&self, path: &TreePath) -> Result<Box<dyn Read + Send + '_>, ImageError> {
         struct Fails;
         impl Read for Fails {
             fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
                 Err(std::io::Error::other("block 7 is damaged"))
             }
         }
-        assert_eq!(path, b"file");
+        assert_eq!(path.as_bytes(), b"file");
         Ok(Box::new(Fails))
     }
-    fn position(&self, _: &[u8]) -> u64 {
+    fn position(&self, _: &TreePath) -> u64 {
         0
     }
 }

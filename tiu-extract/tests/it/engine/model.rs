@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use tiu_bundle::content_digest::digest_bytes;
 use tiu_bundle::index::{Entry, Index, IndexWriter, Kind, Mtime};
 use tiu_extract::{Image, ImageError};
-use tiu_system::path::TreePathBuf;
+use tiu_system::path::{TreePath, TreePathBuf};
 
 pub const MTIME: Mtime = Mtime { sec: 1_600_000_000, nsec: 123_456_789 };
 
@@ -258,14 +258,14 @@ impl MemoryImage {
 }
 
 impl Image for MemoryImage {
-    fn open(&self, path: &[u8]) -> Result<Box<dyn Read + Send + '_>, ImageError> {
-        self.opened.lock().unwrap().push(path.to_vec());
-        let content = self.files.get(path).unwrap_or_else(|| panic!("not in the image: {path:?}"));
+    fn open(&self, path: &TreePath) -> Result<Box<dyn Read + Send + '_>, ImageError> {
+        self.opened.lock().unwrap().push(path.as_bytes().to_vec());
+        let content = self.files.get(path.as_bytes()).unwrap_or_else(|| panic!("not in the image: {path:?}"));
         Ok(Box::new(Pieces { rest: content, piece: self.piece }))
     }
 
-    fn position(&self, path: &[u8]) -> u64 {
-        self.files.keys().position(|p| p == path).unwrap_or(0) as u64
+    fn position(&self, path: &TreePath) -> u64 {
+        self.files.keys().position(|p| p == path.as_bytes()).unwrap_or(0) as u64
     }
 }
 

@@ -4,6 +4,7 @@ use super::error::PersistentError;
 use crate::etc::is_within;
 use serde::Serialize;
 use tiu_bundle::index::Kind;
+use tiu_system::path::TreePathBuf;
 
 /// The state of a persistent path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -58,7 +59,7 @@ pub struct PersistentFacts<'a> {
     /// Paths at which something is mounted now that the host's fstab does not name.
     pub mounted: &'a [String],
     /// Paths that are the host's anyway.
-    pub host_paths: &'a [Vec<u8>],
+    pub host_paths: &'a [TreePathBuf],
     /// Returns the content of the base at a path.
     pub found: &'a dyn Fn(&str) -> Content,
     /// Returns whether the base's image has something other than a directory at a path.
@@ -73,7 +74,7 @@ pub struct Decision {
     /// The paths that the image declares, and those that are kept besides; sorted.
     pub paths: Vec<Persistent>,
     /// Further paths that are the host's in this update.
-    pub host_paths: Vec<Vec<u8>>,
+    pub host_paths: Vec<TreePathBuf>,
     /// The paths for the record of the new snapshot.
     pub remember: Vec<String>,
     /// Paths at which something is mounted now that fstab does not name.
@@ -102,7 +103,7 @@ pub fn decide(sides: &PersistentFacts) -> Result<Decision, PersistentError> {
         }
     }
     for path in sides.mounted {
-        decision.host_paths.push(path.clone().into_bytes());
+        decision.host_paths.extend(TreePathBuf::new(path.clone()));
         decision.mounted.push(path.clone().into_bytes());
         decision.remember.push(path.clone());
     }
@@ -115,7 +116,7 @@ pub fn decide(sides: &PersistentFacts) -> Result<Decision, PersistentError> {
 /// Returns whether the path is the host's anyway.
 fn is_hosts(sides: &PersistentFacts, path: &str) -> bool {
     let mounted = sides.mounted.iter().map(String::as_bytes);
-    let mut all = sides.host_paths.iter().map(Vec::as_slice).chain(mounted);
+    let mut all = sides.host_paths.iter().map(|path| path.as_bytes()).chain(mounted);
     all.any(|host| is_within(path.as_bytes(), host))
 }
 impl Decision {
@@ -128,7 +129,7 @@ impl Decision {
         apart: bool,
     ) {
         if apart {
-            self.host_paths.push(path.as_bytes().to_vec());
+            self.host_paths.extend(TreePathBuf::new(path));
         }
         self.remember.push(path.to_owned());
         let commands = if state == PersistentState::Host { Vec::new() } else { (sides.commands)(path) };

@@ -2,6 +2,7 @@
 
 use super::*;
 use tiu_bundle::index::Kind;
+use tiu_system::path::TreePathBuf;
 
 /// Decides about `data`.
 fn with(
@@ -16,7 +17,7 @@ fn with(
         declared: &list(declared),
         remembered: &list(remembered),
         mounted: &[],
-        host_paths: &host.iter().map(|path| path.as_bytes().to_vec()).collect::<Vec<_>>(),
+        host_paths: &host.iter().map(|path| TreePathBuf::new(*path).unwrap()).collect::<Vec<_>>(),
         found: &|_| found.clone(),
         was_other: &|_| was_other,
         commands: &|path| vec![format!("mount {path}")],
@@ -88,6 +89,6 @@ fn what_is_mounted_now_is_the_host_s() {
     })
     .unwrap();
     assert_eq!(state(&decision), Some((PersistentState::Host, true)));
-    assert_eq!(decision.host_paths, [b"data".to_vec(), b"more".to_vec()]);
+    assert_eq!(decision.host_paths, [TreePathBuf::new("data").unwrap(), TreePathBuf::new("more").unwrap()]);
     assert_eq!(decision.remember, ["data", "more"]);
 }

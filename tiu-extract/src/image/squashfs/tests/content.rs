@@ -6,6 +6,7 @@ use std::fs;
 use std::sync::Arc;
 use std::thread;
 use tiu_bundle::hash_tree::{self, VerifiedImage};
+use tiu_system::path::TreePath;
 use tiu_system::progress::Silent;
 
 #[test]
@@ -65,22 +66,31 @@ fn images_of_gensquashfs_give_every_byte() {
 fn what_is_no_regular_file_is_not_found() {
     let tree = tree(4096);
     let image = Squashfs::open(Arc::new(mksquashfs(tree.path(), &["-comp", "zstd", "-b", "4096"]))).unwrap();
-    for path in
-        ["", "link", "empty", "many", "missing", "large/", "/large", "dir/../large", "dir//of/hard-link"]
-    {
-        assert!(image.file(path.as_bytes()).unwrap().is_none(), "{path:?}");
-        assert_eq!(image.position(path.as_bytes()), None, "{path:?}");
+    for path in ["", "link", "empty", "many", "missing", "large/of"] {
+        let path = TreePath::literal(path);
+        assert!(image.file(path).unwrap().is_none(), "{path}");
+        assert_eq!(image.position(path), None, "{path}");
     }
-    assert!(image.file(b"large").unwrap().is_some());
+    for path in ["large/", "/large", "dir/../large", "dir//of/hard-link"] {
+        assert!(TreePath::new(path).is_err(), "{path}");
+    }
+    assert!(image.file(TreePath::literal("large")).unwrap().is_some());
 }
 
 #[test]
 fn names_of_one_inode_have_one_position() {
     let tree = tree(4096);
     let image = Squashfs::open(Arc::new(mksquashfs(tree.path(), &["-comp", "zstd", "-b", "4096"]))).unwrap();
-    assert_eq!(image.position(b"another-name"), image.position(b"dir/of/hard-link"));
-    assert_eq!(image.position(b"large"), image.position(b"again"), "duplicates share their blocks");
-    assert_ne!(image.position(b"large"), image.position(b"another-name"));
+    assert_eq!(
+        image.position(TreePath::literal("another-name")),
+        image.position(TreePath::literal("dir/of/hard-link"))
+    );
+    assert_eq!(
+        image.position(TreePath::literal("large")),
+        image.position(TreePath::literal("again")),
+        "duplicates share their blocks"
+    );
+    assert_ne!(image.position(TreePath::literal("large")), image.position(TreePath::literal("another-name")));
 }
 
 #[test]
@@ -135,10 +145,11 @@ fn a_verified_image_gives_every_byte() {
 fn one_flipped_bit_in_a_data_block_fails_the_read_with_its_block() {
     let tree = tree(128 << 10);
     let plain = mksquashfs(tree.path(), &["-comp", "zstd", "-b", "65536"]);
-    let position = Squashfs::open(Arc::new(plain.clone())).unwrap().position(b"large").unwrap();
+    let position =
+        Squashfs::open(Arc::new(plain.clone())).unwrap().position(TreePath::literal("large")).unwrap();
     let at = position as usize + 5000;
     let image = Squashfs::open(Arc::new(verified(plain, |image| image[at] ^= 4))).unwrap();
-    let mut reader = image.file(b"large").unwrap().unwrap();
+    let mut reader = image.file(TreePath::literal("large")).unwrap().unwrap();
     let error = std::io::copy(&mut reader, &mut std::io::sink()).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
     let expected = format!("block {} of the image is damaged", at / 4096);

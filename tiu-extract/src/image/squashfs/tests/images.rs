@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use tempfile::TempDir;
+use tiu_system::path::TreePath;
 use tiu_testing::tree::{file, noise};
 
 /// A tree with files around every border of a block of `block` bytes.
@@ -100,7 +101,10 @@ pub fn files(root: &Path) -> Vec<PathBuf> {
 
 /// What `image` gives for `path`, read through a buffer of `buffer` bytes.
 pub fn content(image: &Squashfs, path: &Path, buffer: usize) -> Vec<u8> {
-    let mut reader = image.file(path.as_os_str().as_bytes()).unwrap().expect("the image has the file");
+    let mut reader = image
+        .file(TreePath::new(path.as_os_str().as_bytes()).unwrap())
+        .unwrap()
+        .expect("the image has the file");
     let (mut content, mut buffer) = (Vec::new(), vec![0; buffer]);
     loop {
         match reader.read(&mut buffer).unwrap() {

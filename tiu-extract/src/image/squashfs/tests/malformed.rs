@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
 use tempfile::TempDir;
+use tiu_system::path::TreePath;
 use tiu_testing::tree::{file, noise};
 
 /// A small image with all of its metadata uncompressed.
@@ -48,7 +49,8 @@ fn read_all(image: Vec<u8>) -> Result<u64, String> {
     image.for_each_file(|path| paths.push(path.to_vec()));
     let mut total = 0;
     for path in paths {
-        let file = image.file(&path).map_err(|e| e.to_string())?.expect("it was listed");
+        let file =
+            image.file(TreePath::new(&path).unwrap()).map_err(|e| e.to_string())?.expect("it was listed");
         // A wrong size may promise terabytes of holes.
         total += io::copy(&mut file.take(1 << 22), &mut io::sink()).map_err(|e| e.to_string())?;
     }
