@@ -23,7 +23,7 @@ mod tests {
     use proptest::prelude::*;
     use std::process::Command;
     use std::sync::Arc;
-    use tiu_system::progress::{Cancel, Silent};
+    use tiu_system::progress::{Cancel, Silent, Watch};
 
     const SALT: Salt = *b"0123456789abcdef0123456789abcdef";
     /// Numbers of blocks around every edge of the tree.
@@ -97,7 +97,7 @@ mod tests {
             let image = image(blocks);
             let (tree, root) = built(&image);
             let verified = verified(&image, &tree, root);
-            verified.verify_all(&Silent, &Cancel::new()).expect("a good image");
+            verified.verify_all(Watch::silent()).expect("a good image");
             let mut read = vec![0; image.len()];
             verified.read_exact_at(&mut read, 0).expect("a good image");
             assert_eq!(read, image);
@@ -119,7 +119,7 @@ mod tests {
             let mut bad = good.clone();
             bad[block * BLOCK_SIZE + 1000] ^= 1;
             let verified = verified(&bad, &tree, root);
-            let error = verified.verify_all(&Silent, &Cancel::new()).expect_err("damaged");
+            let error = verified.verify_all(Watch::silent()).expect_err("damaged");
             assert_eq!(mismatch(error), (0, block as u64));
             let error =
                 verified.read_exact_at(&mut [0; 10], (block * BLOCK_SIZE) as u64).expect_err("damaged");
@@ -144,8 +144,7 @@ mod tests {
             for bit in [0, 4095] {
                 let mut bad = good.clone();
                 bad[at * BLOCK_SIZE + bit] ^= 0x80;
-                let error =
-                    verified(&image, &bad, root).verify_all(&Silent, &Cancel::new()).expect_err("damaged");
+                let error = verified(&image, &bad, root).verify_all(Watch::silent()).expect_err("damaged");
                 assert_eq!(mismatch(error), expected, "block {at} of the tree");
             }
         }
@@ -156,9 +155,9 @@ mod tests {
         let image = image(2);
         let (tree, root) = built(&image);
         let other = verified(&image, &tree, Digest([7; 32]));
-        assert_eq!(mismatch(other.verify_all(&Silent, &Cancel::new()).expect_err("other root")), (1, 0));
+        assert_eq!(mismatch(other.verify_all(Watch::silent()).expect_err("other root")), (1, 0));
         let other = VerifiedImage::new(Arc::new([image, tree].concat()), 2 * BLOCK, [0; 32], root);
-        assert_eq!(mismatch(other.verify_all(&Silent, &Cancel::new()).expect_err("other salt")), (1, 0));
+        assert_eq!(mismatch(other.verify_all(Watch::silent()).expect_err("other salt")), (1, 0));
     }
 
     #[test]
@@ -166,7 +165,7 @@ mod tests {
         let image = image(200);
         let (tree, root) = built(&image);
         let cut = verified(&image, &tree[..tree.len() - 1], root);
-        match cut.verify_all(&Silent, &Cancel::new()) {
+        match cut.verify_all(Watch::silent()) {
             Err(VerityError::Io { offset, source }) => {
                 assert_eq!(offset, 202 * BLOCK);
                 assert_eq!(source.kind(), std::io::ErrorKind::UnexpectedEof);
@@ -195,7 +194,7 @@ mod tests {
             let result = build(&vec![0u8; size], size as u64, &SALT, &mut Vec::new(), &Silent);
             assert_eq!(result.expect_err("bad size").kind(), std::io::ErrorKind::InvalidInput, "{size}");
             let verified = VerifiedImage::new(Arc::new(vec![0u8; 9000]), size as u64, SALT, Digest([0; 32]));
-            let error = verified.verify_all(&Silent, &Cancel::new()).expect_err("bad size");
+            let error = verified.verify_all(Watch::silent()).expect_err("bad size");
             assert!(matches!(error, VerityError::Size { size: found } if found == size as u64), "{error}");
             if size > 0 {
                 let error = verified.read_exact_at(&mut [0], 0).expect_err("bad size");
@@ -211,7 +210,7 @@ mod tests {
         let cancel = Cancel::new();
         cancel.cancel();
         assert!(matches!(
-            verified(&image, &tree, root).verify_all(&Silent, &cancel),
+            verified(&image, &tree, root).verify_all(Watch::without_progress(&cancel)),
             Err(VerityError::Cancelled(_))
         ));
     }

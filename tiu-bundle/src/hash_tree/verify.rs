@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use tiu_system::hints;
-use tiu_system::progress::{Cancel, Cancelled, Progress, Unit};
+use tiu_system::progress::{Cancelled, Unit, Watch};
 
 /// Most hash blocks that are kept: 16 MiB, all of an image of 2 GiB.
 const CACHE_BLOCKS: u64 = 4096;
@@ -131,24 +131,25 @@ impl VerifiedImage {
         VerifiedImage { source, size: image_size, salt, root, levels, cache }
     }
 
-    /// Checks every block of image and tree, in parallel, with constant memory: 512 KiB for each thread and the cache.
-    /// The progress is one phase.
-    pub fn verify_all(&self, progress: &dyn Progress, cancel: &Cancel) -> Result<(), VerityError> {
+    /// Checks every block of image and tree, in parallel, with constant memory: 512 KiB for each
+    /// thread and the cache. The progress is one phase.
+    pub fn verify_all(&self, watch: Watch) -> Result<(), VerityError> {
         self.check_size()?;
-        progress.begin("Verifying the image", self.size, Unit::Bytes);
+        watch.phase("Verifying the image", self.size, Unit::Bytes, || self.verify_blocks(watch))
+    }
+
+    fn verify_blocks(&self, watch: Watch) -> Result<(), VerityError> {
         let blocks = self.size / BLOCK;
         let step = HASHES as u64;
-        let result = (0..blocks.div_ceil(step)).into_par_iter().try_for_each_init(Vec::new, |buffer, i| {
-            cancel.check()?;
+        (0..blocks.div_ceil(step)).into_par_iter().try_for_each_init(Vec::new, |buffer, i| {
+            watch.check()?;
             let first = i * step;
             let count = step.min(blocks - first);
             buffer.resize(count as usize * BLOCK_SIZE, 0);
             self.read_blocks(first, buffer)?;
-            progress.advance(count * BLOCK);
+            watch.advance(count * BLOCK);
             Ok(())
-        });
-        progress.end();
-        result
+        })
     }
 
     fn check_size(&self) -> Result<(), VerityError> {

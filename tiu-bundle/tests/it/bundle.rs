@@ -14,7 +14,7 @@ use tiu_bundle::read_at::{FileSource, ReadAt};
 use tiu_bundle::signature::{SignatureError, sign};
 use tiu_bundle::trust::Trust;
 use tiu_system::Hint;
-use tiu_system::progress::{Cancel, Silent};
+use tiu_system::progress::Watch;
 use tiu_testing::bundles::{Parts, tiny_index};
 use tiu_testing::pki::{Certificate, Identity};
 use tiu_testing::tree::noise;
@@ -93,7 +93,7 @@ fn good() {
     assert_eq!(bundle.signer.subject, "CN=Signer, O=tiu test");
     assert_eq!(bundle.layout.image_size, parts.image.len() as u64);
     assert_eq!(bundle.layout.tree_size, tree_size(parts.image.len() as u64));
-    bundle.image().verify_all(&Silent, &Cancel::new()).expect("a good image");
+    bundle.image().verify_all(Watch::silent()).expect("a good image");
     assert_eq!(read_cms(&*bundle.source).expect("the CMS"), bundle.cms);
     let untrusted = Bundle::open_untrusted(bundle.source.clone()).expect("a good bundle");
     assert_eq!(untrusted.signer, bundle.signer);
@@ -313,7 +313,7 @@ fn one_flipped_bit() {
         let mut bad = good.clone();
         bad[at] ^= 1;
         let bundle = open(bad, &signer).expect("opened");
-        match bundle.image().verify_all(&Silent, &Cancel::new()) {
+        match bundle.image().verify_all(Watch::silent()) {
             Err(VerityError::Mismatch { level: l, block: b, .. }) => {
                 assert_eq!((l, b), (level, block), "byte {at}")
             }
@@ -347,7 +347,7 @@ fn changes_after_it_was_opened() {
     // Other content at the same size: the hashes tell.
     writer.seek(SeekFrom::Start(50 * BLOCK_SIZE as u64)).expect("a position");
     writer.write_all(b"evil").expect("written");
-    let found = bundle.image().verify_all(&Silent, &Cancel::new());
+    let found = bundle.image().verify_all(Watch::silent());
     assert!(matches!(found, Err(VerityError::Mismatch { level: 0, block: 50, .. })), "{found:?}");
 
     // Longer and shorter.

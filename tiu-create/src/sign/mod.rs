@@ -54,7 +54,7 @@ impl Unsigned {
         let size = tiu_bundle::read_at::ReadAt::size(&*source);
         let layout = Layout::new(size, tail.len() as u64, manifest.verity_size).map_err(|e| bad(e.into()))?;
         let image = VerifiedImage::new(source, layout.image_size, manifest.verity_salt, manifest.verity_hash);
-        image.verify_all(watch.progress(), watch.cancel()).map_err(|e| match e {
+        image.verify_all(watch).map_err(|e| match e {
             VerityError::Cancelled(cancelled) => cancelled.into(),
             other => bad(other.into()),
         })?;

@@ -30,7 +30,7 @@ impl Arguments {
         let bundle = self.bundle.open()?;
         let progress = tiu_cli::progress(self.progress);
         let cancel = cancel_on_signals().map_err(CommandError::Signals)?;
-        bundle.image().verify_all(&*progress, cancel).map_err(|e| {
+        bundle.image().verify_all(Watch::new(&*progress, cancel)).map_err(|e| {
             let cancelled = matches!(e, VerityError::Cancelled(_));
             Failure::from(e).cancelled_if(cancelled)
         })?;
