@@ -22,7 +22,7 @@ use tiu_extract::{Image, Rules, Verity};
 use tiu_system::fstab;
 use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::progress::{Cancel, Progress, Watch};
-use tiu_system::tree::Tree;
+use tiu_system::tree::{MAX_TEXT, Tree};
 
 /// Facts about a side. The field names are those of `--json`.
 #[derive(Clone, Debug, Serialize)]
@@ -225,7 +225,7 @@ fn found(
     progress: &dyn Progress,
     cancel: &Cancel,
 ) -> Result<Entries, DiffError> {
-    let mounts = fstab::parse(&tree.read_text("etc/fstab", 16 << 20)?.unwrap_or_default());
+    let mounts = fstab::parse(&tree.read_text("etc/fstab", MAX_TEXT)?.unwrap_or_default());
     let paths = host_paths(&mounts, &nested_subvolumes(tree.path())?, &config.host_paths)?;
     let rules = Rules {
         host_paths: paths.clone(),

@@ -11,6 +11,7 @@ use std::io::{self, Write};
 use tiu_extract::Shown;
 use tiu_system::hints;
 use tiu_system::tree::{Tree, TreeError};
+use tiu_system::versioned;
 
 pub use tiu_bundle::places::ETC_REPORT_PATH as REPORT_PATH;
 /// Largest report that is read, in bytes.
@@ -139,16 +140,10 @@ impl EtcReport {
     /// Reads the report in `tree`. Returns `None` if no image was applied, or if the tiu that
     /// applied it wrote no report.
     pub fn read(tree: &Tree) -> Result<Option<Self>, ReportError> {
-        #[derive(Deserialize)]
-        struct Version {
-            version: u32,
-        }
         let Some(bytes) = tree.read(REPORT_PATH, MAX_SIZE)? else { return Ok(None) };
-        let Version { version } = serde_json::from_slice(&bytes).map_err(ReportError::Damaged)?;
-        if version > VERSION {
-            return Err(ReportError::Future { found: version });
-        }
-        serde_json::from_slice(&bytes).map(Some).map_err(ReportError::Damaged)
+        let report = versioned::from_json(&bytes, VERSION)
+            .map_err(|e| e.map(ReportError::Damaged, |found| ReportError::Future { found }))?;
+        Ok(Some(report))
     }
 
     /// Writes the report into `tree`.

@@ -9,12 +9,10 @@ use super::report::{Decided, EtcReport};
 use super::state::{Inode, InodeFacts, States, same};
 use std::collections::{BTreeMap, BTreeSet};
 use tiu_extract::Shown;
-use tiu_system::tree::{Tree, TreeError};
+use tiu_system::tree::{MAX_TEXT, Tree, TreeError};
 
 /// The path of the file in a tree.
 pub const KEPT_PATH: &str = "etc/tiu/etc-kept";
-/// Largest file that is read, in bytes.
-const MAX_SIZE: u64 = 16 << 20;
 
 /// The earlier decisions of the administrator.
 #[derive(Clone, Debug, Default)]
@@ -52,7 +50,7 @@ pub fn text(kept: &BTreeMap<Vec<u8>, String>) -> String {
 /// Reads the decisions of the administrator of the system in `tree`, and the conflicts of its
 /// `report`.
 pub fn read(tree: &Tree, report: Option<&EtcReport>) -> Result<Settled, TreeError> {
-    let text = tree.read_text(KEPT_PATH, MAX_SIZE)?.unwrap_or_default();
+    let text = tree.read_text(KEPT_PATH, MAX_TEXT)?.unwrap_or_default();
     let conflicts = report.iter().flat_map(|report| &report.paths).filter(|decided| decided.conflict);
     Ok(Settled { earlier: conflicts.map(|decided| decided.raw_path()).collect(), kept: parse(&text) })
 }

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use tiu_bundle::index::Kind;
 use tiu_bundle::places;
 use tiu_bundle::policy::check_persistent;
-use tiu_system::fstab::{Mount, unescape};
+use tiu_system::fstab::Mount;
+use tiu_system::mountinfo::mount_points;
 use tiu_system::path::TreePath;
 use tiu_system::tree::{Tree, TreeError};
 
@@ -52,13 +53,12 @@ fn kind(found: FileType) -> Kind {
 /// and do not count.
 pub fn mounted(mountinfo: &str, root: &Path, mounts: &[Mount]) -> Vec<String> {
     let in_fstab = |path: &str| mounts.iter().any(|mount| mount.path().as_deref() == Some(path.as_bytes()));
-    let line = |line: &str| {
-        let point = unescape(line.split(' ').nth(4)?);
+    let declarable = |point: String| {
         let below = Path::new(&point).strip_prefix(root).ok()?.to_str()?.to_owned();
         let path = check_persistent(&[format!("/{below}")]).ok()?.pop()?;
         (!in_fstab(&path)).then_some(path)
     };
-    let mut paths: Vec<String> = mountinfo.lines().filter_map(line).collect();
+    let mut paths: Vec<String> = mount_points(mountinfo).filter_map(declarable).collect();
     paths.sort();
     paths.dedup();
     paths
