@@ -1,21 +1,58 @@
-//! The client: updates a host by whole images, each a btrfs snapshot that snapper knows.
+//! The client: updates a host by whole images. Each image becomes a btrfs snapshot that snapper
+//! lists.
+//!
+//! This library does the work; the program `tiu` reads the command line, calls it and prints. The
+//! rooms of the library, each above the rooms that it uses:
 //!
 //! ```text
-//! command         the command line, one file for each command (in the program, not in the library)
 //! transaction     tiu apply: preflight, open, fill, finish, check, commit
-//! verify          tiu verify: is a snapshot still what was signed?
-//! diff            tiu diff: what differs between two images, in files and in packages
+//! edit            tiu etc: compares and changes /etc of a snapshot
+//! verify          tiu verify: whether a snapshot is still what was signed
+//! diff            tiu diff: compares two images, their files and packages
 //! rollback        tiu rollback: another snapshot boots next
-//! status          what there is to say about snapshots (status, list)
+//! status          tiu status, tiu list: facts about snapshots
 //!
-//! etc             what of /etc stays the host's; accounts: users and groups, merged
-//! incoming        the image that comes: whether it is for this host, and which of two is newer
-//! boot            what boots next, and where an initrd comes from
+//! draft           a snapshot while it is made: opened, then committed or abandoned
+//! boot            what boots next, boot loaders and initrds
+//! etc             the merge of /etc; accounts: the merge of users and groups
+//! incoming        the image to apply: whether it is for this host, and whether it is newer
 //! state           what a snapshot says of itself
-//! snapshots       list, make, change, delete, pin, choose what boots next (snapper, libbtrfsutil)
-//! host            what a host must be; its lock; which paths are its own
+//! snapshots       lists, makes, changes, deletes and pins snapshots
+//! host            a checked host, its lock, its paths
 //! config          tiu.yaml
-//! namespace       programs in namespaces of their own
+//! outcome         done, or nothing to do
+//! namespace       programs in their own namespaces
+//! ```
+//!
+//! # Where new parts go
+//!
+//! - A **boot loader** implements [`boot::BootLoader`] in a file of `boot/`, gets a value of the key
+//!   `boot` in `config`, and a line in [`boot::boot_loader`]. [`boot::Next`] asks it whenever another
+//!   snapshot is to boot next and before a snapshot is deleted; nothing else changes.
+//! - A **download** is a source of bytes: a type that implements `tiu_bundle::read_at::ReadAt` in a
+//!   crate of its own, so that no network code enters this one. Everything above reads a bundle
+//!   through that trait.
+//! - A **command** is a file in the program's `command/` (arguments and output) that calls a room
+//!   here (the work). Errors implement [`tiu_system::Hint`]; "there was nothing to do" is an
+//!   [`outcome::Outcome`], not an error.
+//!
+//! # Example
+//!
+//! Lists what a host could go back to, the best snapshot first:
+//!
+//! ```no_run
+//! use tiu::host::Host;
+//! use tiu::status::{snapshots, ways_back};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let host = Host::open(None)?;
+//! let all = snapshots(&host, None)?;
+//! for snapshot in ways_back(&all) {
+//!     let version = snapshot.image.as_ref().map_or("no image", |image| &image.version);
+//!     println!("{:>4} {} {version}", snapshot.number, snapshot.date);
+//! }
+//! # Ok(())
+//! # }
 //! ```
 #![forbid(unsafe_code)]
 
@@ -27,7 +64,7 @@ pub mod draft;
 pub mod edit;
 pub mod etc;
 pub mod host;
-pub mod incoming;
+pub(crate) mod incoming;
 pub mod namespace;
 pub mod outcome;
 pub mod rollback;

@@ -35,7 +35,7 @@ mod merge;
 mod note;
 mod numbers;
 mod ranges;
-pub mod sysusers;
+pub(crate) mod sysusers;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -49,9 +49,3 @@ pub use note::{Note, NoteKind};
 pub use numbers::Problem;
 pub use table::{Line, Table};
 pub use three_tables::broken_lines;
-
-// For the command line, until it has the new names.
-#[doc(hidden)]
-pub use file::AccountFile as File;
-#[doc(hidden)]
-pub use note::NoteKind as What;

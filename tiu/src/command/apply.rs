@@ -6,9 +6,9 @@ use super::{
 };
 use serde::Serialize;
 use std::path::PathBuf;
-use tiu::accounts::{File, Note, What};
-use tiu::host::paths::NotInstalled;
-use tiu::host::persistent::Persistent;
+use tiu::accounts::{AccountFile, Note, NoteKind};
+use tiu::host::NotInstalled;
+use tiu::host::Persistent;
 use tiu::outcome::Outcome as Changed;
 use tiu::status::{ImageFacts, SignerFacts};
 use tiu::transaction::{self, Applied, Context, Request};
@@ -128,21 +128,24 @@ const SHOWN_NOTES: usize = 20;
 /// What became of users and groups: those who just came, or always have another number here, are counted.
 fn accounts(notes: &[Note]) -> String {
     let mut text = String::new();
-    let count = |what, file: File| notes.iter().filter(|n| n.what == what && n.file == file.path()).count();
-    let (users, groups) = (count(What::Added, File::Passwd), count(What::Added, File::Group));
+    let count =
+        |what, file: AccountFile| notes.iter().filter(|n| n.what == what && n.file == file.path()).count();
+    let (users, groups) =
+        (count(NoteKind::Added, AccountFile::Passwd), count(NoteKind::Added, AccountFile::Group));
     if users + groups > 0 {
         text += &format!(
             "  users and groups: {users} and {groups} new ones came from the image, who cannot log in (tiu etc report)\n"
         );
     }
-    let (users, groups) = (count(What::Mapped, File::Passwd), count(What::Mapped, File::Group));
+    let (users, groups) =
+        (count(NoteKind::Mapped, AccountFile::Passwd), count(NoteKind::Mapped, AccountFile::Group));
     if users + groups > 0 {
         text += &format!(
             "  users and groups: files of {users} and {groups} get the host's numbers for them, which are not the image's\n"
         );
     }
     let other: Vec<&Note> =
-        notes.iter().filter(|note| !matches!(note.what, What::Added | What::Mapped)).collect();
+        notes.iter().filter(|note| !matches!(note.what, NoteKind::Added | NoteKind::Mapped)).collect();
     for note in other.iter().take(SHOWN_NOTES) {
         text += &format!("  {}\n", printable(&note.to_string()));
     }

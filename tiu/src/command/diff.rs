@@ -5,9 +5,9 @@ use super::{CommandError, Failure, HostArguments, Outcome, cancel_on_signals, pr
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::str::FromStr;
-use tiu::diff::files::{Change, FileChange, FileFacts};
-use tiu::diff::packages::PackageChanges;
+use tiu::diff::PackageChanges;
 use tiu::diff::{self, Diff, Parts, Side, SideFacts};
+use tiu::diff::{Change, FileChange, FileFacts};
 use tiu::host::Host;
 use tiu_cli::{ProgressMode, exit};
 
@@ -132,9 +132,8 @@ fn packages_text(packages: &PackageChanges, diff: &Diff) -> String {
     let PackageChanges { upgraded, downgraded, added, removed } = packages;
     let mut rows = Vec::new();
     for (word, list) in [("upgraded", upgraded), ("DOWNGRADED", downgraded)] {
-        let row = |c: &diff::packages::ChangedPackage| {
-            [word, &c.name, &c.arch, &c.from, "->", &c.to].map(printable).to_vec()
-        };
+        let row =
+            |c: &diff::ChangedPackage| [word, &c.name, &c.arch, &c.from, "->", &c.to].map(printable).to_vec();
         rows.extend(list.iter().map(row));
     }
     for (word, list) in [("added", added), ("removed", removed)] {

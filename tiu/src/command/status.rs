@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use tiu::config::Config;
 use tiu::edit::EditError;
-use tiu::edit::view::View;
+use tiu::edit::View;
 use tiu::host::Host;
 use tiu::snapshots::State;
 use tiu::state::ImageState;

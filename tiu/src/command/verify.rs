@@ -3,7 +3,7 @@
 use super::table::printable;
 use super::{HostArguments, Opened, Outcome, cancel_on_signals, print, print_json};
 use std::collections::BTreeMap;
-use tiu::accounts::File;
+use tiu::accounts::AccountFile;
 use tiu::host::Host;
 use tiu::snapshots::{Snapshot, SnapshotError};
 use tiu::verify::{self, Depth, EtcDifference, Verified, VerifyError};
@@ -88,7 +88,7 @@ fn human(verified: &Verified) -> String {
         etc.entry((*merged == Some(false), &difference.path)).or_default().push(difference.what);
     }
     for ((since, path), what) in &etc {
-        let who = match (since, File::at(path.as_bytes())) {
+        let who = match (since, AccountFile::at(path.as_bytes())) {
             (true, _) => "changed since the update",
             (false, Some(_)) => "merged by entry",
             (false, None) => "modified by admin",

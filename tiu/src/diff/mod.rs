@@ -16,18 +16,18 @@
 
 mod dpkg;
 mod error;
-pub mod files;
+pub(crate) mod files;
 mod package;
-pub mod packages;
+pub(crate) mod packages;
 mod rpm;
 mod side;
 
 pub use error::DiffError;
+pub use files::{Change, FileChange, FileFacts};
 pub use package::{Package, PackageDatabase, PackageManager};
+pub use packages::{ChangedPackage, PackageChanges};
 pub use side::{Side, SideFacts};
 
-use files::FileChange;
-use packages::PackageChanges;
 use serde::Serialize;
 use tiu_system::Hint;
 use tiu_system::progress::Cancel;

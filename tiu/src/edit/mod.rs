@@ -3,12 +3,18 @@
 //! `view` reads both sides, `unified` shows differences of content as text, `reset` returns paths to
 //! the image's version, `keep` settles conflicts, and `change` decides in which snapshot.
 
-pub mod change;
+mod change;
 mod error;
-pub mod keep;
-pub mod paths;
-pub mod reset;
-pub mod unified;
-pub mod view;
+mod keep;
+mod paths;
+mod reset;
+mod unified;
+mod view;
 
+pub use change::change;
 pub use error::EditError;
+pub use keep::{conflicts_in, keep};
+pub use paths::path_in_etc;
+pub use reset::{check_there, is_reset, reset};
+pub use unified::unified;
+pub use view::{Change, View};

@@ -18,20 +18,28 @@
 //!
 //! docs/internals/etc-merge.md explains the rule, with a table of every case.
 
-pub mod accounts;
-pub mod decide;
-pub mod decision;
+pub(crate) mod accounts;
+pub(crate) mod decide;
+pub(crate) mod decision;
 mod directories;
-pub mod error;
-pub mod escape;
-pub mod lists;
-pub mod merge;
+pub(crate) mod error;
+pub(crate) mod escape;
+pub(crate) mod lists;
+pub(crate) mod merge;
 mod paths;
-pub mod pristine;
-pub mod report;
-pub mod settled;
-pub mod state;
-pub mod update;
+pub(crate) mod pristine;
+pub(crate) mod report;
+pub(crate) mod settled;
+pub(crate) mod state;
+pub(crate) mod update;
 
+pub use decision::{Clash, Decision, EtcSides, Merge, Reason, Side};
 pub use error::MergeError;
+pub use escape::unescape;
+pub use lists::Lists;
+pub use merge::merge;
 pub use paths::{ETC, entries, entries_at, is_etc, is_within};
+pub use pristine::{PRISTINE_PATH, PristineError};
+pub use report::{Decided, EtcReport, ReportError};
+pub use settled::Settled;
+pub use state::{Inode, InodeFacts, ReadError, States};

@@ -37,9 +37,6 @@ pub struct EtcReport {
     pub accounts: Vec<Note>,
 }
 
-#[doc(hidden)]
-pub use EtcReport as Report;
-
 /// The decision about a path, as the report has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decided {

@@ -12,11 +12,13 @@
 mod error;
 mod lock;
 mod open;
-pub mod paths;
-pub mod persistent;
-pub mod snapper;
+pub(crate) mod paths;
+pub(crate) mod persistent;
+pub(crate) mod snapper;
 mod tukit;
 
 pub use error::HostError;
 pub use lock::Lock;
 pub use open::Host;
+pub use paths::NotInstalled;
+pub use persistent::{Persistent, PersistentError, PersistentState};

@@ -1,21 +1,21 @@
-//! Whether an image is one for this host: compatible, architecture, operating system, version. A
-//! pure decision on facts.
+//! Decides whether an image is for this host, by compatible, architecture, operating system and
+//! version. A pure decision on facts.
 
 use crate::incoming::version;
 use crate::outcome::{NothingToDo, Outcome};
 use std::cmp::Ordering;
 use tiu_bundle::content_digest::Digest;
 use tiu_bundle::manifest::Manifest;
-use tiu_system::Hint;
+use tiu_system::hints;
 use tiu_system::os_release::OsRelease;
 
-/// What the host is.
+/// The identity of the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
-    /// What kind of host it is: configured, else of the image that the base was made from, else
-    /// `IMAGE_ID` of its os-release.
+    /// The kind of host: configured, else that of the base's image, else `IMAGE_ID` of its
+    /// os-release.
     pub compatible: Option<String>,
-    /// Architecture: of the base's image, else of the running kernel.
+    /// Architecture of the base's image, else of the running kernel.
     pub arch: String,
     /// `ID` of its os-release.
     pub os_id: Option<String>,
@@ -25,89 +25,57 @@ pub struct Identity {
     pub image: Option<Digest>,
 }
 
-/// What the administrator allows.
+/// The exceptions that the administrator allows.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Allowed {
     /// An older version than the base's.
     pub downgrade: bool,
-    /// The image that the base has already.
+    /// The image that the base already has.
     pub same: bool,
 }
 
-/// Why an image is not for this host.
+/// An image is not for this host.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs)]
+#[non_exhaustive]
 pub enum Mismatch {
     /// Another kind of host.
     #[error("the image is for hosts that are compatible with {found:?}, this one is {expected:?}")]
-    Compatible {
-        /// In the manifest.
-        found: String,
-        /// Of the host.
-        expected: String,
-    },
+    Compatible { found: String, expected: String },
     /// The host does not say what it is.
     #[error(
         "the image is for hosts that are compatible with {found:?}, and this one does not say what it is"
     )]
-    CompatibleUnknown {
-        /// In the manifest.
-        found: String,
-    },
+    CompatibleUnknown { found: String },
     /// Another processor.
     #[error("the image is for {found}, this host is {expected}")]
-    Arch {
-        /// In the manifest.
-        found: String,
-        /// Of the host.
-        expected: String,
-    },
+    Arch { found: String, expected: String },
     /// Another distribution.
     #[error("the image's operating system is {found:?}, the host's is {expected:?}")]
-    OsId {
-        /// In the manifest.
-        found: String,
-        /// Of the host.
-        expected: String,
-    },
+    OsId { found: String, expected: String },
     /// Older than what the host has.
     #[error("the image has version {found}, the host has {have}: that is a downgrade")]
-    Downgrade {
-        /// In the manifest.
-        found: String,
-        /// Of the host.
-        have: String,
-    },
+    Downgrade { found: String, have: String },
     /// The host is too old for the image.
     #[error("the image needs a host of at least version {needed}, this one has {}", have.as_deref().unwrap_or("none that is known"))]
-    MinVersion {
-        /// In the manifest.
-        needed: String,
-        /// Of the host.
-        have: Option<String>,
-    },
+    MinVersion { needed: String, have: Option<String> },
 }
 
-impl Hint for Mismatch {
-    fn hint(&self) -> Option<String> {
-        Some(match self {
-            Mismatch::Compatible { .. } | Mismatch::Arch { .. } | Mismatch::OsId { .. } => {
-                "take the bundle that was built for this host; `compatible` in /etc/tiu/tiu.yaml says what this host is".into()
-            }
-            Mismatch::CompatibleUnknown { found } => {
-                format!("if the image is for this host, write `compatible: {found}` into its /etc/tiu/tiu.yaml")
-            }
-            Mismatch::Downgrade { .. } => {
-                "go back with `tiu rollback` if that snapshot is still there, or apply it with --allow-downgrade".into()
-            }
-            Mismatch::MinVersion { needed, .. } => {
-                format!("apply an image between the two first, of version {needed} or a little later")
-            }
-        })
-    }
-}
+hints! { Mismatch {
+    Compatible { .. } | Arch { .. } | OsId { .. } => "take the bundle that was built for this host; \
+        `compatible` in /etc/tiu/tiu.yaml says what this host is",
+    CompatibleUnknown { found } => {
+        format!("if the image is for this host, write `compatible: {found}` into its /etc/tiu/tiu.yaml")
+    },
+    Downgrade { .. } => "go back with `tiu rollback` if that snapshot still exists, or apply the image with \
+        --allow-downgrade",
+    MinVersion { needed, .. } => {
+        format!("apply an image between the two first, of version {needed} or a little later")
+    },
+} }
 
 impl Identity {
-    /// `base` is the manifest of the base's image, `machine` the running kernel's architecture.
+    /// Returns the host's identity. `base` is the manifest of the base's image, `machine` the running kernel's architecture.
     pub fn new(configured: Option<&str>, base: Option<&Manifest>, os: &OsRelease, machine: &str) -> Self {
         let own = |of_image: Option<&str>, key: &str| of_image.or_else(|| os.get(key)).map(str::to_owned);
         Identity {
@@ -119,7 +87,7 @@ impl Identity {
         }
     }
 
-    /// Whether `manifest` is for this host.
+    /// Checks whether `manifest` is for this host. There is nothing to do if the host has its image.
     pub fn accepts(&self, manifest: &Manifest, allowed: Allowed) -> Result<Outcome<()>, Mismatch> {
         let found = manifest.compatible.clone();
         match &self.compatible {
@@ -158,6 +126,7 @@ impl Identity {
 mod tests {
     use super::*;
     use tiu_bundle::manifest::Meta;
+    use tiu_system::Hint;
 
     fn manifest(version: &str) -> Manifest {
         Manifest {

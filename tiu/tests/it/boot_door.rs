@@ -8,7 +8,7 @@ use std::process::Command;
 use tiu::boot::{BootError, BootLoader, Next};
 use tiu::config::{Config, EtcTarget, Initrd};
 use tiu::draft::clean_up;
-use tiu::edit::view::View;
+use tiu::edit::View;
 use tiu::edit::{EditError, change, reset};
 use tiu::host::Host;
 use tiu::outcome::Outcome;
@@ -107,9 +107,9 @@ fn reset_in_snapshot(host: &LoopHost, number: u32, loader: &Recorder) -> Result<
     let (next, cancel) = (Next::new(&opened, loader), Cancel::new());
     let edit = |tree, number| {
         let view = View::read(ImageState::of_tree(tree, number, None)?, &config)?;
-        reset::reset(&view, &[b"etc/app.conf".to_vec()], &cancel)
+        reset(&view, &[b"etc/app.conf".to_vec()], &cancel)
     };
-    change::change(next, EtcTarget::Snapshot, &cancel, edit).map(|(_, number)| number)
+    change(next, EtcTarget::Snapshot, &cancel, edit).map(|(_, number)| number)
 }
 
 #[test]

@@ -4,8 +4,8 @@ use super::{Opened, Outcome};
 use crate::command::{print, print_json};
 use serde::Serialize;
 use tiu::edit::EditError;
-use tiu::etc::pristine::PRISTINE_PATH;
-use tiu::etc::report::Decided;
+use tiu::etc::Decided;
+use tiu::etc::PRISTINE_PATH;
 use tiu_cli::exit;
 
 /// Lists what both the image and the administrator changed in /etc, each in its own way, until it is resolved

@@ -4,8 +4,8 @@ use super::{Opened, Outcome, paths};
 use crate::command::table::printable;
 use crate::command::{print, print_json};
 use serde::Serialize;
-use tiu::edit::unified::unified;
-use tiu::edit::view::Change;
+use tiu::edit::Change;
+use tiu::edit::unified;
 use tiu::etc::is_within;
 use tiu_cli::exit;
 
@@ -47,7 +47,7 @@ impl Arguments {
         let wanted = paths(&self.paths)?;
         let view = opened.view(&opened.running(self.snapshot)?)?;
         let within = |change: &Change| {
-            let path = tiu::etc::escape::unescape(&change.path);
+            let path = tiu::etc::unescape(&change.path);
             wanted.iter().any(|top| is_within(&path, top))
         };
         let shown = |change: Change| {

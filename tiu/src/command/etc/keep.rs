@@ -3,7 +3,7 @@
 use super::{Changed, Opened, Outcome, paths, print_changed};
 use crate::command::cancel_on_signals;
 use tiu::config::EtcTarget;
-use tiu::edit::keep;
+use tiu::edit;
 use tiu_cli::exit;
 
 /// Resolves conflicts in /etc: the host's versions stay
@@ -28,8 +28,8 @@ impl Arguments {
         let cancel = cancel_on_signals()?;
         let next = opened.next_or(None)?;
         // What cannot be done is found before a snapshot is made for it.
-        keep::conflicts_in(&opened.view(&next)?, &wanted)?;
-        let (kept, snapshot) = opened.change(self.target, cancel, |view| keep::keep(view, &wanted))?;
+        edit::conflicts_in(&opened.view(&next)?, &wanted)?;
+        let (kept, snapshot) = opened.change(self.target, cancel, |view| edit::keep(view, &wanted))?;
         let changed = Changed { snapshot, made: snapshot != next.number, paths: &kept };
         print_changed(&changed, json, "The host's version stays, noted")?;
         Ok(exit::DONE)

@@ -5,7 +5,7 @@ use crate::command::{print, print_json};
 use serde::Serialize;
 use tiu::accounts::Note;
 use tiu::edit::EditError;
-use tiu::etc::report::{Decided, Report};
+use tiu::etc::{Decided, EtcReport};
 use tiu::state::ImageState;
 use tiu_cli::exit;
 
@@ -53,7 +53,7 @@ impl Arguments {
     }
 }
 
-fn human(number: u32, report: &Report) -> String {
+fn human(number: u32, report: &EtcReport) -> String {
     use crate::command::table::printable;
     let from = match &report.from {
         Some(from) => format!("from version {}", printable(from)),

@@ -3,7 +3,7 @@
 use super::{Changed, Opened, Outcome, paths, print_changed};
 use crate::command::{cancel_on_signals, print, print_json};
 use tiu::config::EtcTarget;
-use tiu::edit::reset;
+use tiu::edit;
 use tiu_cli::exit;
 
 /// Takes the image's version of files and directories in /etc, with all that is in them; what the image does not have is removed
@@ -36,13 +36,13 @@ impl Arguments {
             .into_iter()
             .map(|change| change.path)
             .filter(|path| {
-                let path = tiu::etc::escape::unescape(path);
-                reset::is_reset(&path, &wanted)
+                let path = tiu::etc::unescape(path);
+                edit::is_reset(&path, &wanted)
             })
             .collect();
         if differs.is_empty() {
             // What is not there at all is an error, of which the library knows.
-            reset::check_there(&view, &wanted)?;
+            edit::check_there(&view, &wanted)?;
             let changed = Changed { snapshot: next.number, made: false, paths: &[] };
             match json {
                 true => print_json(&changed)?,
@@ -50,7 +50,7 @@ impl Arguments {
             }
             return Ok(exit::NOTHING_TO_DO);
         }
-        let (_, snapshot) = opened.change(self.target, cancel, |view| reset::reset(view, &wanted, cancel))?;
+        let (_, snapshot) = opened.change(self.target, cancel, |view| edit::reset(view, &wanted, cancel))?;
         let changed = Changed { snapshot, made: snapshot != next.number, paths: &differs };
         print_changed(&changed, json, "The image's version again,")?;
         Ok(exit::DONE)

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
-use tiu::etc::decision::{Merge, Side};
-use tiu::etc::state::{Inode, States};
+use tiu::etc::{Inode, States};
+use tiu::etc::{Merge, Side};
 use tiu_bundle::content_digest::digest_bytes;
 use tiu_bundle::index::{Kind, Mtime};
 
