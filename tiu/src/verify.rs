@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::etc::is_etc;
 use crate::etc::pristine::{self, PristineError};
 use crate::etc::report::ReportError;
-use crate::etc::state::{self, InodeFacts, ReadError, States, inode_of};
+use crate::etc::state::{self, InodeFacts, ReadError, States};
 use crate::host::{Host, HostError};
 use crate::snapshots::{Snapshot, SnapshotError};
 use crate::state::provenance::{Provenance, Unsigned};
@@ -178,7 +178,7 @@ fn explained(
 
 /// Returns the name under which the index describes an inode; `path` is any of its names.
 fn first_name(index: &Index, path: &[u8]) -> Option<Vec<u8>> {
-    Some(inode_of(index, &index.entry(index.find(path)?)).path.as_bytes().to_vec())
+    Some(index.inode_of(&index.entry(index.find(path)?)).path.as_bytes().to_vec())
 }
 
 /// Compares every inode of `snapshot` with the signed index, to `depth`.

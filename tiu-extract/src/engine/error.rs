@@ -14,7 +14,6 @@ use tiu_system::progress::Cancelled;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)] // Of the fields, those have documentation whose names do not say all.
-
 pub enum EngineError {
     /// A system call on a path of the target or of a seed failed.
     #[error("cannot {operation} {}: {source}", path.display())]

@@ -10,7 +10,7 @@ use super::error::MergeError;
 use super::lists::Lists;
 use super::pristine::PRISTINE_PATH;
 use super::report::EtcReport;
-use super::state::{Inode, InodeFacts, States, inode_of};
+use super::state::{Inode, InodeFacts, States};
 use super::update::EtcUpdate;
 use crate::accounts::sysusers::{self, LOCAL, SysusersFiles, VENDOR};
 use crate::accounts::{self, AccountFile, AccountFiles, AccountSides, Limits, Note, UsedNumbers};
@@ -122,7 +122,7 @@ fn check_kinds(whose: &'static str, states: &States) -> Result<(), MergeError> {
 
 /// Content of a regular file of the image.
 fn content(image: &dyn Image, index: &Index, entry: &Entry) -> Result<Vec<u8>, MergeError> {
-    let inode = inode_of(index, entry);
+    let inode = index.inode_of(entry);
     let failed = |source| ImageError::Read { path: Shown(inode.path.as_bytes()).to_string().into(), source };
     if inode.size > LIMIT {
         return Err(failed(std::io::Error::other(format!("larger than {LIMIT} bytes"))).into());
@@ -170,7 +170,7 @@ fn asked(
             if !seen.insert(name.clone()) {
                 continue;
             }
-            let inode = inode_of(incoming.index, &entry);
+            let inode = incoming.index.inode_of(&entry);
             match (inode.kind, inode.target.as_deref()) {
                 (Kind::File, _) => {
                     asked.insert(name, content(incoming.image, incoming.index, &entry)?);

@@ -6,7 +6,6 @@
 //! become separate files there.
 
 use super::entries;
-use super::state::inode_of;
 use rustix::fs::Mode;
 use rustix::io::Errno;
 use std::borrow::Cow;
@@ -49,7 +48,7 @@ fn inside(path: &TreePath) -> &TreePath {
 pub fn index_of_etc(index: &Index) -> Result<Index, PristineError> {
     let mut writer = IndexWriter::default();
     for entry in entries(index) {
-        let inode = inode_of(index, &entry);
+        let inode = index.inode_of(&entry);
         let owned: EntryBuf = inode.into_owned().into_owned();
         writer.push(EntryBuf { path: Cow::Owned(inside(&entry.path).to_owned()), nlink: 1, ..owned });
     }

@@ -86,7 +86,7 @@ pub fn states_of_index(index: &Index, rules: &Rules) -> States {
 
 /// Returns the inode of an entry.
 fn inode_of_entry(index: &Index, entry: &Entry, rules: &Rules) -> Inode {
-    let inode = inode_of(index, entry);
+    let inode = index.inode_of(entry);
     let number = |map: &std::collections::HashMap<u32, u32>, n: u32| map.get(&n).copied().unwrap_or(n);
     Inode {
         kind: inode.kind,
@@ -102,11 +102,6 @@ fn inode_of_entry(index: &Index, entry: &Entry, rules: &Rules) -> Inode {
         mtime: inode.mtime,
         host: false,
     }
-}
-
-/// An entry's inode: itself, or what it is a hard link to.
-pub fn inode_of<'a>(index: &'a Index, entry: &'a Entry<'a>) -> Cow<'a, Entry<'a>> {
-    index.inode_of(entry)
 }
 
 fn sorted(xattrs: impl Iterator<Item = (Vec<u8>, Vec<u8>)>) -> Vec<(Vec<u8>, Vec<u8>)> {
