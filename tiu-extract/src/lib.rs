@@ -1,14 +1,17 @@
 //! Reads the images of tiu bundles, and brings directories to their trees.
 //!
-//! A bundle is opened and verified by `tiu-bundle`; this crate reads what is in it.
+//! `tiu-bundle` opens and verifies a bundle; this crate reads what is in it.
 //!
-//! - [`open_image`] opens the image: through the kernel (loop device, dm-verity, squashfs), or in this process. Both
-//!   implement [`Image`], which returns the content of regular files. [`read_index`] reads the index, which describes
-//!   every inode. [`mount_at`] mounts the image instead.
-//! - [`verify_contents`] compares every file of an image with the index; [`select`] returns a part of an index.
-//! - [`plan`], [`execute`] and [`check`] bring a directory to exactly the tree that an index describes. What is there and
-//!   right stays, equal content is shared (reflinked), the rest is written and read back. [`Rules`] say what belongs to
-//!   the host. [`inventory`] describes a tree in the index's terms.
+//! - [`open_image`] opens the image: through the kernel (loop device, dm-verity, squashfs), or in
+//!   this process. Both ways implement [`Image`], which returns the content of regular files.
+//!   [`read_index`] reads the index, which describes every inode. [`mount_at`] mounts the image
+//!   instead.
+//! - [`verify_contents`] compares every file of an image with the index. [`select`] returns a part
+//!   of an index.
+//! - [`plan`], [`execute`] and [`check`] bring a directory to exactly the tree that an index
+//!   describes. What is right stays, equal content is shared (reflinked), the rest is written and
+//!   read back. [`Rules`] say what belongs to the host. [`inventory`] describes an existing tree in
+//!   the terms of an index.
 //!
 //! # Examples
 //!
@@ -18,13 +21,14 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let trust = todo!();
 //! use std::sync::Arc;
+//! use tiu_bundle::bundle::open_bundle;
 //! use tiu_bundle::index::Kind;
 //! use tiu_extract::{Verity, open_image, read_index};
 //!
-//! let bundle = Arc::new(tiu_bundle::bundle::open_bundle("system-1.tiu".as_ref(), &trust)?);
+//! let bundle = Arc::new(open_bundle("system-1.tiu".as_ref(), &trust)?);
 //! let image = open_image(bundle.clone(), Verity::User)?;
 //! for entry in read_index(&bundle, &*image)?.iter().filter(|entry| entry.kind == Kind::File) {
-//!     println!("{:>10} {}", entry.size, String::from_utf8_lossy(&entry.path));
+//!     println!("{:>10} {}", entry.size, entry.path.absolute());
 //! }
 //! # Ok(())
 //! # }
@@ -40,23 +44,24 @@
 //! use tiu_bundle::content_digest::digest_bytes;
 //! use tiu_bundle::index::{Entry, Index, IndexWriter, Kind, Mtime};
 //! use tiu_extract::{Image, ImageError, Job, ReadBack, Rules, check, execute, plan};
-//! use tiu_system::progress::{Cancel, Silent};
+//! use tiu_system::path::TreePath;
+//! use tiu_system::progress::Watch;
 //!
 //! /// An image whose files all have the same content.
 //! struct Hello;
 //!
 //! impl Image for Hello {
-//!     fn open(&self, _: &[u8]) -> Result<Box<dyn Read + Send + '_>, ImageError> {
+//!     fn open(&self, _: &TreePath) -> Result<Box<dyn Read + Send + '_>, ImageError> {
 //!         Ok(Box::new(&b"hello\n"[..]))
 //!     }
-//!     fn position(&self, _: &[u8]) -> u64 {
+//!     fn position(&self, _: &TreePath) -> u64 {
 //!         0
 //!     }
 //! }
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let directory = Entry {
-//!     path: Cow::Borrowed(b""),
+//!     path: Cow::Borrowed(TreePath::ROOT),
 //!     kind: Kind::Dir,
 //!     mode: 0o755,
 //!     nlink: 1,
@@ -66,11 +71,12 @@
 //!     mtime: Mtime { sec: 1_600_000_000, nsec: 0 },
 //!     size: 0,
 //!     target: None,
+//!     link: None,
 //!     digest: None,
 //!     xattrs: Vec::new(),
 //! };
 //! let file = Entry {
-//!     path: Cow::Borrowed(b"greeting"),
+//!     path: Cow::Borrowed(TreePath::literal("greeting")),
 //!     kind: Kind::File,
 //!     mode: 0o644,
 //!     size: 6,
@@ -86,29 +92,25 @@
 //! let opened = std::fs::File::open(target.path())?;
 //! // Without owners, so that root is not needed.
 //! let rules = Rules { owner: false, ..Rules::default() };
-//! let cancel = Cancel::new();
 //! let job = Job {
 //!     index: &index,
 //!     image: &Hello,
 //!     target: opened.as_fd(),
 //!     seeds: &[],
 //!     rules: &rules,
-//!     progress: &Silent,
-//!     cancel: &cancel,
+//!     watch: Watch::silent(),
 //! };
 //! let plan = plan(&job)?;
 //! execute(&job, &plan)?;
 //! assert_eq!(std::fs::read_to_string(target.path().join("greeting"))?, "hello\n");
-//! assert_eq!(check(&index, opened.as_fd(), &rules, ReadBack::All, &Silent, &cancel)?, []);
+//! assert_eq!(check(&index, opened.as_fd(), &rules, ReadBack::All, Watch::silent())?, []);
 //! # Ok(())
 //! # }
 //! ```
 
 mod contents;
-#[doc(hidden)] // Until all callers use the face.
-pub mod engine;
-#[doc(hidden)] // Until all callers use the face.
-pub mod image;
+mod engine;
+mod image;
 
 pub use contents::{ContentsError, select, verify_contents};
 pub use engine::{

@@ -39,7 +39,6 @@ pub use check::{Difference, ReadBack, check};
 pub use error::EngineError;
 pub(crate) use error::bytes_read;
 pub use execute::execute;
-pub use inventory::InventoryEntry as Found; // Until all callers use the face.
 pub use inventory::{InventoryEntry, inventory};
 pub use job::{Job, Summary};
 pub use plan::{Plan, plan};

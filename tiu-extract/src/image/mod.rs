@@ -12,6 +12,5 @@ mod user;
 
 pub use error::ImageError;
 pub use kernel::{is_mounted_at, mount_at};
-pub use open::open_image as open; // Until all callers use the face.
 pub use open::{Verity, open_image, read_index};
 pub use reader::Image;

@@ -21,7 +21,7 @@ pub(super) struct PendingFile {
 /// The result of the first half.
 pub(super) struct Comparison {
     pub steps: Steps,
-    pub drafts: Vec<PendingFile>,
+    pub pending: Vec<PendingFile>,
     /// By entry: true if its path gets another inode.
     pub replaced: Vec<bool>,
     pub places: Vec<Place>,
@@ -40,7 +40,7 @@ pub(super) fn compare(
         rules,
         joined: &joined,
         steps: Steps::default(),
-        drafts: Vec::new(),
+        pending: Vec::new(),
         replaced: vec![false; index.len()],
         dirty: BTreeSet::new(),
         claimed: HashSet::new(),
@@ -55,9 +55,9 @@ pub(super) fn compare(
         }
     }
     compare.removals()?;
-    let Compare { mut steps, drafts, replaced, dirty, .. } = compare;
+    let Compare { mut steps, pending, replaced, dirty, .. } = compare;
     steps.dir_meta = dirty.into_iter().collect();
-    Ok(Comparison { steps, drafts, replaced, places: joined.places })
+    Ok(Comparison { steps, pending, replaced, places: joined.places })
 }
 
 struct Compare<'a> {
@@ -66,7 +66,7 @@ struct Compare<'a> {
     rules: &'a Lookup<'a>,
     joined: &'a Joined,
     steps: Steps,
-    drafts: Vec<PendingFile>,
+    pending: Vec<PendingFile>,
     replaced: Vec<bool>,
     /// Directories that are made or changed, or whose content changes.
     dirty: BTreeSet<u32>,
@@ -169,7 +169,7 @@ impl Compare<'_> {
         match kind {
             Kind::File => {
                 let old = old.filter(|(_, kind)| *kind == Kind::File).map(|(node, _)| node);
-                self.drafts.push(PendingFile { entry: i, old, late });
+                self.pending.push(PendingFile { entry: i, old, late });
             }
             _ if late => self.steps.late_specials.push(i),
             _ => self.steps.specials.push(i),

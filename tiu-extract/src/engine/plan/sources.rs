@@ -16,7 +16,7 @@ use tiu_bundle::index::{Index, Kind};
 
 /// Returns the sizes of missing content that is worth searching for.
 pub(super) fn sizes_wanted(index: &Index, comparison: &Comparison) -> HashSet<u64> {
-    let sizes = comparison.drafts.iter().map(|draft| index.entry(draft.entry as usize).size);
+    let sizes = comparison.pending.iter().map(|pending_file| index.entry(pending_file.entry as usize).size);
     sizes.filter(|size| *size > INLINE).collect()
 }
 
@@ -36,7 +36,7 @@ fn is_readable_file(tree: &ScannedTree, i: u32) -> bool {
 /// Returns the sizes of content that is missing in the target and in the seeds that were read.
 pub(super) fn sizes_missing(index: &Index, comparison: &Comparison, tree: &ScannedTree) -> HashSet<u64> {
     let known: HashSet<Digest> = tree.digests().map(|(_, digest)| digest).collect();
-    let missing = comparison.drafts.iter().map(|draft| index.entry(draft.entry as usize));
+    let missing = comparison.pending.iter().map(|pending_file| index.entry(pending_file.entry as usize));
     missing
         .filter(|e| e.size > INLINE && e.digest.is_none_or(|d| !known.contains(&d)))
         .map(|e| e.size)
@@ -56,18 +56,18 @@ enum Lifetime {
 
 /// Chooses the source of every missing file.
 pub(super) fn choose(index: &Index, comparison: &mut Comparison, tree: &ScannedTree, seeds: &[ScannedTree]) {
-    let drafts = std::mem::take(&mut comparison.drafts);
+    let pending = std::mem::take(&mut comparison.pending);
     let wanted: HashSet<Digest> =
-        drafts.iter().filter_map(|draft| index.entry(draft.entry as usize).digest).collect();
+        pending.iter().filter_map(|pending_file| index.entry(pending_file.entry as usize).digest).collect();
     let in_target = find_in_target(comparison, tree, &wanted);
     let in_seeds = find_in_seeds(seeds, &wanted);
     let mut made: HashMap<Digest, u32> = HashMap::new();
-    for draft in drafts {
-        let entry = index.entry(draft.entry as usize);
+    for pending_file in pending {
+        let entry = index.entry(pending_file.entry as usize);
         let Some(digest) = entry.digest else { continue };
-        let file = |content| FileStep { entry: draft.entry, size: entry.size, content };
+        let file = |content| FileStep { entry: pending_file.entry, size: entry.size, content };
         let steps = &mut comparison.steps;
-        let ordinary = if draft.late { &mut steps.late } else { &mut steps.files };
+        let ordinary = if pending_file.late { &mut steps.late } else { &mut steps.files };
         if entry.size <= INLINE {
             ordinary.push(file(Content::Write));
             continue;
@@ -78,11 +78,11 @@ pub(super) fn choose(index: &Index, comparison: &mut Comparison, tree: &ScannedT
                 ordinary.push(file(Content::Reflink(Source::Target(*node))));
                 continue;
             }
-            Some((Lifetime::UntilRemoval, node)) if !draft.late => {
+            Some((Lifetime::UntilRemoval, node)) if !pending_file.late => {
                 ordinary.push(file(Content::Reflink(Source::Target(*node))));
                 continue;
             }
-            Some((Lifetime::UntilReplaced, node)) if !draft.late => {
+            Some((Lifetime::UntilReplaced, node)) if !pending_file.late => {
                 steps.early.push(file(Content::Reflink(Source::Target(*node))));
                 continue;
             }
@@ -93,9 +93,9 @@ pub(super) fn choose(index: &Index, comparison: &mut Comparison, tree: &ScannedT
         } else if let Some(first) = made.get(&digest) {
             steps.copies.push(file(Content::Reflink(Source::Made(*first))));
         } else {
-            let older = older(&draft, entry.path.as_bytes(), entry.size, tree, seeds);
+            let older = older(&pending_file, entry.path.as_bytes(), entry.size, tree, seeds);
             ordinary.push(file(older.map_or(Content::Write, Content::Patch)));
-            made.insert(digest, draft.entry);
+            made.insert(digest, pending_file.entry);
         }
     }
 }
@@ -146,7 +146,7 @@ fn find_in_seeds(seeds: &[ScannedTree], wanted: &HashSet<Digest>) -> HashMap<Dig
 
 /// Returns the older version of a file, if it may have equal blocks.
 fn older(
-    draft: &PendingFile,
+    pending_file: &PendingFile,
     path: &[u8],
     size: u64,
     tree: &ScannedTree,
@@ -156,7 +156,7 @@ fn older(
     if size < BLOCK_SIZE as u64 {
         return None;
     }
-    if let Some(old) = draft.old {
+    if let Some(old) = pending_file.old {
         return has_blocks(tree, old).then_some(Source::Target(old));
     }
     (0u16..).zip(seeds).find_map(|(number, seed)| {
