@@ -97,7 +97,7 @@ pub struct Config {
     pub host_paths: Vec<TreePathBuf>,
     /// The way in which a new snapshot gets its initrd.
     pub initrd: Initrd,
-    /// The path to which dracut writes, without a leading slash. `{kernel}` stands for the kernel's
+    /// The path in the tree to which dracut writes. `{kernel}` stands for the kernel's
     /// version. By default, the path that the distribution uses.
     pub initrd_path: Option<String>,
     /// The treatment of users and groups in sysusers.d.

@@ -45,7 +45,7 @@ pub struct Accounts {
     new: BTreeMap<AccountFile, Attributes>,
     /// For the report.
     notes: Vec<Note>,
-    /// What the administrator should know beside.
+    /// Further warnings for the administrator.
     pub warnings: Vec<String>,
 }
 

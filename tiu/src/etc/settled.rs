@@ -43,7 +43,7 @@ pub fn text(kept: &BTreeMap<Vec<u8>, String>) -> String {
     let line = |(path, fingerprint): (&Vec<u8>, &String)| format!("{fingerprint} /{}\n", Shown(path));
     let lines: String = kept.iter().map(line).collect();
     format!(
-        "# Written by `tiu etc keep`: the host's versions of these files stay, and are no conflicts.\n{lines}"
+        "# Written by `tiu etc keep`: the host's versions of these files stay and are not conflicts.\n{lines}"
     )
 }
 

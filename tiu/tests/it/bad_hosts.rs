@@ -103,7 +103,7 @@ fn a_default_that_is_no_snapshot() {
     let kit = Kit::new();
     let host = kit.host();
     run("btrfs", &["subvolume", "set-default", "5"], &host.root());
-    host.tiu("apply", [kit.bundle(1, |_| {})]).refused(&["none of snapper's snapshots", "set-default"]);
+    host.tiu("apply", [kit.bundle(1, |_| {})]).refused(&["not one of snapper's snapshots", "set-default"]);
     assert_eq!(host.snapshots(), [1]);
 }
 

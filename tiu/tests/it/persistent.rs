@@ -78,7 +78,7 @@ fn a_new_persistent_path_is_made_and_what_was_told_gives_it_a_subvolume() {
 
     let fstab = fs::read(host.snapshot(2).join("etc/fstab")).unwrap();
     let applied = apply(&host, &second);
-    assert!(warning(&applied, "/data").contains("a rollback goes back"), "{applied}");
+    assert!(warning(&applied, "/data").contains("a rollback takes it back"), "{applied}");
     let told = &applied["persistent"][0];
     assert_eq!(
         (&told["path"], &told["declared"], &told["state"]),
