@@ -97,10 +97,7 @@ impl<'a> Reader<'a> {
 
     /// Takes an element of this tag.
     pub fn take(&mut self, tag: u8, expected: &'static str) -> Result<Element<'a>, DerError> {
-        match self.next_is(tag) {
-            true => self.any(expected),
-            false => Err(DerError { offset: self.offset, expected }),
-        }
+        if self.next_is(tag) { self.any(expected) } else { Err(DerError { offset: self.offset, expected }) }
     }
 
     /// Takes an element of this tag if it is the next.

@@ -27,10 +27,7 @@ pub(crate) fn distinguished_name(name: &X509NameRef) -> String {
         })
         .collect();
     parts.reverse();
-    match parts.is_empty() {
-        true => "(no name)".to_owned(),
-        false => parts.join(", "),
-    }
+    if parts.is_empty() { "(no name)".to_owned() } else { parts.join(", ") }
 }
 
 /// Name of the certificate's owner.

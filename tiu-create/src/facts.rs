@@ -30,6 +30,8 @@ pub struct Facts {
 
 /// The tree does not say what it should. Each is answered by a key in the recipe.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)] // Fields without documentation are what their names say.
 pub enum FactsError {
     /// Reading failed.
     #[error(transparent)]
@@ -37,11 +39,9 @@ pub enum FactsError {
     /// No os-release, or it lacks a key.
     #[error("the tree does not tell its {what}: no {expected} in /etc/os-release or /usr/lib/os-release")]
     OsRelease {
-        /// What is missing.
         what: &'static str,
         /// Keys that would tell.
         expected: &'static str,
-        /// Key of the recipe.
         key: &'static str,
     },
     /// No program of a known architecture.
@@ -49,18 +49,10 @@ pub enum FactsError {
     Arch,
     /// More than one kernel.
     #[error("the tree has {} kernels in /usr/lib/modules, expected one: {}", found.len(), found.join(", "))]
-    Kernels {
-        /// Names of the directories.
-        found: Vec<String>,
-    },
+    Kernels { found: Vec<String> },
     /// The recipe's kernel is not there.
     #[error("the recipe says kernel {expected}, but /usr/lib/modules has {}", if found.is_empty() { "none".to_owned() } else { found.join(", ") })]
-    KernelMissing {
-        /// From the recipe.
-        expected: String,
-        /// Names of the directories.
-        found: Vec<String>,
-    },
+    KernelMissing { expected: String, found: Vec<String> },
 }
 
 impl Hint for FactsError {

@@ -28,21 +28,15 @@ pub const FILES: [&str; 4] = ["ca.cert.pem", "ca.key.pem", "signer.cert.pem", "s
 
 /// Why no keys were made.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)] // Fields without documentation are what their names say.
 pub enum KeygenError {
     /// There are keys already.
     #[error("{} exists", path.display())]
-    Exists {
-        /// File.
-        path: PathBuf,
-    },
+    Exists { path: PathBuf },
     /// Could not be written.
     #[error("{}: {source}", path.display())]
-    Write {
-        /// File or directory.
-        path: PathBuf,
-        /// Cause.
-        source: io::Error,
-    },
+    Write { path: PathBuf, source: io::Error },
     /// OpenSSL failed.
     #[error("making keys failed: {0}")]
     OpenSsl(#[from] ErrorStack),

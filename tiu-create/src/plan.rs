@@ -88,13 +88,13 @@ pub struct Plan {
 
 /// A tree of which no image can be made.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)] // Fields without documentation are what their names say.
 pub enum PlanError {
     /// A directory of the image is something else in the tree.
     #[error("/{}: found a {found}, expected a directory for /{}", crate::shown(path), crate::shown(child))]
     NotADirectory {
-        /// Path in the image.
         path: Vec<u8>,
-        /// What it is.
         found: Kind,
         /// What is to go below it.
         child: Vec<u8>,
@@ -104,26 +104,13 @@ pub enum PlanError {
         "/{}: found a {found} in the tree, but the recipe says it is a persistent directory",
         crate::shown(path)
     )]
-    NotPersistent {
-        /// Path in the image.
-        path: Vec<u8>,
-        /// What it is.
-        found: Kind,
-    },
+    NotPersistent { path: Vec<u8>, found: Kind },
     /// The tree has something where a file of ours must go.
     #[error("/{}: found a {found} in the tree, but tiu-create writes a file there", crate::shown(path))]
-    Taken {
-        /// Path in the image.
-        path: Vec<u8>,
-        /// What it is.
-        found: Kind,
-    },
+    Taken { path: Vec<u8>, found: Kind },
     /// Longer than a path can be.
     #[error("/{}: the path has {} bytes in the image, expected at most {}", crate::shown(path), path.len(), MAX_PATH - 1)]
-    PathTooLong {
-        /// Path in the image.
-        path: Vec<u8>,
-    },
+    PathTooLong { path: Vec<u8> },
     /// More than 4 GiB of names.
     #[error(transparent)]
     Tree(#[from] TreeError),

@@ -124,67 +124,40 @@ pub struct EtcLists {
 
 /// A recipe that cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)] // Fields without documentation are what their names say.
 pub enum RecipeError {
     /// Could not be read.
     #[error("the recipe {}: {source}", path.display())]
-    Read {
-        /// File.
-        path: PathBuf,
-        /// Cause.
-        source: io::Error,
-    },
+    Read { path: PathBuf, source: io::Error },
     /// No YAML, a key that is unknown or missing, a value of another type.
     #[error("the recipe {}: {reason}", path.display())]
     Yaml {
-        /// File.
         path: PathBuf,
         /// The parser's message, with line and column.
         reason: String,
     },
     /// A pattern that cannot be used.
     #[error("the recipe {}: exclude: {source}", path.display())]
-    Pattern {
-        /// File.
-        path: PathBuf,
-        /// Why.
-        source: GlobError,
-    },
+    Pattern { path: PathBuf, source: GlobError },
     /// A level that the compressor does not have.
     #[error("the recipe {}: compression: level is {found}, expected {expected} for {compressor}", path.display())]
     Level {
-        /// File.
         path: PathBuf,
-        /// As given.
         found: u32,
         /// What there is.
         expected: String,
-        /// Compressor.
         compressor: &'static str,
     },
     /// Not a block size of squashfs.
     #[error("the recipe {}: compression: block-size is {found}, expected a power of two from 4096 to 1048576", path.display())]
-    BlockSize {
-        /// File.
-        path: PathBuf,
-        /// As given.
-        found: u32,
-    },
+    BlockSize { path: PathBuf, found: u32 },
     /// A list of persistent paths that no client would take.
     #[error("the recipe {}: persistent: {source}", path.display())]
-    Persistent {
-        /// File.
-        path: PathBuf,
-        /// Why.
-        source: PersistentError,
-    },
+    Persistent { path: PathBuf, source: PersistentError },
     /// A path of the policy that is not in `/etc`.
     #[error("the recipe {}: etc: found {source}", path.display())]
-    Etc {
-        /// File.
-        path: PathBuf,
-        /// The path.
-        source: NotInEtc,
-    },
+    Etc { path: PathBuf, source: NotInEtc },
 }
 
 impl Hint for RecipeError {

@@ -31,14 +31,13 @@ pub struct Bundle {
 
 /// Why a bundle was not accepted.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)] // Fields without documentation are what their names say.
 pub enum BundleError {
-    /// See [`LayoutError`].
     #[error(transparent)]
     Layout(#[from] LayoutError),
-    /// See [`SignatureError`].
     #[error(transparent)]
     Signature(#[from] SignatureError),
-    /// See [`ManifestError`].
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     /// The image is something else.

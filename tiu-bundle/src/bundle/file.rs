@@ -12,31 +12,18 @@ use tiu_system::Hint;
 
 /// Why a bundle file could not be opened.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)] // Fields without documentation are what their names say.
 pub enum OpenError {
     /// The file.
     #[error("the bundle {} cannot be opened: {source}", path.display())]
-    File {
-        /// Path as given.
-        path: PathBuf,
-        /// Cause.
-        source: io::Error,
-    },
+    File { path: PathBuf, source: io::Error },
     /// A directory, a device, a pipe.
     #[error("{} is {found}, expected a bundle file", path.display())]
-    NotAFile {
-        /// Path as given.
-        path: PathBuf,
-        /// What it is.
-        found: &'static str,
-    },
+    NotAFile { path: PathBuf, found: &'static str },
     /// Its contents.
     #[error("{}: {source}", path.display())]
-    Bundle {
-        /// Path as given.
-        path: PathBuf,
-        /// Cause.
-        source: BundleError,
-    },
+    Bundle { path: PathBuf, source: BundleError },
 }
 
 impl Hint for OpenError {

@@ -23,30 +23,25 @@ pub struct Layout {
 
 /// The sizes in a bundle do not fit together. All sizes are in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)] // Fields without documentation are what their names say.
 pub enum LayoutError {
     /// Nothing at all.
     #[error("the file is empty")]
     EmptyFile,
     /// No room for the trailer and anything before it.
     #[error("the file is {size} bytes long, too short for a bundle")]
-    TooShort {
-        /// Size of the file.
-        size: u64,
-    },
+    TooShort { size: u64 },
     /// The trailer says that there is no signature, or a huge one.
     #[error(
         "the last 8 bytes of the file say that the signature is {found} bytes long, expected 1 to {MAX_CMS_SIZE}"
     )]
-    CmsSize {
-        /// What the trailer says.
-        found: u64,
-    },
+    CmsSize { found: u64 },
     /// The trailer says that the signature is longer than the file.
     #[error(
         "the last 8 bytes of the file say that the signature is {found} bytes long, but only {available} are before them"
     )]
     CmsBeyondFile {
-        /// What the trailer says.
         found: u64,
         /// Bytes before the trailer.
         available: u64,
@@ -104,10 +99,7 @@ pub(super) fn cms_size(file_size: u64, trailer: [u8; 8]) -> Result<u64, LayoutEr
         return Err(LayoutError::CmsSize { found });
     }
     let available = file_size.saturating_sub(TRAILER_SIZE);
-    match found > available {
-        true => Err(LayoutError::CmsBeyondFile { found, available }),
-        false => Ok(found),
-    }
+    if found > available { Err(LayoutError::CmsBeyondFile { found, available }) } else { Ok(found) }
 }
 
 /// Whether there can be a trailer.

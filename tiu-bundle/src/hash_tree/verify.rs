@@ -18,6 +18,8 @@ const CHUNK_BLOCKS: u64 = 256;
 
 /// A data or hash block is not what was signed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)] // Fields without documentation are what their names say.
 pub enum VerityError {
     /// Hash mismatch of a block. `level` 0 is the image itself, 1 the lowest hash level.
     #[error("block {block} of {} is damaged: its hash is {found}, the hash tree says {expected}", level_name(*.level))]
@@ -36,15 +38,11 @@ pub enum VerityError {
     Io {
         /// Byte offset in the bundle.
         offset: u64,
-        /// Cause.
         source: io::Error,
     },
     /// There is no hash tree for an image of this size.
     #[error("the image is {size} bytes long, expected a multiple of 4096 that is not 0")]
-    Size {
-        /// Found.
-        size: u64,
-    },
+    Size { size: u64 },
     /// The verification was cancelled.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
@@ -153,9 +151,10 @@ impl VerifiedImage {
     }
 
     fn check_size(&self) -> Result<(), VerityError> {
-        match self.size > 0 && self.size.is_multiple_of(BLOCK) {
-            true => Ok(()),
-            false => Err(VerityError::Size { size: self.size }),
+        if self.size > 0 && self.size.is_multiple_of(BLOCK) {
+            Ok(())
+        } else {
+            Err(VerityError::Size { size: self.size })
         }
     }
 
@@ -190,9 +189,10 @@ impl VerifiedImage {
             }
         };
         let found = sha256_salted(&self.salt, block);
-        match found == expected {
-            true => Ok(()),
-            false => Err(VerityError::Mismatch { level: level as u32, block: number, found, expected }),
+        if found == expected {
+            Ok(())
+        } else {
+            Err(VerityError::Mismatch { level: level as u32, block: number, found, expected })
         }
     }
 
@@ -252,9 +252,10 @@ impl ReadAt for VerifiedImage {
             return Ok(());
         }
         self.check_size()?;
-        match offset.is_multiple_of(BLOCK) && buf.len().is_multiple_of(BLOCK_SIZE) {
-            true => self.read_blocks(offset / BLOCK, buf)?,
-            false => self.read_unaligned(buf, offset)?,
+        if offset.is_multiple_of(BLOCK) && buf.len().is_multiple_of(BLOCK_SIZE) {
+            self.read_blocks(offset / BLOCK, buf)?
+        } else {
+            self.read_unaligned(buf, offset)?
         }
         Ok(())
     }

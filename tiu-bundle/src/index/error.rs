@@ -8,6 +8,8 @@ use tiu_system::path::PathError;
 
 /// Why an index was not accepted.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)] // Fields without documentation are what their names say.
 pub enum IndexError {
     /// Reading the compressed index failed.
     #[error("reading the index failed: {0}")]
@@ -57,20 +59,10 @@ pub enum IndexError {
     },
     /// The text is not the one that was signed.
     #[error("the index is not the one that was signed: its SHA-256 is {found}, the manifest says {expected}")]
-    DigestMismatch {
-        /// Of the text that was read.
-        found: Digest,
-        /// From the manifest.
-        expected: Digest,
-    },
+    DigestMismatch { found: Digest, expected: Digest },
     /// Not as many entries as the manifest says.
     #[error("the index has {found} entries, the manifest says {expected}")]
-    EntryCount {
-        /// Lines.
-        found: u64,
-        /// From the manifest.
-        expected: u64,
-    },
+    EntryCount { found: u64, expected: u64 },
     /// The first line is not that of the root directory.
     #[error("the first line of the index is {found:?}, expected the root directory, `/`")]
     NoRoot {
@@ -84,7 +76,6 @@ pub enum IndexError {
         line: u64,
         /// The path field as it is in the text, cut after 200 characters.
         path: String,
-        /// What is wrong.
         problem: LineError,
     },
 }
@@ -111,20 +102,15 @@ impl Hint for IndexError {
 
 /// What is wrong with a line. All texts are as they are in the index, or lossily decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)] // Fields without documentation are what their names say.
 pub enum LineError {
     /// Fewer than eleven fields.
     #[error("it has no {0} field")]
     MissingField(&'static str),
     /// Not a decimal number in its shortest form, or too large.
     #[error("{field} is {found:?}, expected a decimal number without leading zeros, at most {max}")]
-    BadNumber {
-        /// Name of the field.
-        field: &'static str,
-        /// Its text.
-        found: String,
-        /// Largest value.
-        max: u64,
-    },
+    BadNumber { field: &'static str, found: String, max: u64 },
     /// Not an octal number with a file type.
     #[error("mode is {0:?}, expected an octal number without leading zeros")]
     BadMode(String),
@@ -136,41 +122,23 @@ pub enum LineError {
     BadTime(String),
     /// A backslash sequence that does not exist, a character that needs one, or one that does not.
     #[error("{field} is {found:?}: not escaped as composefs-dump(5) says, in the shortest form")]
-    BadEscape {
-        /// Name of the field.
-        field: &'static str,
-        /// Its text.
-        found: String,
-    },
+    BadEscape { field: &'static str, found: String },
     /// Not 64 lower-case hex digits.
     #[error("digest is {0:?}, expected 64 lower-case hex digits")]
     BadDigest(String),
     /// A regular file that is not empty has no digest.
     #[error("a regular file of {size} bytes needs a digest")]
-    DigestMissing {
-        /// Its size.
-        size: u64,
-    },
+    DigestMissing { size: u64 },
     /// The payload of a regular file is not made of its digest.
     #[error("payload is {found:?}, expected {expected:?}, which follows from the digest")]
     BadPayload {
-        /// Text of the field.
         found: String,
         /// What follows from the digest.
         expected: String,
     },
     /// A field has a value that this kind of entry cannot have.
     #[error("{field} is {found:?}, expected {expected:?} for a {kind}")]
-    Unexpected {
-        /// Name of the field.
-        field: &'static str,
-        /// Its text.
-        found: String,
-        /// What it must be.
-        expected: String,
-        /// What the entry is.
-        kind: Kind,
-    },
+    Unexpected { field: &'static str, found: String, expected: String, kind: Kind },
     /// The path is not one that a tree can have.
     #[error("{0}")]
     Path(PathError),
@@ -183,19 +151,14 @@ pub enum LineError {
     /// Longer than Linux can open.
     #[error("{field} is too long: {found} bytes, at most {max}")]
     TooLong {
-        /// Name of the field.
         field: &'static str,
         /// Length in bytes, unescaped.
         found: usize,
-        /// Longest allowed.
         max: usize,
     },
     /// Paths do not ascend.
     #[error("not sorted: it comes after {previous:?}")]
-    NotSorted {
-        /// Path of the line before.
-        previous: String,
-    },
+    NotSorted { previous: String },
     /// The same path as the line before.
     #[error("the same path is there twice")]
     Twice,
@@ -204,24 +167,13 @@ pub enum LineError {
     RootNotDir(Kind),
     /// The parent directory is not in the index.
     #[error("its parent directory, {parent:?}, is missing")]
-    ParentMissing {
-        /// Path of the parent.
-        parent: String,
-    },
+    ParentMissing { parent: String },
     /// The parent is not a directory.
     #[error("its parent, {parent:?}, is a {kind}, expected a directory")]
-    ParentNotDir {
-        /// Path of the parent.
-        parent: String,
-        /// What it is.
-        kind: Kind,
-    },
+    ParentNotDir { parent: String, kind: Kind },
     /// The parent is a symbolic link.
     #[error("the path leads through the symbolic link {parent:?}")]
-    ThroughSymlink {
-        /// Path of the link.
-        parent: String,
-    },
+    ThroughSymlink { parent: String },
     /// A symbolic link to nothing.
     #[error("the symbolic link has no target")]
     NoTarget,
@@ -242,12 +194,7 @@ pub enum LineError {
     LinkDiffers(String),
     /// Number of links and number of names are not the same.
     #[error("the inode has {names} names, its number of links is {nlink}")]
-    LinkCount {
-        /// Names in the index.
-        names: u32,
-        /// What the field says.
-        nlink: u32,
-    },
+    LinkCount { names: u32, nlink: u32 },
     /// An extended attribute without `=`.
     #[error("extended attribute {0:?} has no `=`")]
     XattrNoEquals(String),
@@ -256,12 +203,7 @@ pub enum LineError {
     XattrNoName,
     /// Names of extended attributes do not ascend.
     #[error("extended attributes are not sorted: {name:?} comes after {previous:?}")]
-    XattrNotSorted {
-        /// The later name.
-        name: String,
-        /// The one before it.
-        previous: String,
-    },
+    XattrNotSorted { name: String, previous: String },
     /// An extended attribute is there twice.
     #[error("extended attribute {0:?} is there twice")]
     XattrTwice(String),

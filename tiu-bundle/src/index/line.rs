@@ -273,10 +273,7 @@ fn symlink_target(text: &[u8]) -> Result<Cow<'_, [u8]>, LineError> {
             max: MAX_TARGET,
         });
     }
-    match target.contains(&0) {
-        true => Err(LineError::Nul("symbolic link's target")),
-        false => Ok(target),
-    }
+    if target.contains(&0) { Err(LineError::Nul("symbolic link's target")) } else { Ok(target) }
 }
 
 fn digest(text: &[u8], size: u64) -> Result<Digest, LineError> {
@@ -298,9 +295,8 @@ fn xattrs(text: &[u8]) -> Result<Xattrs<'_>, LineError> {
         let bad_escape = |field| LineError::BadEscape { field, found: shown(xattr) };
         let name = unescape(name, Field::Xattr).ok_or_else(|| bad_escape("extended attribute's name"))?;
         let value = unescape(value, Field::Xattr).ok_or_else(|| bad_escape("extended attribute's value"))?;
-        let at_most = |field, found, max| match found > max {
-            true => Err(LineError::TooLong { field, found, max }),
-            false => Ok(()),
+        let at_most = |field, found, max| {
+            if found > max { Err(LineError::TooLong { field, found, max }) } else { Ok(()) }
         };
         at_most("extended attribute's name", name.len(), MAX_XATTR_NAME)?;
         at_most("extended attribute's value", value.len(), MAX_XATTR_VALUE)?;

@@ -123,10 +123,7 @@ fn find(text: &[u8], lines: &[u32], path: &[u8]) -> Option<usize> {
 
 /// Order of an escaped path and one that is not.
 fn compare_paths(escaped: &[u8], path: &[u8]) -> Ordering {
-    match escaped.contains(&b'\\') {
-        false => escaped.cmp(path),
-        true => Unescaped(escaped).cmp(path.iter().copied()),
-    }
+    if escaped.contains(&b'\\') { Unescaped(escaped).cmp(path.iter().copied()) } else { escaped.cmp(path) }
 }
 
 /// A path that is a prefix (by bytes) of the current one; one of them is its parent.

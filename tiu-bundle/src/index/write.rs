@@ -118,10 +118,7 @@ impl IndexWriter {
 
 fn compare(text: &[u8], a: &Line, b: &Line) -> Ordering {
     let path = |line: &Line| text.get(line.start..line.start + line.path_len as usize).unwrap_or_default();
-    match a.escaped || b.escaped {
-        false => path(a).cmp(path(b)),
-        true => Unescaped(path(a)).cmp(Unescaped(path(b))),
-    }
+    if a.escaped || b.escaped { Unescaped(path(a)).cmp(Unescaped(path(b))) } else { path(a).cmp(path(b)) }
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use tiu_system::Hint;
 
 /// Why a manifest was not accepted. Lines are counted from 1; keys are named `[group] key`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)] // Fields without documentation are what their names say.
 pub enum ManifestError {
     /// Not text.
     #[error("the manifest is not UTF-8 text, from byte {offset} on")]
@@ -17,7 +19,6 @@ pub enum ManifestError {
         "line {line} of the manifest is {text:?}, expected `[group]`, `key=value` without spaces around, or `# comment`"
     )]
     BadLine {
-        /// Line number.
         line: usize,
         /// The line, cut after 200 characters.
         text: String,
@@ -25,45 +26,24 @@ pub enum ManifestError {
     /// A key before the first group.
     #[error("line {line} of the manifest, {text:?}, stands before the first [group]")]
     NoGroup {
-        /// Line number.
         line: usize,
         /// The line, cut after 200 characters.
         text: String,
     },
     /// A group that is there twice.
     #[error("line {line} of the manifest: the group [{group}] is there twice")]
-    GroupTwice {
-        /// Line number.
-        line: usize,
-        /// Name of the group.
-        group: String,
-    },
+    GroupTwice { line: usize, group: String },
     /// A key that is there twice.
     #[error("line {line} of the manifest: {key} is there twice")]
-    KeyTwice {
-        /// Line number.
-        line: usize,
-        /// The key.
-        key: String,
-    },
+    KeyTwice { line: usize, key: String },
     /// A group that we do not know.
     #[error(
         "line {line} of the manifest: the group [{group}] is unknown; there are [update], [bundle], [meta.tiu] and [meta.*]"
     )]
-    UnknownGroup {
-        /// Line number.
-        line: usize,
-        /// Name of the group.
-        group: String,
-    },
+    UnknownGroup { line: usize, group: String },
     /// A key that we do not know.
     #[error("line {line} of the manifest: {key} is unknown")]
-    UnknownKey {
-        /// Line number.
-        line: usize,
-        /// The key.
-        key: String,
-    },
+    UnknownKey { line: usize, key: String },
     /// A group that must be there.
     #[error("the manifest has no group [{0}]")]
     MissingGroup(&'static str),
@@ -75,17 +55,13 @@ pub enum ManifestError {
         "line {line} of the manifest: the value {value:?} has a backslash that is none of \\s \\n \\t \\r \\\\"
     )]
     BadEscape {
-        /// Line number.
         line: usize,
         /// The value, cut after 200 characters.
         value: String,
     },
     /// A format that we do not know yet.
     #[error("the bundle has format {found}, this version of tiu reads formats up to {FORMAT}")]
-    FutureFormat {
-        /// Its format.
-        found: u32,
-    },
+    FutureFormat { found: u32 },
     /// A RAUC bundle of another format.
     #[error("[bundle] format is {0:?}, expected \"verity\"")]
     NotVerity(String),
@@ -94,18 +70,10 @@ pub enum ManifestError {
     Empty(&'static str),
     /// A value that is too long.
     #[error("{key} is {found} bytes long, at most {max}")]
-    TooLong {
-        /// The key.
-        key: &'static str,
-        /// Length in bytes.
-        found: usize,
-        /// Most bytes.
-        max: usize,
-    },
+    TooLong { key: &'static str, found: usize, max: usize },
     /// A character that the value cannot have.
     #[error("{key} has the character {found:?}, expected {allowed}")]
     BadCharacter {
-        /// The key.
         key: &'static str,
         /// The first bad character.
         found: char,
@@ -114,43 +82,19 @@ pub enum ManifestError {
     },
     /// A name that means a directory.
     #[error("{key} is {found:?}, which is no name of a file")]
-    BadName {
-        /// The key.
-        key: &'static str,
-        /// Its value.
-        found: String,
-    },
+    BadName { key: &'static str, found: String },
     /// Not a number, or out of range.
     #[error("{key} is {found:?}, expected a decimal number from {min} to {max}")]
-    BadNumber {
-        /// The key.
-        key: &'static str,
-        /// Its value.
-        found: String,
-        /// Least.
-        min: u64,
-        /// Most.
-        max: u64,
-    },
+    BadNumber { key: &'static str, found: String, min: u64, max: u64 },
     /// Not 64 lower-case hex digits.
     #[error("{key} is {found:?} ({} characters), expected 64 lower-case hex digits", found.chars().count())]
-    BadHex {
-        /// The key.
-        key: &'static str,
-        /// Its value.
-        found: String,
-    },
+    BadHex { key: &'static str, found: String },
     /// No hash tree has this size.
     #[error("[bundle] verity-size is {0}, expected a multiple of 4096 that is not 0")]
     BadVeritySize(u64),
     /// Not a time in UTC.
     #[error("{key} is {found:?}, expected a time in UTC like 2026-01-31T12:00:00Z (RFC 3339)")]
-    BadTime {
-        /// The key.
-        key: &'static str,
-        /// Its value.
-        found: String,
-    },
+    BadTime { key: &'static str, found: String },
 }
 
 impl Hint for ManifestError {

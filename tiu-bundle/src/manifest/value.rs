@@ -92,8 +92,9 @@ pub(super) fn hex(key: &'static str, value: &str) -> Result<[u8; 32], ManifestEr
 /// A time in UTC, kept as it is written.
 pub(super) fn time(key: &'static str, value: &str) -> Result<String, ManifestError> {
     let utc = value.ends_with('Z') && OffsetDateTime::parse(value, &Rfc3339).is_ok();
-    match utc && value.bytes().all(|c| c.is_ascii_digit() || b"-:.TZ".contains(&c)) {
-        true => Ok(value.to_owned()),
-        false => Err(ManifestError::BadTime { key, found: shown(value) }),
+    if utc && value.bytes().all(|c| c.is_ascii_digit() || b"-:.TZ".contains(&c)) {
+        Ok(value.to_owned())
+    } else {
+        Err(ManifestError::BadTime { key, found: shown(value) })
     }
 }

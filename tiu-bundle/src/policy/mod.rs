@@ -48,16 +48,14 @@ struct Listed {
 /// A policy that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
+#[allow(missing_docs)] // Fields without documentation are what their names say.
 pub enum PolicyError {
     /// Not YAML, or a value of another type.
     #[error("/{POLICY_PATH} of the image: {0}")]
     Syntax(String),
     /// A newer format.
     #[error("/{POLICY_PATH} of the image has format {found}, this tiu reads up to {VERSION}")]
-    Future {
-        /// Version of the format.
-        found: u32,
-    },
+    Future { found: u32 },
     /// Larger than [`MAX_POLICY_SIZE`].
     #[error("/{POLICY_PATH} of the image has {found} bytes, expected at most {MAX_POLICY_SIZE}")]
     TooLarge {

@@ -180,10 +180,7 @@ fn signed_attributes(mut attributes: Reader) -> Result<Option<i64>, SignatureErr
             _ => {}
         }
     }
-    match typed {
-        true => Ok(time),
-        false => Err(SignatureError::NoSignedAttributes),
-    }
+    if typed { Ok(time) } else { Err(SignatureError::NoSignedAttributes) }
 }
 
 fn signature_algorithm(mut algorithm: Reader) -> Result<(), SignatureError> {

@@ -6,13 +6,12 @@ use tiu_system::Hint;
 
 /// Why a signature was not made or not accepted. Certificates are named by their subject; times are RFC 3339.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)] // Fields without documentation are what their names say.
 pub enum SignatureError {
     /// Too much data for a signed manifest.
     #[error("the signature is {found} bytes long, expected 1 to {MAX_CMS_SIZE}")]
-    Size {
-        /// Length in bytes.
-        found: u64,
-    },
+    Size { found: u64 },
     /// The bare manifest is where the signature goes: the bundle was packed for a signer elsewhere.
     #[error("the bundle is not signed yet")]
     Unsigned,
@@ -26,31 +25,19 @@ pub enum SignatureError {
     },
     /// Something follows the CMS.
     #[error("{count} bytes follow the end of the signature")]
-    TrailingBytes {
-        /// How many.
-        count: usize,
-    },
+    TrailingBytes { count: usize },
     /// Another kind of CMS, for example encrypted data.
     #[error("the CMS holds the content type {found}, expected signed data (1.2.840.113549.1.7.2)")]
-    NotSignedData {
-        /// Object identifier.
-        found: String,
-    },
+    NotSignedData { found: String },
     /// What was signed has another type than plain data.
     #[error("the signed content has the type {found}, expected data (1.2.840.113549.1.7.1)")]
-    ContentType {
-        /// Object identifier.
-        found: String,
-    },
+    ContentType { found: String },
     /// The manifest is not inside.
     #[error("the signature is detached: the manifest is not inside")]
     Detached,
     /// Not exactly one signer.
     #[error("the signature has {found} signers, expected exactly one")]
-    SignerCount {
-        /// How many.
-        found: usize,
-    },
+    SignerCount { found: usize },
     /// The signature covers the bare content, or the content type is missing in its attributes.
     #[error("the signature has no signed attributes")]
     NoSignedAttributes,
@@ -71,10 +58,7 @@ pub enum SignatureError {
     NoCertificate,
     /// A certificate enclosed that cannot be read.
     #[error("certificate {number} in the signature cannot be read")]
-    BadCertificate {
-        /// Counted from 1.
-        number: usize,
-    },
+    BadCertificate { number: usize },
     /// The signer's certificate is not among those enclosed.
     #[error("the signature encloses {enclosed} certificates, but not the signer's")]
     NoSignerCertificate {
@@ -92,7 +76,6 @@ pub enum SignatureError {
         "the certificate of {subject} was issued by {issuer}, which is neither in the keyring nor enclosed in the bundle; the keyring has {trusted}"
     )]
     UnknownIssuer {
-        /// Whose issuer is missing.
         subject: String,
         /// The issuer: an unknown root or a missing intermediate, which cannot be told apart without it.
         issuer: String,
@@ -113,76 +96,31 @@ pub enum SignatureError {
     #[error(
         "the certificate of {subject} was issued by {issuer} with another key than that of the certificate of this name in the keyring"
     )]
-    OtherIssuerKey {
-        /// Whose issuer it is.
-        subject: String,
-        /// The issuer.
-        issuer: String,
-    },
+    OtherIssuerKey { subject: String, issuer: String },
     /// Expired.
     #[error("the certificate of {subject} expired at {not_after} (checked at {at})")]
-    Expired {
-        /// Whose.
-        subject: String,
-        /// End of its validity.
-        not_after: String,
-        /// The moment of the check.
-        at: String,
-    },
+    Expired { subject: String, not_after: String, at: String },
     /// Not yet valid.
     #[error("the certificate of {subject} is valid from {not_before} on (checked at {at})")]
-    NotYetValid {
-        /// Whose.
-        subject: String,
-        /// Start of its validity.
-        not_before: String,
-        /// The moment of the check.
-        at: String,
-    },
+    NotYetValid { subject: String, not_before: String, at: String },
     /// Revoked.
     #[error("the certificate of {subject} was revoked by {issuer}")]
-    Revoked {
-        /// Whose.
-        subject: String,
-        /// Its issuer.
-        issuer: String,
-    },
+    Revoked { subject: String, issuer: String },
     /// Revocation lists are configured, but this issuer's is missing.
     #[error("there is no revocation list of {issuer}, which issued the certificate of {subject}")]
-    NoCrl {
-        /// Whose certificate cannot be checked.
-        subject: String,
-        /// Whose list is missing.
-        issuer: String,
-    },
+    NoCrl { subject: String, issuer: String },
     /// A revocation list is out of date.
     #[error("the revocation list of {issuer} is out of date (checked at {at})")]
-    CrlExpired {
-        /// Whose list.
-        issuer: String,
-        /// The moment of the check.
-        at: String,
-    },
+    CrlExpired { issuer: String, at: String },
     /// A revocation list from the future.
     #[error("the revocation list of {issuer} is not yet valid (checked at {at})")]
-    CrlNotYetValid {
-        /// Whose list.
-        issuer: String,
-        /// The moment of the check.
-        at: String,
-    },
+    CrlNotYetValid { issuer: String, at: String },
     /// A revocation list that its issuer did not sign, or that has extensions we do not know.
     #[error("the revocation list of {issuer} cannot be used: {reason}")]
-    BadCrl {
-        /// Whose list.
-        issuer: String,
-        /// Why.
-        reason: &'static str,
-    },
+    BadCrl { issuer: String, reason: &'static str },
     /// Extended key usages do not fit.
     #[error("the certificate of {subject} is made for {found}, expected {expected}")]
     WrongPurpose {
-        /// Whose.
         subject: String,
         /// Its extended key usages.
         found: String,
@@ -193,34 +131,19 @@ pub enum SignatureError {
     #[error(
         "the certificate of {subject} does not allow its key to sign data (key usage without digitalSignature)"
     )]
-    KeyUsage {
-        /// Whose.
-        subject: String,
-    },
+    KeyUsage { subject: String },
     /// An issuer that is no certification authority, or not one for chains as long as this.
     #[error("the certificate of {subject} must not issue other certificates like this: {reason}")]
-    NotAnIssuer {
-        /// Whose.
-        subject: String,
-        /// Why.
-        reason: &'static str,
-    },
+    NotAnIssuer { subject: String, reason: &'static str },
     /// A key that is too short.
     #[error("the key of {subject} is too weak: expected at least RSA with 2048 bits or a curve of 224 bits")]
-    WeakKey {
-        /// Whose.
-        subject: String,
-    },
+    WeakKey { subject: String },
     /// A certificate signed with a digest that can be forged.
     #[error("the certificate of {subject} is signed with a weak digest, expected SHA-256 or stronger")]
-    WeakCertificate {
-        /// Whose.
-        subject: String,
-    },
+    WeakCertificate { subject: String },
     /// A certificate that its issuer did not sign.
     #[error("the certificate of {subject} was not signed by {issuer}")]
     ForgedCertificate {
-        /// Whose.
         subject: String,
         /// Who is said to have issued it.
         issuer: String,
@@ -228,7 +151,6 @@ pub enum SignatureError {
     /// Something rare about the chain.
     #[error("the certificate of {subject} cannot be verified: {reason} (OpenSSL's code {code})")]
     Chain {
-        /// Whose.
         subject: String,
         /// In OpenSSL's words.
         reason: String,
@@ -240,10 +162,7 @@ pub enum SignatureError {
     Trust(#[from] TrustError),
     /// Signing: the key is not the certificate's.
     #[error("the private key does not belong to the certificate of {subject}")]
-    KeyMismatch {
-        /// Whose certificate.
-        subject: String,
-    },
+    KeyMismatch { subject: String },
     /// Signing failed.
     #[error("signing failed: {reason}")]
     Signing {

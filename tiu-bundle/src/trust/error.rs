@@ -6,15 +6,12 @@ use tiu_system::Hint;
 
 /// A keyring that cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)] // Fields without documentation are what their names say.
 pub enum TrustError {
     /// A file or directory cannot be read.
     #[error("reading {} failed: {source}", path.display())]
-    Io {
-        /// File or directory.
-        path: PathBuf,
-        /// Cause.
-        source: io::Error,
-    },
+    Io { path: PathBuf, source: io::Error },
     /// No certificate in any of the places.
     #[error("the keyring has no certificate: looked into {}", shown(paths))]
     Empty {
@@ -23,20 +20,13 @@ pub enum TrustError {
     },
     /// No revocation list where one was promised.
     #[error("{} has no revocation list", path.display())]
-    NoCrl {
-        /// File or directory.
-        path: PathBuf,
-    },
+    NoCrl { path: PathBuf },
     /// Neither a certificate nor a revocation list.
     #[error("{} is neither a certificate nor a revocation list, in PEM or in DER", path.display())]
-    NotACertificate {
-        /// File.
-        path: PathBuf,
-    },
+    NotACertificate { path: PathBuf },
     /// A PEM file with a damaged block.
     #[error("{}: the {label} at line {line} cannot be read", path.display())]
     BadBlock {
-        /// File.
         path: PathBuf,
         /// What the block says it is.
         label: String,
@@ -46,7 +36,6 @@ pub enum TrustError {
     /// A PEM file with something that does not belong there, a private key for example.
     #[error("{}: line {line} starts a {label}, expected certificates and revocation lists only", path.display())]
     UnexpectedBlock {
-        /// File.
         path: PathBuf,
         /// What the block says it is.
         label: String,
@@ -56,17 +45,13 @@ pub enum TrustError {
     /// A file too large to be a keyring.
     #[error("{} is larger than {limit} bytes", path.display())]
     TooLarge {
-        /// File.
         path: PathBuf,
         /// Largest size in bytes.
         limit: u64,
     },
     /// OpenSSL cannot be given the path of a revocation list.
     #[error("the path of the revocation list {} is not UTF-8", path.display())]
-    Path {
-        /// File.
-        path: PathBuf,
-    },
+    Path { path: PathBuf },
 }
 
 fn shown(paths: &[PathBuf]) -> String {

@@ -72,9 +72,10 @@ pub(super) fn read(path: &Path) -> Result<Found, TrustError> {
         }
         found.crl = Some(CrlFile { path: path.to_owned(), pem });
     }
-    match found.certificates.is_empty() && found.crl.is_none() {
-        true => Err(TrustError::NotACertificate { path: path.to_owned() }),
-        false => Ok(found),
+    if found.certificates.is_empty() && found.crl.is_none() {
+        Err(TrustError::NotACertificate { path: path.to_owned() })
+    } else {
+        Ok(found)
     }
 }
 

@@ -50,10 +50,7 @@ impl Trust {
         for file in files::expand(path)? {
             self.crls.extend(files::read(&file)?.crl);
         }
-        match self.crls.len() == before {
-            true => Err(TrustError::NoCrl { path: path.to_owned() }),
-            false => Ok(()),
-        }
+        if self.crls.len() == before { Err(TrustError::NoCrl { path: path.to_owned() }) } else { Ok(()) }
     }
 
     /// Default: [`Purpose::CodeSigningOrNone`].

@@ -17,6 +17,8 @@ use tiu_system::progress::Cancelled;
 
 /// Why a tree was not packed. Nothing is left of a bundle that was not finished.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)] // Fields without documentation are what their names say.
 pub enum PackError {
     /// Reading the tree failed.
     #[error(transparent)]
@@ -56,26 +58,13 @@ pub enum PackError {
     Bundle(#[from] BundleError),
     /// The bundle would become part of its own tree.
     #[error("{} lies in the tree {}, which is never changed", path.display(), root.display())]
-    InsideTree {
-        /// The bundle.
-        path: PathBuf,
-        /// The tree.
-        root: PathBuf,
-    },
+    InsideTree { path: PathBuf, root: PathBuf },
     /// The bundle could not be written.
     #[error("writing {}: {source}", path.display())]
-    Write {
-        /// The bundle.
-        path: PathBuf,
-        /// Cause.
-        source: io::Error,
-    },
+    Write { path: PathBuf, source: io::Error },
     /// `SOURCE_DATE_EPOCH` is no time.
     #[error("SOURCE_DATE_EPOCH is {found:?}, expected seconds since 1970, from 0 to 4294967295")]
-    Created {
-        /// As given.
-        found: String,
-    },
+    Created { found: String },
     /// Packing was cancelled.
     #[error("{0}; nothing was written")]
     Cancelled(#[from] Cancelled),

@@ -75,9 +75,10 @@ fn read_file(root: &Root, item: &Item, path: &[u8], out: &SyncSender<Piece>) -> 
     if Kind::from_mode(before.st_mode) != Some(Kind::File) {
         return Err(changed(path, "it was a regular file and is none now".into()));
     }
-    let extents = match (before.st_blocks as u64).saturating_mul(512) < size {
-        true => extents(&fd, size).map_err(fail("looking for holes"))?,
-        false => None,
+    let extents = if (before.st_blocks as u64).saturating_mul(512) < size {
+        extents(&fd, size).map_err(fail("looking for holes"))?
+    } else {
+        None
     };
     let whole = [Extent { offset: 0, length: size }];
     let pieces = extents.clone();
@@ -114,10 +115,7 @@ fn written(stat: &Stat) -> (tiu_bundle::index::Mtime, i64, u64) {
 }
 
 fn check(path: &[u8], what: &str, was: u64, is: u64) -> Result<(), Stop> {
-    match was == is {
-        true => Ok(()),
-        false => Err(changed(path, format!("{what} was {was} and is {is}"))),
-    }
+    if was == is { Ok(()) } else { Err(changed(path, format!("{what} was {was} and is {is}"))) }
 }
 
 fn changed(path: &[u8], what: String) -> Stop {

@@ -172,10 +172,7 @@ impl Fields {
 
     /// A text of at most `width` bytes; a longer one goes into a record.
     fn text(&mut self, at: usize, width: usize, value: &[u8], name: &str, records: &mut Vec<u8>) {
-        match value.len() <= width {
-            true => self.set(at, value),
-            false => record(records, name.as_bytes(), value),
-        }
+        if value.len() <= width { self.set(at, value) } else { record(records, name.as_bytes(), value) }
     }
 
     /// An octal number that ends in NUL; one that does not fit goes into the record `name`.

@@ -10,61 +10,32 @@ use tiu_system::progress::Cancelled;
 
 /// Why a bundle was not signed. The bundle is unchanged then.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)] // Fields without documentation are what their names say.
 pub enum SignError {
     /// A file could not be read.
     #[error("{}: {source}", path.display())]
-    Read {
-        /// File.
-        path: PathBuf,
-        /// Cause.
-        source: io::Error,
-    },
+    Read { path: PathBuf, source: io::Error },
     /// A file could not be written.
     #[error("writing {}: {source}", path.display())]
-    Write {
-        /// File.
-        path: PathBuf,
-        /// Cause.
-        source: io::Error,
-    },
+    Write { path: PathBuf, source: io::Error },
     /// The bundle is not one that may be signed.
     #[error("{}: {source}", path.display())]
-    Bundle {
-        /// File.
-        path: PathBuf,
-        /// Why.
-        source: BundleError,
-    },
+    Bundle { path: PathBuf, source: BundleError },
     /// A certificate file that holds none, or something else.
     #[error("{}: found {found} certificates in PEM, expected {expected}", path.display())]
-    Certificates {
-        /// File.
-        path: PathBuf,
-        /// How many.
-        found: usize,
-        /// How many there should be.
-        expected: &'static str,
-    },
+    Certificates { path: PathBuf, found: usize, expected: &'static str },
     /// A key file that cannot be used.
     #[error("{}: the private key cannot be read: {reason}", path.display())]
-    Key {
-        /// File.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
+    Key { path: PathBuf, reason: String },
     /// The key is encrypted and the passphrase is wrong.
     #[error("{}: the passphrase does not decrypt the private key", path.display())]
-    Passphrase {
-        /// File.
-        path: PathBuf,
-    },
+    Passphrase { path: PathBuf },
     /// A passphrase is needed and there is no terminal to ask at.
     #[error("the {what} cannot be asked for: {source}")]
     NoTerminal {
         /// Passphrase or PIN.
         what: &'static str,
-        /// Cause.
         source: io::Error,
     },
     /// Signing failed.

@@ -46,9 +46,10 @@ impl Unsigned {
         let tail = bundle::read_cms(&*source).map_err(bad)?;
         // A CMS in DER starts with 0x30, a manifest with its first group.
         let signed = tail.first() != Some(&b'[');
-        let payload = match signed {
-            true => signature::verify_untrusted(&tail).map_err(|e| bad(e.into()))?.content,
-            false => tail.clone(),
+        let payload = if signed {
+            signature::verify_untrusted(&tail).map_err(|e| bad(e.into()))?.content
+        } else {
+            tail.clone()
         };
         let manifest = Manifest::parse(&payload).map_err(|e| bad(e.into()))?;
         let size = tiu_bundle::read_at::ReadAt::size(&*source);

@@ -6,29 +6,18 @@ use tiu_system::progress::Cancelled;
 
 /// A tree that cannot be read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)] // Fields without documentation are what their names say.
 pub enum TreeError {
     /// Something could not be opened or read.
     #[error("/{}: {what} failed: {source}", crate::shown(path))]
-    Io {
-        /// Path in the tree.
-        path: Vec<u8>,
-        /// What was tried.
-        what: &'static str,
-        /// Cause.
-        source: io::Error,
-    },
+    Io { path: Vec<u8>, what: &'static str, source: io::Error },
     /// The root is not there, or is no directory.
     #[error("{path}: {source}")]
-    Root {
-        /// As given.
-        path: String,
-        /// Cause.
-        source: io::Error,
-    },
+    Root { path: String, source: io::Error },
     /// The tree was written to at the same time.
     #[error("/{} changed while it was read: {what}", crate::shown(path))]
     Changed {
-        /// Path in the tree.
         path: Vec<u8>,
         /// What is different, with both values.
         what: String,
@@ -39,7 +28,6 @@ pub enum TreeError {
     /// A file of a type that Linux does not have.
     #[error("/{}: unknown file type {mode:o}", crate::shown(path))]
     UnknownType {
-        /// Path in the tree.
         path: Vec<u8>,
         /// `st_mode`.
         mode: u32,
