@@ -1,8 +1,9 @@
 //! The content digest of a file: its fs-verity digest.
 //!
-//! SHA-256, 4096-byte blocks, no salt, hash of `struct fsverity_descriptor`; the value that `fsverity digest FILE` prints.
-//! It is used instead of a plain hash of the file because the kernel can measure it in constant time where fs-verity is
-//! enabled, and because it can be computed in any block order. Source: Documentation/filesystems/fsverity.rst.
+//! SHA-256, 4096-byte blocks, no salt, hash of `struct fsverity_descriptor`; the value that
+//! `fsverity digest FILE` prints. It is used instead of a plain hash of the file because the kernel
+//! can measure it in constant time where fs-verity is enabled, and because it can be computed in
+//! any block order. Source: Documentation/filesystems/fsverity.rst.
 
 use crate::BLOCK_SIZE;
 use crate::sha256::{sha256, sha256_of_block};
@@ -16,23 +17,25 @@ const DESCRIPTOR_SIZE: usize = 256;
 const HASH_ALGORITHM_SHA256: u8 = 1;
 /// log2 of [`BLOCK_SIZE`].
 const LOG_BLOCK_SIZE: u8 = 12;
-/// How much [`digest_reader`] reads at once, in bytes.
+/// Bytes that [`digest_reader`] reads at once.
 const READ_SIZE: usize = 64 * 1024;
 
 /// Computes a content digest from a stream of bytes.
 ///
-/// Memory is constant: one partial block for the data and for each level of the Merkle tree (six for the largest file there is).
+/// Memory is constant: one partial block for the data and for each level of the Merkle tree (six
+/// for the largest file there is).
 #[derive(Clone)]
 pub struct ContentHasher {
     /// Bytes of a data block that is not complete yet.
     partial: Vec<u8>,
-    /// `levels[0]` collects hashes of data blocks, each next one hashes of full blocks of the one below.
+    /// `levels[0]` collects hashes of data blocks, each next one hashes of full blocks of the one
+    /// below.
     levels: Vec<Vec<u8>>,
     size: u64,
 }
 
 impl ContentHasher {
-    /// An empty file so far.
+    /// Returns a hasher of an empty file.
     pub fn new() -> Self {
         ContentHasher { partial: Vec::new(), levels: Vec::new(), size: 0 }
     }
@@ -59,7 +62,8 @@ impl ContentHasher {
         self.partial.extend_from_slice(rest);
     }
 
-    /// Appends `count` zero bytes, a hole of a sparse file, at the price of a few hashes for each half megabyte.
+    /// Appends `count` zero bytes, a hole of a sparse file, at the price of a few hashes for each
+    /// half megabyte.
     pub fn update_zeros(&mut self, mut count: u64) {
         const ZEROS: [u8; BLOCK_SIZE] = [0; BLOCK_SIZE];
         let block = BLOCK_SIZE as u64;
@@ -73,12 +77,12 @@ impl ContentHasher {
         self.update(&ZEROS[..(count % block) as usize]);
     }
 
-    /// Number of bytes so far.
+    /// Returns the number of bytes so far.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// The digest of all bytes so far.
+    /// Returns the digest of all bytes.
     pub fn finalize(mut self) -> Digest {
         if !self.partial.is_empty() {
             self.partial.resize(BLOCK_SIZE, 0);
@@ -114,7 +118,8 @@ fn push(levels: &mut Vec<Vec<u8>>, level: usize, hash: &Digest) {
     }
 }
 
-/// Hash of the top block: of an empty file all zeros, of a file of one block the hash of this block.
+/// Returns the hash of the top block: all zeros for an empty file, the hash of the block for a file
+/// of one block.
 fn root_hash(mut levels: Vec<Vec<u8>>) -> Digest {
     for level in 0.. {
         let is_top = level + 1 >= levels.len();
@@ -131,14 +136,14 @@ fn root_hash(mut levels: Vec<Vec<u8>>) -> Digest {
     Digest([0; 32])
 }
 
-/// Digest of `data`.
+/// Returns the digest of `data`.
 pub fn digest_bytes(data: &[u8]) -> Digest {
     let mut hasher = ContentHasher::new();
     hasher.update(data);
     hasher.finalize()
 }
 
-/// Digest and length in bytes of everything that `reader` gives.
+/// Returns digest and length in bytes of everything that `reader` returns.
 pub fn digest_reader(mut reader: impl Read) -> io::Result<(Digest, u64)> {
     let mut hasher = ContentHasher::new();
     let mut buffer = vec![0; READ_SIZE];
@@ -160,7 +165,8 @@ mod tests {
     use proptest::prelude::*;
     use std::process::Command;
 
-    /// Sizes around every edge of the tree: blocks, one hash block (128 blocks), two levels of them (128 * 128 blocks).
+    /// Sizes around every edge of the tree: blocks, one hash block (128 blocks), two levels of them
+    /// (128 * 128 blocks).
     const SIZES: [usize; 10] = [0, 1, 4095, 4096, 4097, 524_288, 524_289, 1_228_817, 67_108_864, 67_108_865];
 
     fn pattern(size: usize) -> Vec<u8> {

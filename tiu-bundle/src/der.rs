@@ -1,5 +1,5 @@
-//! A reader for the few DER structures that the `openssl` crate gives no access to (ITU-T X.690, the DER subset only:
-//! definite lengths in their shortest form, tags below 31).
+//! A reader for the few DER structures that the `openssl` crate gives no access to (ITU-T X.690,
+//! the DER subset only: definite lengths in their shortest form, tags below 31).
 
 pub(crate) const BIT_STRING: u8 = 0x03;
 pub(crate) const OCTET_STRING: u8 = 0x04;
@@ -15,12 +15,12 @@ pub(crate) const fn context(n: u8) -> u8 {
     0xa0 | n
 }
 
-/// Where the bytes stop being DER of the expected form.
+/// The place where the bytes stop being DER of the expected form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DerError {
     /// Byte offset from the start of the outermost structure.
     pub offset: usize,
-    /// What should be there.
+    /// The expected element.
     pub expected: &'static str,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Element<'a> {
 }
 
 impl<'a> Element<'a> {
-    /// A reader of what is inside.
+    /// Returns a reader of the content.
     pub fn inside(&self) -> Reader<'a> {
         Reader { rest: self.content, offset: self.offset }
     }
@@ -55,17 +55,17 @@ impl<'a> Reader<'a> {
         Reader { rest: bytes, offset: 0 }
     }
 
-    /// What was not taken yet.
+    /// Returns what was not taken yet.
     pub fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// Whether the next element has `tag`.
+    /// Returns whether the next element has `tag`.
     pub fn next_is(&self, tag: u8) -> bool {
         self.rest.first() == Some(&tag)
     }
 
-    /// Takes an element of whatever tag.
+    /// Takes an element of any tag.
     pub fn any(&mut self, expected: &'static str) -> Result<Element<'a>, DerError> {
         let error = DerError { offset: self.offset, expected };
         let (&tag, after_tag) = self.rest.split_first().ok_or(error)?;
@@ -105,7 +105,7 @@ impl<'a> Reader<'a> {
         self.next_is(tag).then(|| self.any(expected)).transpose()
     }
 
-    /// Nothing may follow.
+    /// Checks that nothing follows.
     pub fn end(&self, expected: &'static str) -> Result<(), DerError> {
         match self.rest {
             [] => Ok(()),
@@ -114,7 +114,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// An object identifier in dotted form.
+/// Returns an object identifier in dotted form.
 pub(crate) fn dotted(content: &[u8]) -> String {
     let mut numbers: Vec<u64> = Vec::new();
     let mut number = 0u64;
@@ -132,7 +132,8 @@ pub(crate) fn dotted(content: &[u8]) -> String {
     text
 }
 
-/// Seconds since 1970 of a UTCTime or GeneralizedTime in the form that RFC 5280 asks for.
+/// Returns the seconds since 1970 of a UTCTime or GeneralizedTime in the form that RFC 5280 asks
+/// for.
 pub(crate) fn unix_time(time: &Element) -> Option<i64> {
     let digits = time.content.strip_suffix(b"Z").filter(|digits| digits.iter().all(u8::is_ascii_digit))?;
     let text = std::str::from_utf8(digits).ok()?;

@@ -1,13 +1,14 @@
-//! How certificates' names and times are shown.
+//! Names and times of certificates, as text.
 
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::x509::{X509NameRef, X509Ref};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// A name like RFC 4514 writes it: `CN=signer, O=Example`, the most specific part first.
+/// Returns a name as RFC 4514 writes it: `CN=signer, O=Example`, the most specific part first.
 ///
-/// Whoever made the certificate chose the text, so characters that could play tricks on a terminal are replaced.
+/// The maker of the certificate chose the text. Characters that could steer a terminal are
+/// therefore replaced.
 pub(crate) fn distinguished_name(name: &X509NameRef) -> String {
     let mut parts: Vec<String> = name
         .entries()
@@ -30,28 +31,28 @@ pub(crate) fn distinguished_name(name: &X509NameRef) -> String {
     if parts.is_empty() { "(no name)".to_owned() } else { parts.join(", ") }
 }
 
-/// Name of the certificate's owner.
+/// Returns the name of the certificate's owner.
 pub(crate) fn subject(certificate: &X509Ref) -> String {
     distinguished_name(certificate.subject_name())
 }
 
-/// Name of the certificate's issuer.
+/// Returns the name of the certificate's issuer.
 pub(crate) fn issuer(certificate: &X509Ref) -> String {
     distinguished_name(certificate.issuer_name())
 }
 
-/// Seconds since 1970.
+/// Returns seconds since 1970.
 fn asn1_unix_time(time: &Asn1TimeRef) -> Option<i64> {
     let difference = Asn1Time::from_unix(0).ok()?.diff(time).ok()?;
     Some(i64::from(difference.days) * 86_400 + i64::from(difference.secs))
 }
 
-/// RFC 3339 in UTC, or `?` for what is no time.
+/// Returns RFC 3339 in UTC, or `?` for what is not a time.
 pub(crate) fn asn1_rfc3339(time: &Asn1TimeRef) -> String {
     asn1_unix_time(time).map_or_else(|| "?".to_owned(), rfc3339)
 }
 
-/// RFC 3339 in UTC of seconds since 1970.
+/// Returns RFC 3339 in UTC of seconds since 1970.
 pub fn rfc3339(unix: i64) -> String {
     let time = OffsetDateTime::from_unix_timestamp(unix).ok().and_then(|time| time.format(&Rfc3339).ok());
     time.unwrap_or_else(|| format!("@{unix}"))

@@ -4,15 +4,16 @@ use std::io;
 
 /// Reads at any offset without a cursor, from many threads.
 pub trait ReadAt: Send + Sync {
-    /// Length in bytes, as it was when the source was opened.
+    /// Returns the length in bytes, as it was when the source was opened.
     fn size(&self) -> u64;
     /// Fills `buf` from `offset` or fails with `UnexpectedEof`.
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()>;
-    /// Length in bytes now; another one than [`size`](Self::size) when the source was changed since it was opened.
+    /// Returns the length in bytes now. It differs from [`size`](Self::size) if the source was
+    /// changed since it was opened.
     fn current_size(&self) -> io::Result<u64> {
         Ok(self.size())
     }
-    /// The file behind this, where there is one (for a loop device).
+    /// Returns the file behind this, if there is one (for a loop device).
     fn as_file(&self) -> Option<&std::fs::File> {
         None
     }

@@ -16,7 +16,7 @@ impl Digest {
     /// Length in bytes.
     pub const SIZE: usize = 32;
 
-    /// Plain SHA-256 of `data`.
+    /// Returns the plain SHA-256 of `data`.
     pub fn of(data: &[u8]) -> Self {
         sha256(data)
     }
@@ -34,7 +34,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// Not 64 lower-case hex digits.
+/// A text that is not 64 lower-case hex digits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a SHA-256 value: found {0:?}, expected 64 lower-case hex digits")]
 pub struct DigestParseError(pub String);
@@ -55,7 +55,7 @@ pub(crate) fn to_hex<'a>(bytes: &[u8; 32], out: &'a mut [u8; 64]) -> &'a str {
     std::str::from_utf8(out).unwrap_or_default()
 }
 
-/// 32 bytes from exactly 64 lower-case hex digits.
+/// Returns 32 bytes from exactly 64 lower-case hex digits.
 pub(crate) fn from_hex(text: &[u8]) -> Option<[u8; 32]> {
     let text: &[u8; 64] = text.try_into().ok()?;
     let mut bytes = [0; 32];
@@ -65,7 +65,7 @@ pub(crate) fn from_hex(text: &[u8]) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-/// Value of a lower-case hex digit.
+/// Returns the value of a lower-case hex digit.
 pub(crate) fn hex_digit(c: u8) -> Option<u8> {
     match c {
         b'0'..=b'9' => Some(c - b'0'),
@@ -74,23 +74,25 @@ pub(crate) fn hex_digit(c: u8) -> Option<u8> {
     }
 }
 
-/// SHA-256 of `data`.
+/// Returns the SHA-256 of `data`.
 pub(crate) fn sha256(data: &[u8]) -> Digest {
     Digest(sha2::Sha256::digest(data).into())
 }
 
-/// SHA-256 of `salt` followed by `data`.
+/// Returns the SHA-256 of `salt` followed by `data`.
 pub(crate) fn sha256_salted(salt: &[u8; 32], data: &[u8]) -> Digest {
     Digest(sha2::Sha256::new().chain_update(salt).chain_update(data).finalize().into())
 }
 
-/// SHA-256 of a block; the value of a zero block, which images and sparse files have many of, is computed once.
+/// Returns the SHA-256 of a block. The value of a zero block, of which images and sparse files have
+/// many, is computed once.
 pub(crate) fn sha256_of_block(block: &[u8]) -> Digest {
     static OF_ZEROS: LazyLock<Digest> = LazyLock::new(|| sha256(&[0; BLOCK_SIZE]));
     if block.len() == BLOCK_SIZE && is_zero(block) { *OF_ZEROS } else { sha256(block) }
 }
 
-/// Whether all bytes are zero. Data that is not ends the search at its first sixteen bytes, nearly always.
+/// Returns whether all bytes are zero. Other data ends the search within its first sixteen bytes,
+/// nearly always.
 pub(crate) fn is_zero(data: &[u8]) -> bool {
     let (words, rest) = data.as_chunks::<16>();
     words.iter().all(|word| u128::from_ne_bytes(*word) == 0) && rest.iter().all(|byte| *byte == 0)

@@ -1,14 +1,17 @@
-//! The image's `/var` as defaults: a tmpfiles.d(5) text that makes systemd create at boot what is missing in the host's `/var`.
+//! The image's `/var` as defaults: a tmpfiles.d(5) text with which systemd creates at boot what is
+//! missing in the host's `/var`.
 //!
-//! Directories become `d` lines, symbolic links `L`, everything else `C` (a copy from `/usr/share/factory/var` with its owner and
-//! permissions). None of them changes what is already there: modes and owners of directories have the `:` that says so. Owners are
-//! given by name, because a name's number may be another one on the host. What no line can say is a [`Loss`].
+//! Directories become `d` lines, symbolic links `L`, everything else `C` (a copy from
+//! `/usr/share/factory/var` with its owner and permissions). None of them changes what already
+//! exists: modes and owners of directories have a `:` for this. Owners are given by name, because
+//! the number of a name can differ on the host. What no line can express is a [`Loss`].
 
 use std::collections::{BTreeMap, HashMap};
 use tiu_bundle::index::Kind;
 
-/// The tmpfiles.d file, without the leading slash. Of two files that have the same path, systemd-tmpfiles takes the one whose
-/// name sorts first: the packages' own lines, which may say more (an age, for example), must win, so ours sorts last.
+/// The tmpfiles.d file. Of two files that have the same path, systemd-tmpfiles takes the one whose
+/// name sorts first: the packages' own lines, which can say more (an age, for example), must win.
+/// This one therefore sorts last.
 pub const TMPFILES_PATH: &str = "usr/lib/tmpfiles.d/zz-tiu-var.conf";
 
 /// Names of the image's users and groups by number.
@@ -21,8 +24,8 @@ pub struct Owners {
 }
 
 impl Owners {
-    /// Reads the texts of passwd(5) and group(5), which have name and number at the same places. Lines that are not like
-    /// that are passed over; of two names with one number the first counts.
+    /// Reads the texts of passwd(5) and group(5), which have name and number at the same places.
+    /// Ignores malformed lines. Of two names with one number the first counts.
     pub fn new(passwd: &[u8], group: &[u8]) -> Self {
         Owners { users: names(passwd), groups: names(group) }
     }
@@ -42,7 +45,7 @@ fn names(text: &[u8]) -> HashMap<u32, String> {
     names
 }
 
-/// Whether a name can stand in a line as it is.
+/// Returns whether a name can be written in a line as it is.
 fn plain(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     !name.is_empty()
@@ -50,25 +53,28 @@ fn plain(name: &str) -> bool {
         && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
 }
 
-/// What an entry has that no line can say, so that a host does not get it.
+/// A property of an entry that no line can express, so that hosts do not get it.
 ///
-/// tmpfiles.d(5) has lines for attributes and ACLs, but those change what is there already, at each boot.
+/// tmpfiles.d(5) has lines for attributes and ACLs, but those change what already exists, at each
+/// boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Loss {
-    /// A name with a line feed or a carriage return: systemd-tmpfiles ends a line there. Nothing at all comes.
+    /// A name with a line feed or a carriage return: systemd-tmpfiles ends a line there. The whole
+    /// entry is lost.
     Name,
-    /// A socket. They are made by the program that listens.
+    /// A socket. The program that listens creates it.
     Socket,
-    /// Extended attributes, ACLs and capabilities included. Files keep those whose names start with `user.`.
+    /// Extended attributes, ACLs and capabilities included. Files keep those whose names start with
+    /// `user.`.
     Attributes,
     /// The owner of a symbolic link.
     LinkOwner,
-    /// That several names are one file: each becomes a file of its own.
+    /// Several names of one file: each becomes a file of its own.
     HardLink,
 }
 
 impl Loss {
-    /// For programs.
+    /// Returns the name in JSON documents.
     pub fn key(self) -> &'static str {
         match self {
             Loss::Name => "name",
@@ -97,7 +103,7 @@ impl std::fmt::Display for Loss {
 /// The entries that lose something.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lost {
-    /// How many there are.
+    /// Number of entries.
     pub entries: u64,
     /// Path below `/var` of the first in byte order.
     pub first: Vec<u8>,
@@ -108,7 +114,7 @@ pub struct Lost {
 pub struct Default<'a> {
     /// Path below `/var`, without a leading slash.
     pub path: &'a [u8],
-    /// What it is.
+    /// Type.
     pub kind: Kind,
     /// Permission bits.
     pub mode: u16,
@@ -120,12 +126,12 @@ pub struct Default<'a> {
     pub target: Option<&'a [u8]>,
     /// Its extended attributes.
     pub xattrs: &'a [(Vec<u8>, Vec<u8>)],
-    /// Whether its inode has other names.
+    /// True if its inode has other names.
     pub linked: bool,
 }
 
 impl Default<'_> {
-    /// What it loses.
+    /// Returns what the entry loses.
     fn losses(&self) -> Vec<Loss> {
         if self.path.iter().any(|b| matches!(b, b'\n' | b'\r')) {
             return vec![Loss::Name];
@@ -143,7 +149,7 @@ impl Default<'_> {
     }
 }
 
-/// What `entries` (in the order of their paths) lose.
+/// Returns what `entries` (in the order of their paths) lose.
 pub fn losses<'a>(entries: impl Iterator<Item = Default<'a>>) -> BTreeMap<Loss, Lost> {
     let mut all: BTreeMap<Loss, Lost> = BTreeMap::new();
     for entry in entries {
@@ -155,7 +161,7 @@ pub fn losses<'a>(entries: impl Iterator<Item = Default<'a>>) -> BTreeMap<Loss, 
     all
 }
 
-/// The text for `entries` (parents first), or `None` when there are none.
+/// Returns the text for `entries` (parents first), or `None` if there are none.
 pub fn tmpfiles<'a>(entries: impl Iterator<Item = Default<'a>>, owners: &Owners) -> Option<Vec<u8>> {
     let mut lines = Vec::new();
     for entry in entries {
@@ -170,8 +176,9 @@ pub fn tmpfiles<'a>(entries: impl Iterator<Item = Default<'a>>, owners: &Owners)
             (Kind::Symlink, target) => {
                 ("L", format!("- - - - {}", argument(target.unwrap_or_default())).into_bytes())
             }
-            // Mode and owner are the source's; given here, systemd would change those of an existing file too, `:` or not.
-            // Without an argument the source is the same path under /usr/share/factory.
+            // Mode and owner are the source's; given here, systemd would change those of an
+            // existing file too, `:` or not. Without an argument the source is the same path under
+            // /usr/share/factory.
             _ => ("C", b"- - - -".to_vec()),
         };
         lines.extend([kind.as_bytes(), b" \"/var/", &quoted(entry.path), b"\" ", &rest, b"\n"].concat());
@@ -184,7 +191,8 @@ fn owner(names: &HashMap<u32, String>, number: u32) -> String {
     names.get(&number).cloned().unwrap_or_else(|| number.to_string())
 }
 
-/// The field at the end of a line: it has no quotes, but all of C's escapes; a single `-` would mean none.
+/// Returns the field at the end of a line: it has no quotes, but all of C's escapes; a single `-`
+/// would mean none.
 fn argument(text: &[u8]) -> String {
     let inner = 1..text.len().saturating_sub(1);
     let plain = |i, b: u8| b.is_ascii_graphic() && text != b"-" || b == b' ' && inner.contains(&i);
@@ -199,7 +207,8 @@ fn argument(text: &[u8]) -> String {
     escaped.collect()
 }
 
-/// What stands between double quotes: a backslash takes a character's meaning away there, and has no other.
+/// Returns the text between double quotes: a backslash takes a character's meaning away there, and
+/// has no other.
 fn quoted(path: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(path.len());
     for byte in path {

@@ -1,4 +1,5 @@
-//! What a tree says about itself: operating system and version (os-release), architecture (ELF headers), kernel version.
+//! Facts about a tree, read from it: operating system and version (os-release), architecture (ELF
+//! headers), kernel version.
 
 use crate::factory::Owners;
 use crate::recipe::Recipe;
@@ -9,11 +10,11 @@ use tiu_system::fstab;
 use tiu_system::os_release::{self, OsRelease};
 use tiu_system::tree::MAX_TEXT;
 
-/// Programs that every system has; the first that is an ELF file tells the architecture.
+/// Programs that every system has; the first one that is an ELF file shows the architecture.
 const PROGRAMS: [&str; 6] =
     ["usr/bin/sh", "bin/sh", "usr/bin/bash", "usr/lib/systemd/systemd", "usr/bin/env", "sbin/init"];
 
-/// What the manifest says about the image, beside what packing finds out.
+/// The manifest's facts about the image, except those that packing finds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
     /// `[update] version`.
@@ -28,7 +29,7 @@ pub struct Facts {
     pub kernel: Option<String>,
 }
 
-/// The tree does not say what it should. Each is answered by a key in the recipe.
+/// A fact that the tree lacks. A key of the recipe supplies it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)] // Fields without documentation are what their names say.
@@ -37,20 +38,20 @@ pub enum FactsError {
     #[error(transparent)]
     Tree(#[from] TreeError),
     /// No os-release, or it lacks a key.
-    #[error("the tree does not tell its {what}: no {expected} in /etc/os-release or /usr/lib/os-release")]
+    #[error("the tree does not show its {what}: no {expected} in /etc/os-release or /usr/lib/os-release")]
     OsRelease {
         what: &'static str,
-        /// Keys that would tell.
+        /// Keys of os-release that would have it.
         expected: &'static str,
         key: &'static str,
     },
     /// No program of a known architecture.
-    #[error("the tree does not tell its architecture: none of /{} is an ELF program of a known machine", PROGRAMS.join(", /"))]
+    #[error("the tree does not show its architecture: none of /{} is an ELF program of a known machine", PROGRAMS.join(", /"))]
     Arch,
     /// More than one kernel.
     #[error("the tree has {} kernels in /usr/lib/modules, expected one: {}", found.len(), found.join(", "))]
     Kernels { found: Vec<String> },
-    /// The recipe's kernel is not there.
+    /// The recipe's kernel is missing.
     #[error("the recipe says kernel {expected}, but /usr/lib/modules has {}", if found.is_empty() { "none".to_owned() } else { found.join(", ") })]
     KernelMissing { expected: String, found: Vec<String> },
 }
@@ -70,7 +71,7 @@ impl Hint for FactsError {
 }
 
 impl Facts {
-    /// Reads what `recipe` does not say from the tree at `root`.
+    /// Reads what `recipe` lacks from the tree at `root`.
     pub fn read(root: &Root, recipe: &Recipe) -> Result<Self, FactsError> {
         let [first, second] = os_release::PATHS;
         let release = match root.read_as_system(first, MAX_TEXT)? {
@@ -103,13 +104,14 @@ impl Facts {
     }
 }
 
-/// Names of the tree's users and groups.
+/// Returns the names of the tree's users and groups.
 pub fn owners(root: &Root) -> Result<Owners, TreeError> {
     let text = |path| root.read_as_system(path, MAX_TEXT).map(Option::unwrap_or_default);
     Ok(Owners::new(&text("etc/passwd")?, &text("etc/group")?))
 }
 
-/// Mount points in the tree's fstab, without leading slashes; neither the root nor what lies in `/etc`, which is always the root's.
+/// Returns the mount points in the tree's fstab, as relative paths, except the root and what lies
+/// in `/etc`, which always belongs to the root.
 pub fn mount_points(root: &Root) -> Result<Vec<Vec<u8>>, TreeError> {
     let text = root.read_as_system("etc/fstab", MAX_TEXT)?.unwrap_or_default();
     let paths = fstab::parse(&String::from_utf8_lossy(&text)).into_iter().filter_map(|mount| mount.path());
@@ -127,7 +129,8 @@ fn arch(root: &Root) -> Result<String, FactsError> {
     Err(FactsError::Arch)
 }
 
-/// What `uname -m` says on the machine that an ELF file (its first 20 bytes) is for. Source of the numbers: elf(5), `<elf.h>`.
+/// Returns what `uname -m` prints on the machine that an ELF file (its first 20 bytes) is for.
+/// Source of the numbers: elf(5), `<elf.h>`.
 pub fn elf_machine(head: &[u8]) -> Option<&'static str> {
     let head: &[u8; 20] = head.first_chunk()?;
     let [0x7f, b'E', b'L', b'F', class, data, ..] = *head else { return None };
@@ -148,7 +151,7 @@ pub fn elf_machine(head: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// Names of the directories under `/usr/lib/modules` that hold something, sorted.
+/// Returns the names of the directories under `/usr/lib/modules` that are not empty, sorted.
 fn kernels(root: &Root) -> Result<Vec<String>, FactsError> {
     let mut found = Vec::new();
     for modules in ["usr/lib/modules", "lib/modules"] {
@@ -196,7 +199,7 @@ fn is_empty(root: &Root, path: &str) -> Result<bool, TreeError> {
     Ok(!names.any(|entry| !matches!(entry.file_name().to_bytes(), b"." | b"..")))
 }
 
-/// The kernel out of those `found`, or the one that the recipe says.
+/// Returns the only kernel of those `found`, or the one of the recipe.
 fn kernel(mut found: Vec<String>, expected: Option<&str>) -> Result<Option<String>, FactsError> {
     match expected {
         Some(expected) if found.iter().any(|name| name == expected) => Ok(Some(expected.to_owned())),

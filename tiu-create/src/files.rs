@@ -1,4 +1,5 @@
-//! Files that appear complete or not at all: written under a temporary name beside their place, made durable, then renamed.
+//! Files that appear complete or not at all: written under a temporary name in the same directory,
+//! made durable, then renamed.
 //!
 //! A crash leaves the old file or the new one, and at worst a leftover `.NAME.XXXXXX`.
 
@@ -9,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use tempfile::NamedTempFile;
 
-/// The directory that a file's name is in.
+/// Returns the directory of a file.
 pub fn parent_directory(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -17,7 +18,7 @@ pub fn parent_directory(path: &Path) -> &Path {
     }
 }
 
-/// A temporary file in the directory where `path` will be; it is removed unless it is [`publish`]ed.
+/// Creates a temporary file in the directory of `path`. It is removed unless it is [`publish`]ed.
 pub fn beside(path: &Path) -> io::Result<NamedTempFile> {
     let mut name = OsString::from(".");
     name.push(path.file_name().ok_or(io::ErrorKind::IsADirectory)?);

@@ -1,6 +1,8 @@
-//! Keys for development: a CA and a signing certificate that can be used at once, and that say what they are.
+//! Keys for development: a CA and a signing certificate that can be used at once, and that say what
+//! they are.
 //!
-//! Both are EC P-256. Real keys belong on a token or with a build service: `docs/building/signing.md`.
+//! Both are EC P-256. Real keys belong on a token or with a build service:
+//! `docs/building/signing.md`.
 
 use openssl::asn1::Asn1Time;
 use openssl::bn::{BigNum, MsbOption};
@@ -26,12 +28,12 @@ const SIGNER_DAYS: u32 = 730;
 /// Names of the files, certificates and keys.
 pub const FILES: [&str; 4] = ["ca.cert.pem", "ca.key.pem", "signer.cert.pem", "signer.key.pem"];
 
-/// Why no keys were made.
+/// An error that prevented the keys.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)] // Fields without documentation are what their names say.
 pub enum KeygenError {
-    /// There are keys already.
+    /// A file that already exists.
     #[error("{} exists", path.display())]
     Exists { path: PathBuf },
     /// Could not be written.
@@ -54,8 +56,8 @@ impl Hint for KeygenError {
     }
 }
 
-/// Writes [`FILES`] into `directory`, which is made if it is missing. Keys are readable for their owner only.
-/// A failure leaves files that were already written; none is ever overwritten.
+/// Writes [`FILES`] into `directory`, which is created if it is missing. Keys are readable for
+/// their owner only. A failure leaves files that were already written; none is ever overwritten.
 pub fn keygen(directory: &Path) -> Result<Vec<PathBuf>, KeygenError> {
     let write = |path: &Path| {
         let path = path.to_owned();
@@ -102,7 +104,7 @@ fn signer(ca: &X509, ca_key: &PKey<Private>) -> Result<(X509, PKey<Private>), Er
     let mut builder = certificate(&name, ca.subject_name(), &key, SIGNER_DAYS)?;
     builder.append_extension(BasicConstraints::new().critical().build()?)?;
     builder.append_extension(KeyUsage::new().critical().digital_signature().build()?)?;
-    // The second is what RAUC and `openssl cms -verify` ask for when nobody tells them a purpose.
+    // The second is what RAUC and `openssl cms -verify` ask for when no purpose is given.
     builder.append_extension(ExtendedKeyUsage::new().code_signing().email_protection().build()?)?;
     let id = SubjectKeyIdentifier::new().build(&builder.x509v3_context(Some(ca), None))?;
     builder.append_extension(id)?;
@@ -139,7 +141,7 @@ fn certificate(
     builder.set_subject_name(subject)?;
     builder.set_issuer_name(issuer)?;
     builder.set_pubkey(key)?;
-    // A little in the past, for clocks that are not quite right.
+    // A little in the past, for clocks that are slightly wrong.
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |t| t.as_secs());
     let start = i64::try_from(now).unwrap_or(i64::MAX).saturating_sub(3600);
     builder.set_not_before(&*Asn1Time::from_unix(start)?)?;

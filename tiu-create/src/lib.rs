@@ -1,7 +1,8 @@
 //! Packs a root tree into a signed tiu bundle.
 //!
-//! The way of a tree: [`tree::scan`] reads its metadata once, [`plan`] decides on data alone what the image will hold,
-//! [`pack`] carries that out in one pass over the files' content, [`sign`] puts the signature on.
+//! The way of a tree: [`tree::scan`] reads its metadata once, [`plan`] decides on data alone what
+//! the image will hold, [`pack`] carries that out in one pass over the files' content, [`sign`]
+//! puts the signature on.
 #![forbid(unsafe_code)]
 
 pub mod factory;

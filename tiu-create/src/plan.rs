@@ -1,7 +1,8 @@
-//! What the image will hold, decided on data alone: tree and rules in, an ordered list of entries out.
+//! The plan of an image, made of data alone: tree and rules in, an ordered list of entries out.
 //!
-//! The order is that of the paths' bytes, so directories come before what is in them, and of an inode's names the first
-//! carries it. Nothing depends on the order in which a filesystem lists its directories.
+//! The order is that of the paths' bytes, so directories come before what is in them, and of an
+//! inode's names the first carries it. Nothing depends on the order in which a filesystem lists its
+//! directories.
 
 use crate::factory;
 use crate::rules::{Reason, Rules, Verdict, factory_path};
@@ -13,10 +14,10 @@ use tiu_bundle::policy::POLICY_PATH;
 use tiu_system::Hint;
 use tiu_system::path::TreePath;
 
-/// Where an entry's content comes from.
+/// The source of an entry's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// It has none, or it is another name of an entry that has it.
+    /// No content, or that of the entry of which this is another name.
     None,
     /// The file of the tree at this path.
     Tree(Span),
@@ -33,14 +34,14 @@ pub struct Item {
     pub content: Content,
     /// Number of names in the image.
     pub nlink: u32,
-    /// Another name of this item (its number in [`Plan::items`]), which is before it.
+    /// Number in [`Plan::items`] of an earlier item, of which this is another name.
     pub link_to: Option<u32>,
 }
 
-/// What hosts do not get for one reason.
+/// The entries that hosts do not get for one reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeftOut {
-    /// Names that are no directories.
+    /// Names that are not directories.
     pub files: u64,
     /// Bytes in regular files.
     pub bytes: u64,
@@ -49,7 +50,7 @@ pub struct LeftOut {
 }
 
 impl LeftOut {
-    /// How many paths are told.
+    /// Number of paths that are reported.
     const FEW: usize = 3;
 
     fn add(&mut self, path: &[u8], size: u64) {
@@ -72,13 +73,14 @@ pub struct Plan {
     pub tree: Tree,
     /// Content of generated files.
     pub generated: Vec<Vec<u8>>,
-    /// What is not in the image, and why.
+    /// The entries that are not in the image, by reason.
     pub left_out: BTreeMap<Reason, LeftOut>,
-    /// What of the image lies below mount points of its own fstab (without leading slashes), and is nowhere seen where those are mounted.
+    /// The entries of the image that lie below mount points (relative paths) of its own fstab, and
+    /// are hidden on hosts that mount them.
     pub at_mount_points: BTreeMap<Vec<u8>, LeftOut>,
-    /// What hosts do not get of the defaults of `/var`.
+    /// The properties of the defaults of `/var` that hosts do not get.
     pub var_losses: BTreeMap<factory::Loss, factory::Lost>,
-    /// Which patterns of the recipe (by number) took nothing away.
+    /// Numbers of the recipe's patterns that matched nothing.
     pub unused_patterns: Vec<usize>,
     /// Sockets: they are in the index alone, because a tar has none.
     pub sockets: u64,
@@ -86,7 +88,7 @@ pub struct Plan {
     pub size: u64,
 }
 
-/// A tree of which no image can be made.
+/// A tree from which no image can be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)] // Fields without documentation are what their names say.
@@ -96,10 +98,10 @@ pub enum PlanError {
     NotADirectory {
         path: Vec<u8>,
         found: Kind,
-        /// What is to go below it.
+        /// The entry that needs the directory.
         child: Vec<u8>,
     },
-    /// What the recipe calls persistent is no directory.
+    /// A persistent path of the recipe is not a directory.
     #[error(
         "/{}: found a {found} in the tree, but the recipe says it is a persistent directory",
         crate::shown(path)
@@ -132,7 +134,7 @@ impl Hint for PlanError {
     }
 }
 
-/// What a plan is made of besides tree and rules.
+/// The input of [`plan`], except the tree.
 pub struct Input<'a> {
     /// Rules.
     pub rules: &'a Rules,
@@ -140,7 +142,7 @@ pub struct Input<'a> {
     pub newest: i64,
     /// Owners' names in the image, for the defaults of `/var`.
     pub owners: factory::Owners,
-    /// Mount points of the tree's own fstab, without leading slashes.
+    /// Mount points of the tree's own fstab, as relative paths.
     pub mount_points: Vec<Vec<u8>>,
     /// Text of [`POLICY_PATH`], if there is one.
     pub policy: Option<String>,
@@ -192,12 +194,12 @@ pub fn plan(mut tree: Tree, input: &Input) -> Result<Plan, PlanError> {
 }
 
 impl Plan {
-    /// Path of an entry in the image.
+    /// Returns the path of an entry in the image.
     pub fn path(&self, item: &Item) -> &[u8] {
         self.tree.names.get(item.node.path)
     }
 
-    /// Number of the entry at `path`.
+    /// Returns the number of the entry at `path`.
     pub fn find(&self, path: &[u8]) -> Option<usize> {
         self.items.binary_search_by(|item| self.path(item).cmp(path)).ok()
     }
@@ -245,7 +247,8 @@ impl Plan {
     fn order(&mut self) -> Result<(), PlanError> {
         let names = &self.tree.names;
         let path = |item: &Item| names.get(item.node.path);
-        // Content tells a moved file from one that was there before; directories do not differ in what matters.
+        // Content distinguishes a moved file from an older one; directories do not differ in what
+        // matters.
         let moved = |item: &Item| matches!(item.content, Content::Tree(source) if source != item.node.path);
         self.items.sort_by(|a, b| path(a).cmp(path(b)).then_with(|| moved(b).cmp(&moved(a))));
         self.items.dedup_by(|later, first| path(later) == path(first));
@@ -255,7 +258,7 @@ impl Plan {
         }
     }
 
-    /// What is below [`FACTORY_VAR`] in an ordered plan.
+    /// Returns the entries below [`FACTORY_VAR`] in an ordered plan.
     fn factory_entries(&self) -> impl Iterator<Item = factory::Default<'_>> {
         let prefix = [FACTORY_VAR.as_bytes(), b"/"].concat();
         let start = self.items.partition_point(|item| self.path(item) < prefix.as_slice());
@@ -274,7 +277,7 @@ impl Plan {
         })
     }
 
-    /// Adds a persistent directory, unless it is there.
+    /// Adds a persistent directory unless it exists.
     fn persistent(&mut self, path: &str, input: &Input) -> Result<(), PlanError> {
         match self.position(path.as_bytes()).and_then(|i| self.items.get(i)).map(|item| item.node.kind) {
             None | Some(Kind::Dir) => self.directories(path, path, input),
@@ -350,7 +353,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Everything has its directory.
+    /// Checks that everything has its directory.
     fn check_parents(&self) -> Result<(), PlanError> {
         for item in &self.items {
             let path = self.path(item);
@@ -361,7 +364,8 @@ impl Plan {
             let found = self.find(parent).and_then(|i| self.items.get(i)).map(|item| item.node.kind);
             match found {
                 Some(Kind::Dir) => {}
-                // What a directory of the tree is missing in cannot be reached; the root is always there.
+                // What a directory of the tree is missing in cannot be reached; the root is always
+                // there.
                 other => {
                     let found = other.unwrap_or(Kind::File);
                     return Err(PlanError::NotADirectory {
@@ -375,7 +379,8 @@ impl Plan {
         Ok(())
     }
 
-    /// What is no directory below each of `directories`, of two that hold it below the outer one.
+    /// Returns what is not a directory below each of `directories`. Of two that hold it, the outer
+    /// one counts.
     fn below(&self, directories: &[Vec<u8>]) -> BTreeMap<Vec<u8>, LeftOut> {
         let mut sorted = directories.to_vec();
         sorted.sort();

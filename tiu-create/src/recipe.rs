@@ -1,4 +1,5 @@
-//! The build recipe: the few things about an image that nobody can read from its tree. YAML, every key known.
+//! The build recipe: the few facts about an image that its tree does not show. It is YAML; unknown
+//! keys are errors.
 
 use serde::Deserialize;
 use std::io;
@@ -7,7 +8,7 @@ use tiu_bundle::policy::{NotInEtc, PersistentError, Policy, PolicyError, check_i
 use tiu_system::Hint;
 use tiu_system::glob::{Glob, GlobError};
 
-/// A recipe. What is not given is taken from the tree.
+/// A recipe. What it lacks is taken from the tree.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Recipe {
@@ -15,11 +16,11 @@ pub struct Recipe {
     pub compatible: String,
     /// Version; default: `IMAGE_VERSION`, else `VERSION_ID` of the tree's os-release.
     pub version: Option<String>,
-    /// One line for people.
+    /// One line of description.
     pub description: Option<String>,
     /// Build identifier; default: `BUILD_ID` of the tree's os-release.
     pub build: Option<String>,
-    /// Architecture as `uname -m` says it; default: that of the tree's shell or init.
+    /// Architecture as `uname -m` prints it; default: that of the tree's shell or init.
     pub arch: Option<String>,
     /// Operating system; default: `ID` of the tree's os-release.
     pub os_id: Option<String>,
@@ -27,19 +28,20 @@ pub struct Recipe {
     pub kernel: Option<String>,
     /// Hosts with an older version must not apply the image.
     pub min_version: Option<String>,
-    /// Patterns of what to leave out, see [`Glob`].
+    /// Patterns of what is left out, see [`Glob`].
     #[serde(default)]
     pub exclude: Vec<String>,
-    /// How the image is compressed.
+    /// The compression of the image.
     #[serde(default)]
     pub compression: Compression,
-    /// Whether the image's `/var` becomes defaults under `/usr/share/factory/var`; otherwise it is left out.
+    /// True if the image's `/var` becomes defaults under `/usr/share/factory/var`, false if it is
+    /// left out.
     #[serde(default = "yes")]
     pub factory_var: bool,
     /// Directories outside of `/var` whose content is the host's (absolute).
     #[serde(default)]
     pub persistent: Vec<String>,
-    /// What the client does with `/etc`, beside its own defaults.
+    /// Lists about `/etc`, in addition to the client's own defaults.
     #[serde(default)]
     pub etc: EtcLists,
 }
@@ -48,7 +50,7 @@ fn yes() -> bool {
     true
 }
 
-/// How the image is compressed.
+/// The compression of the image.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Compression {
@@ -78,7 +80,7 @@ pub enum Compressor {
 }
 
 impl Compressor {
-    /// As tar2sqfs calls it.
+    /// Returns the name that tar2sqfs uses.
     pub fn name(self) -> &'static str {
         match self {
             Compressor::Zstd => "zstd",
@@ -88,7 +90,7 @@ impl Compressor {
         }
     }
 
-    /// Levels that it has.
+    /// Returns the levels that it has.
     fn levels(self) -> Option<std::ops::RangeInclusive<u32>> {
         match self {
             Compressor::Zstd => Some(1..=22),
@@ -127,10 +129,10 @@ pub struct EtcLists {
 #[non_exhaustive]
 #[allow(missing_docs)] // Fields without documentation are what their names say.
 pub enum RecipeError {
-    /// Could not be read.
+    /// The recipe cannot be read.
     #[error("the recipe {}: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
-    /// No YAML, a key that is unknown or missing, a value of another type.
+    /// Not YAML, a key that is unknown or missing, or a value of another type.
     #[error("the recipe {}: {reason}", path.display())]
     Yaml {
         path: PathBuf,
@@ -145,17 +147,17 @@ pub enum RecipeError {
     Level {
         path: PathBuf,
         found: u32,
-        /// What there is.
+        /// Levels of the compressor.
         expected: String,
         compressor: &'static str,
     },
     /// Not a block size of squashfs.
     #[error("the recipe {}: compression: block-size is {found}, expected a power of two from 4096 to 1048576", path.display())]
     BlockSize { path: PathBuf, found: u32 },
-    /// A list of persistent paths that no client would take.
+    /// A list of persistent paths that no client would accept.
     #[error("the recipe {}: persistent: {source}", path.display())]
     Persistent { path: PathBuf, source: PersistentError },
-    /// A path of the policy that is not in `/etc`.
+    /// A path of the lists that is not in `/etc`.
     #[error("the recipe {}: etc: found {source}", path.display())]
     Etc { path: PathBuf, source: NotInEtc },
 }
@@ -170,7 +172,7 @@ impl Hint for RecipeError {
                 "add `compatible: NAME`: hosts that call themselves NAME will take the image"
             }
             RecipeError::Yaml { .. } => "examples/bundle.yaml shows every key",
-            RecipeError::Level { .. } => "leave `level` away for the compressor's own default",
+            RecipeError::Level { .. } => "leave `level` out for the compressor's own default",
             RecipeError::BlockSize { .. } => "131072 (128 KiB) is the default",
             RecipeError::Etc { .. } => {
                 "these lists are about the merge of /etc; everything else is always the image's"
@@ -191,7 +193,7 @@ impl Recipe {
     /// Reads `text`, which came from `path`.
     pub fn parse(text: &str, path: &Path) -> Result<Self, RecipeError> {
         let path = || path.to_owned();
-        // An empty document has no mapping, and so no missing key to tell of.
+        // An empty document has no mapping, and the parser would not report the missing key.
         let text = if text.trim().is_empty() { "{}" } else { text };
         let recipe: Recipe = serde_yaml::from_str(text)
             .map_err(|e| RecipeError::Yaml { path: path(), reason: e.to_string() })?;
@@ -221,12 +223,12 @@ impl Recipe {
         }
     }
 
-    /// The patterns of `exclude`.
+    /// Returns the patterns of `exclude`.
     pub fn globs(&self) -> Result<Vec<Glob>, GlobError> {
         self.exclude.iter().map(|pattern| Glob::new(pattern)).collect()
     }
 
-    /// The paths of `persistent`, without leading slashes.
+    /// Returns the paths of `persistent`, as relative paths.
     pub fn persistent(&self) -> Result<Vec<String>, PersistentError> {
         check_persistent(&self.persistent)
     }

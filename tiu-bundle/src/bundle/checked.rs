@@ -1,4 +1,5 @@
-//! A bundle file: trailer, signature, manifest and layout checked in this order, each before it is used.
+//! A bundle file: trailer, signature, manifest and layout checked in this order, each before it is
+//! used.
 
 use super::layout::{self, Layout, LayoutError, TRAILER_SIZE};
 use crate::hash_tree::{VerifiedImage, VerityError};
@@ -15,13 +16,14 @@ const SQUASHFS_MAGIC: [u8; 4] = *b"hsqs";
 /// Where the superblock of a squashfs holds its size, as 64 bit little endian.
 const SQUASHFS_SIZE_AT: usize = 40;
 
-/// A bundle with a verified signature and a checked layout. The image's blocks are checked when they are read.
+/// A bundle with a verified signature and a checked layout. The image's blocks are checked when
+/// they are read.
 pub struct Bundle {
-    /// What the image is.
+    /// The manifest.
     pub manifest: Manifest,
-    /// Who signed it.
+    /// The signer.
     pub signer: Signer,
-    /// Where its parts lie.
+    /// The layout of the file.
     pub layout: Layout,
     /// The signed manifest as it is in the file (DER), for `bundle.cms` in the snapshot.
     pub cms: Vec<u8>,
@@ -29,7 +31,7 @@ pub struct Bundle {
     pub source: Arc<dyn ReadAt>,
 }
 
-/// Why a bundle was not accepted.
+/// A bundle that is not accepted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)] // Fields without documentation are what their names say.
@@ -41,7 +43,9 @@ pub enum BundleError {
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     /// The image is something else.
-    #[error("the image is no squashfs: it starts with {found:02x?}, expected {SQUASHFS_MAGIC:02x?} (`hsqs`)")]
+    #[error(
+        "the image is not a squashfs: it starts with {found:02x?}, expected {SQUASHFS_MAGIC:02x?} (`hsqs`)"
+    )]
     NotSquashfs {
         /// Its first bytes.
         found: [u8; 4],
@@ -100,8 +104,8 @@ impl Bundle {
         Self::from_signed(source, cms, signed)
     }
 
-    /// Like [`open`](Self::open) without asking whom to trust: the signature must match, but anyone may have made it.
-    /// For showing what a bundle says about itself; never for using it.
+    /// Like [`open`](Self::open), but the signer does not have to be trusted. The signature must
+    /// match. To show what a bundle says about itself, never to use it.
     pub fn open_untrusted(source: Arc<dyn ReadAt>) -> Result<Self, BundleError> {
         let cms = read_cms(&*source)?;
         let signed = signature::verify_untrusted(&cms)?;
@@ -117,14 +121,15 @@ impl Bundle {
         Ok(bundle)
     }
 
-    /// The image; each block is checked when it is read.
+    /// Returns the image. Each block is checked when it is read.
     pub fn image(&self) -> VerifiedImage {
         let Manifest { verity_salt, verity_hash, .. } = self.manifest;
         VerifiedImage::new(self.source.clone(), self.layout.image_size, verity_salt, verity_hash)
     }
 
-    /// Whether the file still has the size it had when it was opened. What is read from the image is verified anyway; this
-    /// tells a file that is still being written from a damaged one.
+    /// Checks that the file still has the size that it had when it was opened. What is read from
+    /// the image is verified anyway; this distinguishes a file that is still being written from a
+    /// damaged one.
     pub fn check_unchanged(&self) -> Result<(), BundleError> {
         match (self.source.size(), self.source.current_size()?) {
             (was, is) if was != is => Err(BundleError::Changed { was, is }),
@@ -135,7 +140,7 @@ impl Bundle {
     fn check_superblock(&self) -> Result<(), BundleError> {
         let mut block = [0; crate::BLOCK_SIZE];
         self.source.read_exact_at(&mut block, 0)?;
-        // Said before the hash is compared, because it tells more.
+        // Reported before the hash is compared, because it says more.
         let found = block.first_chunk().copied().unwrap_or_default();
         if found != SQUASHFS_MAGIC {
             return Err(BundleError::NotSquashfs { found });
@@ -152,7 +157,7 @@ impl Bundle {
     }
 }
 
-/// Takes the [`VerityError`] out of what [`VerifiedImage`] fails with.
+/// Returns the [`VerityError`] of what [`VerifiedImage`] fails with.
 fn verity_error(error: io::Error) -> BundleError {
     match error.downcast::<VerityError>() {
         Ok(error) => BundleError::Verity(error),
@@ -160,7 +165,7 @@ fn verity_error(error: io::Error) -> BundleError {
     }
 }
 
-/// The CMS of a bundle, from its trailer, with only the sizes checked.
+/// Returns the CMS of a bundle, from its trailer, with only the sizes checked.
 pub fn read_cms(source: &dyn ReadAt) -> Result<Vec<u8>, BundleError> {
     let cms_size = read_cms_size(source)?;
     let mut cms = vec![0; cms_size as usize];
@@ -168,8 +173,8 @@ pub fn read_cms(source: &dyn ReadAt) -> Result<Vec<u8>, BundleError> {
     Ok(cms)
 }
 
-/// Where the CMS of a bundle starts, from its trailer, with only the sizes checked. A bundle is signed again by cutting the file
-/// here and [`append`]ing another CMS.
+/// Returns where the CMS of a bundle starts, from its trailer, with only the sizes checked. A
+/// bundle is signed again by cutting the file here and [`append`]ing another CMS.
 pub fn cms_offset(source: &dyn ReadAt) -> Result<u64, BundleError> {
     Ok(source.size() - TRAILER_SIZE - read_cms_size(source)?)
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tiu_system::Hint;
 
-/// Why a bundle file could not be opened.
+/// A bundle file that cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)] // Fields without documentation are what their names say.
@@ -29,7 +29,7 @@ pub enum OpenError {
 impl Hint for OpenError {
     fn hint(&self) -> Option<String> {
         match self {
-            OpenError::File { .. } => Some("check the path, and whether the stick is still there".into()),
+            OpenError::File { .. } => Some("check the path, and that the stick is still plugged in".into()),
             OpenError::NotAFile { .. } => Some("give the path of the .tiu file itself".into()),
             OpenError::Bundle { source, .. } => source.hint(),
         }
@@ -47,12 +47,16 @@ pub fn open_bundle(path: &Path, trust: &Trust) -> Result<Bundle, OpenError> {
         .map_err(failed)?;
     let kind = file.metadata().map_err(failed)?.file_type();
     if !kind.is_file() {
-        let found = match () {
-            () if kind.is_dir() => "a directory",
-            () if kind.is_block_device() => "a block device",
-            () if kind.is_char_device() => "a character device",
-            () if kind.is_fifo() => "a named pipe",
-            () => "something else",
+        let found = if kind.is_dir() {
+            "a directory"
+        } else if kind.is_block_device() {
+            "a block device"
+        } else if kind.is_char_device() {
+            "a character device"
+        } else if kind.is_fifo() {
+            "a named pipe"
+        } else {
+            "something else"
         };
         return Err(OpenError::NotAFile { path: path.into(), found });
     }

@@ -1,4 +1,4 @@
-//! Where the parts of a bundle lie: pure arithmetic on sizes, all of it checked.
+//! The layout of a bundle: pure arithmetic on sizes, all of it checked.
 
 use crate::BLOCK_SIZE;
 use crate::hash_tree::tree_size;
@@ -10,7 +10,7 @@ pub const TRAILER_SIZE: u64 = 8;
 
 const BLOCK: u64 = BLOCK_SIZE as u64;
 
-/// Where the parts of a bundle lie, in bytes from its start.
+/// The layout of a bundle, in bytes from its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// Size of the squashfs image; the hash tree starts here.
@@ -26,7 +26,7 @@ pub struct Layout {
 #[non_exhaustive]
 #[allow(missing_docs)] // Fields without documentation are what their names say.
 pub enum LayoutError {
-    /// Nothing at all.
+    /// The file has no content.
     #[error("the file is empty")]
     EmptyFile,
     /// No room for the trailer and anything before it.
@@ -56,7 +56,7 @@ pub enum LayoutError {
         /// Bytes before the signature.
         available: u64,
     },
-    /// No image of whole blocks.
+    /// The image does not consist of whole blocks.
     #[error(
         "the image is {found} bytes long, expected a multiple of 4096, at least 8192: bytes were lost or added"
     )]
@@ -92,7 +92,7 @@ impl Hint for LayoutError {
     }
 }
 
-/// Size of the CMS from the trailer of a file of `file_size` bytes.
+/// Returns the size of the CMS from the trailer of a file of `file_size` bytes.
 pub(super) fn cms_size(file_size: u64, trailer: [u8; 8]) -> Result<u64, LayoutError> {
     let found = u64::from_be_bytes(trailer);
     if found == 0 || found > MAX_CMS_SIZE {
@@ -102,7 +102,7 @@ pub(super) fn cms_size(file_size: u64, trailer: [u8; 8]) -> Result<u64, LayoutEr
     if found > available { Err(LayoutError::CmsBeyondFile { found, available }) } else { Ok(found) }
 }
 
-/// Whether there can be a trailer.
+/// Checks that there can be a trailer.
 pub(super) fn file_size(size: u64) -> Result<(), LayoutError> {
     match size {
         0 => Err(LayoutError::EmptyFile),
@@ -112,7 +112,8 @@ pub(super) fn file_size(size: u64) -> Result<(), LayoutError> {
 }
 
 impl Layout {
-    /// Puts the sizes together: of the file, of the CMS (from the trailer), of the hash tree (from the manifest).
+    /// Computes the layout from the size of the file, of the CMS (from the trailer) and of the hash
+    /// tree (from the manifest).
     pub fn new(file_size: u64, cms_size: u64, verity_size: u64) -> Result<Self, LayoutError> {
         let before_trailer =
             file_size.checked_sub(TRAILER_SIZE).ok_or(LayoutError::TooShort { size: file_size })?;
@@ -134,7 +135,8 @@ impl Layout {
         }
     }
 
-    /// Where the CMS starts; what is before it stays as it is when a bundle is signed again.
+    /// Returns where the CMS starts. What is before it does not change when a bundle is signed
+    /// again.
     pub fn cms_offset(&self) -> u64 {
         // Both are parts of one file.
         self.image_size + self.tree_size

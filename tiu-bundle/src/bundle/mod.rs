@@ -1,4 +1,5 @@
-//! A bundle file: trailer, signature, manifest and layout, checked in this order, each before it is used.
+//! A bundle file: trailer, signature, manifest and layout, checked in this order, each before it is
+//! used.
 
 mod checked;
 mod file;

@@ -12,10 +12,12 @@ use tiu_system::progress::{Progress, Unit};
 /// Blocks that a thread reads at once.
 const CHUNK_BLOCKS: usize = 256;
 
-/// Computes the tree of the first `image_size` bytes of `source` in parallel, writes it to `out`, returns the root hash.
+/// Computes the tree of the first `image_size` bytes of `source` in parallel, writes it to `out`,
+/// returns the root hash.
 ///
-/// `image_size` must be a multiple of 4096 and not 0. Memory: 1 MiB for each thread, and the tree until it is written, because
-/// its top comes first: 8 MiB for each GiB of image. Nothing is written before the whole image was read. The progress is one phase.
+/// `image_size` must be a multiple of 4096 and not 0. Memory: 1 MiB for each thread, and the tree
+/// until it is written, because its top comes first: 8 MiB for each GiB of image. Nothing is
+/// written before the whole image was read. The progress is one phase.
 pub fn build(
     source: &dyn ReadAt,
     image_size: u64,
@@ -44,7 +46,7 @@ pub fn build(
     root.ok_or_else(|| io::Error::other("the hash tree has no single top"))
 }
 
-/// Hashes of all blocks of the image, in order.
+/// Returns the hashes of all blocks of the image, in order.
 fn hash_image(
     source: &dyn ReadAt,
     image_size: u64,

@@ -10,13 +10,15 @@ pub(super) const HASH_SIZE: usize = 32;
 /// Hashes in a hash block.
 pub(super) const HASHES: usize = BLOCK_SIZE / HASH_SIZE;
 
-/// Returns the size in bytes of the hash tree for an image of `image_size` bytes (a multiple of 4096).
+/// Returns the size in bytes of the hash tree for an image of `image_size` bytes (a multiple of
+/// 4096).
 pub fn tree_size(image_size: u64) -> u64 {
     // Never more than a 127th of the image, so nothing overflows.
     level_blocks(image_size).iter().sum::<u64>() * BLOCK
 }
 
-/// Returns the number of hash blocks of each level, from the lowest up; empty for an image of at most one block.
+/// Returns the number of hash blocks of each level, from the lowest up; empty for an image of at
+/// most one block.
 pub(super) fn level_blocks(image_size: u64) -> Vec<u64> {
     let mut blocks = image_size.div_ceil(BLOCK);
     let mut levels = Vec::new();

@@ -1,8 +1,10 @@
-//! The dm-verity hash tree: version 1, no superblock, 4096-byte data and hash blocks, `sha256(salt || block)`,
-//! 32-byte salt, top level first. Source: Documentation/admin-guide/device-mapper/verity.rst.
+//! The dm-verity hash tree: version 1, no superblock, 4096-byte data and hash blocks, `sha256(salt
+//! || block)`, 32-byte salt, top level first. Source:
+//! Documentation/admin-guide/device-mapper/verity.rst.
 //!
-//! A hash block holds the hashes of 128 blocks of the level below, padded with zeros. The root hash is the hash of the one
-//! block of the top level; an image of a single block has no tree, and its root hash is the hash of that block.
+//! A hash block holds the hashes of 128 blocks of the level below, padded with zeros. The root hash
+//! is the hash of the one block of the top level; an image of a single block has no tree, and its
+//! root hash is the hash of that block.
 
 mod build;
 mod levels;

@@ -70,7 +70,7 @@ impl From<VerityError> for io::Error {
     fn from(error: VerityError) -> Self {
         let kind = match &error {
             VerityError::Io { source, .. } => source.kind(),
-            // Not `Interrupted`, which readers answer by trying again.
+            // Not `Interrupted`: readers try again then.
             VerityError::Cancelled(_) => io::ErrorKind::Other,
             _ => io::ErrorKind::InvalidData,
         };
@@ -80,13 +80,14 @@ impl From<VerityError> for io::Error {
 
 type Block = [u8; BLOCK_SIZE];
 
-/// A hash block that was verified, and its number in the tree, counted from the lowest level's first.
+/// A hash block that was verified, and its number in the tree, counted from the lowest level's
+/// first.
 struct CachedBlock {
     number: u64,
     block: Block,
 }
 
-/// Where a level of the tree lies.
+/// The place of a level of the tree.
 struct Level {
     /// Byte offset in the source.
     offset: u64,
@@ -96,10 +97,11 @@ struct Level {
 
 /// An image of which every block is checked against the hash tree when it is read.
 ///
-/// Hash blocks are verified once and kept (32 bytes for each 4096 of the image at the lowest level are read on demand,
-/// with a cache of at most 16 MiB). `read_exact_at` fails with an `io::Error` of kind `InvalidData` that wraps a [`VerityError`].
-/// A read of whole blocks goes straight to the caller's buffer in one read of the source; other reads are widened to whole
-/// blocks, and read in pieces of 1 MiB. After an error the buffer may hold bytes that were not verified.
+/// Hash blocks are verified once and kept (32 bytes for each 4096 of the image at the lowest level
+/// are read on demand, with a cache of at most 16 MiB). `read_exact_at` fails with an `io::Error`
+/// of kind `InvalidData` that wraps a [`VerityError`]. A read of whole blocks goes straight to the
+/// caller's buffer in one read of the source; other reads are widened to whole blocks, and read in
+/// pieces of 1 MiB. After an error the buffer may hold bytes that were not verified.
 pub struct VerifiedImage {
     source: Arc<dyn ReadAt>,
     size: u64,
@@ -107,8 +109,8 @@ pub struct VerifiedImage {
     root: Digest,
     /// From the lowest up.
     levels: Vec<Level>,
-    /// A hash block lives in the slot of its number modulo the number of slots. A lock is held for no longer than it takes
-    /// to copy a pointer, once for 128 data blocks.
+    /// A hash block lives in the slot of its number modulo the number of slots. A lock is held for
+    /// no longer than it takes to copy a pointer, once for 128 data blocks.
     cache: Vec<Mutex<Option<Arc<CachedBlock>>>>,
 }
 
@@ -172,7 +174,8 @@ impl VerifiedImage {
         Ok(())
     }
 
-    /// Compares `block` with its hash in the hash block above it, or with the root hash where there is none.
+    /// Compares `block` with its hash in the hash block above it, or with the root hash where there
+    /// is none.
     fn check(
         &self,
         level: usize,
@@ -196,7 +199,8 @@ impl VerifiedImage {
         }
     }
 
-    /// The verified hash block that holds the hash of block `number` of `level` (0: the image); `None` at the top.
+    /// Returns the verified hash block that holds the hash of block `number` of `level` (0: the
+    /// image); `None` at the top.
     fn hash_block_above(&self, level: usize, number: u64) -> Result<Option<Arc<CachedBlock>>, VerityError> {
         let Some(above) = self.levels.get(level) else { return Ok(None) };
         let parent = number / HASHES as u64;
@@ -220,7 +224,8 @@ impl VerifiedImage {
         Ok(Some(verified))
     }
 
-    /// Reads a range that does not start or end at a block: whole blocks first, the part of them that was asked for then.
+    /// Reads a range that does not start or end at a block: whole blocks first, the part of them
+    /// that was asked for then.
     fn read_unaligned(&self, mut buf: &mut [u8], mut offset: u64) -> Result<(), VerityError> {
         let mut blocks = Vec::new();
         while !buf.is_empty() {

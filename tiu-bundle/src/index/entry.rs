@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 use tiu_system::path::TreePath;
 
-/// What an inode is.
+/// The type of an inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Regular file.
@@ -27,7 +27,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The file type bits of `st_mode`; none for a hard link, which has those of its inode.
+    /// Returns the file type bits of `st_mode`. A hard link has none of its own.
     pub fn type_bits(self) -> u32 {
         match self {
             Kind::File => 0o100_000,
@@ -41,7 +41,7 @@ impl Kind {
         }
     }
 
-    /// The kind that `st_mode` says, when it says one and holds no bits beyond type and permissions.
+    /// Returns the kind of `st_mode`, if it has one and no bits except type and permissions.
     pub fn from_mode(mode: u32) -> Option<Kind> {
         use Kind::*;
         [File, Dir, Symlink, CharDev, BlockDev, Fifo, Socket]
@@ -82,11 +82,12 @@ pub type Xattrs<'a> = Vec<(Cow<'a, [u8]>, Cow<'a, [u8]>)>;
 pub struct Entry<'a> {
     /// Path in the image.
     pub path: Cow<'a, TreePath>,
-    /// What it is.
+    /// Type; `HardLink` for all names of an inode but the first in path order.
     pub kind: Kind,
-    /// Permission bits (`07777`). For hard links, this and all below but `link` are those of the inode.
+    /// Permission bits (`07777`). For hard links, this and all below but `link` are those of the
+    /// inode.
     pub mode: u32,
-    /// Number of names; of directories any number (they are not counted alike by all filesystems).
+    /// Number of names. Directories can have any number, because filesystems count differently.
     pub nlink: u32,
     /// Owner's number in the image.
     pub uid: u32,
@@ -109,7 +110,7 @@ pub struct Entry<'a> {
 }
 
 impl Entry<'_> {
-    /// The same entry with bytes of its own.
+    /// Returns the same entry with bytes of its own.
     pub fn into_owned(self) -> EntryBuf {
         let own = |bytes: Cow<[u8]>| Cow::Owned(bytes.into_owned());
         let own_path = |path: Cow<TreePath>| Cow::Owned(path.into_owned());

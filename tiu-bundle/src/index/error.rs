@@ -1,4 +1,4 @@
-//! Why an index was not accepted.
+//! The errors of an index.
 
 use super::Kind;
 use crate::content_digest::Digest;
@@ -6,7 +6,7 @@ use std::io;
 use tiu_system::Hint;
 use tiu_system::path::PathError;
 
-/// Why an index was not accepted.
+/// An index that is not accepted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)] // Fields without documentation are what their names say.
@@ -26,7 +26,7 @@ pub enum IndexError {
     /// Something follows the zstd stream.
     #[error("something follows the end of the compressed index")]
     TrailingBytes,
-    /// Nothing at all.
+    /// The index has no text.
     #[error("the index is empty: it lacks even the line of the root directory")]
     Empty,
     /// The last line has no newline.
@@ -35,18 +35,18 @@ pub enum IndexError {
         /// Line number from 1.
         line: u64,
     },
-    /// More text than is read.
+    /// More text than the limit.
     #[error("the index is too large: more than {limit} bytes of text")]
     TooLarge {
         /// Largest size in bytes: see [`text_limit`](super::text_limit).
         limit: u64,
     },
-    /// More lines than the manifest says, or than are read at all.
+    /// More lines than the manifest says, or than the limit.
     #[error("the index has too many entries: found {found} or more, expected at most {limit}")]
     TooManyEntries {
-        /// Number where reading stopped.
+        /// Number of entries when reading stopped.
         found: u64,
-        /// Most that are read.
+        /// Most entries that are read.
         limit: u64,
     },
     /// A line longer than [`MAX_LINE_SIZE`](super::MAX_LINE_SIZE).
@@ -66,7 +66,7 @@ pub enum IndexError {
     /// The first line is not that of the root directory.
     #[error("the first line of the index is {found:?}, expected the root directory, `/`")]
     NoRoot {
-        /// Its path, lossily as text.
+        /// The path, lossily as text.
         found: String,
     },
     /// A line is wrong.
@@ -85,7 +85,7 @@ impl Hint for IndexError {
         let hint = match self {
             IndexError::Io(_) => return None,
             IndexError::Zstd(_) | IndexError::CutStream { .. } | IndexError::DigestMismatch { .. } => {
-                "fetch the bundle again; if it stays so, the bundle was packed wrongly: pack it again with `tiu-create pack`"
+                "fetch the bundle again; if the error remains, the bundle was packed wrongly: pack it again with `tiu-create pack`"
             }
             IndexError::TooLarge { .. }
             | IndexError::TooManyEntries { .. }
@@ -93,14 +93,14 @@ impl Hint for IndexError {
                 "leave files out of the image (see the limits in docs/format/index.md), then pack it again"
             }
             _ => {
-                "the bundle was packed wrongly; pack it again with `tiu-create pack` and report this message if it stays"
+                "the bundle was packed wrongly; pack it again with `tiu-create pack` and report this message if it remains"
             }
         };
         Some(hint.into())
     }
 }
 
-/// What is wrong with a line. All texts are as they are in the index, or lossily decoded.
+/// A line that is not accepted. Texts are those of the index, or lossily decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)] // Fields without documentation are what their names say.
@@ -160,7 +160,7 @@ pub enum LineError {
     #[error("not sorted: it comes after {previous:?}")]
     NotSorted { previous: String },
     /// The same path as the line before.
-    #[error("the same path is there twice")]
+    #[error("the same path appears twice")]
     Twice,
     /// The root is not a directory.
     #[error("the root is a {0}, expected a directory")]
@@ -177,7 +177,7 @@ pub enum LineError {
     /// A symbolic link to nothing.
     #[error("the symbolic link has no target")]
     NoTarget,
-    /// A hard link to a path that is not there.
+    /// A hard link to a path that is missing.
     #[error("it is a hard link to {0:?}, which is missing")]
     LinkTargetMissing(String),
     /// A hard link to a path that sorts after it, or to itself.
@@ -204,12 +204,12 @@ pub enum LineError {
     /// Names of extended attributes do not ascend.
     #[error("extended attributes are not sorted: {name:?} comes after {previous:?}")]
     XattrNotSorted { name: String, previous: String },
-    /// An extended attribute is there twice.
-    #[error("extended attribute {0:?} is there twice")]
+    /// The same extended attribute twice.
+    #[error("extended attribute {0:?} appears twice")]
     XattrTwice(String),
 }
 
-/// At most 200 characters of `bytes`, for an error message.
+/// Returns at most 200 characters of `bytes`, for an error message.
 pub(super) fn shown(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).chars().take(200).collect()
 }

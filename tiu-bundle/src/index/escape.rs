@@ -1,13 +1,14 @@
-//! How composefs-dump(5) writes arbitrary bytes in a field.
+//! The escaping of composefs-dump(5), which writes arbitrary bytes in a field.
 //!
-//! Printable ASCII stands for itself; backslash, newline, carriage return and tab are `\\`, `\n`, `\r`, `\t`; every other byte is
-//! `\xHH`. In extended attributes `=` is escaped too. The format allows more spellings of one value; we write and read
-//! only this one (the one composefs-info prints), so that equal text and equal value are the same thing.
+//! Printable ASCII stands for itself; backslash, newline, carriage return and tab are `\\`, `\n`,
+//! `\r`, `\t`; every other byte is `\xHH`. In extended attributes `=` is escaped too. The format
+//! allows more spellings of one value; this module writes and reads only this one (the one
+//! composefs-info prints), so that equal text and equal value are the same thing.
 
 use crate::sha256::hex_digit;
 use std::borrow::Cow;
 
-/// Where a value stands.
+/// The place of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Field {
     /// One of the fixed fields.
@@ -17,7 +18,7 @@ pub(super) enum Field {
 }
 
 impl Field {
-    /// Whether `c` stands for itself.
+    /// Returns whether `c` stands for itself.
     fn plain(self, c: u8) -> bool {
         c.is_ascii_graphic() && c != b'\\' && (c != b'=' || self == Field::Fixed)
     }
@@ -47,7 +48,8 @@ pub(super) fn escape(out: &mut Vec<u8>, value: &[u8], field: Field) {
     }
 }
 
-/// The value that `text` spells, or `None` when it is not spelled as [`escape`] does, or is the `-` of an absent value.
+/// Returns the value that `text` spells, or `None` if it is not spelled as [`escape`] does, or is
+/// the `-` of an absent value.
 pub(super) fn unescape(text: &[u8], field: Field) -> Option<Cow<'_, [u8]>> {
     if text == b"-" && field == Field::Fixed {
         return None;
@@ -91,7 +93,8 @@ enum Escape {
     Hex,
 }
 
-/// First value byte, its spelling, and what follows; `None` at the end or at something that is no escape.
+/// Returns the first byte of the value, its spelling, and the rest; `None` at the end and at
+/// something that is not an escape.
 fn next(text: &[u8]) -> Option<(u8, Escape, &[u8])> {
     match text {
         [b'\\', b'x', high, low, tail @ ..] => {

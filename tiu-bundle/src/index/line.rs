@@ -1,4 +1,4 @@
-//! One line of the index and one entry: each from the other.
+//! Reads an entry from a line of the index, and writes it.
 
 use super::error::{LineError, shown};
 use super::escape::{Field, escape, unescape};
@@ -32,7 +32,7 @@ pub(super) struct Fields<'a> {
     size: &'a [u8],
     /// Without `@`.
     mode: &'a [u8],
-    /// Whether the mode starts with `@`.
+    /// True if the mode starts with `@`.
     pub is_link: bool,
     nlink: &'a [u8],
     uid: &'a [u8],
@@ -80,7 +80,8 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Whether the inode is the same but for its name. Every value has one spelling, so the text decides.
+    /// Returns whether the inode is the same except for its name. Every value has one spelling, so
+    /// the texts can be compared.
     pub fn same_inode(&self, link: &Fields) -> bool {
         let parts = |f: &Fields<'a>| {
             [f.size, f.mode, f.nlink, f.uid, f.gid, f.rdev, f.mtime, f.content, f.digest, f.xattrs]
@@ -100,17 +101,17 @@ impl<'a> Fields<'a> {
         parts(self) == parts_of_link
     }
 
-    /// What the inode is; for hard links that is what the link leads to.
+    /// Returns the kind of the inode, for hard links too.
     pub fn inode_kind(&self) -> Result<Kind, LineError> {
         Ok(split_mode(self.mode)?.0)
     }
 
-    /// Path of the entry to which a hard link leads.
+    /// Returns the path of the entry to which a hard link leads.
     pub fn link_target(&self) -> Result<Cow<'a, TreePath>, LineError> {
         path(self.payload, "hard link's target", LineError::LinkTarget)
     }
 
-    /// All values, each checked on its own.
+    /// Returns all values, each checked on its own.
     pub fn entry(&self) -> Result<Entry<'a>, LineError> {
         let (kind, mode) = split_mode(self.mode)?;
         let size = number(self.size, "size", i64::MAX as u64)?;
@@ -129,11 +130,11 @@ impl<'a> Fields<'a> {
             digest: None,
             xattrs: xattrs(self.xattrs)?,
         };
-        let must_be = |field, found: &[u8], expected: &str| match found == expected.as_bytes() {
-            true => Ok(()),
-            false => {
-                Err(LineError::Unexpected { field, found: shown(found), expected: expected.to_owned(), kind })
+        let must_be = |field, found: &[u8], expected: &str| {
+            if found == expected.as_bytes() {
+                return Ok(());
             }
+            Err(LineError::Unexpected { field, found: shown(found), expected: expected.to_owned(), kind })
         };
         must_be("content", self.content, "-")?;
         if !matches!(kind, Kind::CharDev | Kind::BlockDev) {
@@ -166,7 +167,8 @@ impl<'a> Fields<'a> {
             return Err(LineError::BadPayload { found: shown(self.payload), expected });
         }
         match (kind, &entry.target) {
-            // The target of a hard link to a symbolic link is not known here; its size is compared with the inode's.
+            // The target of a hard link to a symbolic link is not known here; its size is compared
+            // with the inode's.
             (Kind::Symlink, _) if self.is_link => {}
             (Kind::Symlink, Some(target)) => must_be("size", self.size, &target.len().to_string())?,
             (Kind::File, _) => {}
@@ -176,7 +178,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Where a composefs object store keeps a file of this digest.
+/// Returns where a composefs object store keeps a file of this digest.
 fn payload_of(digest: Digest) -> String {
     let hex = digest.to_string();
     let (head, tail) = hex.split_at(2);
@@ -191,7 +193,7 @@ fn number(text: &[u8], field: &'static str, max: u64) -> Result<u64, LineError> 
     })
 }
 
-/// Digits only, no sign, no leading zero.
+/// Reads digits without sign and leading zero.
 fn shortest_decimal(text: &[u8]) -> Option<u64> {
     if text.is_empty() || (text.len() > 1 && text.first() == Some(&b'0')) {
         return None;
@@ -202,7 +204,7 @@ fn shortest_decimal(text: &[u8]) -> Option<u64> {
     })
 }
 
-/// Kind and permission bits.
+/// Returns kind and permission bits.
 fn split_mode(text: &[u8]) -> Result<(Kind, u32), LineError> {
     let octal = |text: &[u8]| {
         if text.is_empty() || text.len() > 6 || text.first() == Some(&b'0') {
@@ -322,7 +324,8 @@ fn xattrs(text: &[u8]) -> Result<Xattrs<'_>, LineError> {
     Ok(xattrs)
 }
 
-/// Appends the line of `entry`, with its newline. `inode` is what a hard link leads to, the entry itself otherwise.
+/// Appends the line of `entry`, with its newline. `inode` is the inode of a hard link, and the
+/// entry itself otherwise.
 pub(super) fn write_line(out: &mut Vec<u8>, entry: &Entry, inode: &Entry, nlink: u32) {
     let path = |out: &mut Vec<u8>, path: &TreePath| {
         out.push(b'/');

@@ -1,13 +1,17 @@
 //! The index: every inode of the image, as composefs-dump(5) text sorted by path bytes.
 //!
-//! Per line: `PATH SIZE MODE NLINK UID GID RDEV MTIME PAYLOAD CONTENT DIGEST [XATTR...]`. The text is kept as it is
-//! (one buffer, plus one offset for each line), entries are views into it, so that an image of many files needs little memory.
+//! Per line: `PATH SIZE MODE NLINK UID GID RDEV MTIME PAYLOAD CONTENT DIGEST [XATTR...]`. The text
+//! is kept as it is: one buffer, plus one offset for each line. Entries are views into it, so that
+//! an image of many files needs little memory.
 //!
 //! Guarantees of an [`Index`] that was parsed:
-//! - paths are absolute in the dump's notation, canonical (no `.`, `..`, empty component, NUL), strictly ascending by bytes;
-//! - the first is `/`, a directory; every parent is there and is a directory (so no path leads through a symlink);
-//! - hard links point to an earlier entry that is neither link nor directory (of an inode's names the first in path order
-//!   carries its metadata), repeat its metadata, and are as many as its number of links says;
+//! - paths are absolute in the dump's notation, canonical (no `.`, `..`, empty component, NUL),
+//!   strictly ascending by bytes;
+//! - the first is `/`, a directory; every parent is an entry and a directory (so no path leads
+//!   through a symbolic link);
+//! - hard links point to an earlier entry that is neither link nor directory (of an inode's names
+//!   the first in path order carries its metadata), repeat its metadata, and are as many as its
+//!   number of links says;
 //! - regular files have a digest; every value has the only spelling that this format allows for it.
 
 mod entry;

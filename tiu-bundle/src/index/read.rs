@@ -13,10 +13,12 @@ use tiu_system::path::{TreePath, TreePathBuf};
 pub const MAX_TEXT_SIZE: u64 = 1 << 30;
 /// Most entries that are read.
 pub const MAX_ENTRIES: u64 = 4_000_000;
-/// Longest line in bytes: a path and a link's target with every byte escaped, and three of the longest extended attributes.
+/// Longest line in bytes: a path and a link's target with every byte escaped, and three of the
+/// longest extended attributes.
 pub const MAX_LINE_SIZE: usize = 1 << 20;
 
-/// Longest text of an index of `entries` entries, in bytes: 4096 for each (a usual line has 250), and one longest line.
+/// Returns the size of the longest text of an index of `entries` entries, in bytes: 4096 for each
+/// (a usual line has 250), and one longest line.
 pub fn text_limit(entries: u64) -> u64 {
     entries.saturating_mul(4096).saturating_add(MAX_LINE_SIZE as u64).min(MAX_TEXT_SIZE)
 }
@@ -31,7 +33,8 @@ pub struct Index {
 }
 
 impl Index {
-    /// Checks `text`, which is kept. Memory beside it: four bytes for each entry, and a few for each inode of many names.
+    /// Checks `text`, which is kept. Memory besides: four bytes for each entry, and a few for each
+    /// inode of many names.
     pub fn parse(text: Vec<u8>) -> Result<Self, IndexError> {
         if text.len() as u64 > MAX_TEXT_SIZE {
             return Err(IndexError::TooLarge { limit: MAX_TEXT_SIZE });
@@ -57,23 +60,23 @@ impl Index {
         }
         checker.finish(text)
     }
-    /// Number of entries, hard links and the root included.
+    /// Returns the number of entries, hard links and the root included.
     pub fn len(&self) -> usize {
         self.lines.len()
     }
-    /// An index has at least its root.
+    /// Returns false: an index has at least its root.
     pub fn is_empty(&self) -> bool {
         false
     }
-    /// Entry `i` in path order.
+    /// Returns entry `i` in path order.
     ///
     /// # Panics
-    /// When `i` is not less than [`len`](Self::len).
+    /// If `i` is not less than [`len`](Self::len).
     pub fn entry(&self, i: usize) -> Entry<'_> {
         let checked = Fields::split(line(&self.text, &self.lines, i)).and_then(|fields| fields.entry());
         checked.unwrap_or_else(|e| unreachable!("line {} was checked before: {e}", i + 1))
     }
-    /// All entries in path order (parents before their children).
+    /// Returns all entries in path order, parents before their children.
     pub fn iter(&self) -> impl Iterator<Item = Entry<'_>> + '_ {
         (0..self.len()).map(|i| self.entry(i))
     }
@@ -81,18 +84,20 @@ impl Index {
     pub fn find(&self, path: impl AsRef<[u8]>) -> Option<usize> {
         find(&self.text, &self.lines, path.as_ref())
     }
-    /// Returns the entry that carries the kind and the content of `entry`: the inode of a hard link, and `entry` itself otherwise.
+    /// Returns the entry that carries the kind and the content of `entry`: the inode of a hard
+    /// link, and `entry` itself otherwise.
     pub fn inode_of<'a>(&'a self, entry: &'a Entry<'a>) -> Cow<'a, Entry<'a>> {
         match entry.link.as_deref().and_then(|inode| self.find(inode)) {
             Some(inode) => Cow::Owned(self.entry(inode)),
             None => Cow::Borrowed(entry),
         }
     }
-    /// The text, as it was signed.
+    /// Returns the text, as it was signed.
     pub fn text(&self) -> &[u8] {
         &self.text
     }
-    /// Sum of the sizes of regular files in bytes, each inode counted once: `size` of the manifest.
+    /// Returns the sum of the sizes of regular files in bytes, each inode counted once: `size` of
+    /// the manifest.
     pub fn content_size(&self) -> u64 {
         self.content_size
     }
@@ -104,14 +109,14 @@ impl std::fmt::Debug for Index {
     }
 }
 
-/// Line `i` without its newline; empty when there is none.
+/// Returns line `i` without its newline.
 fn line<'a>(text: &'a [u8], lines: &[u32], i: usize) -> &'a [u8] {
     let start = lines[i] as usize;
     let end = lines.get(i + 1).map_or(text.len(), |next| *next as usize);
     text.get(start..end).and_then(|line| line.strip_suffix(b"\n")).unwrap_or_default()
 }
 
-/// Binary search for a path among lines that were checked.
+/// Searches for a path among lines that were checked.
 fn find(text: &[u8], lines: &[u32], path: &[u8]) -> Option<usize> {
     let by_path = |start: &u32| {
         let line = text.get(*start as usize..).unwrap_or_default();
@@ -121,7 +126,7 @@ fn find(text: &[u8], lines: &[u32], path: &[u8]) -> Option<usize> {
     lines.binary_search_by(by_path).ok()
 }
 
-/// Order of an escaped path and one that is not.
+/// Compares an escaped path with one that is not.
 fn compare_paths(escaped: &[u8], path: &[u8]) -> Ordering {
     if escaped.contains(&b'\\') { Unescaped(escaped).cmp(path.iter().copied()) } else { escaped.cmp(path) }
 }
@@ -132,12 +137,13 @@ struct Prefix {
     kind: Kind,
 }
 
-/// Checks lines in order. Memory is constant but for the offsets and the inodes of many names.
+/// Checks lines in order. Memory is constant except for the offsets and the inodes of many names.
 struct Checker {
     index: Index,
     previous: TreePathBuf,
-    /// All earlier paths that are a prefix of the previous path, itself included, by length. In sorted order whatever is a
-    /// prefix of a path is still in here when that path comes, so the parent is found without a map of all directories.
+    /// All earlier paths that are a prefix of the previous path, itself included, by length. In
+    /// sorted order whatever is a prefix of a path is still in here when that path comes, so the
+    /// parent is found without a map of all directories.
     prefixes: Vec<Prefix>,
     /// Inodes whose number of links is not one: line, number of links, names so far.
     linked: HashMap<usize, (u32, u32)>,

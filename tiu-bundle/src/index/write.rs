@@ -1,4 +1,4 @@
-//! Writing an index.
+//! The writer of an index.
 
 use super::escape::Unescaped;
 use super::line::write_line;
@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use tiu_system::path::TreePathBuf;
 
-/// Collects entries in any order; gives sorted text.
+/// Collects entries in any order and returns sorted text.
 ///
-/// What follows from the whole tree is decided here: of an inode's names the first in path order becomes the entry and the
-/// others hard links to it, whichever of them was pushed as what; numbers of links are the numbers of names (1 for
-/// directories), so that the text does not depend on the filesystem the tree came from. An inode of several names must be
-/// pushed once with `nlink` above 1, and its other names as [`Kind::HardLink`].
+/// What follows from the whole tree is decided here: of an inode's names the first in path order
+/// becomes the entry and the others hard links to it, in whatever order they were pushed; numbers
+/// of links are the numbers of names (1 for directories), so that the text does not depend on the
+/// filesystem the tree came from. An inode of several names must be pushed once with `nlink` above
+/// 1, and its other names as [`Kind::HardLink`].
 #[derive(Default)]
 pub struct IndexWriter {
     /// Finished lines, in the order they came.
@@ -42,17 +43,17 @@ impl IndexWriter {
         }
     }
 
-    /// Number of entries so far.
+    /// Returns the number of entries so far.
     pub fn len(&self) -> usize {
         self.lines.len() + self.inodes.len() + self.links.len()
     }
 
-    /// Whether there are no entries yet.
+    /// Returns whether there are no entries yet.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The text, sorted by path bytes.
+    /// Returns the text, sorted by path bytes.
     pub fn finish(mut self) -> Vec<u8> {
         self.settle();
         let mut out = Vec::with_capacity(self.text.len());
@@ -109,7 +110,7 @@ impl IndexWriter {
                 self.write(&link, &inode, nlink);
             }
         }
-        // Links to what is not there are written as they came: reading refuses them by name.
+        // Links to a missing entry are written as they came: reading reports them with their path.
         for link in links.into_values().flatten() {
             self.write(&link, &EntryBuf { kind: Kind::File, link: None, ..link.clone() }, link.nlink);
         }

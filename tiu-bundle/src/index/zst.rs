@@ -11,10 +11,11 @@ use zstd::stream::{read, write};
 const WINDOW_LOG: u32 = 23;
 
 impl Index {
-    /// Decompresses, compares the SHA-256 of the text with `expected`, checks it.
+    /// Decompresses an index, compares the SHA-256 of its text with `expected`, and checks it.
     ///
-    /// `entries` is the number of entries that the manifest says; it bounds the text (see [`text_limit`]), and decompression
-    /// stops where more lines, a longer line or more text comes. Nothing is used before the digest was compared.
+    /// `entries` is the number of entries that the manifest says; it bounds the text (see
+    /// [`text_limit`]), and decompression stops at more lines, a longer line or more text. Nothing
+    /// is used before the digest is compared.
     pub fn read_zst(reader: impl Read, expected: &Digest, entries: u64) -> Result<Self, IndexError> {
         if entries > MAX_ENTRIES {
             return Err(IndexError::TooManyEntries { found: entries, limit: MAX_ENTRIES });
@@ -31,7 +32,7 @@ impl Index {
     }
 }
 
-/// The text and its SHA-256.
+/// Returns the text and its SHA-256.
 fn decompress(reader: impl Read, entries: u64) -> Result<(Vec<u8>, Digest), IndexError> {
     let limit = text_limit(entries);
     let mut source = Source { reader, error: None };
@@ -100,8 +101,8 @@ impl<R: Read> Read for Source<R> {
     }
 }
 
-/// Compresses the text of an index as [`Index::read_zst`] reads it: one frame with a checksum, window at most 8 MiB.
-/// The same text and level give the same bytes.
+/// Compresses the text of an index as [`Index::read_zst`] reads it: one frame with a checksum,
+/// window at most 8 MiB. The same text and level give the same bytes.
 pub fn write_zst(text: &[u8], level: i32, out: impl Write) -> io::Result<()> {
     let mut encoder = write::Encoder::new(out, level)?;
     encoder.include_checksum(true)?;

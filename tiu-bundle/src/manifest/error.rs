@@ -1,9 +1,9 @@
-//! Why a manifest was not accepted.
+//! The errors of a manifest.
 
 use super::version::FORMAT;
 use tiu_system::Hint;
 
-/// Why a manifest was not accepted. Lines are counted from 1; keys are named `[group] key`.
+/// A manifest that is not accepted. Lines are counted from 1; keys are named `[group] key`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)] // Fields without documentation are what their names say.
@@ -30,42 +30,42 @@ pub enum ManifestError {
         /// The line, cut after 200 characters.
         text: String,
     },
-    /// A group that is there twice.
-    #[error("line {line} of the manifest: the group [{group}] is there twice")]
+    /// The same group twice.
+    #[error("line {line} of the manifest: the group [{group}] appears twice")]
     GroupTwice { line: usize, group: String },
-    /// A key that is there twice.
-    #[error("line {line} of the manifest: {key} is there twice")]
+    /// The same key twice.
+    #[error("line {line} of the manifest: {key} appears twice")]
     KeyTwice { line: usize, key: String },
-    /// A group that we do not know.
+    /// An unknown group.
     #[error(
         "line {line} of the manifest: the group [{group}] is unknown; there are [update], [bundle], [meta.tiu] and [meta.*]"
     )]
     UnknownGroup { line: usize, group: String },
-    /// A key that we do not know.
+    /// An unknown key.
     #[error("line {line} of the manifest: {key} is unknown")]
     UnknownKey { line: usize, key: String },
-    /// A group that must be there.
+    /// A missing group.
     #[error("the manifest has no group [{0}]")]
     MissingGroup(&'static str),
-    /// A key that must be there.
+    /// A missing key.
     #[error("the manifest has no {0}")]
     MissingKey(&'static str),
     /// A backslash that is not one of GLib's escapes.
     #[error(
-        "line {line} of the manifest: the value {value:?} has a backslash that is none of \\s \\n \\t \\r \\\\"
+        "line {line} of the manifest: the value {value:?} has a backslash that is not one of \\s \\n \\t \\r \\\\"
     )]
     BadEscape {
         line: usize,
         /// The value, cut after 200 characters.
         value: String,
     },
-    /// A format that we do not know yet.
+    /// A newer format.
     #[error("the bundle has format {found}, this version of tiu reads formats up to {FORMAT}")]
     FutureFormat { found: u32 },
     /// A RAUC bundle of another format.
     #[error("[bundle] format is {0:?}, expected \"verity\"")]
     NotVerity(String),
-    /// A value without a character.
+    /// An empty value.
     #[error("{0} is empty")]
     Empty(&'static str),
     /// A value that is too long.
@@ -77,11 +77,11 @@ pub enum ManifestError {
         key: &'static str,
         /// The first bad character.
         found: char,
-        /// What may be in the value.
+        /// The characters that the value can have.
         allowed: &'static str,
     },
     /// A name that means a directory.
-    #[error("{key} is {found:?}, which is no name of a file")]
+    #[error("{key} is {found:?}, which is not the name of a file")]
     BadName { key: &'static str, found: String },
     /// Not a number, or out of range.
     #[error("{key} is {found:?}, expected a decimal number from {min} to {max}")]

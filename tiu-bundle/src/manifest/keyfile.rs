@@ -1,12 +1,13 @@
-//! The syntax of the manifest: GLib's key file, of which we read only what every reader understands in the same way.
+//! The syntax of the manifest: GLib's key file, restricted to what every reader understands in the
+//! same way.
 //!
 //! ```text
 //! # comment
 //! [group]
 //! key=value
 //! ```
-//! No spaces before or after key and value, each group and key once, no keys with a language. In values `\s`, `\n`, `\t`, `\r`
-//! and `\\` are a space, newline, tab, carriage return and backslash.
+//! No spaces before or after key and value, each group and key once, no keys with a language. In
+//! values `\s`, `\n`, `\t`, `\r` and `\\` are a space, newline, tab, carriage return and backslash.
 //! Source: "Desktop Entry Specification" and GLib's documentation of `GKeyFile`.
 
 use super::ManifestError;
@@ -28,7 +29,7 @@ pub(super) struct Entry {
     pub line: usize,
 }
 
-/// Reads all groups.
+/// Returns all groups.
 pub(super) fn parse(text: &[u8]) -> Result<Vec<Group>, ManifestError> {
     let text = std::str::from_utf8(text).map_err(|e| ManifestError::NotText { offset: e.valid_up_to() })?;
     let mut groups: Vec<Group> = Vec::new();
@@ -59,7 +60,7 @@ pub(super) fn parse(text: &[u8]) -> Result<Vec<Group>, ManifestError> {
     Ok(groups)
 }
 
-/// At most 200 characters, for an error message.
+/// Returns at most 200 characters, for an error message.
 pub(super) fn shown(text: &str) -> String {
     text.chars().take(200).collect()
 }
@@ -91,15 +92,14 @@ fn unescape(value: &str) -> Option<String> {
     Some(out)
 }
 
-/// The spelling of `value` that [`parse`] gives back. Only spaces at its ends need an escape.
+/// Returns the spelling of `value` that [`parse`] reads. Only spaces at its ends need an escape.
 pub(super) fn escape(value: &str) -> String {
     let inner = value.trim_matches(' ');
-    let (head, tail) = match inner.is_empty() {
-        true => (value.len(), 0),
-        false => (
-            value.len() - value.trim_start_matches(' ').len(),
-            value.len() - value.trim_end_matches(' ').len(),
-        ),
+    let (head, tail) = if inner.is_empty() {
+        (value.len(), 0)
+    } else {
+        let (from_start, from_end) = (value.trim_start_matches(' '), value.trim_end_matches(' '));
+        (value.len() - from_start.len(), value.len() - from_end.len())
     };
     let inner = inner.replace('\\', r"\\").replace('\n', r"\n").replace('\t', r"\t").replace('\r', r"\r");
     format!("{}{inner}{}", r"\s".repeat(head), r"\s".repeat(tail))

@@ -1,4 +1,4 @@
-//! The manifest: RAUC's INI text with our keys under `[meta.tiu]`.
+//! The manifest: RAUC's INI text with tiu's keys under `[meta.tiu]`.
 //!
 //! ```text
 //! [update]
@@ -20,9 +20,9 @@
 //! index-digest=<64 hex digits>
 //! created=2026-01-31T12:00:00Z
 //! ```
-//! RAUC allows more groups (`[hooks]`, `[handler]`, `[image.*]`); a bundle of ours has none of them. `[meta.*]` groups of others
-//! are let through, and so are keys of `[meta.tiu]` that we do not know: they can be added without a new format as long as
-//! ignoring them is right.
+//! RAUC allows more groups (`[hooks]`, `[handler]`, `[image.*]`); a bundle of tiu has none of them.
+//! Other `[meta.*]` groups and unknown keys of `[meta.tiu]` are ignored: keys can be added without
+//! a new format as long as ignoring them is right.
 
 mod error;
 mod keyfile;
@@ -39,7 +39,8 @@ use keyfile::{Entry, Group};
 use std::fmt::Write;
 use value::Characters;
 
-/// What the image is, for whom, and the root hash of its hash tree.
+/// The description of an image and of the hosts that it is for, with the root hash of its hash
+/// tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
     /// `[update] compatible`: the kind of host the image is for; must equal the host's.
@@ -93,7 +94,7 @@ impl Manifest {
     /// Strict reading: an unknown key outside `[meta.*]`, a key twice, a future format are errors.
     pub fn parse(text: &[u8]) -> Result<Self, ManifestError> {
         let groups = keyfile::parse(text)?;
-        // First of all, because everything else may be different in a future format.
+        // First, because everything else can be different in a future format.
         let format = match groups.iter().find(|group| group.name == "meta.tiu") {
             Some(meta) => {
                 meta.required("[meta.tiu] format", |key, v| value::number(key, v, 1, u32::MAX.into()))? as u32
@@ -147,7 +148,8 @@ impl Manifest {
         })
     }
 
-    /// The text that is signed; `parse` of it gives `self` again if the values are good (see [`to_checked_text`](Self::to_checked_text)).
+    /// Returns the text that is signed. `parse` returns `self` from it if the values are good (see
+    /// [`to_checked_text`](Self::to_checked_text)).
     pub fn to_text(&self) -> String {
         let mut text = String::new();
         let mut line = |key: &str, value: Option<String>| {
@@ -177,7 +179,7 @@ impl Manifest {
         text
     }
 
-    /// [`to_text`](Self::to_text), or what a reader would refuse in it. Builders sign this one.
+    /// Returns [`to_text`](Self::to_text), or the error of a reader. Builders sign this text.
     pub fn to_checked_text(&self) -> Result<String, ManifestError> {
         let text = self.to_text();
         Manifest::parse(text.as_bytes()).map(|_| text)
@@ -198,7 +200,7 @@ fn verity_size(key: &'static str, value: &str) -> Result<u64, ManifestError> {
 }
 
 impl Group {
-    /// `name` is `[group] key`; `read` is given it and the value.
+    /// `name` is `[group] key`; `read` gets it and the value.
     fn optional<T>(
         &self,
         name: &'static str,

@@ -1,4 +1,4 @@
-//! What each value of a manifest may be.
+//! The values that a manifest can have.
 
 use super::ManifestError;
 use super::keyfile::shown;
@@ -6,13 +6,13 @@ use crate::sha256::from_hex;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// What characters a value may have.
+/// The characters that a value can have.
 #[derive(Clone, Copy)]
 pub(super) enum Characters {
     /// Everything that can be shown.
     Printable,
-    /// What package managers allow in versions, so that a version can stand in a file's name, in snapper's userdata or in a
-    /// boot entry without any quoting.
+    /// Those that package managers allow in versions, so that a version can be part of a file's
+    /// name, of snapper's userdata or of a boot entry without any quoting.
     Version,
     /// `uname -m`.
     Arch,
@@ -45,7 +45,7 @@ impl Characters {
     }
 }
 
-/// A text of 1 to `max` bytes.
+/// Reads a text of 1 to `max` bytes.
 pub(super) fn text(
     key: &'static str,
     value: &str,
@@ -64,7 +64,7 @@ pub(super) fn text(
     }
 }
 
-/// A name of a file.
+/// Reads the name of a file.
 pub(super) fn file_name(
     key: &'static str,
     value: &str,
@@ -77,19 +77,19 @@ pub(super) fn file_name(
     }
 }
 
-/// A decimal number without sign or leading zeros.
+/// Reads a decimal number without sign or leading zeros.
 pub(super) fn number(key: &'static str, value: &str, min: u64, max: u64) -> Result<u64, ManifestError> {
     let digits = value.bytes().all(|c| c.is_ascii_digit()) && (value == "0" || !value.starts_with('0'));
     let number = value.parse().ok().filter(|n| digits && (min..=max).contains(n));
     number.ok_or_else(|| ManifestError::BadNumber { key, found: shown(value), min, max })
 }
 
-/// 32 bytes in hex digits.
+/// Reads 32 bytes in hex digits.
 pub(super) fn hex(key: &'static str, value: &str) -> Result<[u8; 32], ManifestError> {
     from_hex(value.as_bytes()).ok_or_else(|| ManifestError::BadHex { key, found: shown(value) })
 }
 
-/// A time in UTC, kept as it is written.
+/// Reads a time in UTC, and keeps it as it is written.
 pub(super) fn time(key: &'static str, value: &str) -> Result<String, ManifestError> {
     let utc = value.ends_with('Z') && OffsetDateTime::parse(value, &Rfc3339).is_ok();
     if utc && value.bytes().all(|c| c.is_ascii_digit() || b"-:.TZ".contains(&c)) {

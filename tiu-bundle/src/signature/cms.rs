@@ -1,7 +1,8 @@
-//! The structure of a CMS SignedData (RFC 5652, sections 3 and 5), as strict as a bundle needs it: DER, content inside,
-//! exactly one signer with signed attributes, digests of at least SHA-256, at least one certificate.
+//! The structure of a CMS SignedData (RFC 5652, sections 3 and 5), as strict as a bundle needs it:
+//! DER, content inside, exactly one signer with signed attributes, digests of at least SHA-256, at
+//! least one certificate.
 //!
-//! OpenSSL does the cryptography; it tells nothing about these, and accepts much more.
+//! OpenSSL does the cryptography. It says nothing about these, and accepts much more.
 
 use super::SignatureError;
 use crate::der::{
@@ -43,17 +44,17 @@ const SIGNATURES: [&str; 12] = [
 
 /// A CMS, taken apart.
 pub(super) struct SignedData<'a> {
-    /// What was signed.
+    /// The signed content.
     pub content: &'a [u8],
     /// DER of each enclosed certificate.
     pub certificates: Vec<&'a [u8]>,
-    /// Which certificate is the signer's.
+    /// The name of the signer's certificate.
     pub signer: SignerId<'a>,
     /// Signing time in seconds since 1970, from the signed attributes.
     pub signing_time: Option<i64>,
 }
 
-/// How a CMS names its signer's certificate.
+/// The name of the signer's certificate in a CMS.
 pub(super) enum SignerId<'a> {
     /// DER of the issuer's name, and the content of the serial number.
     IssuerAndSerial(&'a [u8], &'a [u8]),
@@ -158,7 +159,7 @@ fn signer_info(mut info: Reader) -> Result<(SignerId, Option<i64>), SignatureErr
     Ok((signer, signing_time))
 }
 
-/// Checks that the content type is there and right, gives the signing time. OpenSSL checks the message digest.
+/// Checks the content type and returns the signing time. OpenSSL checks the message digest.
 fn signed_attributes(mut attributes: Reader) -> Result<Option<i64>, SignatureError> {
     let (mut typed, mut time) = (false, None);
     while !attributes.rest().is_empty() {
@@ -203,7 +204,7 @@ fn oid(reader: &mut Reader, expected: &'static str) -> Result<String, DerError> 
     Ok(dotted(reader.take(OBJECT_IDENTIFIER, expected)?.content))
 }
 
-/// Common names of what is found in the wild but not accepted.
+/// Returns the common names of algorithms that are in use but not accepted.
 fn algorithm_name(oid: &str) -> String {
     let name = match oid {
         "1.2.840.113549.2.5" => "MD5",

@@ -1,10 +1,11 @@
-//! Why a signature was not made or not accepted.
+//! The errors of signatures.
 
 use super::limits::MAX_CMS_SIZE;
 use crate::trust::TrustError;
 use tiu_system::Hint;
 
-/// Why a signature was not made or not accepted. Certificates are named by their subject; times are RFC 3339.
+/// A signature that cannot be made, or is not accepted. Certificates are named by their subject;
+/// times are RFC 3339.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)] // Fields without documentation are what their names say.
@@ -20,7 +21,7 @@ pub enum SignatureError {
     NotCms {
         /// Offset in the CMS.
         offset: usize,
-        /// What should be there.
+        /// The expected element.
         expected: &'static str,
     },
     /// Something follows the CMS.
@@ -41,7 +42,7 @@ pub enum SignatureError {
     /// The signature covers the bare content, or the content type is missing in its attributes.
     #[error("the signature has no signed attributes")]
     NoSignedAttributes,
-    /// The signing time is there twice, or is no time.
+    /// Two signing times, or one that is not a time.
     #[error("the signing time in the signed attributes is not a single valid time")]
     BadSigningTime,
     /// Checking at the signing time was asked for, but there is none.
@@ -68,7 +69,7 @@ pub enum SignatureError {
     /// The signature was not made over this manifest with the key of this certificate.
     #[error("the signature of {subject} does not match the manifest: one of them was changed")]
     BadSignature {
-        /// Who is said to have signed.
+        /// The signer according to the signature.
         subject: String,
     },
     /// The certificate's issuer is unknown.
@@ -77,9 +78,10 @@ pub enum SignatureError {
     )]
     UnknownIssuer {
         subject: String,
-        /// The issuer: an unknown root or a missing intermediate, which cannot be told apart without it.
+        /// The issuer: an unknown root or a missing intermediate, which cannot be distinguished
+        /// without it.
         issuer: String,
-        /// Whom the keyring has.
+        /// The names in the keyring.
         trusted: String,
     },
     /// The chain ends in a root that is not trusted.
@@ -89,7 +91,7 @@ pub enum SignatureError {
     UntrustedRoot {
         /// The self-signed certificate at its end.
         root: String,
-        /// Whom the keyring has.
+        /// The names in the keyring.
         trusted: String,
     },
     /// The keyring has a certificate with the issuer's name, but it is not the issuer's.
@@ -132,7 +134,7 @@ pub enum SignatureError {
         "the certificate of {subject} does not allow its key to sign data (key usage without digitalSignature)"
     )]
     KeyUsage { subject: String },
-    /// An issuer that is no certification authority, or not one for chains as long as this.
+    /// An issuer that is not a certification authority, or not one for chains as long as this.
     #[error("the certificate of {subject} must not issue other certificates like this: {reason}")]
     NotAnIssuer { subject: String, reason: &'static str },
     /// A key that is too short.
@@ -145,7 +147,7 @@ pub enum SignatureError {
     #[error("the certificate of {subject} was not signed by {issuer}")]
     ForgedCertificate {
         subject: String,
-        /// Who is said to have issued it.
+        /// The issuer according to the certificate.
         issuer: String,
     },
     /// Something rare about the chain.
@@ -157,7 +159,7 @@ pub enum SignatureError {
         /// `X509_V_ERR_...` of openssl/x509_vfy.h.
         code: i32,
     },
-    /// The keyring cannot be used any more.
+    /// The keyring can no longer be used.
     #[error(transparent)]
     Trust(#[from] TrustError),
     /// Signing: the key is not the certificate's.
@@ -186,14 +188,14 @@ impl Hint for SignatureError {
             | TrailingBytes { .. }
             | NotSignedData { .. }
             | ContentType { .. } => {
-                "the file is damaged or no bundle: fetch it again, or sign it again with `tiu-create sign`"
+                "the file is damaged or not a bundle: fetch it again, or sign it again with `tiu-create sign`"
             }
             Unsigned => "sign it with `tiu-create sign`",
             Detached => {
                 "sign with the content inside (`openssl cms -sign -nodetach -binary`), or with `tiu-create sign`"
             }
             SignerCount { .. } => {
-                "sign again with one key; an earlier signature is to be replaced, not added to"
+                "sign again with one key; replace an earlier signature instead of adding to it"
             }
             NoSignedAttributes | BadSigningTime => "sign without `-noattr`, or with `tiu-create sign`",
             NoSigningTime => "sign with a signing time, or let certificates be checked at the current time",
@@ -202,7 +204,7 @@ impl Hint for SignatureError {
                 "sign without `-nocerts`: the signer's certificate must be enclosed"
             }
             BadSignature { .. } => {
-                "the bundle was changed after it was signed: fetch it again, and do not use it if this stays"
+                "the bundle was changed after it was signed: fetch it again, and do not use it if the error remains"
             }
             UnknownIssuer { .. } => {
                 "if the issuer is a root that you trust, add it to the keyring; if it is an intermediate, sign again with `--intermediate`; \
@@ -225,7 +227,7 @@ impl Hint for SignatureError {
             CrlExpired { .. } => "fetch a current revocation list; check this host's clock",
             BadCrl { .. } => "fetch the revocation list again from its issuer",
             WrongPurpose { .. } | KeyUsage { .. } => {
-                "sign with a certificate for code signing, or set the purpose that is asked for in the configuration"
+                "sign with a certificate for code signing, or set the expected purpose in the configuration"
             }
             NotAnIssuer { .. }
             | WeakKey { .. }

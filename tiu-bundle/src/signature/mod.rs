@@ -1,7 +1,9 @@
-//! The signature: CMS SignedData (RFC 5652) in DER with the manifest inside, signed attributes, exactly one signer.
+//! The signature: CMS SignedData (RFC 5652) in DER with the manifest inside, signed attributes,
+//! exactly one signer.
 //!
-//! Three steps, each before the next: the structure is taken apart (strictly, by us), the signature is compared with the
-//! content and the enclosed certificate (OpenSSL), the certificate is compared with whom we trust (`trust`).
+//! Three steps, each before the next: this module takes the structure apart (strictly), the
+//! signature is compared with the content and the enclosed certificate (OpenSSL), the certificate
+//! is compared with the trusted ones (`trust`).
 
 mod cms;
 mod error;
@@ -20,7 +22,7 @@ use openssl::pkey::{PKey, Private};
 use openssl::stack::Stack;
 use openssl::x509::{X509, X509Ref};
 
-/// Who signed.
+/// The signer of a manifest.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Signer {
     /// Subject of the signing certificate, RFC 4514 like (`CN=..., O=...`).
@@ -46,8 +48,8 @@ pub struct Signed {
     pub signer: Signer,
 }
 
-/// Signs `content`: encapsulated, SHA-256, signed attributes with the current time as signing time, the signer's certificate
-/// and `intermediates` enclosed.
+/// Signs `content`: encapsulated, SHA-256, signed attributes with the current time as signing time,
+/// the signer's certificate and `intermediates` enclosed.
 pub fn sign(
     content: &[u8],
     certificate: &X509,
@@ -71,24 +73,26 @@ pub fn sign(
     Ok(cms)
 }
 
-/// Checks `cms` against `trust` and gives back what was signed.
+/// Checks `cms` against `trust` and returns the signed content.
 pub fn verify(cms: &[u8], trust: &Trust) -> Result<Signed, SignatureError> {
     let checked = check(cms)?;
     let chain = trust.verify_chain(&checked.certificate, &checked.enclosed, checked.signing_time)?;
     Ok(checked.signed(chain))
 }
 
-/// Everything that [`verify`] checks but whom to trust: that `cms` is well made, and signed by whom it says.
+/// Checks everything that [`verify`] does except trust: that `cms` is well formed, and signed by
+/// the certificate that it encloses.
 ///
-/// For showing who signed where no keyring is given, and for taking in a CMS that was made elsewhere. The chain in the result
-/// is the signer alone.
+/// To show the signer where no keyring is given, and to take in a CMS that was made elsewhere. The
+/// chain in the result is the signer alone.
 pub fn verify_untrusted(cms: &[u8]) -> Result<Signed, SignatureError> {
     let checked = check(cms)?;
     let chain = vec![subject(&checked.certificate)];
     Ok(checked.signed(chain))
 }
 
-/// What `cms` holds without any check of who signed it (for showing and for signing again). The structure is checked.
+/// Returns the content of `cms` without any check of the signer, to show it and to sign it again.
+/// The structure is checked.
 pub fn content_unverified(cms: &[u8]) -> Result<Vec<u8>, SignatureError> {
     Ok(parse(cms)?.content.to_vec())
 }
@@ -120,7 +124,7 @@ impl Checked {
 
 fn parse(cms: &[u8]) -> Result<SignedData<'_>, SignatureError> {
     match cms.len() as u64 {
-        // Where the CMS goes, a bundle that is not signed yet has its bare manifest.
+        // A bundle that is not signed yet has its bare manifest in place of the CMS.
         1..=MAX_CMS_SIZE if cms.starts_with(b"[") => Err(SignatureError::Unsigned),
         1..=MAX_CMS_SIZE => cms::parse(cms),
         found => Err(SignatureError::Size { found }),
@@ -149,7 +153,8 @@ fn check(cms: &[u8]) -> Result<Checked, SignatureError> {
     let certificate =
         certificate.ok_or(SignatureError::NoSignerCertificate { enclosed: parsed.certificates.len() })?;
 
-    // Only this certificate may be the signer's: it is the one that is shown and whose chain is verified.
+    // Only this certificate may be the signer's: it is the one that is shown and whose chain is
+    // verified.
     let mut signers = Stack::new().map_err(internal)?;
     signers.push(certificate.clone()).map_err(internal)?;
     let options = CMSOptions::BINARY | CMSOptions::NOINTERN | CMSOptions::NO_SIGNER_CERT_VERIFY;
@@ -164,8 +169,8 @@ fn check(cms: &[u8]) -> Result<Checked, SignatureError> {
     Ok(Checked { content, certificate, enclosed, signing_time: parsed.signing_time })
 }
 
-/// The last reason that OpenSSL gives, which is the most telling one.
+/// Returns the last reason of OpenSSL, which says most.
 pub(crate) fn reason(errors: &ErrorStack) -> String {
     let last = errors.errors().last();
-    last.and_then(|e| e.reason()).unwrap_or("OpenSSL gives no reason").to_owned()
+    last.and_then(|e| e.reason()).unwrap_or("OpenSSL reports no reason").to_owned()
 }

@@ -1,4 +1,5 @@
-//! From the signer's certificate to one that we trust, with every reason why not in words of our own.
+//! The chain from the signer's certificate to a trusted one, with messages of our own for each
+//! error.
 
 use super::error::TrustError;
 use super::keyring::Trust;
@@ -12,12 +13,13 @@ use openssl::x509::store::{X509Lookup, X509Store, X509StoreBuilder};
 use openssl::x509::verify::{X509VerifyFlags, X509VerifyParam};
 use openssl::x509::{X509, X509Ref, X509StoreContext};
 
-/// OpenSSL's level for keys of at least 112 bits of security: RSA 2048, curves of 224 bits, no SHA-1 in certificates.
+/// OpenSSL's level for keys of at least 112 bits of security: RSA 2048, curves of 224 bits, no
+/// SHA-1 in certificates.
 const SECURITY_LEVEL: i32 = 2;
 /// Most names of a keyring that are shown.
 const NAMES: usize = 3;
 
-/// What OpenSSL found, before anything is made of it.
+/// The error that OpenSSL found.
 struct Failure {
     /// `X509_V_ERR_...` of openssl/x509_vfy.h, a stable interface.
     code: i32,
@@ -27,7 +29,8 @@ struct Failure {
 }
 
 impl Trust {
-    /// Verifies the chain of `certificate` with the help of `enclosed`; gives the subjects from the signer to the anchor.
+    /// Verifies the chain of `certificate` with the help of `enclosed`; returns the subjects from
+    /// the signer to the anchor.
     pub(crate) fn verify_chain(
         &self,
         certificate: &X509Ref,
@@ -60,7 +63,7 @@ impl Trust {
             Ok(chain) => chain,
             Err(failure) => return Err(self.explain(&failure, at)),
         };
-        // The last one is the anchor: what it may be used for is the host's decision.
+        // The last one is the anchor: the host decides what it can be used for.
         let issuers = chain.iter().skip(1).take(chain.len().saturating_sub(2)).map(|issuer| &**issuer);
         usage::check(certificate, issuers, self.purpose)?;
         Ok(chain.iter().map(|certificate| subject(certificate)).collect())
@@ -88,12 +91,12 @@ impl Trust {
         Ok(store.build())
     }
 
-    /// Whether somebody in the keyring has this name.
+    /// Returns whether a certificate in the keyring has this name.
     fn has_name(&self, name: &str) -> bool {
         self.anchors.iter().any(|anchor| subject(anchor) == name)
     }
 
-    /// Whom the keyring has, for a message.
+    /// Returns the names in the keyring, for a message.
     fn names(&self) -> String {
         let names: Vec<_> = self.anchors.iter().take(NAMES).map(|anchor| subject(anchor)).collect();
         match self.anchors.len().saturating_sub(NAMES) {
@@ -107,7 +110,8 @@ impl Trust {
         let certificate = &failure.certificate;
         let (subject, issuer, at) = (subject(certificate), issuer(certificate), rfc3339(at));
         match failure.code {
-            // UNABLE_TO_GET_ISSUER_CERT, UNABLE_TO_GET_ISSUER_CERT_LOCALLY, UNABLE_TO_VERIFY_LEAF_SIGNATURE
+            // UNABLE_TO_GET_ISSUER_CERT, UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
+            // UNABLE_TO_VERIFY_LEAF_SIGNATURE
             2 | 20 | 21 if self.has_name(&issuer) => E::OtherIssuerKey { subject, issuer },
             2 | 20 | 21 => E::UnknownIssuer { subject, issuer, trusted: self.names() },
             // DEPTH_ZERO_SELF_SIGNED_CERT, SELF_SIGNED_CERT_IN_CHAIN
@@ -136,7 +140,7 @@ impl Trust {
             // UNHANDLED_CRITICAL_CRL_EXTENSION, DIFFERENT_CRL_SCOPE
             36 | 44 => E::BadCrl { issuer, reason: "it has critical extensions that are not supported" },
             // INVALID_CA of OpenSSL 3 and of 1.1, KEYUSAGE_NO_CERTSIGN
-            79 | 24 => E::NotAnIssuer { subject, reason: "it is no certification authority" },
+            79 | 24 => E::NotAnIssuer { subject, reason: "it is not a certification authority" },
             32 => E::NotAnIssuer { subject, reason: "its key usage has no keyCertSign" },
             // PATH_LENGTH_EXCEEDED
             25 => E::NotAnIssuer { subject, reason: "the chain below it is too long" },

@@ -1,4 +1,4 @@
-//! Why a keyring cannot be used.
+//! The errors of keyrings.
 
 use std::io;
 use std::path::PathBuf;
@@ -12,13 +12,13 @@ pub enum TrustError {
     /// A file or directory cannot be read.
     #[error("reading {} failed: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
-    /// No certificate in any of the places.
-    #[error("the keyring has no certificate: looked into {}", shown(paths))]
+    /// No certificate in any of the files and directories.
+    #[error("the keyring has no certificate: looked in {}", shown(paths))]
     Empty {
         /// Files and directories.
         paths: Vec<PathBuf>,
     },
-    /// No revocation list where one was promised.
+    /// No revocation list where one was expected.
     #[error("{} has no revocation list", path.display())]
     NoCrl { path: PathBuf },
     /// Neither a certificate nor a revocation list.
@@ -28,7 +28,7 @@ pub enum TrustError {
     #[error("{}: the {label} at line {line} cannot be read", path.display())]
     BadBlock {
         path: PathBuf,
-        /// What the block says it is.
+        /// The label of the block.
         label: String,
         /// Line of its first line, from 1.
         line: usize,
@@ -37,7 +37,7 @@ pub enum TrustError {
     #[error("{}: line {line} starts a {label}, expected certificates and revocation lists only", path.display())]
     UnexpectedBlock {
         path: PathBuf,
-        /// What the block says it is.
+        /// The label of the block.
         label: String,
         /// Line of its first line, from 1.
         line: usize,
@@ -68,13 +68,13 @@ impl Hint for TrustError {
                 "check the path and its permissions; the keyring is given with --keyring or in the configuration"
             }
             TrustError::Empty { .. } => {
-                "put the CA certificate of whoever signs your bundles there, in a file that ends in .pem, .crt, .cer or .der"
+                "put the CA certificate of your bundles' signer there, in a file that ends in .pem, .crt, .cer or .der"
             }
             TrustError::NoCrl { .. } => {
                 "put the revocation lists there, in files that end in .crl or .pem, or do not configure any"
             }
             TrustError::NotACertificate { .. } | TrustError::BadBlock { .. } => {
-                "look at the file with `openssl x509 -text -in FILE`, and fetch it again"
+                "examine the file with `openssl x509 -text -in FILE`, and fetch it again"
             }
             TrustError::UnexpectedBlock { .. } => "keep private keys and other things out of keyrings",
             TrustError::TooLarge { .. } => "is this the right file? keyrings are small",

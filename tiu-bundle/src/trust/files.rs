@@ -6,14 +6,15 @@ use openssl::x509::{X509, X509Crl};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Largest file that is read, in bytes: the revocation lists of large authorities have some megabytes.
+/// Largest file that is read, in bytes: the revocation lists of large authorities have some
+/// megabytes.
 const MAX_FILE_SIZE: u64 = 64 << 20;
 
 /// A file with at least one revocation list.
 #[derive(Clone, Debug)]
 pub(super) struct CrlFile {
     pub path: PathBuf,
-    /// Whether it is PEM; DER otherwise.
+    /// True if it is PEM, false if it is DER.
     pub pem: bool,
 }
 
@@ -23,14 +24,15 @@ impl CrlFile {
     }
 }
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Default)]
 pub(super) struct Found {
     pub certificates: Vec<X509>,
     pub crl: Option<CrlFile>,
 }
 
-/// The file itself, or the files of a directory that are certificates or revocation lists by their names, sorted.
+/// Returns the file itself, or the files of a directory that are certificates or revocation lists
+/// by their names, sorted.
 pub(super) fn expand(path: &Path) -> Result<Vec<PathBuf>, TrustError> {
     let failed = |source| TrustError::Io { path: path.to_owned(), source };
     if !std::fs::metadata(path).map_err(failed)?.is_dir() {
@@ -48,7 +50,7 @@ pub(super) fn expand(path: &Path) -> Result<Vec<PathBuf>, TrustError> {
     Ok(files)
 }
 
-/// Reads a file; it must hold something.
+/// Reads a file, which must hold a certificate or a revocation list.
 pub(super) fn read(path: &Path) -> Result<Found, TrustError> {
     let failed = |source| TrustError::Io { path: path.to_owned(), source };
     let mut bytes = Vec::new();
@@ -84,7 +86,7 @@ enum Der {
     Crl,
 }
 
-/// One whole certificate or revocation list, with nothing after it.
+/// Returns the DER of one certificate or revocation list with nothing after it.
 fn der(bytes: &[u8]) -> Option<Der> {
     if let Ok(certificate) = X509::from_der(bytes) {
         return (certificate.to_der().ok()?.len() == bytes.len()).then_some(Der::Certificate(certificate));
@@ -93,7 +95,7 @@ fn der(bytes: &[u8]) -> Option<Der> {
     (crl.to_der().ok()?.len() == bytes.len()).then_some(Der::Crl)
 }
 
-/// Adds the certificates of a PEM file; tells whether there is a revocation list.
+/// Adds the certificates of a PEM file. Returns whether it has a revocation list.
 fn pem(path: &Path, bytes: &[u8], certificates: &mut Vec<X509>) -> Result<bool, TrustError> {
     let text = String::from_utf8_lossy(bytes);
     let mut has_crl = false;

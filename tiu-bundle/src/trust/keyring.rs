@@ -1,4 +1,4 @@
-//! Trusted certificates and revocation lists, and how signatures are checked against them.
+//! Trusted certificates and revocation lists, and the rules by which signatures are checked.
 
 use super::error::TrustError;
 use super::files;
@@ -6,9 +6,10 @@ use super::when::{Purpose, ValidAt};
 use openssl::x509::X509;
 use std::path::Path;
 
-/// How signatures are checked.
+/// The rules by which signatures are checked.
 ///
-/// Every chain must end in a self-signed certificate of the keyring. Certificates enclosed in a signature only help to get there.
+/// Every chain must end in a self-signed certificate of the keyring. Certificates enclosed in a
+/// signature only help to get there.
 #[derive(Clone)]
 pub struct Trust {
     pub(super) anchors: Vec<X509>,
@@ -19,8 +20,9 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// Certificates (PEM, many in a file, or DER) from a file, or from every `*.pem`, `*.crt`, `*.cer`, `*.der` of a directory.
-    /// CRLs found in the same places (`*.crl`, or `X509 CRL` blocks in PEM files) are used too.
+    /// Reads certificates (PEM, many in a file, or DER) from a file, or from every `*.pem`,
+    /// `*.crt`, `*.cer`, `*.der` of a directory. CRLs found in the same places (`*.crl`, or `X509
+    /// CRL` blocks in PEM files) are used too.
     pub fn from_paths(keyrings: &[impl AsRef<Path>]) -> Result<Self, TrustError> {
         let mut trust = Trust {
             anchors: Vec::new(),
@@ -35,16 +37,15 @@ impl Trust {
                 trust.crls.extend(found.crl);
             }
         }
-        match trust.anchors.is_empty() {
-            true => {
-                Err(TrustError::Empty { paths: keyrings.iter().map(|p| p.as_ref().to_owned()).collect() })
-            }
-            false => Ok(trust),
+        if trust.anchors.is_empty() {
+            let paths = keyrings.iter().map(|p| p.as_ref().to_owned()).collect();
+            return Err(TrustError::Empty { paths });
         }
+        Ok(trust)
     }
 
-    /// Adds CRLs from a file or directory; from then on every certificate of a chain needs a current CRL of its issuer.
-    /// Certificates found there are not trusted.
+    /// Adds CRLs from a file or directory; from then on every certificate of a chain needs a
+    /// current CRL of its issuer. Certificates found there are not trusted.
     pub fn add_crls(&mut self, path: &Path) -> Result<(), TrustError> {
         let before = self.crls.len();
         for file in files::expand(path)? {
@@ -53,12 +54,12 @@ impl Trust {
         if self.crls.len() == before { Err(TrustError::NoCrl { path: path.to_owned() }) } else { Ok(()) }
     }
 
-    /// Default: [`Purpose::CodeSigningOrNone`].
+    /// Sets the purpose. Default: [`Purpose::CodeSigningOrNone`].
     pub fn set_purpose(&mut self, purpose: Purpose) {
         self.purpose = purpose;
     }
 
-    /// Default: [`ValidAt::Now`].
+    /// Sets the moment. Default: [`ValidAt::Now`].
     pub fn set_valid_at(&mut self, at: ValidAt) {
         self.valid_at = at;
     }

@@ -1,4 +1,5 @@
-//! What a certificate's key may be used for: key usage and extended key usage (RFC 5280, 4.2.1.3 and 4.2.1.12).
+//! The allowed uses of a certificate's key: key usage and extended key usage (RFC 5280, 4.2.1.3 and
+//! 4.2.1.12).
 //!
 //! OpenSSL before 3.2 has no check for code signing, so the extensions are read here.
 
@@ -18,7 +19,7 @@ const EMAIL_PROTECTION: &str = "1.3.6.1.5.5.7.3.4";
 /// digitalSignature and nonRepudiation, the first two bits.
 const SIGNING_BITS: u8 = 0b1100_0000;
 
-/// The usages that a certificate names; `None` where it has no such extension.
+/// The usages that a certificate names. `None` if it has no such extension.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Usage {
     /// First byte of the key usage bits.

@@ -1,10 +1,10 @@
-//! What a certificate must be for, and when it must be valid.
+//! The purpose of a certificate, and the moment at which it must be valid.
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tiu_system::named::Named;
 
-/// Which extended key usage (EKU) a signer's certificate must have.
+/// The extended key usage (EKU) that a signer's certificate must have.
 ///
 /// | the certificate's EKU | `CodeSigningOrNone` | `CodeSigning` | `SmimeSign` | `Any` |
 /// |---|---|---|---|---|
@@ -14,16 +14,17 @@ use tiu_system::named::Named;
 /// | emailProtection and codeSigning | yes | yes | yes | yes |
 /// | serverAuth | no | no | no | yes |
 ///
-/// A certificate for code signing must not be one for serverAuth or for any purpose too. All but `Any` also ask that the key usage,
-/// where there is one, allows digital signatures, and that intermediate certificates that have an EKU have this one.
+/// A certificate for code signing must not be one for serverAuth or for any purpose too. All except
+/// `Any` also require that the key usage, if present, allows digital signatures, and that
+/// intermediate certificates that have an EKU have this one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Purpose {
     /// codeSigning, or no extended key usage at all.
     #[default]
     CodeSigningOrNone,
-    /// codeSigning must be there.
+    /// codeSigning.
     CodeSigning,
-    /// emailProtection must be there, or no extended key usage at all (what `openssl cms -verify` asks).
+    /// emailProtection, or no extended key usage at all, as `openssl cms -verify` asks.
     SmimeSign,
     /// Anything.
     Any,

@@ -69,7 +69,8 @@ fn error_of(change: impl FnOnce(&mut Parts)) -> BundleError {
 #[track_caller]
 fn error_after(change: impl FnOnce(&mut Vec<u8>)) -> BundleError {
     let signer = signer();
-    // Signatures end in random bytes. After a zero byte a cut trailer would have the form of a whole one.
+    // Signatures end in random bytes. After a zero byte a cut trailer would have the form of a
+    // whole one.
     let mut bytes = std::iter::repeat_with(|| parts().bytes(&signer.certificate, &signer.key))
         .find(|bytes| bytes[bytes.len() - 9] != 0)
         .expect("a signature that does not end in a zero byte");
@@ -295,8 +296,8 @@ fn one_flipped_bit() {
     let signer = signer();
     let good = parts().bytes(&signer.certificate, &signer.key);
     let image = BLOCKS * BLOCK_SIZE;
-    // The first block is read when a bundle is opened, and with it a path through the tree: its top, and the first block
-    // of its lowest level.
+    // The first block is read when a bundle is opened, and with it a path through the tree: its
+    // top, and the first block of its lowest level.
     for (at, level, block) in [(1000, 0, 0), (image + 10, 2, 0), (image + BLOCK_SIZE + 10, 1, 0)] {
         let mut bad = good.clone();
         bad[at] ^= 1;

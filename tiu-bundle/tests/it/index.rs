@@ -202,7 +202,8 @@ fn root_is_a_file() {
 fn not_sorted() {
     let previous = "b".to_owned();
     assert_eq!(problem(3, &[file("/b"), file("/a")].concat()), LineError::NotSorted { previous });
-    // By bytes of the path, not of its escaped form: 0x01 comes before a letter, and a backslash after `A`.
+    // By bytes of the path, not of its escaped form: 0x01 comes before a letter, and a backslash
+    // after `A`.
     assert!(parse([ROOT, &file(r"/\x01"), &file("/a"), &file(r"/\x7f"), &file(r"/\xc3")].concat()).is_ok());
     assert!(matches!(problem(3, &[file("/A"), file(r"/\x01")].concat()), LineError::NotSorted { .. }));
 }

@@ -1,4 +1,5 @@
-//! The format: files that must not be accepted, each with exactly one thing wrong, and what other tools make of a good one.
+//! The format: files that must not be accepted, each with exactly one thing wrong, and what other
+//! tools make of a good one.
 
 mod bundle;
 mod index;

@@ -82,7 +82,8 @@ fn rauc_extract() {
     assert_eq!(read(&target), read(&made.dir.path().join("source")));
 }
 
-/// Signing again with `rauc resign` and `rauc replace-signature` needs RAUC 1.9; older ones look for a manifest in the image.
+/// Signing again with `rauc resign` and `rauc replace-signature` needs RAUC 1.9; older ones look
+/// for a manifest in the image.
 #[test]
 fn rauc_extract_signature() {
     let made = made();
@@ -127,7 +128,8 @@ fn veritysetup_verify() {
     );
 }
 
-/// The commands of docs/format/bundle-format.md do what they say. (Mounting needs root and is left out.)
+/// The commands of docs/format/bundle-format.md do what they say. (Mounting needs root and is left
+/// out.)
 #[test]
 fn by_hand() {
     let made = made();

@@ -1,4 +1,5 @@
-//! Signatures that must not be accepted whatever is trusted, each with one thing wrong, and the error that names it.
+//! Signatures that must not be accepted whatever is trusted, each with one thing wrong, and the
+//! error that names it.
 
 use openssl::hash::MessageDigest;
 use openssl::pkey::PKey;

@@ -1,4 +1,5 @@
-//! Certificates that must not be trusted, each with one thing wrong, and the error that names it; keyrings that cannot be used.
+//! Certificates that must not be trusted, each with one thing wrong, and the error that names it;
+//! keyrings that cannot be used.
 
 use openssl::hash::MessageDigest;
 use openssl::x509::{X509, X509Crl};
@@ -301,7 +302,8 @@ fn certificate_signed_with_sha1() {
     );
 }
 
-/// The chain's trust with a revocation list of the root and one of the intermediate in one directory.
+/// The chain's trust with a revocation list of the root and one of the intermediate in one
+/// directory.
 fn with_crls(chain: &Chain, root: Option<X509Crl>, intermediate: Option<X509Crl>) -> (TempDir, Trust) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     // One in PEM and one in DER.

@@ -1,4 +1,4 @@
-//! Why a tree was not packed.
+//! The errors of packing.
 
 use crate::facts::FactsError;
 use crate::plan::PlanError;
@@ -15,7 +15,7 @@ use tiu_system::hints;
 use tiu_system::program::RunError;
 use tiu_system::progress::Cancelled;
 
-/// Why a tree was not packed. Nothing is left of a bundle that was not finished.
+/// An error that prevented the bundle. An unfinished bundle is removed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)] // Fields without documentation are what their names say.
@@ -23,7 +23,7 @@ pub enum PackError {
     /// Reading the tree failed.
     #[error(transparent)]
     Tree(#[from] TreeError),
-    /// The tree does not say what it should.
+    /// A fact that the tree lacks.
     #[error(transparent)]
     Facts(#[from] FactsError),
     /// No image can be made of the tree.
@@ -36,7 +36,7 @@ pub enum PackError {
     #[error(transparent)]
     Policy(#[from] PolicyError),
     /// A value that a manifest cannot have.
-    #[error("a value from the recipe or the tree cannot stand in a manifest: {0}")]
+    #[error("a value from the recipe or the tree cannot be part of a manifest: {0}")]
     Manifest(#[from] ManifestError),
     /// The squashfs writer failed.
     #[error(transparent)]
@@ -62,7 +62,7 @@ pub enum PackError {
     /// The bundle could not be written.
     #[error("writing {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
-    /// `SOURCE_DATE_EPOCH` is no time.
+    /// `SOURCE_DATE_EPOCH` is not a time.
     #[error("SOURCE_DATE_EPOCH is {found:?}, expected seconds since 1970, from 0 to 4294967295")]
     Created { found: String },
     /// Packing was cancelled.

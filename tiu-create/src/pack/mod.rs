@@ -1,9 +1,10 @@
 //! Packing: a tree becomes a bundle, its content read once.
 //!
-//! While the files stream into the squashfs writer their content digests are computed; the index made of them is the last
-//! file of the stream. Then follow hash tree, manifest and signature. All is written to a temporary file beside the result, which takes
-//! its name when everything is on the disk: a crash leaves either the old file or the new one, and at worst a
-//! file named `.NAME.XXXXXX` beside it.
+//! While the files stream into the squashfs writer their content digests are computed; the index
+//! made of them is the last file of the stream. Then follow hash tree, manifest and signature. All
+//! is written to a temporary file in the directory of the result, which gets its name when
+//! everything is on the disk: a crash leaves either the old file or the new one, and at worst a
+//! file named `.NAME.XXXXXX`.
 
 mod error;
 mod reader;
@@ -36,7 +37,7 @@ use tiu_bundle::{BLOCK_SIZE, bundle, signature};
 use tiu_system::path::TreePathBuf;
 use tiu_system::progress::{Progress, Watch};
 
-/// What to pack.
+/// The options of [`pack`].
 pub struct Options {
     /// The tree.
     pub root: PathBuf,
@@ -46,11 +47,11 @@ pub struct Options {
     pub recipe: Recipe,
     /// Threads that compress.
     pub threads: usize,
-    /// When the image is said to be made, seconds since 1970; nothing in it is younger.
+    /// Time of the image in seconds since 1970. Nothing in it is younger.
     pub created: i64,
 }
 
-/// What was made. Sizes are in bytes.
+/// The result of [`pack`]. Sizes are in bytes.
 #[derive(Clone, Debug)]
 pub struct Packed {
     /// Its manifest.
@@ -59,29 +60,30 @@ pub struct Packed {
     pub bundle_size: u64,
     /// Size of the squashfs image.
     pub image_size: u64,
-    /// Subject of the signer's certificate; `None` when the bundle is not signed yet.
+    /// Subject of the signer's certificate; `None` if the bundle is not signed yet.
     pub signer: Option<String>,
-    /// What is not in the image, and why.
+    /// The entries that are not in the image, by reason.
     pub left_out: BTreeMap<Reason, LeftOut>,
-    /// What of the image lies below mount points of its own fstab.
+    /// The entries of the image that lie below mount points of its own fstab.
     pub at_mount_points: BTreeMap<Vec<u8>, LeftOut>,
-    /// What hosts do not get of the defaults of `/var`.
+    /// The properties of the defaults of `/var` that hosts do not get.
     pub var_losses: BTreeMap<Loss, Lost>,
     /// Patterns of the recipe that matched nothing.
     pub unused_patterns: Vec<String>,
-    /// Mount points in the tree, whose content is not in the image.
+    /// Mount points in the tree. Their content is not in the image.
     pub mounted: Vec<String>,
     /// Wall time in seconds.
     pub seconds: f64,
 }
 
-/// Packs a tree. Without `identity` the bundle holds the bare manifest where the signature goes, for [`crate::sign`].
+/// Packs a tree. Without `identity` the bundle holds the bare manifest where the signature goes,
+/// for [`crate::sign`].
 pub fn pack(options: &Options, identity: Option<&Identity>, watch: Watch) -> Result<Packed, PackError> {
     let start = Instant::now();
     let recipe = &options.recipe;
     let root = Root::open(&options.root)?;
     let facts = Facts::read(&root, recipe)?;
-    // Found now rather than after minutes of packing.
+    // An error is found now rather than after minutes of packing.
     manifest(recipe, &facts, options.created, &Made::default())?.to_checked_text()?;
     let policy = recipe.policy()?;
     let rules = Rules {
@@ -147,7 +149,7 @@ pub fn pack(options: &Options, identity: Option<&Identity>, watch: Watch) -> Res
     })
 }
 
-/// What packing found out for the manifest.
+/// The manifest's values that packing finds.
 #[derive(Clone, Copy)]
 struct Made {
     files: u64,
@@ -160,7 +162,7 @@ struct Made {
 }
 
 impl Default for Made {
-    /// Values that a manifest may have.
+    /// Returns values that a manifest can have.
     fn default() -> Self {
         let digest = Digest([0; 32]);
         Made {
@@ -202,9 +204,10 @@ fn manifest(recipe: &Recipe, facts: &Facts, created: i64, made: &Made) -> Result
     })
 }
 
-/// The hash tree's salt. It must differ between images, so that work to find a colliding block for one is of no use for
-/// another; it needs not be secret. The index's digest covers every byte of the image's files, so what is derived from it differs as a random
-/// number would, and the same input gives the same bundle.
+/// The hash tree's salt. It must differ between images, so that work to find a colliding block for
+/// one is of no use for another. It does not have to be secret. The index's digest covers every
+/// byte of the image's files, so what is derived from it differs as a random number would, and the
+/// same input gives the same bundle.
 fn salt(index: &Digest) -> Salt {
     openssl::sha::sha256(&[b"tiu hash tree salt 1\n", index.0.as_slice()].concat())
 }
@@ -230,7 +233,7 @@ impl Output {
         |source| PackError::Write { path: self.path.clone(), source }
     }
 
-    /// The squashfs writer only says "I/O error" when the disk is full; this looks at the disk.
+    /// The squashfs writer only reports "I/O error" when the disk is full; this examines the disk.
     fn or_full(&self, error: PackError, block_size: u32) -> PackError {
         let room =
             rustix::fs::fstatvfs(self.file.as_file()).map(|fs| fs.f_bavail.saturating_mul(fs.f_frsize));
@@ -242,7 +245,7 @@ impl Output {
         }
     }
 
-    /// Fills the image up to whole blocks, at least two: a hash tree of fewer has no level.
+    /// Fills the image up to whole blocks, at least two: a hash tree of fewer blocks has no level.
     fn pad(&self) -> Result<Made, PackError> {
         let file = self.file.as_file();
         let size = file.metadata().map_err(self.fail())?.len();
@@ -265,7 +268,8 @@ impl Output {
         Ok(())
     }
 
-    /// Appends the signed (or the bare) manifest, makes everything durable, gives the bundle its name; its size in bytes.
+    /// Appends the signed (or the bare) manifest, makes everything durable, and gives the bundle
+    /// its name. Returns its size in bytes.
     fn finish(self, tail: &[u8]) -> Result<u64, PackError> {
         let fail = |source| PackError::Write { path: self.path.clone(), source };
         let mut file: &File = self.file.as_file();

@@ -1,7 +1,8 @@
-//! Reads files ahead of the tar stream, so that compression never waits for a disk.
+//! Reads files ahead of the tar stream, so that compression never waits for the disk.
 //!
-//! One thread reads the plan's files in their order and hands their content over in buffers; a bounded queue of them is all
-//! the memory it takes, whatever the size of the tree. Each file is compared with what the scan saw of it, before and after.
+//! One thread reads the plan's files in their order and hands their content over in buffers; a
+//! bounded queue of them is all the memory that it needs, regardless of the size of the tree. Each
+//! file is compared with what the scan found, before and after.
 
 use super::tar::{Extent, takes_extents};
 use crate::plan::{Content, Item, Plan};
@@ -19,15 +20,16 @@ const BUFFER: u64 = 256 * 1024;
 /// Buffers in the queue: 16 MiB of content read ahead.
 const QUEUE: usize = 64;
 
-/// What the reader hands over for each file of the plan, in order: `Begin`, then `Data` until all bytes are there.
+/// A piece of a file of the plan. Pieces come in order: `Begin`, then `Data` until all bytes are
+/// complete.
 pub enum Piece {
     /// A file starts. `extents` are its pieces of data where it is sparse.
     Begin(Option<Vec<Extent>>),
     /// Content; of sparse files only that of the extents.
     Data(Vec<u8>),
-    /// All content was handed over, and the file is still as the scan saw it.
+    /// All content was handed over, and the file is still as the scan found it.
     End,
-    /// It could not be read; nothing follows.
+    /// The file could not be read. Nothing follows.
     Failed(TreeError),
 }
 
@@ -48,7 +50,7 @@ pub fn read_ahead<'scope>(
                 Ok(()) => {}
                 Err(Stop::Unwanted) => return,
                 Err(Stop::Failed(error)) => {
-                    // When nobody listens any more there is another error already.
+                    // If nobody listens any longer, there is already another error.
                     let _ = sender.send(Piece::Failed(error));
                     return;
                 }
@@ -59,7 +61,7 @@ pub fn read_ahead<'scope>(
 }
 
 enum Stop {
-    /// Nobody wants more.
+    /// The receiver was dropped.
     Unwanted,
     Failed(TreeError),
 }
@@ -122,7 +124,8 @@ fn changed(path: &[u8], what: String) -> Stop {
     Stop::Failed(TreeError::Changed { path: path.to_vec(), what })
 }
 
-/// The pieces of data of a file with holes, or `None` when they are too many for a tar header, or the filesystem does not tell.
+/// The pieces of data of a file with holes, or `None` when they are too many for a tar header, or
+/// the filesystem does not report them.
 fn extents(fd: &OwnedFd, size: u64) -> Result<Option<Vec<Extent>>, Errno> {
     let mut extents = Vec::new();
     let mut position = 0;

@@ -1,7 +1,8 @@
 //! The squashfs writer: `tar2sqfs` of squashfs-tools-ng, fed through a pipe.
 //!
-//! The crate of the same project has a writer too, but it cannot do what a bundle needs: names that are not UTF-8, hard links,
-//! a choice of compressor, and the same bytes every time. `tar2sqfs` (1.2 and later) does, and compresses on all cores.
+//! The crate of the same project has a writer too, but it lacks what a bundle needs: names that are
+//! not UTF-8, hard links, a choice of compressor, and the same bytes every time. `tar2sqfs` (1.2
+//! and later) does, and compresses on all cores.
 
 use crate::recipe::{Compression, Compressor};
 use std::io::{self, Write};
@@ -12,14 +13,16 @@ use tiu_system::progress::Cancel;
 
 /// Blocks for each thread that wait to be compressed. They bound tar2sqfs's memory.
 const BACKLOG: usize = 10;
-/// Time that it has after the end of its input, for the blocks that wait and the tables.
+/// Time limit after the end of its input, for the blocks that wait and the tables.
 const LIMIT: Duration = Duration::from_secs(3600);
 
-/// A running `tar2sqfs`. Dropped before [`finish`](Self::finish), it is killed and waited for.
+/// A running `tar2sqfs`. If it is dropped before [`finish`](Self::finish), it is killed and waited
+/// for.
 pub struct Squash<'a>(Running<'a>);
 
 impl<'a> Squash<'a> {
-    /// Starts it. The image goes to `out`, an existing file; `time` (seconds since 1970) becomes the superblock's.
+    /// Starts the program. The image goes to `out`, an existing file; `time` (seconds since 1970)
+    /// becomes the superblock's.
     pub fn start(
         compression: &Compression,
         threads: usize,

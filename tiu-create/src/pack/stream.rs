@@ -1,4 +1,5 @@
-//! One pass over the plan: headers and content into the squashfs writer, digests into the index, the index last.
+//! One pass over the plan: headers and content into the squashfs writer, digests into the index,
+//! the index last.
 
 use super::PackError;
 use super::reader::{Piece, read_ahead};
@@ -14,12 +15,13 @@ use tiu_bundle::index::{self, EntryBuf, INDEX_PATH, Index, IndexWriter, Kind, Mt
 use tiu_system::path::TreePathBuf;
 use tiu_system::progress::{Unit, Watch};
 
-/// Level of the compressed index. Higher ones save little, for half of an index is digests, and take seconds.
+/// Level of the compressed index. Higher ones save little, because half of an index is digests, and
+/// take seconds.
 const INDEX_LEVEL: i32 = 9;
 /// Headers and small files are collected into writes of this size.
 const BUFFER: usize = 256 * 1024;
 
-/// The index as it went into the image.
+/// The index that is in the image.
 pub struct Indexed {
     /// SHA-256 of its text.
     pub digest: Digest,
@@ -29,8 +31,8 @@ pub struct Indexed {
     pub size: u64,
 }
 
-/// Streams the plan's entries into `squash`, then the index, and waits for the image. The plan is given up on the way: the
-/// memory of both is what limits the number of files.
+/// Streams the plan's entries into `squash`, then the index, and waits for the image. The plan is
+/// consumed: the memory of both limits the number of files.
 pub fn stream(
     root: &Root,
     plan: Plan,
@@ -52,7 +54,7 @@ pub fn stream(
     });
     let (squash, _) = out.into_parts();
     match result {
-        // A writer that took no more data said why.
+        // A writer that takes no more data has reported the reason.
         Err(PackError::Stream(e)) if e.kind() == io::ErrorKind::BrokenPipe => {
             squash.finish()?;
             Err(PackError::Stream(e))
@@ -65,13 +67,13 @@ pub fn stream(
     }
 }
 
-/// The compressed index, as the last file. It is not in the index itself.
+/// Writes the compressed index as the last file. It is not in the index itself.
 fn write_index(entries: IndexWriter, created: i64, out: &mut impl Write) -> Result<Indexed, PackError> {
     let text = entries.finish();
     let digest = Digest(openssl::sha::sha256(&text));
     let mut compressed = Vec::new();
     index::write_zst(&text, INDEX_LEVEL, &mut compressed).map_err(PackError::Stream)?;
-    // Nothing is signed that no client would read.
+    // What no client would read is not signed.
     let read = Index::parse(text)?;
     let indexed = Indexed { digest, entries: read.len() as u64, size: read.content_size() };
     drop(read);
@@ -131,7 +133,7 @@ impl<W: Write> Stream<'_, W> {
         Ok(index)
     }
 
-    /// A file of the tree; its content digest.
+    /// Streams a file of the tree and returns its content digest.
     fn file(&mut self, item: &Item, pieces: &Receiver<Piece>) -> Result<Digest, PackError> {
         let extents = match next(pieces)? {
             Piece::Begin(extents) => extents,
@@ -182,7 +184,7 @@ impl<W: Write> Stream<'_, W> {
         self.out.write_all(data).map_err(PackError::Stream)
     }
 
-    /// The item that a hard link names.
+    /// Returns the item that a hard link names.
     fn link(&self, item: &Item) -> Option<&Item> {
         item.link_to.and_then(|first| self.plan.items.get(first as usize))
     }
@@ -241,7 +243,7 @@ fn next(pieces: &Receiver<Piece>) -> Result<Piece, PackError> {
         Ok(Piece::Failed(TreeError::Cancelled(cancelled))) => Err(cancelled.into()),
         Ok(Piece::Failed(error)) => Err(error.into()),
         Ok(piece) => Ok(piece),
-        // The thread ends early only after it said why.
+        // The thread ends early only after it reported the reason.
         Err(_) => Err(PackError::Reader),
     }
 }

@@ -1,7 +1,9 @@
-//! The tar stream that tar2sqfs reads: ustar headers (POSIX.1-1988), and PAX records (POSIX.1-2001) for what does not fit.
+//! The tar stream that tar2sqfs reads: ustar headers (POSIX.1-1988), and PAX records (POSIX.1-2001)
+//! for what does not fit.
 //!
-//! Records are written only where they are needed, so that most entries take one block of 512 bytes.
-//! Sources: pax(1p), tar(5) of libarchive, and for sparse files the GNU tar manual, "PAX Format, Versions 0.0 and 0.1".
+//! Records are written only where they are needed, so that most entries take one block of 512
+//! bytes. Sources: pax(1p), tar(5) of libarchive, and for sparse files the GNU tar manual, "PAX
+//! Format, Versions 0.0 and 0.1".
 
 use crate::plan::Item;
 use tiu_bundle::index::Kind;
@@ -16,15 +18,15 @@ const XATTR_PREFIXES: [&[u8]; 3] = [b"user.", b"trusted.", b"security."];
 /// A piece of a sparse file that holds data, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
-    /// Where it starts.
+    /// Offset of its first byte.
     pub offset: u64,
-    /// How long it is.
+    /// Its length.
     pub length: u64,
 }
 
-/// What a header is made of.
+/// The content of a header.
 pub struct Header<'a> {
-    /// Path in the image; empty for the root.
+    /// Path in the image.
     pub path: &'a [u8],
     /// Metadata.
     pub item: &'a Item,
@@ -32,11 +34,12 @@ pub struct Header<'a> {
     pub target: &'a [u8],
     /// Extended attributes.
     pub xattrs: &'a [(Vec<u8>, Vec<u8>)],
-    /// The pieces of a sparse file that follow as data; other files follow as they are.
+    /// The pieces of a sparse file that follow as data; other files follow whole.
     pub extents: Option<&'a [Extent]>,
 }
 
-/// Whether a squashfs made from a tar can hold this attribute. Others are in the index alone.
+/// Returns whether a squashfs made from a tar can hold this attribute. Others are in the index
+/// alone.
 pub fn carries_xattr(name: &[u8]) -> bool {
     let known =
         XATTR_PREFIXES.iter().any(|prefix| name.strip_prefix(*prefix).is_some_and(|rest| !rest.is_empty()));
@@ -44,9 +47,10 @@ pub fn carries_xattr(name: &[u8]) -> bool {
     known && !name.contains(&b'=')
 }
 
-/// The PAX record that maps a sparse file's data, or `None` when it has too many pieces: then its holes are streamed as zeros.
+/// Returns the PAX record that maps a sparse file's data, or `None` if it has too many pieces: its
+/// holes are then streamed as zeros.
 fn sparse_records(size: u64, extents: &[Extent]) -> Option<Vec<u8>> {
-    // An empty map is none for its reader.
+    // A reader takes an empty map for none.
     let map = match extents {
         [] => "0,0".to_owned(),
         extents => {
@@ -60,7 +64,7 @@ fn sparse_records(size: u64, extents: &[Extent]) -> Option<Vec<u8>> {
     (records.len() <= MAX_PAX / 2).then_some(records)
 }
 
-/// Whether a sparse file's map fits into its header.
+/// Returns whether a sparse file's map fits into its header.
 pub fn takes_extents(size: u64, extents: &[Extent]) -> bool {
     sparse_records(size, extents).is_some()
 }
@@ -102,7 +106,7 @@ pub fn header(out: &mut Vec<u8>, header: &Header) {
         for (name, value) in header.xattrs.iter().filter(|(name, _)| carries_xattr(name)) {
             record(&mut xattrs, &[b"SCHILY.xattr.", name.as_slice()].concat(), value);
         }
-        // Together or not at all, so that what is there does not depend on an order.
+        // All or none, so that the result does not depend on an order.
         if records.len() + xattrs.len() <= MAX_PAX {
             records.append(&mut xattrs);
         }
@@ -122,14 +126,14 @@ pub fn header(out: &mut Vec<u8>, header: &Header) {
     out.extend_from_slice(&fields.finish());
 }
 
-/// Zeros that fill up data of `length` bytes to whole blocks.
+/// Returns the zeros that fill up data of `length` bytes to whole blocks.
 pub fn padding(length: u64) -> &'static [u8] {
     const ZEROS: [u8; BLOCK] = [0; BLOCK];
     let used = (length % BLOCK as u64) as usize;
     ZEROS.get(..(BLOCK - used) % BLOCK).unwrap_or_default()
 }
 
-/// The two blocks of zeros that end a tar.
+/// The two blocks of zeros at the end of a tar.
 pub const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 
 fn type_flag(kind: Kind, hard_link: bool) -> u8 {

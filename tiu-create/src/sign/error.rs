@@ -1,4 +1,4 @@
-//! Why a bundle was not signed.
+//! The errors of signing.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use tiu_system::hints;
 use tiu_system::program::RunError;
 use tiu_system::progress::Cancelled;
 
-/// Why a bundle was not signed. The bundle is unchanged then.
+/// An error that prevented the signature. The bundle is unchanged.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)] // Fields without documentation are what their names say.
@@ -19,7 +19,7 @@ pub enum SignError {
     /// A file could not be written.
     #[error("writing {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
-    /// The bundle is not one that may be signed.
+    /// The bundle cannot be signed.
     #[error("{}: {source}", path.display())]
     Bundle { path: PathBuf, source: BundleError },
     /// A certificate file that holds none, or something else.
@@ -31,10 +31,10 @@ pub enum SignError {
     /// The key is encrypted and the passphrase is wrong.
     #[error("{}: the passphrase does not decrypt the private key", path.display())]
     Passphrase { path: PathBuf },
-    /// A passphrase is needed and there is no terminal to ask at.
+    /// A passphrase is needed and there is no terminal to ask for it.
     #[error("the {what} cannot be asked for: {source}")]
     NoTerminal {
-        /// Passphrase or PIN.
+        /// `passphrase` or `PIN`.
         what: &'static str,
         source: io::Error,
     },
@@ -53,7 +53,7 @@ pub enum SignError {
     /// A CMS over something else.
     #[error("the CMS signs another manifest: line {line} is {found:?}, in the bundle it is {expected:?}")]
     OtherContent {
-        /// From 1.
+        /// Line number from 1.
         line: usize,
         /// In the CMS.
         found: String,

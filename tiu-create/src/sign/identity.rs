@@ -1,4 +1,5 @@
-//! Who signs: a certificate, its private key (a file, or a token behind PKCS#11), and the certificates between it and the CA.
+//! The signer: a certificate, its private key (a file, or a token behind PKCS#11), and the
+//! certificates between it and the CA.
 
 use super::{Secret, SignError, pkcs11};
 use openssl::pkey::{PKey, Private};
@@ -7,21 +8,21 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use tiu_bundle::signature;
 
-/// Where the private key is.
+/// The place of the private key.
 #[derive(Clone, Debug)]
 pub enum KeySource {
     /// A PEM file, perhaps encrypted.
     File {
         /// The file.
         path: PathBuf,
-        /// Where its passphrase comes from, if it has one.
+        /// Source of its passphrase, if it has one.
         passphrase: Secret,
     },
     /// A token.
     Pkcs11 {
         /// `pkcs11:` URI (RFC 7512).
         uri: String,
-        /// Where the PIN comes from.
+        /// Source of the PIN.
         pin: Secret,
         /// PKCS#11 module to use instead of the system's configured ones.
         module: Option<PathBuf>,
@@ -41,7 +42,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Reads certificates and key. Further certificates in the signer's own file count as intermediates.
+    /// Reads certificates and key. Further certificates in the signer's own file count as
+    /// intermediates.
     pub fn load(certificate: &Path, key: &KeySource, intermediates: &[PathBuf]) -> Result<Self, SignError> {
         let mut own = certificates(certificate)?;
         let signer = own.remove(0);
@@ -60,16 +62,16 @@ impl Identity {
         Ok(identity)
     }
 
-    /// Finds a key of another certificate now, rather than after the packing.
+    /// Checks that the key belongs to the certificate, before the packing rather than after it.
     fn check(&self) -> Result<(), SignError> {
         match &self.key {
             Key::Local(_) => self.sign(b"check").map(drop),
-            // A token may want a touch or count its signatures.
+            // A token can require a touch or count its signatures.
             Key::Token(_) => Ok(()),
         }
     }
 
-    /// A CMS over `payload`.
+    /// Returns a CMS over `payload`.
     pub fn sign(&self, payload: &[u8]) -> Result<Vec<u8>, SignError> {
         match &self.key {
             Key::Local(key) => signature::sign(payload, &self.certificate, key, &self.intermediates)
@@ -83,7 +85,7 @@ impl Identity {
     }
 }
 
-/// All certificates of a PEM file, at least one.
+/// Returns all certificates of a PEM file, at least one.
 fn certificates(path: &Path) -> Result<Vec<X509>, SignError> {
     let pem = std::fs::read(path).map_err(|source| SignError::Read { path: path.to_owned(), source })?;
     match X509::stack_from_pem(&pem) {
@@ -94,7 +96,8 @@ fn certificates(path: &Path) -> Result<Vec<X509>, SignError> {
 
 fn private_key(path: &Path, passphrase: &Secret) -> Result<PKey<Private>, SignError> {
     let pem = std::fs::read(path).map_err(|source| SignError::Read { path: path.to_owned(), source })?;
-    // The callback is only called for encrypted keys; its own error must not get lost in OpenSSL's.
+    // The callback is only called for encrypted keys; its own error must not be replaced by
+    // OpenSSL's.
     let failed = RefCell::new(None);
     let mut asked = false;
     let result = PKey::private_key_from_pem_callback(&pem, |buffer| {

@@ -1,8 +1,9 @@
-//! Signatures: put on, replaced, or made elsewhere and put in.
+//! Signs bundles, replaces signatures, and takes in those that were made elsewhere.
 //!
-//! A bundle that is not signed yet holds its bare manifest where the signature goes, so everything that a signer needs is in
-//! the one file: `--write-payload` writes the manifest out, `--cms` takes a CMS over exactly that manifest in. Before a manifest is
-//! signed or written out for signing, the whole image is compared with its hash tree: nobody signs a damaged file.
+//! A bundle that is not signed yet holds its bare manifest where the signature goes, so everything
+//! that a signer needs is in the one file: `--write-payload` writes the manifest out, `--cms` takes
+//! in a CMS over exactly that manifest. Before a manifest is signed or written out for signing, the
+//! whole image is compared with its hash tree: a damaged file is not signed.
 
 mod error;
 mod identity;
@@ -26,7 +27,8 @@ use tiu_bundle::read_at::FileSource;
 use tiu_bundle::signature::{self, Signer};
 use tiu_system::progress::Watch;
 
-/// A bundle whose signature is to be made or replaced; its image was compared with its hash tree.
+/// A bundle whose signature is to be made or replaced; its image has been compared with its hash
+/// tree.
 pub struct Unsigned {
     path: PathBuf,
     file: File,
@@ -37,7 +39,7 @@ pub struct Unsigned {
 }
 
 impl Unsigned {
-    /// Opens the bundle at `path`, signed or not, and checks everything but who signed it.
+    /// Opens the bundle at `path`, signed or not, and checks everything except the signer.
     pub fn open(path: &Path, watch: Watch) -> Result<Self, SignError> {
         let fail = |source| SignError::Read { path: path.to_owned(), source };
         let file = File::open(path).map_err(fail)?;
@@ -62,17 +64,17 @@ impl Unsigned {
         Ok(Unsigned { path: path.to_owned(), file, manifest, payload, signed, offset: layout.cms_offset() })
     }
 
-    /// What is to be signed: the manifest's text.
+    /// Returns the manifest's text, which is to be signed.
     pub fn payload(&self) -> &[u8] {
         &self.payload
     }
 
-    /// The same, parsed.
+    /// Returns the manifest.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// Whether there is a signature already.
+    /// Returns whether the bundle is already signed.
     pub fn is_signed(&self) -> bool {
         self.signed
     }
@@ -82,7 +84,8 @@ impl Unsigned {
         self.put_in(&identity.sign(&self.payload)?, out)
     }
 
-    /// Takes in a CMS that was made elsewhere, when it holds this bundle's manifest and is one that clients accept.
+    /// Takes in a CMS that was made elsewhere, if it holds this bundle's manifest and is one that
+    /// clients accept.
     pub fn put_in(&self, cms: &[u8], out: &Path) -> Result<Signer, SignError> {
         let signed = signature::verify_untrusted(cms).map_err(SignError::Cms)?;
         if signed.content != self.payload {
@@ -92,11 +95,12 @@ impl Unsigned {
         Ok(signed.signer)
     }
 
-    /// The bundle with another signature, complete or not at all.
+    /// Writes the bundle with another signature, complete or not at all.
     fn write(&self, cms: &[u8], out: &Path) -> io::Result<()> {
         let new = beside(out)?;
         let mut file = new.as_file();
-        // Shares the image's blocks where the filesystem can, so that this takes no room and no time.
+        // Shares the image's blocks where the filesystem can, so that this takes neither room nor
+        // time.
         if ioctl_ficlone(file, &self.file).is_err() {
             let mut old = &self.file;
             old.seek(SeekFrom::Start(0))?;
@@ -109,13 +113,14 @@ impl Unsigned {
         publish(new, out)
     }
 
-    /// Path of the bundle.
+    /// Returns the path of the bundle.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// Tells where two payloads differ, so that line ends changed by a mail program are told from another bundle's manifest.
+/// Returns the error for a payload that differs. Line ends changed by a mail program are
+/// distinguished from another bundle's manifest.
 fn other_content(found: &[u8], expected: &[u8]) -> SignError {
     let line_ends = |text: &[u8]| text.iter().copied().filter(|b| *b != b'\r').collect::<Vec<_>>();
     if line_ends(found) == line_ends(expected) {

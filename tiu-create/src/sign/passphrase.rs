@@ -1,5 +1,5 @@
-//! Passphrases and PINs: from a file, or asked for at the terminal without showing them. Never from the command line or the
-//! environment, which others can see.
+//! Passphrases and PINs: from a file, or asked for at the terminal without showing them. Never from
+//! the command line or the environment, which others can see.
 
 use super::SignError;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
@@ -7,17 +7,17 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 
-/// Where a passphrase or PIN comes from.
+/// The source of a passphrase or PIN.
 #[derive(Clone, Debug)]
 pub enum Secret {
     /// The first line of this file.
     File(PathBuf),
-    /// The person at the terminal.
+    /// The user at the terminal.
     Prompt,
 }
 
 impl Secret {
-    /// Gets it. `what` (passphrase, PIN) is said when asking.
+    /// Returns the secret. `what` (passphrase, PIN) is the prompt.
     pub fn get(&self, what: &'static str) -> Result<Vec<u8>, SignError> {
         match self {
             Secret::File(path) => {
@@ -68,7 +68,7 @@ impl<'a> Quiet<'a> {
 
 impl Drop for Quiet<'_> {
     fn drop(&mut self) {
-        // There is nobody to tell; the shell's `reset` helps.
+        // The error cannot be reported; the shell's `reset` helps.
         let _ = tcsetattr(self.terminal, OptionalActions::Flush, &self.before);
     }
 }

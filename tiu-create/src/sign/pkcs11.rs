@@ -1,7 +1,7 @@
 //! Signing with a key that never leaves its token: the `openssl` program with its pkcs11 engine.
 //!
-//! The openssl crate has no engines, and calling the library's own would need `unsafe`. The PIN goes to the program
-//! through its standard input: others can see command lines and environments.
+//! The openssl crate has no engines, and calling the library's own would need `unsafe`. The PIN
+//! goes to the program through its standard input: others can see command lines and environments.
 
 use super::{Secret, SignError};
 use openssl::x509::X509;
@@ -16,7 +16,7 @@ pub struct Token {
 }
 
 impl Token {
-    /// Returns the key that `uri` names; gets the PIN.
+    /// Returns the key that `uri` names, with its PIN.
     pub fn new(uri: &str, pin: &Secret, module: Option<&Path>) -> Result<Self, SignError> {
         // A missing program is reported before anybody types a PIN.
         find(&OPENSSL).map_err(SignError::Token)?;
@@ -51,7 +51,8 @@ impl Token {
             let all = intermediates.iter().map(pem).collect::<Result<Vec<_>, _>>()?.concat();
             run = run.arg("-certfile").arg(file("intermediates.pem", &all)?);
         }
-        // A token's module has settings of its own in the user's environment, and a URI may hold the PIN.
+        // A token's module has settings of its own in the user's environment, and a URI may hold
+        // the PIN.
         run = run.inherit_env().hide_arguments();
         if let Some(module) = &self.module {
             run = run.env("PKCS11_MODULE_PATH", module);

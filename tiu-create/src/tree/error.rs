@@ -1,4 +1,4 @@
-//! Why a tree cannot be read.
+//! The errors of reading a tree.
 
 use std::io;
 use tiu_system::hints;
@@ -12,14 +12,14 @@ pub enum TreeError {
     /// Something could not be opened or read.
     #[error("/{}: {what} failed: {source}", crate::shown(path))]
     Io { path: Vec<u8>, what: &'static str, source: io::Error },
-    /// The root is not there, or is no directory.
+    /// The root is missing, or is not a directory.
     #[error("{path}: {source}")]
     Root { path: String, source: io::Error },
     /// The tree was written to at the same time.
     #[error("/{} changed while it was read: {what}", crate::shown(path))]
     Changed {
         path: Vec<u8>,
-        /// What is different, with both values.
+        /// The difference, with both values.
         what: String,
     },
     /// More than 4 GiB of names.

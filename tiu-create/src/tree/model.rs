@@ -15,14 +15,14 @@ pub struct Span {
 pub struct Names(Vec<u8>);
 
 impl Names {
-    /// Adds `bytes`; `None` when there are more than 4 GiB of names.
+    /// Adds `bytes`; `None` if there are more than 4 GiB of names.
     pub fn add(&mut self, bytes: &[u8]) -> Option<Span> {
         let span = Span { start: u32::try_from(self.0.len()).ok()?, len: u32::try_from(bytes.len()).ok()? };
         self.0.extend_from_slice(bytes);
         Some(span)
     }
 
-    /// What was added.
+    /// Returns what was added.
     pub fn get(&self, span: Span) -> &[u8] {
         let start = span.start as usize;
         self.0.get(start..start + span.len as usize).unwrap_or_default()
@@ -46,7 +46,7 @@ impl Default for XattrTable {
 }
 
 impl XattrTable {
-    /// The number of `set`.
+    /// Returns the number of `set`.
     pub fn add(&mut self, set: Xattrs) -> u32 {
         if let Some(number) = self.numbers.get(&set) {
             return *number;
@@ -57,7 +57,7 @@ impl XattrTable {
         number
     }
 
-    /// The set with `number`.
+    /// Returns the set with `number`.
     pub fn get(&self, number: u32) -> &[(Vec<u8>, Vec<u8>)] {
         self.sets.get(number as usize).map(Vec::as_slice).unwrap_or_default()
     }
@@ -66,9 +66,9 @@ impl XattrTable {
 /// One name in the tree.
 #[derive(Clone, Copy, Debug)]
 pub struct Node {
-    /// Path without a leading slash; empty for the root.
+    /// Path in the tree.
     pub path: Span,
-    /// What it is; names of one inode are told by `inode`, never by [`Kind::HardLink`].
+    /// Type of the inode. Names of one inode share `inode`; none is a [`Kind::HardLink`].
     pub kind: Kind,
     /// Permission bits (`07777`).
     pub mode: u16,
@@ -86,7 +86,7 @@ pub struct Node {
     pub xattrs: u32,
     /// Target of symbolic links.
     pub target: Option<Span>,
-    /// Number of the inode, where it has several names.
+    /// Number of the inode, if it has several names.
     pub inode: Option<u32>,
 }
 

@@ -1,4 +1,4 @@
-//! Opening what is in the tree, relative to its descriptor, so that no symbolic link in it leads anywhere else.
+//! Access to a tree, relative to its descriptor, so that no symbolic link in it leads out of it.
 
 use super::error::TreeError;
 use rustix::fd::{AsFd, OwnedFd};
@@ -24,18 +24,19 @@ impl Root {
         Ok(Root { fd })
     }
 
-    /// The descriptor.
+    /// Returns the descriptor.
     pub fn fd(&self) -> &OwnedFd {
         &self.fd
     }
 
-    /// Opens what is at `path` itself: no symbolic link and no mount point on the way, without touching its access time.
+    /// Opens `path` itself: no symbolic link and no mount point on the way, without touching its
+    /// access time.
     pub fn open_exactly(&self, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
         Beneath::within_mount(self.fd.as_fd()).open_quietly(path, flags | OFlags::RDONLY | OFlags::NONBLOCK)
     }
 
-    /// Opens `path` as the system in the tree would see it: symbolic links are followed, but inside the tree.
-    /// `None` when there is nothing.
+    /// Opens `path` as the system in the tree would see it: symbolic links are followed, but inside
+    /// the tree. `None` if nothing exists there.
     pub fn open_as_system(&self, path: &str, flags: OFlags) -> Result<Option<OwnedFd>, TreeError> {
         let flags = flags | OFlags::RDONLY | OFlags::NONBLOCK;
         match open_in_root(self.fd.as_fd(), path.as_bytes(), flags) {
@@ -45,7 +46,8 @@ impl Root {
         }
     }
 
-    /// The first `limit` bytes of the file that the system in the tree sees at `path`, if there is one.
+    /// Returns the first `limit` bytes of the file that the system in the tree sees at `path`, if
+    /// there is one.
     pub fn read_as_system(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, TreeError> {
         let Some(fd) = self.open_as_system(path, OFlags::empty())? else { return Ok(None) };
         let mut content = Vec::new();

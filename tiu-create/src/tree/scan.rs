@@ -17,8 +17,8 @@ use tiu_system::progress::{Unit, Watch};
 
 /// Reads the metadata of everything that `rules` do not leave out unread.
 ///
-/// Directories are opened one at a time by their path from the root's descriptor, never through a symbolic link. The order
-/// of the result depends on the filesystem.
+/// Directories are opened one at a time by their path from the root's descriptor, never through a
+/// symbolic link. The order of the result depends on the filesystem.
 pub fn scan(root: &Root, rules: &Rules, watch: Watch) -> Result<Tree, TreeError> {
     let scan = Scan { root, tree: Tree::default(), inodes: HashMap::new(), buffer: vec![0; 65536] };
     watch.phase("Reading the tree", 0, Unit::Items, || scan.run(rules, watch))
@@ -29,7 +29,7 @@ struct Scan<'a> {
     tree: Tree,
     /// Numbers of inodes that have several names.
     inodes: HashMap<(u64, u64), u32>,
-    /// Room for the longest list of names or value of an extended attribute (xattr(7)).
+    /// Buffer for the longest list of names or value of an extended attribute (xattr(7)).
     buffer: Vec<u8>,
 }
 
@@ -151,7 +151,7 @@ impl Scan<'_> {
         let fail = |e| io(path, "reading the extended attributes", e);
         let names = match list(&mut self.buffer) {
             Ok(0) => return Ok(0),
-            // The filesystem has none.
+            // The filesystem has no extended attributes.
             Err(Errno::OPNOTSUPP) => return Ok(0),
             other => self.buffer.get(..other.map_err(fail)?).unwrap_or_default().to_vec(),
         };
@@ -161,7 +161,8 @@ impl Scan<'_> {
                 Ok(length) => {
                     set.push((name.to_vec(), self.buffer.get(..length).unwrap_or_default().to_vec()))
                 }
-                // Listed, but not to be had: what a filesystem shows of itself (`system.nfs4_acl` and the like).
+                // Listed but not readable: what a filesystem shows of itself (`system.nfs4_acl` and
+                // the like).
                 Err(Errno::NODATA | Errno::OPNOTSUPP) => {}
                 Err(e) => return Err(fail(e)),
             }
@@ -176,7 +177,7 @@ fn kind(path: &[u8], stat: &Stat) -> Result<Kind, TreeError> {
         .ok_or_else(|| TreeError::UnknownType { path: path.to_vec(), mode: stat.st_mode })
 }
 
-/// Modification time out of `stat`.
+/// Returns the modification time of `stat`.
 pub(crate) fn mtime(stat: &Stat) -> Mtime {
     Mtime { sec: stat.st_mtime, nsec: u32::try_from(stat.st_mtime_nsec).unwrap_or(0) }
 }

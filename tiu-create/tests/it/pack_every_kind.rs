@@ -1,4 +1,5 @@
-//! Everything that a filesystem can hold comes through: the mounted image and the index are compared with the tree.
+//! Everything that a filesystem can hold comes through: the mounted image and the index are
+//! compared with the tree.
 
 use crate::place::{EPOCH, Place};
 use rustix::fs::{
@@ -42,7 +43,8 @@ fn everything(root: &Path) -> PathBuf {
         fs::write(&path, content).expect("a file");
         path
     };
-    // Names: not UTF-8, with newlines and other control characters, with what PAX, tar and composefs give a meaning, long ones.
+    // Names: not UTF-8, with newlines and other control characters, with what PAX, tar and
+    // composefs give a meaning, long ones.
     for bytes in [
         b"not-utf8-\xff\xfe\x80".as_slice(),
         b"new\nline\n",
@@ -119,7 +121,8 @@ fn everything(root: &Path) -> PathBuf {
     drop(UnixListener::bind(all.join("socket")).expect("a socket"));
     fs::hard_link(all.join("socket"), all.join("socket-again")).expect("a hard link to a socket");
 
-    // Hard links across directories; the first name in byte order is not the first that a directory lists.
+    // Hard links across directories; the first name in byte order is not the first that a directory
+    // lists.
     let shared = file(OsStr::new("shared-m"), &noise(77, 300_000));
     for other in ["shared-a", "shared-z", "dir-7777-x", "deep/shared"] {
         fs::hard_link(&shared, all.join(other)).expect("a hard link");

@@ -74,7 +74,8 @@ fn the_disk_gets_full_with_the_hash_tree() {
     place.file("usr/large", noise(1, 4_000_000));
     place.keys();
     fs::create_dir(place.path("small")).expect("a directory");
-    // Enough for the image of 4.9 MB, not for its hash tree of 40 KB: the size is found by packing once.
+    // Enough for the image of 4.9 MB, not for its hash tree of 40 KB: the size is found by packing
+    // once.
     place.pack("bundle.tiu").succeeded();
     let image = place.open("bundle.tiu").bundle.layout.image_size;
     let found = pack_after(

@@ -209,14 +209,14 @@ fn no_recipe() {
 fn no_os_release() {
     let place = Place::new();
     fs::remove_file(place.root().join("usr/lib/os-release")).expect("a file");
-    refused(&place, &["does not tell its version", "IMAGE_VERSION or VERSION_ID", "`version: "]);
+    refused(&place, &["does not show its version", "IMAGE_VERSION or VERSION_ID", "`version: "]);
 }
 
 #[test]
 fn no_program_that_tells_the_architecture() {
     let place = Place::new();
     fs::write(place.path("bundle.yaml"), "compatible: testos\n").expect("a recipe");
-    refused(&place, &["does not tell its architecture", "/usr/bin/sh", "`arch: x86_64`"]);
+    refused(&place, &["does not show its architecture", "/usr/bin/sh", "`arch: x86_64`"]);
 }
 
 #[test]

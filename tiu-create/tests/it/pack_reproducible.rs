@@ -39,7 +39,8 @@ fn fill(place: &Place) {
     }
 }
 
-/// Copies a tree last name first: directories list it in another order, and an inode's first name is another one.
+/// Copies a tree last name first: directories list it in another order, and an inode's first name
+/// is another one.
 fn copy_backwards(from: &Path, to: &Path) {
     let find = outcome(Command::new("find").arg(from).args(["-printf", "%P\\n"])).succeeded();
     let mut names: Vec<_> = find.stdout.lines().map(str::to_owned).collect();

@@ -1,4 +1,5 @@
-//! What the tests of tiu-create share: a place to work in, the program itself, and bundles that are mounted.
+//! What the tests of tiu-create share: a place to work in, the program itself, and bundles that are
+//! mounted.
 
 use std::ffi::OsStr;
 use std::fs;

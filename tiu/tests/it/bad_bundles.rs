@@ -243,7 +243,7 @@ fn manifests_that_say_something_wrong() {
     replace("compatible=testos\n", "", "no [update] compatible");
     replace("[bundle]", "hook=run\n[bundle]", "[update] hook is unknown");
     replace("[bundle]", "[hooks]\n[bundle]", "the group [hooks] is unknown");
-    replace("[bundle]", "version=2\n[bundle]", "[update] version is there twice");
+    replace("[bundle]", "version=2\n[bundle]", "[update] version appears twice");
     replace(
         "\nformat=1\n",
         "\nformat=2\n",
@@ -276,7 +276,7 @@ fn images_that_were_changed_where_they_are_opened() {
         fixture.refused(what, &bytes, &[needle]);
     };
     change("no multiple of 4096", "expected a multiple of 4096", |bytes| drop(bytes.drain(100..200)));
-    change("block in front", "no squashfs", |bytes| drop(bytes.splice(0..0, [0; BLOCK_SIZE])));
+    change("block in front", "not a squashfs", |bytes| drop(bytes.splice(0..0, [0; BLOCK_SIZE])));
     change("first block", "block 0 of the image is damaged", |bytes| bytes[1000] ^= 1);
     change("highest hash level", "block 0 of hash level 2 is damaged", |bytes| {
         let at = tiu_bundle::bundle::cms_offset(bytes).unwrap() as usize - 3 * BLOCK_SIZE;
@@ -309,7 +309,7 @@ fn indexes_that_say_what_cannot_be() {
             [line("/a", "100644"), dir("/a/b")],
             "is a regular file, expected a directory",
         ),
-        ("twice", [dir("/a"), dir("/a")], "the same path is there twice"),
+        ("twice", [dir("/a"), dir("/a")], "the same path appears twice"),
     ] {
         let text = format!("{}{}", dir("/"), lines.concat());
         fixture.refused(what, &fixture.bytes(&with_index(text.as_bytes())), &[needle]);

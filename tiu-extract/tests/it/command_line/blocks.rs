@@ -14,7 +14,7 @@ bad_bytes! {
         ["bytes long, expected a multiple of 4096, at least 8192: bytes were lost or added"],
         |bytes| drop(bytes.drain(100..200));
     block_of_zeros_put_in_front, Found::Opening,
-        ["the image is no squashfs: it starts with [00, 00, 00, 00], expected"],
+        ["the image is not a squashfs: it starts with [00, 00, 00, 00], expected"],
         |bytes| drop(bytes.splice(0..0, [0; BLOCK_SIZE]));
     block_of_a_squashfs_put_in_front, Found::Opening, ["block 0 of the image is damaged: its hash is", "the hash tree says"],
         |bytes| {

@@ -50,7 +50,7 @@ bad_lines! {
     parent_that_is_missing, "/a/b 0 40755 1 0 0 0 0.0 - - -\n",
         "line 2 of the index (/a/b): its parent directory, \"a\", is missing";
     same_path_twice, "/a 0 40755 1 0 0 0 0.0 - - -\n/a 0 40755 1 0 0 0 0.0 - - -\n",
-        "line 3 of the index (/a): the same path is there twice";
+        "line 3 of the index (/a): the same path appears twice";
     hard_link_to_what_is_missing, "/b 0 @100644 2 0 0 0 0.0 /a - -\n",
         "line 2 of the index (/b): it is a hard link to \"a\", which is missing";
     nul_in_a_path, "/a\\x00b 0 40755 1 0 0 0 0.0 - - -\n", "path holds a NUL byte";

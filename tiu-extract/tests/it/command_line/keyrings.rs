@@ -21,7 +21,7 @@ fn directory_without_certificates() {
     let kit = Kit::new();
     let empty = kit.path("empty");
     fs::create_dir(&empty).unwrap();
-    refused(&kit, &empty, &["the keyring has no certificate: looked into", "empty"]);
+    refused(&kit, &empty, &["the keyring has no certificate: looked in", "empty"]);
 }
 
 #[test]

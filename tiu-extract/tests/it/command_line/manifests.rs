@@ -35,9 +35,9 @@ bad_parts! {
         |parts| text(parts, "[bundle]", "hook=run\n[bundle]");
     unknown_group, Found::Opening, ["the group [hooks] is unknown; there are [update], [bundle], [meta.tiu] and [meta.*]"],
         |parts| text(parts, "[bundle]", "[hooks]\nfilename=x\n[bundle]");
-    same_key_twice, Found::Opening, ["[update] compatible is there twice"],
+    same_key_twice, Found::Opening, ["[update] compatible appears twice"],
         |parts| text(parts, "compatible=testos", "compatible=testos\ncompatible=other");
-    same_group_twice, Found::Opening, ["the group [update] is there twice"],
+    same_group_twice, Found::Opening, ["the group [update] appears twice"],
         |parts| text(parts, "[bundle]", "[update]\n[bundle]");
     future_format, Found::Opening,
         ["the bundle has format 2, this version of tiu reads formats up to 1", "update tiu on this host first"],
