@@ -63,6 +63,8 @@ chmod 755 "$temporary"
 state=$(mktemp)
 trap 'rm -rf "$state" "$temporary"' EXIT
 export TMPDIR=$temporary
+# Whole outputs are compared, and never written: tests/README.md.
+export INSTA_UPDATE=no
 trap 'exit 130' INT
 trap 'exit 143' TERM
 began=$EPOCHREALTIME

@@ -12,5 +12,9 @@ pub mod pki;
 pub mod program;
 pub mod running;
 pub mod schema;
+pub mod stable;
 pub mod system;
 pub mod tree;
+
+#[doc(hidden)]
+pub use insta;

@@ -3,9 +3,11 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
+use tiu_testing::assert_output;
 use tiu_testing::host::LoopHost;
 use tiu_testing::kit::Kit;
 use tiu_testing::program::json;
+use tiu_testing::stable::{stable, stable_json};
 use tiu_testing::system::nest_etc;
 use tiu_testing::tree::file;
 
@@ -93,6 +95,9 @@ type regular file -> symbolic link
 +-> /nowhere
 ";
     assert_eq!(patch, expected);
+    assert_output!("etc_diff", stable(&shown, &[]));
+    let diff = host.tiu("etc", ["diff", "--json"]).succeeded().stdout;
+    assert_output!("etc_diff_json", stable_json(&diff, &[]));
     let value = json(&host.tiu("etc", ["diff", "--json", "-p", "/etc/d/mode"]).succeeded());
     let change = &value["changes"][0];
     assert_eq!((change["path"].as_str(), change["change"].as_str()), (Some("etc/d/mode"), Some("M")));
@@ -144,7 +149,12 @@ fn a_conflict_is_listed_until_the_file_is_the_image_s() {
     assert!(applied.contains("/etc/app.conf: both changed it"), "{applied}");
     assert_eq!(conflicts(&host), ["etc/app.conf", "etc/d/mode"]);
     let report = host.tiu("etc", ["report"]).succeeded().stdout;
-    assert!(report.contains("/etc from version 1 to version 2\n"), "{report}");
+    assert_output!("etc_report", stable(&report, &[]));
+    let report_json = host.tiu("etc", ["report", "--json"]).succeeded().stdout;
+    assert_output!("etc_report_json", stable_json(&report_json, &[]));
+    assert_output!("etc_conflicts", stable(&host.tiu("etc", ["conflicts"]).succeeded().stdout, &[]));
+    let conflicts_json = host.tiu("etc", ["conflicts", "--json"]).succeeded().stdout;
+    assert_output!("etc_conflicts_json", stable_json(&conflicts_json, &[]));
     assert!(dry.starts_with(report.lines().nth(1).unwrap()), "{report}\n{dry}");
     let status = host.tiu("status", [""; 0]).succeeded().stdout;
     assert!(
