@@ -6,7 +6,8 @@ use super::{
     AccountFile as File, AccountFiles as Files, AccountSides as Sides, NoteKind as What, UsedNumbers as Used,
 };
 use proptest::prelude::*;
-use std::collections::HashMap;
+use proptest::test_runner::TestRunner;
+use std::collections::{HashMap, HashSet};
 
 /// Files from texts: passwd, group, shadow, gshadow, subuid, subgid; an empty text is no file.
 fn files(texts: &[&str]) -> Files {
@@ -329,12 +330,64 @@ fn any_files() -> impl Strategy<Value = Files> {
         .prop_map(|(passwd, group, shadow, sub)| files(&[&passwd, &group, &shadow, "", &sub, &sub]))
 }
 
-/// Name and number of the entries; the first of several names counts.
-fn numbers(text: &[u8]) -> Vec<(Vec<u8>, u32)> {
-    let table = Table::parse(File::Passwd, text);
-    let mut seen = std::collections::HashSet::new();
+/// Any three sides, and the numbers that have files on the host.
+#[derive(Clone, Debug)]
+struct Case {
+    base: Option<Files>,
+    host: Files,
+    image: Files,
+    used: Used,
+}
+
+fn any_case() -> impl Strategy<Value = Case> {
+    let numbers = proptest::collection::btree_set(0..10u32, 0..6);
+    (proptest::option::of(any_files()), any_files(), any_files(), numbers).prop_map(
+        |(base, host, image, numbers)| Case {
+            base,
+            host,
+            image,
+            used: Used { uids: numbers.clone(), gids: numbers },
+        },
+    )
+}
+
+/// Checks what holds for any sides that can be merged.
+fn always(property: impl Fn(&Case, &Merged)) {
+    let config = ProptestConfig { source_file: Some(file!()), ..ProptestConfig::default() };
+    let mut runner = TestRunner::new(config);
+    let result = runner.run(&any_case(), |case| {
+        let sides = Sides { base: case.base.as_ref(), host: &case.host, image: &case.image, closed: &[] };
+        if let Ok(merged) = merge(&sides, &case.used, &Limits::default()) {
+            property(&case, &merged);
+        }
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}\n{runner}");
+    }
+}
+
+fn text(files: &Files, file: File) -> &[u8] {
+    files.get(&file).map_or(&b""[..], Vec::as_slice)
+}
+
+fn has(files: &Files, file: File, name: &[u8]) -> bool {
+    Table::parse(file, text(files, file)).find(name).is_some()
+}
+
+/// Name and number of the users; the first of several entries of one name counts.
+fn users(files: &Files) -> Vec<(Vec<u8>, u32)> {
+    let table = Table::parse(File::Passwd, text(files, File::Passwd));
+    let mut seen = HashSet::new();
     let entries = table.entries().filter(|(_, line)| seen.insert(line.name().to_vec()));
     entries.map(|(_, line)| (line.name().to_vec(), line.number(2).unwrap())).collect()
+}
+
+/// Users that the host did not have.
+fn newcomers(case: &Case, merged: &Merged) -> Vec<(Vec<u8>, u32)> {
+    let mut users = users(&merged.files);
+    users.retain(|(name, _)| !has(&case.host, File::Passwd, name));
+    users
 }
 
 proptest! {
@@ -344,87 +397,110 @@ proptest! {
             prop_assert_eq!(Table::parse(file, &text).to_bytes(), text.clone());
         }
     }
+}
 
-    #[test]
-    fn whatever_the_sides_are(
-        base in proptest::option::of(any_files()),
-        host in any_files(),
-        image in any_files(),
-        used_uids in proptest::collection::btree_set(0..10u32, 0..6),
-    ) {
-        let used = Used { uids: used_uids.clone(), gids: used_uids };
-        let sides = Sides { base: base.as_ref(), host: &host, image: &image, closed: &[] };
-        let Ok(result) = merge(&sides, &used, &Limits::default()) else { return Ok(()) };
-let empty = Vec::new();
-        let of = |files: &'_ Files, file| files.get(&file).cloned().unwrap_or_default();
-
-        // Every line of the host is there, in its order; of a group's, members may have come.
+#[test]
+fn every_line_of_the_host_stays_in_its_order() {
+    always(|case, merged| {
         for file in File::ALL {
-            let (before, after) = (of(&host, file), of(&result.files, file));
-            let mut after = after.split(|c| *c == b'\n');
-            for line in before.split(|c| *c == b'\n').filter(|line| !line.is_empty()) {
-                prop_assert!(after.any(|new| new == line || file == File::Group && new.starts_with(line)), "{:?}", file);
+            let mut after = text(&merged.files, file).split(|c| *c == b'\n');
+            for line in text(&case.host, file).split(|c| *c == b'\n').filter(|line| !line.is_empty()) {
+                // Members of a group may have come.
+                let stays = after.any(|new| new == line || file == File::Group && new.starts_with(line));
+                assert!(stays, "{file:?}: {}", String::from_utf8_lossy(line));
             }
         }
-        let host_names = numbers(host.get(&File::Passwd).unwrap_or(&empty));
-        let image_names = numbers(image.get(&File::Passwd).unwrap_or(&empty));
-        let names = numbers(result.files.get(&File::Passwd).unwrap_or(&empty));
-        let had = |name: &[u8]| Table::parse(File::Passwd, host.get(&File::Passwd).unwrap_or(&empty)).find(name).is_some();
-        for (name, number) in &names {
-            if had(name) {
-                prop_assert!(host_names.contains(&(name.clone(), *number)));
-                continue;
-            }
-            // New: not root's number, and not a host's name's, but through a name of the same
-            // number.
-            prop_assert!(*number != 0);
-            let original = image_names.iter().find(|(n, _)| n == name).unwrap().1;
-            let alias = image_names.iter().any(|(n, i)| *i == original && had(n));
-            prop_assert!(alias || !host_names.iter().any(|(_, n)| n == number));
-            // No way in: neither a shell nor a password.
-            let passwd = result.files.get(&File::Passwd).unwrap();
-            let table = Table::parse(File::Passwd, passwd);
-            let password = table.find(name).unwrap().1.field(1).to_vec();
-            let shell = table.find(name).unwrap().1.field(6);
-            prop_assert!([&b"/usr/sbin/nologin"[..], b"/bin/false"].contains(&shell), "{:?}", name);
-            let shadow = of(&result.files, File::Shadow);
-            let shadow = Table::parse(File::Shadow, &shadow);
-            let host_shadow = of(&host, File::Shadow);
-            let hosts = Table::parse(File::Shadow, &host_shadow).find(name).is_some();
-            let locked = if password == b"x" { shadow.find(name).unwrap().1.field(1).to_vec() } else { password };
-            prop_assert!(hosts || is_locked(&locked));
+    });
+}
+
+#[test]
+fn users_of_the_host_keep_their_numbers() {
+    always(|case, merged| {
+        let host = users(&case.host);
+        for user in users(&merged.files).iter().filter(|(name, _)| has(&case.host, File::Passwd, name)) {
+            assert!(host.contains(user), "{user:?}");
         }
-        // Files of the image go to the first name of their number, or to nobody.
-        let mut seen = std::collections::HashSet::new();
-        for (name, number) in image_names.iter().filter(|(_, number)| seen.insert(*number)) {
-            let there = result.uids.get(number).copied().unwrap_or(*number);
+    });
+}
+
+#[test]
+fn new_users_get_neither_root_s_number_nor_somebody_s() {
+    always(|case, merged| {
+        let (host, image) = (users(&case.host), users(&case.image));
+        for (name, number) in newcomers(case, merged) {
+            assert_ne!(number, 0);
+            // Two names of one number in the image, of which the host has one, share the host's number.
+            let original = image.iter().find(|(n, _)| *n == name).unwrap().1;
+            let alias = image.iter().any(|(n, i)| *i == original && has(&case.host, File::Passwd, n));
+            assert!(alias || !host.iter().any(|(_, n)| *n == number), "{number} is somebody's");
+        }
+    });
+}
+
+#[test]
+fn new_users_have_neither_a_shell_nor_a_password() {
+    always(|case, merged| {
+        let passwd = Table::parse(File::Passwd, text(&merged.files, File::Passwd));
+        let shadow = Table::parse(File::Shadow, text(&merged.files, File::Shadow));
+        for (name, _) in newcomers(case, merged) {
+            let line = passwd.find(&name).unwrap().1;
+            let shell = line.field(6);
+            assert!([&b"/usr/sbin/nologin"[..], b"/bin/false"].contains(&shell), "{name:?}");
+            let password = match line.field(1) {
+                b"x" => shadow.find(&name).unwrap().1.field(1),
+                password => password,
+            };
+            // A line that the host had in its shadow stays.
+            assert!(has(&case.host, File::Shadow, &name) || is_locked(password), "{name:?}");
+        }
+    });
+}
+
+#[test]
+fn files_of_the_image_go_to_the_first_name_of_their_number_or_to_nobody() {
+    always(|case, merged| {
+        let (host, names) = (users(&case.host), users(&merged.files));
+        let mut seen = HashSet::new();
+        for (name, number) in users(&case.image).iter().filter(|(_, number)| seen.insert(*number)) {
+            let there = merged.uids.get(number).copied().unwrap_or(*number);
             match names.iter().find(|(n, _)| n == name) {
-                _ if *number == 0 => prop_assert_eq!(there, 0),
+                _ if *number == 0 => assert_eq!(there, 0),
                 Some((_, 0)) => {}
-                Some((_, mine)) => prop_assert_eq!(there, *mine),
-                None if used.uids.contains(number) && !had(name) => {
-                    prop_assert!(!host_names.iter().any(|(_, n)| *n == there), "{} is somebody's", there);
+                Some((_, mine)) => assert_eq!(there, *mine),
+                None if case.used.uids.contains(number) && !has(&case.host, File::Passwd, name) => {
+                    assert!(!host.iter().any(|(_, n)| *n == there), "{there} is somebody's");
                 }
                 None => {}
             }
         }
-        prop_assert!(result.uids.values().all(|number| *number != 0));
-        // Ranges that came overlap nothing.
-        let sub = of(&result.files, File::Subuid);
-        let ranges: Vec<(u64, u64)> = Table::parse(File::Subuid, &sub)
-            .entries()
-            .map(|(_, line)| (u64::from(line.number(1).unwrap()), u64::from(line.number(2).unwrap())))
-            .collect();
-        let old = Table::parse(File::Subuid, host.get(&File::Subuid).unwrap_or(&empty)).entries().count();
+    });
+}
+
+#[test]
+fn no_files_of_the_image_become_root_s() {
+    always(|_, merged| assert!(merged.uids.values().all(|number| *number != 0)));
+}
+
+#[test]
+fn ranges_that_come_overlap_nothing() {
+    always(|case, merged| {
+        let table = Table::parse(File::Subuid, text(&merged.files, File::Subuid));
+        let range = |line: &Line| (u64::from(line.number(1).unwrap()), u64::from(line.number(2).unwrap()));
+        let ranges: Vec<(u64, u64)> = table.entries().map(|(_, line)| range(line)).collect();
+        let old = Table::parse(File::Subuid, text(&case.host, File::Subuid)).entries().count();
         for (i, a) in ranges.iter().enumerate().skip(old) {
             for b in ranges.iter().take(i).filter(|b| b.1 > 0) {
-                prop_assert!(a.0 + a.1 <= b.0 || b.0 + b.1 <= a.0, "{:?} {:?}", a, b);
+                assert!(a.0 + a.1 <= b.0 || b.0 + b.1 <= a.0, "{a:?} {b:?}");
             }
         }
+    });
+}
 
-        // The same image once more changes nothing.
-        let again = Sides { base: Some(&image), host: &result.files, image: &image, closed: &[] };
-        let again = merge(&again, &used, &Limits::default()).unwrap();
-        prop_assert_eq!(&again.files, &result.files);
-    }
+#[test]
+fn the_same_image_once_more_changes_nothing() {
+    always(|case, merged| {
+        let (host, image) = (&merged.files, &case.image);
+        let again = Sides { base: Some(image), host, image, closed: &[] };
+        assert_eq!(merge(&again, &case.used, &Limits::default()).unwrap().files, merged.files);
+    });
 }
