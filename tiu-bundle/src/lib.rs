@@ -1,4 +1,4 @@
-//! The bundle format: layout, manifest, signature, hash tree and index.
+//! The bundle format: layout, manifest, signature, hash tree, index, and the image's policy.
 //!
 //! A bundle is one file that RAUC calls a `verity` bundle:
 //!
@@ -9,7 +9,47 @@
 //! end - 8           length of the CMS, 64 bit, big endian
 //! ```
 //!
+//! | module | holds |
+//! |---|---|
+//! | [`bundle`] | a bundle file: opened, checked, its layout |
+//! | [`manifest`] | the manifest |
+//! | [`signature`], [`trust`] | the CMS around the manifest; the certificates that are trusted |
+//! | [`hash_tree`], [`content_digest`] | the digests of the image and of a file |
+//! | [`index`] | every inode of the image |
+//! | [`policy`] | what an image says to the client: persistent directories, lists about `/etc` |
+//! | [`places`] | whose each directory of a host is, and where an image's own files lie |
+//! | [`read_at`] | the source of bytes that a bundle is read from |
+//!
 //! Everything here works on bytes and readers: no root, no mounts, no `unsafe`.
+//!
+//! # Examples
+//!
+//! Opens a bundle, which must be signed by a trusted certificate:
+//!
+//! ```no_run
+//! use tiu_bundle::bundle::open_bundle;
+//! use tiu_bundle::trust::Trust;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let trust = Trust::from_paths(&["/etc/tiu/keyring.pem"])?;
+//! let bundle = open_bundle("system-1.tiu".as_ref(), &trust)?;
+//! println!("version {}, signed by {}", bundle.manifest.version, bundle.signer.subject);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Reads an index:
+//!
+//! ```
+//! use tiu_bundle::index::{Index, Kind};
+//! use tiu_system::path::TreePath;
+//!
+//! let text = "/ 0 40755 1 0 0 0 0.0 - - -\n/etc 0 40755 1 0 0 0 0.0 - - -\n";
+//! let index = Index::parse(text.into())?;
+//! let etc = index.find(TreePath::new("etc")?).expect("the directory");
+//! assert_eq!(index.entry(etc).kind, Kind::Dir);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![forbid(unsafe_code)]
 
 pub mod bundle;

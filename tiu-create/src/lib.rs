@@ -1,19 +1,64 @@
 //! Packs a root tree into a signed tiu bundle.
 //!
-//! The way of a tree: [`tree::scan`] reads its metadata once, [`plan`] decides on data alone what
-//! the image will hold, [`pack`] carries that out in one pass over the files' content, [`sign`]
-//! puts the signature on.
+//! - [`pack`] makes a bundle of a tree, as a [`Recipe`] says. It reads the tree's metadata once,
+//!   decides on data alone what the image will hold, and carries that out in one pass over the
+//!   files' content. [`Packed`] reports what was packed and what was left out.
+//! - [`Unsigned`] is a bundle to be signed or signed again, with an [`Identity`] or with a signature
+//!   that was made elsewhere.
+//! - [`keygen`] makes keys for development.
+//!
+//! # Examples
+//!
+//! Packs a tree without a signature:
+//!
+//! ```no_run
+//! use tiu_create::{Options, Recipe, pack};
+//! use tiu_system::progress::Watch;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let options = Options {
+//!     root: "image-root".into(),
+//!     out: "system-1.tiu".into(),
+//!     recipe: Recipe::read("bundle.yaml".as_ref())?,
+//!     threads: 4,
+//!     created: 1_767_225_600, // 2026-01-01T00:00:00Z
+//! };
+//! let packed = pack(&options, None, Watch::silent())?;
+//! println!("version {}, {} bytes", packed.manifest.version, packed.bundle_size);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Reads a recipe:
+//!
+//! ```
+//! use tiu_create::Recipe;
+//!
+//! let text = "compatible: example\npersistent: [/data]\n";
+//! let recipe = Recipe::parse(text, "bundle.yaml".as_ref())?;
+//! assert_eq!(recipe.persistent()?, ["data"]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![forbid(unsafe_code)]
 
-pub mod factory;
-pub mod facts;
+mod factory;
+mod facts;
 mod files;
-pub mod keygen;
-pub mod pack;
-pub mod plan;
-pub mod recipe;
-pub mod rules;
-pub mod sign;
-pub mod tree;
+mod keygen;
+mod pack;
+mod plan;
+mod recipe;
+mod rules;
+mod sign;
+mod tree;
 
+pub use factory::{Loss, Lost, TMPFILES_PATH};
+pub use facts::FactsError;
+pub use keygen::{FILES as KEY_FILES, KeygenError, keygen};
+pub use pack::{Options, PackError, Packed, pack};
+pub use plan::{LeftOut, PlanError};
+pub use recipe::{BlockSize, Compression, Compressor, EtcLists, Recipe, RecipeError};
+pub use rules::Reason;
+pub use sign::{Identity, KeySource, Secret, SignError, Unsigned};
 pub use tiu_system::text::printable_bytes as shown;
+pub use tree::TreeError;

@@ -2,7 +2,7 @@
 
 use super::{Failure, say};
 use std::path::PathBuf;
-use tiu_create::keygen::keygen;
+use tiu_create::keygen;
 
 /// Make a CA and a signing certificate for development
 ///

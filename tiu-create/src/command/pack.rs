@@ -5,10 +5,10 @@ use super::{Failure, cancel_on_signals, say, warn};
 use serde_json::json;
 use std::path::PathBuf;
 use tiu_cli::ProgressMode;
-use tiu_create::pack::{Options, PackError, Packed, pack};
-use tiu_create::plan::LeftOut;
-use tiu_create::recipe::Recipe;
-use tiu_create::rules::Reason;
+use tiu_create::LeftOut;
+use tiu_create::Reason;
+use tiu_create::Recipe;
+use tiu_create::{Options, PackError, Packed, pack};
 use tiu_system::progress::Watch;
 
 /// Pack a root tree into a bundle

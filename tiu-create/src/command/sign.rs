@@ -6,7 +6,7 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use tiu_bundle::signature::Signer;
 use tiu_cli::ProgressMode;
-use tiu_create::sign::{SignError, Unsigned};
+use tiu_create::{SignError, Unsigned};
 use tiu_system::progress::Watch;
 
 /// Sign a bundle, sign it again, or put in a signature made elsewhere

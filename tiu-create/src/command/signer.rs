@@ -2,7 +2,7 @@
 
 use super::Failure;
 use std::path::PathBuf;
-use tiu_create::sign::{Identity, KeySource, Secret};
+use tiu_create::{Identity, KeySource, Secret};
 
 /// Who signs.
 #[derive(clap::Args)]

@@ -6,7 +6,7 @@ mod open;
 mod scan;
 
 pub use error::TreeError;
-pub use model::{Names, Node, Span, Tree, XattrTable, Xattrs};
+pub use model::{Node, Span, Tree};
 pub use open::Root;
 pub(crate) use scan::mtime;
 pub use scan::scan;

@@ -40,7 +40,7 @@ fn host(place: &Place, packed: &Packed, fill: impl FnOnce(&Path)) -> PathBuf {
     outcome(Command::new("cp").arg("-a").arg(packed.mount.path()).arg(&host)).succeeded();
     fill(&host.join("var"));
     // As systemd-tmpfiles-setup.service does it, but for what the machine itself would add.
-    let file = host.join(tiu_create::factory::TMPFILES_PATH);
+    let file = host.join(tiu_create::TMPFILES_PATH);
     let mut command = Command::new("systemd-tmpfiles");
     command.args(["--create", "--boot"]).arg(format!("--root={}", host.display())).arg(file);
     let done = outcome(&mut command);
