@@ -77,7 +77,7 @@ pub struct Packed {
 }
 
 /// Packs a tree. Without `identity` the bundle holds the bare manifest where the signature goes,
-/// for [`crate::sign`].
+/// for [`Unsigned`](crate::Unsigned).
 pub fn pack(options: &Options, identity: Option<&Identity>, watch: Watch) -> Result<Packed, PackError> {
     let start = Instant::now();
     let recipe = &options.recipe;
