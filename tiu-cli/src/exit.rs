@@ -1,12 +1,12 @@
 //! Exit codes of all programs.
 
-/// Done.
+/// The work is done.
 pub const DONE: u8 = 0;
-/// Failed; nothing was changed, or what was changed was undone.
+/// The work failed. Nothing was changed, or the changes were undone.
 pub const FAILED: u8 = 1;
-/// The command line was wrong (clap's own code).
+/// The command line is wrong. This is clap's own code.
 pub const USAGE: u8 = 2;
 /// There was nothing to do.
 pub const NOTHING_TO_DO: u8 = 77;
-/// Cancelled by SIGINT or SIGTERM.
+/// SIGINT, SIGTERM or SIGHUP cancelled the work.
 pub const CANCELLED: u8 = 130;

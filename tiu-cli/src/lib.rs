@@ -1,22 +1,37 @@
-//! What tiu's programs share at the command line.
+//! What tiu's programs share at the command line. The libraries do not use it.
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`report`](report()) | errors with cause and hint; results on standard output |
+//! | `program` | the frame of a program: command line, exit code, errors |
+//! | `common` | options that every program accepts |
+//! | `report` | results, warnings, errors with cause and hint |
 //! | [`exit`] | exit codes |
-//! | [`progress`](progress()) | progress on a terminal, in a log, or for programs |
-//! | [`named`](named()) | arguments with a fixed set of names |
-//! | [`trust`] | whom to trust, as arguments |
-//! | [`signals`] | signals that cancel a run |
+//! | `progress` | progress on a terminal, in a log, or for programs |
+//! | [`log`] | what is logged to the journal and to the terminal |
+//! | `named` | arguments with a fixed set of names |
+//! | `trust` | which certificates to trust, as arguments |
+//! | `signals` | signals that cancel a run |
+//! | `pages` | manual pages and completions |
 #![forbid(unsafe_code)]
 
+mod common;
+mod error;
 pub mod exit;
+pub mod log;
 mod named;
+mod pages;
+mod program;
 mod progress;
 mod report;
-pub mod signals;
-pub mod trust;
+mod signals;
+mod trust;
 
+pub use common::{CommonArguments, refuse};
+pub use error::CliError;
 pub use named::named;
+pub use pages::{CompletionsArguments, ManArguments};
+pub use program::{Failure, Outcome, Program, main};
 pub use progress::{ProgressMode, progress};
-pub use report::{print, report, report_nothing_to_do};
+pub use report::{causes, nothing_to_do, print, print_json, report, warn};
+pub use signals::{SecondSignal, cancel_on_signals};
+pub use trust::TrustArguments;

@@ -1,4 +1,4 @@
-//! Arguments with a fixed set of names, which the libraries know without clap.
+//! Arguments with a fixed set of names, which the libraries define without clap.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use tiu_system::named::Named;

@@ -1,6 +1,9 @@
-//! What the programs print: errors with cause and hint, and results.
+//! The programs' output: results on standard output, errors and warnings on standard error.
 
-use std::io::Write;
+use crate::CliError;
+use serde::Serialize;
+use std::fmt::Display;
+use std::io::{self, Write};
 use tiu_system::Hint;
 
 /// Prints `error` with its causes and its hint on standard error:
@@ -12,34 +15,61 @@ use tiu_system::Hint;
 /// ```
 pub fn report(program: &str, error: &dyn Hint) {
     let mut text = format!("{program}: error: {error}\n");
+    for cause in causes(error) {
+        text += &format!("  caused by: {cause}\n");
+    }
+    if let Some(hint) = error.hint() {
+        text += &format!("  hint: {hint}\n");
+    }
+    // A closed standard error is not a reason to fail in another way.
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// Returns the messages of all causes of `error`, without those that the message before already quotes.
+pub fn causes(error: &dyn Hint) -> Vec<String> {
+    let mut causes = Vec::new();
     let mut shown = error.to_string();
     let mut cause = error.source();
     while let Some(e) = cause {
         let message = e.to_string();
         if !shown.contains(&message) {
-            text += &format!("  caused by: {message}\n");
+            causes.push(message.clone());
             shown = message;
         }
         cause = e.source();
     }
-    if let Some(hint) = error.hint() {
-        text += &format!("  hint: {hint}\n");
-    }
-    // A closed standard error is no reason to fail in another way.
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    causes
 }
 
-/// Prints why there was nothing to do, and what else may be wanted, on standard error.
-pub fn report_nothing_to_do(program: &str, why: &dyn std::fmt::Display, hint: &str) {
-    // A closed standard error is no reason to fail in another way.
-    let _ = writeln!(std::io::stderr(), "{program}: nothing to do: {why}\n  hint: {hint}");
+/// Says on standard error why there was nothing to do, and what the administrator may want instead. Returns the exit
+/// code.
+pub fn nothing_to_do(program: &str, reason: &dyn Display, hint: &str) -> u8 {
+    let _ = writeln!(io::stderr(), "{program}: nothing to do: {reason}\n  hint: {hint}");
+    crate::exit::NOTHING_TO_DO
 }
 
-/// Writes `text` to standard output. A reader that left (`| head`) is no error.
-pub fn print(text: &str) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
+/// Prints a warning on standard error: `tiu-create: warning: TEXT`.
+pub fn warn(program: &str, text: &str) {
+    let _ = writeln!(io::stderr(), "{program}: warning: {text}");
+}
+
+/// Writes `text` to standard output. A reader that left (`| head`) is not an error.
+pub fn print(text: &str) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(e),
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Output(e)),
         _ => Ok(()),
     }
+}
+
+/// Prints `document`, a map or struct, as JSON. The first key is `version`: the version of its schema, 1 today.
+pub fn print_json(document: &impl Serialize) -> Result<(), CliError> {
+    #[derive(Serialize)]
+    struct Versioned<'a, T> {
+        version: u32,
+        #[serde(flatten)]
+        document: &'a T,
+    }
+    let text = serde_json::to_string_pretty(&Versioned { version: 1, document });
+    print(&(text.map_err(|e| CliError::Output(e.into()))? + "\n"))
 }

@@ -1,6 +1,8 @@
 //! The `tiu-extract` program.
+#![forbid(unsafe_code)]
+
 mod command;
 
 fn main() -> std::process::ExitCode {
-    command::main()
+    tiu_cli::main::<command::Cli>()
 }

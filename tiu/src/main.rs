@@ -4,5 +4,5 @@
 mod command;
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::from(command::main())
+    tiu_cli::main::<command::Cli>()
 }

@@ -6,6 +6,7 @@
 pub mod btrfs;
 pub mod bundles;
 pub mod documents;
+pub mod help;
 pub mod host;
 pub mod kit;
 pub mod pki;

@@ -1,33 +1,32 @@
-//! `tiu-create keygen`
+//! `tiu-create keygen`: keys for development.
 
-use super::{Failure, say};
+use serde_json::json;
 use std::path::PathBuf;
+use tiu_cli::{CommonArguments, Outcome, exit};
 use tiu_create::keygen;
 
-/// Make a CA and a signing certificate for development
+/// Create a CA and a signing certificate for development
 ///
-/// Writes ca.cert.pem, ca.key.pem, signer.cert.pem and signer.key.pem (EC P-256; the CA is valid for 10 years, the signer for 2). They say
-/// in their names that they are not for production. Existing files are never overwritten.
+/// The files are ca.cert.pem, ca.key.pem, signer.cert.pem and signer.key.pem (EC P-256; the CA is
+/// valid for 10 years, the signer for 2). Their names say that they are not for production.
+/// Existing files are never overwritten.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  tiu-create keygen keys")]
+#[command(after_help = "Example:
+  tiu-create keygen keys")]
 pub struct Arguments {
-    /// Where to write them; made if missing
+    /// Directory for the files; created if missing
     directory: PathBuf,
-    /// Print what was made as JSON: {"version":1,"files":[PATH...]}
-    #[arg(long)]
-    json: bool,
 }
 
-/// Runs it.
-pub fn run(arguments: Arguments) -> Result<(), Failure> {
-    let files = keygen(&arguments.directory).map_err(Failure::new)?;
-    if arguments.json {
-        say(&format!("{}\n", serde_json::json!({"version": 1, "files": files})));
-    } else {
-        let dir = arguments.directory.display();
-        say(&format!(
-            "made keys for development in {dir}: hosts trust ca.cert.pem, signer.cert.pem and signer.key.pem sign\n"
-        ));
+impl Arguments {
+    pub fn run(self, common: &CommonArguments) -> Outcome {
+        let files = keygen(&self.directory)?;
+        common.print(&json!({"files": files}), || {
+            format!(
+                "made keys for development in {}: hosts trust ca.cert.pem, signer.cert.pem and signer.key.pem sign\n",
+                self.directory.display()
+            )
+        })?;
+        Ok(exit::DONE)
     }
-    Ok(())
 }

@@ -1,31 +1,25 @@
-//! `tiu-create pack`
+//! `tiu-create pack`: a root tree becomes a bundle.
 
 use super::signer::SignerArguments;
-use super::{Failure, cancel_on_signals, say, warn};
+use crate::command::Cli;
 use serde_json::json;
 use std::path::PathBuf;
-use tiu_cli::ProgressMode;
-use tiu_create::LeftOut;
-use tiu_create::Reason;
-use tiu_create::Recipe;
-use tiu_create::{Options, PackError, Packed, pack};
+use tiu_cli::{CommonArguments, Outcome, Program, ProgressMode, SecondSignal, cancel_on_signals, exit};
+use tiu_create::{LeftOut, Options, PackError, Packed, Reason, Recipe, pack};
 use tiu_system::progress::Watch;
+use tiu_system::text::bytes;
 
 /// Pack a root tree into a bundle
 ///
-/// Reads the tree once and never changes it. What belongs to the running kernel or to the host is left out (/proc, /home,
-/// ...); /var becomes defaults that hosts get where their own /var has nothing. The same tree, recipe and SOURCE_DATE_EPOCH give
-/// the same bytes up to the signature.
+/// The tree is read once and never changed. Directories of the running kernel and of the host are
+/// left out (/proc, /home, ...). /var becomes defaults that hosts get where their own /var has
+/// nothing. The same tree, recipe and SOURCE_DATE_EPOCH give the same bytes up to the signature.
 #[derive(clap::Args)]
 #[command(after_help = "Example:
-  tiu-create pack --recipe bundle.yaml --cert keys/signer.cert.pem --key keys/signer.key.pem root/ example-1.tiu
-
---json prints {\"version\":1,\"bundle\":PATH,\"compatible\",\"image_version\",\"build\",\"arch\",\"os_id\",\"kernel\",\"created\",\"files\":N,
-\"size\":BYTES,\"image_size\":BYTES,\"bundle_size\":BYTES,\"root_hash\",\"index_digest\",\"signer\":NAME|null,\"seconds\":S,
-\"left_out\":[{\"reason\",\"files\":N,\"bytes\":BYTES,\"first\":PATH,\"paths\":[THE FIRST FEW]}],\"at_mount_points\":[{\"path\",\"files\":N,\"bytes\":BYTES,\"paths\"}],\"var_losses\":[{\"what\",\"entries\":N,\"first\":PATH}],
-\"unused_patterns\":[...],\"mounted\":[...]}.")]
+  tiu-create pack --recipe bundle.yaml --cert keys/signer.cert.pem \\
+      --key keys/signer.key.pem root/ example-1.tiu")]
 pub struct Arguments {
-    /// What the image is: see examples/bundle.yaml
+    /// Recipe: which image it is, and what belongs to it (see examples/bundle.yaml)
     #[arg(long, value_name = "FILE")]
     recipe: PathBuf,
     #[command(flatten)]
@@ -33,53 +27,50 @@ pub struct Arguments {
     /// Leave the signature to `tiu-create sign`
     #[arg(long, conflicts_with = "cert", required_unless_present = "cert")]
     unsigned: bool,
-    /// Threads that compress [default: one for each processor]
+    /// Number of threads that compress [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// How to show progress
-    #[arg(long, value_enum, default_value_t)]
+    /// Form of the progress on standard error
+    #[arg(long, value_enum, value_name = "FORM", default_value_t)]
     progress: ProgressMode,
-    /// Print what was made as JSON
-    #[arg(long)]
-    json: bool,
     /// Directory that holds the system
     root: PathBuf,
     /// Bundle to write; replaced as a whole if it exists
     out: PathBuf,
 }
 
-/// Runs it.
-pub fn run(arguments: Arguments) -> Result<(), Failure> {
-    let cancel = cancel_on_signals();
-    let recipe = Recipe::read(&arguments.recipe).map_err(Failure::new)?;
-    let created = created(std::env::var_os("SOURCE_DATE_EPOCH")).map_err(Failure::new)?;
-    let identity = arguments.signer.load()?;
-    let processors = || std::thread::available_parallelism().map_or(1, usize::from);
-    let options = Options {
-        root: arguments.root,
-        out: arguments.out,
-        recipe,
-        threads: arguments.threads.map_or_else(processors, usize::from),
-        created,
-    };
-    let progress = tiu_cli::progress(arguments.progress);
-    let packed = pack(&options, identity.as_ref(), Watch::new(&*progress, cancel));
-    let packed = packed.map_err(|e| Failure::new(e).cancelled_if(cancel.is_cancelled()))?;
-    if arguments.json {
-        say(&format!("{}\n", facts(&options, &packed)));
-    } else {
-        warnings(&options.recipe, &packed);
-        say(&summary(&options, &packed));
+impl Arguments {
+    pub fn run(self, common: &CommonArguments) -> Outcome {
+        let cancel = cancel_on_signals(SecondSignal::Ends)?;
+        let recipe = Recipe::read(&self.recipe)?;
+        let created = created(std::env::var_os("SOURCE_DATE_EPOCH"))?;
+        let identity = self.signer.load()?;
+        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+        let options = Options {
+            root: self.root,
+            out: self.out,
+            recipe,
+            threads: self.threads.map_or_else(processors, usize::from),
+            created,
+        };
+        let progress = tiu_cli::progress(self.progress);
+        let packed = pack(&options, identity.as_ref(), Watch::new(&*progress, cancel))?;
+        if !common.json {
+            warnings(&options.recipe, &packed).iter().for_each(|text| tiu_cli::warn(Cli::NAME, text));
+        }
+        common.print(&document(&options, &packed), || summary(&options, &packed))?;
+        Ok(exit::DONE)
     }
-    Ok(())
 }
 
+/// Returns the time of the build in seconds since 1970: `epoch`, the value of `SOURCE_DATE_EPOCH`, or now.
+///
 /// Source: <https://reproducible-builds.org/specs/source-date-epoch/>.
 fn created(epoch: Option<std::ffi::OsString>) -> Result<i64, PackError> {
     let now =
         || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |t| t.as_secs());
     match epoch {
-        // A squashfs has 32 bits for its times.
+        // A squashfs has 32 bits for times.
         Some(text) => text
             .to_str()
             .and_then(|text| text.parse::<u32>().ok())
@@ -103,7 +94,7 @@ fn reason_name(reason: Reason, recipe: &Recipe) -> String {
     }
 }
 
-/// The recipe's persistent directory number `i`, as the rules count them.
+/// Returns the recipe's persistent directory number `i`, as the rules count them.
 fn persistent(recipe: &Recipe, i: usize) -> String {
     let path = recipe.persistent().ok().and_then(|paths| paths.get(i).cloned());
     path.map(|path| format!("/{path}")).unwrap_or_default()
@@ -118,7 +109,8 @@ fn first_few(left: &LeftOut) -> String {
     paths(left).join(", ") + more
 }
 
-fn facts(options: &Options, packed: &Packed) -> serde_json::Value {
+/// Returns the document of `--json`.
+fn document(options: &Options, packed: &Packed) -> serde_json::Value {
     let manifest = &packed.manifest;
     let left_out = packed.left_out.iter().map(|(reason, left)| {
         json!({
@@ -145,7 +137,6 @@ fn facts(options: &Options, packed: &Packed) -> serde_json::Value {
         })
     });
     json!({
-        "version": 1,
         "bundle": options.out.to_string_lossy(),
         "compatible": manifest.compatible,
         "image_version": manifest.version,
@@ -190,51 +181,55 @@ fn summary(options: &Options, packed: &Packed) -> String {
         manifest.tiu.arch,
         optional(", kernel ", &manifest.tiu.kernel),
         manifest.tiu.files,
-        tiu_system::text::bytes(manifest.tiu.size),
-        tiu_system::text::bytes(packed.bundle_size),
+        bytes(manifest.tiu.size),
+        bytes(packed.bundle_size),
         packed.seconds,
         manifest.verity_hash,
     )
 }
 
-/// What the builder of an image may not expect.
-fn warnings(recipe: &Recipe, packed: &Packed) {
+/// Returns a text for each fact that the builder of an image may not expect.
+fn warnings(recipe: &Recipe, packed: &Packed) -> Vec<String> {
+    let mut texts = Vec::new();
     for (reason, left) in &packed.left_out {
         let why = match reason {
             Reason::Host(directory) => format!("{} is the host's", directory.absolute()),
             Reason::Persistent(i) => format!("{} is persistent, and so the host's", persistent(recipe, *i)),
-            Reason::Var => "/var is left out, as the recipe says".to_owned(),
+            Reason::Var => "the recipe leaves /var out".to_owned(),
             _ => continue,
         };
-        warn(&format!(
+        texts.push(format!(
             "{why}: {} files ({}) are not in the image: {}",
             left.files,
-            tiu_system::text::bytes(left.bytes),
+            bytes(left.bytes),
             first_few(left)
         ));
     }
     for (path, left) in &packed.at_mount_points {
-        warn(&format!(
-            "/{} is a mount point in the tree's own fstab: hosts that mount something there do not get {} files ({}) of the image: {}",
+        texts.push(format!(
+            "/{} is a mount point in the tree's own fstab: hosts that mount something there do not get {} files \
+             ({}) of the image: {}",
             tiu_create::shown(path),
             left.files,
-            tiu_system::text::bytes(left.bytes),
+            bytes(left.bytes),
             first_few(left)
         ));
     }
     for (loss, lost) in &packed.var_losses {
-        warn(&format!(
-            "/var reaches hosts through tmpfiles.d(5), which cannot say everything: {loss}: {} in all, the first is /var/{}",
+        texts.push(format!(
+            "/var reaches hosts through tmpfiles.d(5), which cannot say everything: {loss}: {} in all, the first is \
+             /var/{}",
             lost.entries,
             tiu_create::shown(&lost.first)
         ));
     }
-    for pattern in &packed.unused_patterns {
-        warn(&format!("the recipe's exclude pattern {pattern} matches nothing"));
-    }
-    for path in &packed.mounted {
-        warn(&format!("something is mounted on /{path} in the tree: it is not in the image"));
-    }
+    let unused = packed.unused_patterns.iter();
+    texts.extend(unused.map(|pattern| format!("the recipe's exclude pattern {pattern} matches nothing")));
+    let mounted = packed.mounted.iter();
+    texts.extend(
+        mounted.map(|path| format!("something is mounted on /{path} in the tree: it is not in the image")),
+    );
+    texts
 }
 
 #[cfg(test)]

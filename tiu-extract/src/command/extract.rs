@@ -1,24 +1,30 @@
-//! `tiu-extract extract`: a bundle's tree into a directory.
+//! `tiu-extract extract`: the tree of a bundle, in a directory.
 
-use super::{BundleArguments, CommandError, Failure, print, print_json};
+use super::BundleArguments;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use serde_json::json;
+use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::time::Instant;
 use tiu_bundle::bundle::Bundle;
-use tiu_cli::ProgressMode;
-use tiu_cli::signals::cancel_on_signals;
-use tiu_extract::{Difference, EngineError, Job, ReadBack, Rules, Summary, Verity};
+use tiu_cli::{
+    CliError, CommonArguments, Failure, Outcome, ProgressMode, SecondSignal, TrustArguments,
+    cancel_on_signals, exit,
+};
+use tiu_extract::{Difference, Job, ReadBack, Rules, Summary, Verity};
 use tiu_system::Hint;
-use tiu_system::progress::Watch;
+use tiu_system::progress::{Unit, Watch};
+use tiu_system::text::bytes;
 
-/// Brings a directory to exactly the tree of a bundle
+/// Bring a directory to exactly the tree of a bundle
 ///
-/// What is in DIR and is right stays as it is; equal content is shared (reflinked) from DIR and the seeds; the rest is written; what the image
-/// lacks is REMOVED from DIR, unless paths are given. Everything is verified, and what was written is read back.
+/// Entries of DIRECTORY that are right stay as they are. Equal content is shared (reflinked) from
+/// DIRECTORY and the seeds. Everything else is written. Entries that the image does not have are
+/// REMOVED from DIRECTORY, unless paths are given. Everything is verified, and each file is read
+/// back after it was written.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   tiu-extract extract --keyring ca.cert.pem system-2.tiu /srv/tree
@@ -29,31 +35,39 @@ All cores that the process may use are used: `taskset -c 0 tiu-extract ...` leav
 pub struct Arguments {
     #[command(flatten)]
     bundle: BundleArguments,
-    /// Target directory; made if missing
+    /// Target directory; created if missing
     directory: PathBuf,
-    /// Only these paths of the image, with what is below; nothing is removed then
+    /// Paths of the image to extract, with everything below them; nothing is removed then
     path: Vec<PathBuf>,
-    /// A tree whose content may be shared; may be given more than once
+    /// Tree whose content can be shared; can be given more than once
     #[arg(long, value_name = "DIR")]
     seed: Vec<PathBuf>,
-    /// Prints what would be done, does nothing
+    /// Print what would be done, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Leaves owners, set-id bits, devices' and security attributes aside; for extracting without root
+    /// Leave owners, set-id bits, devices and security attributes out; for extracting without root
     #[arg(long)]
     no_owner: bool,
     /// How the image is verified while it is read
-    #[arg(long, value_parser = tiu_cli::named::<Verity>(), value_name = "HOW", default_value = "auto")]
+    #[arg(long, value_parser = tiu_cli::named::<Verity>(), value_name = "WAY", default_value = "auto")]
     verity: Verity,
-    /// Prints JSON
-    #[arg(long)]
-    json: bool,
-    /// How progress is shown, on standard error
-    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
+    /// Form of the progress on standard error
+    #[arg(long, value_enum, value_name = "FORM", default_value_t)]
     progress: ProgressMode,
 }
 
-/// The tree did not become what the index says.
+/// Another process extracts into the directory.
+#[derive(Debug, thiserror::Error)]
+#[error("another tiu-extract writes into {}", .0.display())]
+struct BusyError(PathBuf);
+
+impl Hint for BusyError {
+    fn hint(&self) -> Option<String> {
+        Some("wait until it has ended, or extract into another directory".into())
+    }
+}
+
+/// The tree differs from the index after extracting.
 #[derive(Debug, thiserror::Error)]
 #[error("{count} paths differ from the image after extracting, the first: /{}: {}: found {}, expected {}", first.path, first.what, first.found, first.expected)]
 struct DiffersError {
@@ -63,33 +77,26 @@ struct DiffersError {
 
 impl Hint for DiffersError {
     fn hint(&self) -> Option<String> {
-        Some("is something else writing to the directory? else its disk may be failing".into())
+        Some(
+            "check that nothing else writes to the directory; otherwise its disk may be failing (dmesg)"
+                .into(),
+        )
     }
 }
 
 impl Arguments {
-    pub fn run(self) -> Result<(), Failure> {
+    pub fn run(self, trust: &TrustArguments, common: &CommonArguments) -> Outcome {
         let started = Instant::now();
-        let bundle = self.bundle.open()?;
+        let bundle = self.bundle.open(trust)?;
         let image = tiu_extract::open_image(bundle.clone(), self.verity)?;
         let mut index = tiu_extract::read_index(&bundle, &*image)?;
         if !self.path.is_empty() {
             index = tiu_extract::select(&index, &self.path)?;
         }
-        if !self.dry_run {
-            std::fs::create_dir_all(&self.directory).map_err(CommandError::path(&self.directory))?;
-        }
-        let target = std::fs::File::open(&self.directory).map_err(CommandError::path(&self.directory))?;
-        if !self.dry_run {
-            // Until we end, however that is.
-            match flock(&target, FlockOperation::NonBlockingLockExclusive) {
-                Err(Errno::WOULDBLOCK) => return Err(CommandError::Busy(self.directory).into()),
-                locked => locked.map_err(io::Error::from).map_err(CommandError::path(&self.directory))?,
-            }
-        }
+        let target = self.open_target()?;
         let rules = Rules { owner: !self.no_owner, remove: self.path.is_empty(), ..Rules::default() };
         let progress = tiu_cli::progress(self.progress);
-        let cancel = cancel_on_signals().map_err(CommandError::Signals)?;
+        let cancel = cancel_on_signals(SecondSignal::Ends)?;
         let watch = Watch::new(&*progress, cancel);
         let job = Job {
             index: &index,
@@ -99,40 +106,49 @@ impl Arguments {
             rules: &rules,
             watch,
         };
-        let failed = |e: EngineError| {
-            let cancelled = matches!(e, EngineError::Cancelled(_));
-            Failure::from(e).cancelled_if(cancelled)
-        };
-        let plan = tiu_extract::plan(&job).map_err(failed)?;
+        let plan = watch.phase("Comparing files", 0, Unit::Bytes, || tiu_extract::plan(&job))?;
         if self.dry_run {
             let mut lines = Vec::new();
-            plan.describe(&index, &mut lines).map_err(CommandError::Output)?;
-            return match self.json {
-                true => Ok(print_json(&report(&bundle, &plan.summary(), None))?),
-                false => Ok(print(&String::from_utf8_lossy(&lines))?),
-            };
+            plan.describe(&index, &mut lines).map_err(CliError::Output)?;
+            let document = document(&bundle, &plan.summary(), None);
+            common.print(&document, || String::from_utf8_lossy(&lines).into_owned())?;
+            return Ok(exit::DONE);
         }
-        let summary = tiu_extract::execute(&job, &plan).map_err(failed)?;
+        let summary = watch.phase("Copying files", 0, Unit::Bytes, || tiu_extract::execute(&job, &plan))?;
         let read_back = ReadBack::Executed(&plan);
-        let differences =
-            tiu_extract::check(&index, target.as_fd(), &rules, read_back, watch).map_err(failed)?;
+        let differences = watch.phase("Checking the files", 0, Unit::Bytes, || {
+            tiu_extract::check(&index, target.as_fd(), &rules, read_back, watch)
+        })?;
         bundle.check_unchanged()?;
         if let Some(first) = differences.first().cloned() {
             return Err(DiffersError { count: differences.len(), first }.into());
         }
         let seconds = started.elapsed().as_secs_f64();
-        match self.json {
-            true => print_json(&report(&bundle, &summary, Some(seconds)))?,
-            false => print(&text(&bundle, &summary, seconds))?,
+        common.print(&document(&bundle, &summary, Some(seconds)), || text(&bundle, &summary, seconds))?;
+        Ok(exit::DONE)
+    }
+
+    /// Opens the directory. Unless this is a dry run, creates it if missing and locks it for the life of the process.
+    fn open_target(&self) -> Result<File, Failure> {
+        let path = || CliError::path(&self.directory);
+        if self.dry_run {
+            return Ok(File::open(&self.directory).map_err(path())?);
         }
-        Ok(())
+        std::fs::create_dir_all(&self.directory).map_err(path())?;
+        let target = File::open(&self.directory).map_err(path())?;
+        match flock(&target, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => Err(BusyError(self.directory.clone()).into()),
+            locked => {
+                locked.map_err(io::Error::from).map_err(path())?;
+                Ok(target)
+            }
+        }
     }
 }
 
-/// `version` 1: what was done (or would be, without `seconds`), counts and bytes.
-fn report(bundle: &Bundle, summary: &Summary, seconds: Option<f64>) -> serde_json::Value {
+/// Returns the document of `--json`: what was done, or without `seconds` what would be done, in counts and bytes.
+fn document(bundle: &Bundle, summary: &Summary, seconds: Option<f64>) -> serde_json::Value {
     json!({
-        "version": 1,
         "compatible": bundle.manifest.compatible,
         "image_version": bundle.manifest.version,
         "summary": summary,
@@ -142,14 +158,15 @@ fn report(bundle: &Bundle, summary: &Summary, seconds: Option<f64>) -> serde_jso
 
 fn text(bundle: &Bundle, done: &Summary, seconds: f64) -> String {
     format!(
-        "{} version {}: {} entries were right, {} files shared, {} written ({} new, {} shared), {} other entries made, {} changed in metadata, {} removed; in {seconds:.1} s\n",
+        "{} version {}: {} entries were right, {} files shared, {} written ({} new, {} shared), \
+         {} other entries made, {} changed in metadata, {} removed; in {seconds:.1} s\n",
         bundle.manifest.compatible,
         bundle.manifest.version,
         done.unchanged,
         done.reflinked,
         done.written,
-        tiu_system::text::bytes(done.bytes_written),
-        tiu_system::text::bytes(done.bytes_shared),
+        bytes(done.bytes_written),
+        bytes(done.bytes_shared),
         done.made,
         done.metadata,
         done.removed,

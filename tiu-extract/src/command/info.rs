@@ -1,39 +1,33 @@
-//! `tiu-extract info`: what a bundle is, who signed it, for whom.
+//! `tiu-extract info`: the manifest and the signer of a bundle.
 
-use super::{BundleArguments, Failure, print, print_json};
+use super::BundleArguments;
 use serde_json::json;
 use tiu_bundle::bundle::Bundle;
+use tiu_cli::{CommonArguments, Outcome, TrustArguments, exit};
 
-/// Shows what a bundle is, who signed it and for whom
+/// Show the image in a bundle, its signer, and the hosts that it is for
 ///
-/// Signature, certificates, manifest and sizes are checked; the image is not read (see `verify`).
+/// Signature, certificates, manifest and sizes are checked. The image is not read (see `verify`).
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   tiu-extract info --keyring ca.cert.pem system-1.tiu")]
 pub struct Arguments {
     #[command(flatten)]
     bundle: BundleArguments,
-    /// Prints JSON
-    #[arg(long)]
-    json: bool,
 }
 
 impl Arguments {
-    pub fn run(self) -> Result<(), Failure> {
-        let bundle = self.bundle.open()?;
-        match self.json {
-            true => print_json(&facts(&bundle))?,
-            false => print(&text(&bundle))?,
-        }
-        Ok(())
+    pub fn run(self, trust: &TrustArguments, common: &CommonArguments) -> Outcome {
+        let bundle = self.bundle.open(trust)?;
+        common.print(&facts(&bundle), || text(&bundle))?;
+        Ok(exit::DONE)
     }
 }
 
-/// `version` 1 of the output; fields as in the manifest, sizes in bytes, times RFC 3339.
+/// Returns the document of `--json`: fields as in the manifest, sizes in bytes, times in RFC 3339.
 fn facts(bundle: &Bundle) -> serde_json::Value {
     let (manifest, layout) = (&bundle.manifest, &bundle.layout);
     json!({
-        "version": 1,
         "image": {
             "compatible": manifest.compatible,
             "version": manifest.version,

@@ -1,46 +1,44 @@
-//! `tiu-extract list`: what is in an image, from its index.
+//! `tiu-extract list`: the content of an image, from its index.
 
-use super::{BundleArguments, Failure, print, print_json};
+use super::BundleArguments;
 use serde_json::json;
 use std::fmt::Write;
 use std::path::PathBuf;
 use tiu_bundle::index::{Entry, Kind};
+use tiu_cli::{CommonArguments, Outcome, TrustArguments, exit};
 use tiu_extract::Verity;
 use tiu_system::path::TreePath;
 
-/// Lists what is in a bundle, as `ls -lR` would
+/// List the files of a bundle, as `ls -lR` does
 ///
-/// The JSON has `version` 1 and `entries`: path (as text; bytes that are not UTF-8 are replaced, and `path_hex` is there too), kind, mode
-/// (octal), nlink, uid, gid, rdev, size in bytes, mtime (seconds and nanoseconds since 1970), target, content digest, xattrs (values in hex).
+/// Sizes are in bytes, times in RFC 3339. `+` after the mode marks extended attributes, ` = /PATH`
+/// another name of the same file. docs/format/json.md describes the output of --json.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   tiu-extract list --keyring ca.cert.pem system-1.tiu usr/bin
-  tiu-extract list --keyring ca.cert.pem --json system-1.tiu | jq '.entries[] | select(.size > 1000000)'")]
+  tiu-extract list --json --keyring ca.cert.pem system-1.tiu | jq '.entries[] | .path'")]
 pub struct Arguments {
     #[command(flatten)]
     bundle: BundleArguments,
-    /// Only these, with what is below
+    /// Paths to list, with everything below them [default: all]
     path: Vec<PathBuf>,
-    /// Prints JSON
-    #[arg(long)]
-    json: bool,
 }
 
 impl Arguments {
-    pub fn run(self) -> Result<(), Failure> {
-        let bundle = self.bundle.open()?;
+    pub fn run(self, trust: &TrustArguments, common: &CommonArguments) -> Outcome {
+        let bundle = self.bundle.open(trust)?;
         let image = tiu_extract::open_image(bundle.clone(), Verity::User)?;
         let mut index = tiu_extract::read_index(&bundle, &*image)?;
         if !self.path.is_empty() {
             index = tiu_extract::select(&index, &self.path)?;
         }
-        match self.json {
-            true => print_json(
-                &json!({"version": 1, "entries": index.iter().map(|e| facts(&e)).collect::<Vec<_>>()}),
-            )?,
-            false => print(&index.iter().map(|entry| line(&entry)).collect::<String>())?,
+        if common.json {
+            let entries: Vec<_> = index.iter().map(|entry| facts(&entry)).collect();
+            tiu_cli::print_json(&json!({"entries": entries}))?;
+        } else {
+            tiu_cli::print(&index.iter().map(|entry| line(&entry)).collect::<String>())?;
         }
-        Ok(())
+        Ok(exit::DONE)
     }
 }
 

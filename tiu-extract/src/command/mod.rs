@@ -1,32 +1,35 @@
-//! The command line. Arguments are turned into plain structs here; the library knows nothing of it but `options`.
+//! The command line. Each command is one file: its arguments, turned into plain options for the library, and its output.
 
 mod extract;
 mod info;
 mod list;
-mod man;
 mod mount;
 mod verify;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use std::io;
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::path::PathBuf;
 use std::sync::Arc;
-use tiu_bundle::bundle::Bundle;
-use tiu_bundle::bundle::open_bundle;
-use tiu_cli::exit;
-use tiu_cli::trust::TrustArguments;
-use tiu_system::Hint;
+use tiu_bundle::bundle::{Bundle, open_bundle};
+use tiu_cli::log::Logging;
+use tiu_cli::{
+    CommonArguments, CompletionsArguments, Failure, ManArguments, Outcome, Program, TrustArguments,
+};
 
-/// Verifies, shows and extracts tiu bundles
+/// Verify, show and extract tiu bundles
+///
+/// A bundle is a signed image of a system. Nothing is read from it before its signature is verified.
 #[derive(Parser)]
-#[command(name = "tiu-extract", version, about, after_help = EXAMPLE)]
-struct Cli {
+#[command(name = "tiu-extract", version, propagate_version = true, after_help = EXAMPLES)]
+pub struct Cli {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    trust: TrustArguments,
+    #[command(flatten)]
+    common: CommonArguments,
 }
 
-const EXAMPLE: &str = "\
+const EXAMPLES: &str = "\
 Examples:
   tiu-extract info --keyring ca.cert.pem system-1.tiu
   tiu-extract verify --keyring ca.cert.pem system-1.tiu
@@ -42,100 +45,60 @@ enum Command {
     Extract(extract::Arguments),
     Mount(mount::Arguments),
     Umount(mount::UmountArguments),
-    Man(man::Arguments),
+    #[command(after_help = "Example:\n  tiu-extract man /usr/share/man/man1")]
+    Man(ManArguments),
+    #[command(after_help = "Example:\n  tiu-extract completions bash > tiu-extract.bash")]
+    Completions(CompletionsArguments),
 }
 
-/// How a command ended when it did not end well.
-struct Failure {
-    error: Box<dyn Hint>,
-    code: u8,
-}
+impl Program for Cli {
+    const NAME: &'static str = "tiu-extract";
 
-impl<E: Hint + 'static> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Failure { error: Box::new(error), code: exit::FAILED }
+    fn logging(&self) -> Logging {
+        Logging { verbose: self.common.verbose, journal: None }
     }
-}
 
-impl Failure {
-    fn cancelled_if(mut self, cancelled: bool) -> Self {
-        if cancelled {
-            self.code = exit::CANCELLED;
-        }
-        self
-    }
-}
-
-/// Errors of the command layer itself.
-#[derive(Debug, thiserror::Error)]
-enum CommandError {
-    #[error("writing the output: {0}")]
-    Output(io::Error),
-    #[error("waiting for signals: {0}")]
-    Signals(io::Error),
-    #[error("{}: {source}", path.display())]
-    Path { path: PathBuf, source: io::Error },
-    #[error("another tiu-extract writes into {}", .0.display())]
-    Busy(PathBuf),
-}
-
-impl CommandError {
-    fn path(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| CommandError::Path { path, source }
-    }
-}
-
-impl Hint for CommandError {
-    fn hint(&self) -> Option<String> {
-        Some(match self {
-            CommandError::Output(_) => "see whether the output's file or pipe can still be written".into(),
-            CommandError::Signals(_) => "see the system's limits".into(),
-            CommandError::Busy(_) => "wait until it has ended, or extract into another directory".into(),
-            CommandError::Path { .. } => "see whether the directory is there and may be used".into(),
-        })
-    }
-}
-
-/// Runs the program.
-pub fn main() -> ExitCode {
-    let result = match Cli::parse().command {
-        Command::Info(arguments) => arguments.run(),
-        Command::Verify(arguments) => arguments.run(),
-        Command::List(arguments) => arguments.run(),
-        Command::Extract(arguments) => arguments.run(),
-        Command::Mount(arguments) => arguments.run(),
-        Command::Umount(arguments) => arguments.run(),
-        Command::Man(arguments) => arguments.run(&Cli::command()),
-    };
-    match result {
-        Ok(()) => ExitCode::from(exit::DONE),
-        Err(failure) => {
-            tiu_cli::report("tiu-extract", &*failure.error);
-            ExitCode::from(failure.code)
+    fn run(self) -> Outcome {
+        let Cli { command, trust, common } = self;
+        let refuse_all = |name| common.refuse_json(name).and_then(|()| trust.refuse(name));
+        match command {
+            Command::Info(arguments) => arguments.run(&trust, &common),
+            Command::Verify(arguments) => arguments.run(&trust, &common),
+            Command::List(arguments) => arguments.run(&trust, &common),
+            Command::Extract(arguments) => arguments.run(&trust, &common),
+            Command::Mount(arguments) => {
+                common.refuse_json("mount")?;
+                arguments.run(&trust)
+            }
+            Command::Umount(arguments) => refuse_all("umount").and_then(|()| arguments.run()),
+            Command::Man(arguments) => refuse_all("man").and_then(|()| arguments.run(Cli::command())),
+            Command::Completions(arguments) => {
+                refuse_all("completions").and_then(|()| arguments.run(Cli::command()))
+            }
         }
     }
 }
 
-/// The bundle that a command is about, and whom to trust.
+/// The bundle of a command.
 #[derive(clap::Args)]
 struct BundleArguments {
     /// Bundle file
     bundle: PathBuf,
-    #[command(flatten)]
-    trust: TrustArguments,
 }
 
 impl BundleArguments {
-    fn open(&self) -> Result<Arc<Bundle>, Failure> {
-        Ok(Arc::new(open_bundle(&self.bundle, &self.trust.trust()?)?))
+    /// Opens the bundle and verifies its signature.
+    fn open(&self, trust: &TrustArguments) -> Result<Arc<Bundle>, Failure> {
+        Ok(Arc::new(open_bundle(&self.bundle, &trust.trust()?)?))
     }
 }
 
-fn print(text: &str) -> Result<(), CommandError> {
-    tiu_cli::print(text).map_err(CommandError::Output)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn print_json(value: &serde_json::Value) -> Result<(), CommandError> {
-    print(&format!("{value:#}\n"))
+    #[test]
+    fn the_help_follows_the_style() {
+        tiu_testing::help::check(Cli::command());
+    }
 }

@@ -6,7 +6,7 @@ use crate::progress::{Cancel, Cancelled};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use std::io::{self, Write};
-use std::process::{Child, ChildStdin};
+use std::process::{Child, ChildStdin, ExitStatus};
 use std::time::{Duration, Instant};
 
 /// How often a waiting run checks whether it was cancelled.
@@ -26,6 +26,7 @@ pub struct Running<'a> {
     limit: Duration,
     cancel: Option<&'a Cancel>,
     ended: bool,
+    started: Instant,
 }
 
 enum End {
@@ -43,7 +44,17 @@ impl<'a> Running<'a> {
     ) -> Self {
         let (stdout, stderr) = (Drain::new(child.stdout.take()), Drain::new(child.stderr.take()));
         let stdin = child.stdin.take();
-        Running { child, stdin, stdout, stderr, command, limit, cancel, ended: false }
+        Running {
+            child,
+            stdin,
+            stdout,
+            stderr,
+            command,
+            limit,
+            cancel,
+            ended: false,
+            started: Instant::now(),
+        }
     }
 
     /// Ends the program's input and waits for its end. Anything but exit code 0 is an error.
@@ -77,6 +88,9 @@ impl<'a> Running<'a> {
         let status = self.child.wait();
         self.ended = status.is_ok();
         let (stdout, stderr) = (self.stdout.collect(), self.stderr.collect());
+        if let Ok(status) = status {
+            self.log(status);
+        }
         let command = std::mem::take(&mut self.command);
         match (waited, status) {
             (Err(source), _) | (_, Err(source)) => Err(RunError::Start { command, source }),
@@ -84,6 +98,18 @@ impl<'a> Running<'a> {
             (Ok(End::Late), _) => Err(RunError::Timeout { command, limit: self.limit, stdout, stderr }),
             (Ok(End::Exited), Ok(status)) if status.success() => Ok(Output { stdout, stderr }),
             (Ok(End::Exited), Ok(status)) => Err(RunError::Failed { command, status, stdout, stderr }),
+        }
+    }
+
+    /// Logs how the program ended. The command line has no arguments if one of them may hold a secret.
+    fn log(&self, status: ExitStatus) {
+        let (program, arguments) = self.command.split_once(' ').unwrap_or((&self.command, ""));
+        let (seconds, exit) = (self.started.elapsed().as_secs_f64(), status.code());
+        let command = &self.command;
+        if status.success() {
+            tracing::info!(program, arguments, seconds, exit, "ran {command} in {seconds:.1} s");
+        } else {
+            tracing::warn!(program, arguments, seconds, exit, "{command}: {status} after {seconds:.1} s");
         }
     }
 

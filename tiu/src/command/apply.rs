@@ -1,82 +1,65 @@
 //! `tiu apply`: a bundle becomes what boots next.
 
+use super::host::NoKeyring;
+use super::record::{self, Facts};
 use super::table::printable;
-use super::{
-    CommandError, Failure, HostArguments, Outcome, cancel_on_signals, nothing_to_do, print, print_json,
-};
-use serde::Serialize;
+use super::{GlobalArguments, nothing_to_do};
 use std::path::PathBuf;
 use tiu::accounts::{AccountFile, Note, NoteKind};
-use tiu::host::NotInstalled;
 use tiu::host::Persistent;
 use tiu::outcome::Outcome as Changed;
-use tiu::status::{ImageFacts, SignerFacts};
-use tiu::transaction::{self, Applied, Context, Request};
-use tiu_cli::{ProgressMode, exit};
-use tiu_extract::{Summary, Verity};
+use tiu::transaction::{self, Applied, Context, Request, UpdateFacts};
+use tiu_cli::log::RECORD;
+use tiu_cli::{Outcome, ProgressMode, SecondSignal, cancel_on_signals, exit};
+use tiu_extract::Verity;
 
-/// Applies an image: verifies the bundle, brings a new snapshot to its tree, and makes it what boots next
+/// Apply an image: verify the bundle, bring a new snapshot to its tree, and make it boot next
 ///
-/// The running system is not touched, and until the very end neither is what boots next: an error, Ctrl-C or a power cut leaves the host
-/// as it was. Files in /etc that the administrator changed stay as they are.
+/// The running system is never changed, and what boots next changes only at the very end: an error,
+/// Ctrl-C or a power cut leaves the host as it was. Files in /etc that the administrator changed
+/// stay as they are. A second Ctrl-C does not interrupt the removal of the unfinished snapshot.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   tiu apply --keyring ca.cert.pem system-2.tiu
-  tiu apply --root /mnt system-2.tiu        the host that is mounted at /mnt
-  tiu apply --dry-run system-2.tiu          only shows what would be done
+  tiu apply --root /mnt system-2.tiu        update the host that is mounted at /mnt
+  tiu apply --dry-run system-2.tiu          show what would be done
 
-Ends with 77 if the host's next boot has this image already.")]
+Ends with 77 if this image is already installed and boots next.")]
 pub struct Arguments {
-    /// The bundle
+    /// Bundle file
     bundle: PathBuf,
-    #[command(flatten)]
-    host: HostArguments,
-    /// Checks everything and shows what would be done, one line for each step; changes nothing
-    #[arg(long, conflicts_with = "json")]
+    /// Check everything and print the plan, one line for each step; change nothing
+    #[arg(long)]
     dry_run: bool,
-    /// Accepts an image that is older than the one the host has
+    /// Accept an image that is older than the host's
     #[arg(long)]
     allow_downgrade: bool,
-    /// Applies the image that the host has already once more
+    /// Apply the image again, although it is already installed
     #[arg(long)]
     force: bool,
     /// How the image is opened and its blocks are verified
     #[arg(long, value_parser = tiu_cli::named::<Verity>(), value_name = "WAY")]
     verity: Option<Verity>,
-    /// Prints what was done as JSON
-    #[arg(long)]
-    json: bool,
-    /// How progress is shown, on standard error
-    #[arg(long, value_enum, value_name = "HOW", default_value = "auto")]
+    /// Form of the progress on standard error
+    #[arg(long, value_enum, value_name = "FORM", default_value_t)]
     progress: ProgressMode,
 }
 
-/// `--json`.
-#[derive(Serialize)]
-struct Report<'a> {
-    snapshot: u32,
-    base: u32,
-    image: ImageFacts,
-    signer: SignerFacts,
-    summary: &'a Summary,
-    etc_kept: Vec<&'a str>,
-    etc_conflicts: Vec<&'a str>,
-    accounts: &'a [Note],
-    generated: &'a [String],
-    removed: &'a [u32],
-    persistent: &'a [Persistent],
-    not_installed: &'a [NotInstalled],
-    warnings: &'a [String],
-    seconds: f64,
-}
-
 impl Arguments {
-    pub fn run(self) -> Outcome {
-        let opened = self.host.open()?;
-        let trust = opened.trust.as_ref().ok_or(CommandError::NoKeyring)?;
+    pub fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
+    pub fn bundle(&self) -> String {
+        self.bundle.display().to_string()
+    }
+
+    pub fn run(self, global: &GlobalArguments) -> Outcome {
+        let opened = global.host.open()?;
+        let trust = opened.trust.as_ref().ok_or(NoKeyring)?;
         let config = &opened.config;
         let progress = tiu_cli::progress(self.progress);
-        let cancel = cancel_on_signals()?;
+        let cancel = cancel_on_signals(SecondSignal::Waits)?;
         let context = Context { next: opened.next(), config, trust, progress: &*progress, cancel };
         let request = Request {
             bundle: self.bundle,
@@ -85,47 +68,48 @@ impl Arguments {
             force: self.force,
         };
         if self.dry_run {
-            let mut out = std::io::stdout().lock();
-            return match transaction::dry_run(&context, &request, &mut out)? {
-                Changed::Done(()) => Ok(exit::DONE),
-                Changed::NothingToDo(why) => nothing_to_do(&why),
+            let planned = match transaction::dry_run(&context, &request)? {
+                Changed::Done(planned) => planned,
+                Changed::NothingToDo(reason) => return Ok(nothing_to_do("apply", &reason)),
             };
+            global.common.print(&planned, || planned.text())?;
+            return Ok(exit::DONE);
         }
         let applied = match transaction::apply(&context, &request)? {
             Changed::Done(applied) => applied,
-            Changed::NothingToDo(why) => return nothing_to_do(&why),
+            Changed::NothingToDo(reason) => return Ok(nothing_to_do("apply", &reason)),
         };
-        match self.json {
-            true => report_json(&applied)?,
-            false => print(&report(&applied, opened.host.is_live()))?,
-        }
+        record(&applied);
+        global.common.print(&applied, || report(&applied, opened.host.is_live()))?;
         Ok(exit::DONE)
     }
 }
 
-fn report_json(applied: &Applied) -> Result<(), Failure> {
-    print_json(&Report {
-        snapshot: applied.snapshot,
-        base: applied.base,
-        image: (&applied.manifest).into(),
-        signer: (&applied.signer).into(),
-        summary: &applied.summary,
-        etc_kept: applied.etc.hosts().map(|decided| decided.path.as_str()).collect(),
-        etc_conflicts: applied.etc.conflicts().map(|decided| decided.path.as_str()).collect(),
-        accounts: &applied.etc.accounts,
-        generated: &applied.generated,
-        removed: &applied.removed,
-        persistent: &applied.persistent,
-        not_installed: &applied.not_installed,
-        warnings: &applied.warnings,
-        seconds: applied.took.as_secs_f64(),
-    })
+/// Records the update in the journal.
+fn record(applied: &Applied) {
+    let Applied { snapshot, facts, took, .. } = applied;
+    let UpdateFacts { base, image, signer, .. } = facts;
+    for warning in &facts.warnings {
+        tracing::warn!(target: RECORD, snapshot, "warning: {}", printable(warning));
+    }
+    let conflicts = match facts.etc.conflicts().count() {
+        0 => String::new(),
+        1 => "; 1 conflict in /etc".to_owned(),
+        count => format!("; {count} conflicts in /etc"),
+    };
+    let message = format!(
+        "snapshot {snapshot} is {} version {}, made from snapshot {base}, signed by {}, and boots next{conflicts}",
+        image.compatible, image.version, signer.subject
+    );
+    let seconds = Some(took.as_secs_f64());
+    let facts = Facts { snapshot: Some(*snapshot), image: Some(image), signer: Some(signer), seconds };
+    record::done("apply", &message, &facts);
 }
 
-/// How many notes about users and groups are shown; `tiu etc report` has all.
+/// Number of notes about users and groups that are shown; `tiu etc report` shows all.
 const SHOWN_NOTES: usize = 20;
 
-/// What became of users and groups: those who just came, or always have another number here, are counted.
+/// Returns what became of users and groups. Those that are new, or have another number on the host, are only counted.
 fn accounts(notes: &[Note]) -> String {
     let mut text = String::new();
     let count =
@@ -156,7 +140,7 @@ fn accounts(notes: &[Note]) -> String {
 }
 
 fn report(applied: &Applied, live: bool) -> String {
-    let Applied { manifest, summary, .. } = applied;
+    let UpdateFacts { base, image, signer, summary, etc, persistent, warnings, .. } = &applied.facts;
     let mut text = String::new();
     for number in &applied.removed {
         text += &format!("Removed snapshot {number}, left unfinished by an earlier run.\n");
@@ -164,13 +148,13 @@ fn report(applied: &Applied, live: bool) -> String {
     text += &format!(
         "Snapshot {} is {} version {}, signed by {}.\n",
         applied.snapshot,
-        printable(&manifest.compatible),
-        printable(&manifest.version),
-        printable(&applied.signer.subject),
+        printable(&image.compatible),
+        printable(&image.version),
+        printable(&signer.subject),
     );
     text += &format!(
         "  made from snapshot {} in {:.1} s: {} of its files and directories stayed, {} files written ({}), {} shared, {} removed\n",
-        applied.base,
+        base,
         applied.took.as_secs_f64(),
         summary.unchanged,
         summary.written,
@@ -178,33 +162,32 @@ fn report(applied: &Applied, live: bool) -> String {
         summary.reflinked,
         summary.removed,
     );
-    let kept = applied.etc.hosts().filter(|decided| !decided.conflict).count();
+    let kept = etc.hosts().filter(|decided| !decided.conflict).count();
     if kept > 0 {
         text += &format!("  /etc: {kept} paths stay as the host has them (tiu etc report)\n");
     }
-    let conflicts: Vec<_> = applied.etc.conflicts().collect();
+    let conflicts: Vec<_> = etc.conflicts().collect();
     if !conflicts.is_empty() {
         text += "  /etc: conflicts, where the host's version stays and the image has another one (tiu etc conflicts):\n";
     }
     for decided in conflicts {
         text += &format!("    /{}: {}\n", printable(&decided.path), decided.reason);
     }
-    text += &accounts(&applied.etc.accounts);
+    text += &accounts(&etc.accounts);
     for path in &applied.generated {
         text += &format!("  made on this host: /{path}\n");
     }
-    for warning in &applied.warnings {
+    for warning in warnings {
         text += &format!("  warning: {}\n", printable(warning));
     }
-    for Persistent { path, commands, .. } in
-        applied.persistent.iter().filter(|path| !path.commands.is_empty())
-    {
+    for Persistent { path, commands, .. } in persistent.iter().filter(|path| !path.commands.is_empty()) {
         text += &format!("  to give /{} a subvolume, once this image runs:\n", printable(path));
         text.extend(commands.iter().map(|command| format!("    {}\n", printable(command))));
     }
-    text += match live {
-        true => "It boots next: reboot to start it, or `tiu rollback` to stay.\n",
-        false => "It boots next.\n",
+    text += if live {
+        "It boots next: reboot to start it, or `tiu rollback` to stay.\n"
+    } else {
+        "It boots next.\n"
     };
     text
 }

@@ -1,47 +1,46 @@
-//! `tiu cleanup`: removes what runs that were cut off left behind.
+//! `tiu cleanup`: the leftovers of interrupted runs.
 
-use super::{HostArguments, Outcome, print, print_json};
+use super::GlobalArguments;
+use super::record::{self, Facts};
 use serde::Serialize;
 use tiu::draft;
-use tiu_cli::exit;
+use tiu_cli::{Outcome, exit};
 
-/// Removes unfinished snapshots of runs that were cut off
+/// Remove unfinished snapshots of interrupted runs
 ///
-/// `tiu apply` does the same before it begins. Finished snapshots are left to snapper's own clean-up.
+/// `tiu apply` does the same before it begins. snapper's own clean-up removes finished snapshots.
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   tiu cleanup
 
 Ends with 77 if there is nothing to remove.")]
-pub struct Arguments {
-    #[command(flatten)]
-    host: HostArguments,
-    /// Prints what was done as JSON
-    #[arg(long)]
-    json: bool,
-}
+pub struct Arguments {}
 
-/// `--json`.
+/// The document of `--json`.
 #[derive(Serialize)]
-struct Report {
+struct Removed {
     removed: Vec<u32>,
 }
 
 impl Arguments {
-    pub fn run(self) -> Outcome {
-        let opened = self.host.open()?;
+    pub fn run(self, global: &GlobalArguments) -> Outcome {
+        let opened = global.host.open()?;
         let _lock = opened.host.lock()?;
         let removed = draft::clean_up(opened.next())?;
         let code = if removed.is_empty() { exit::NOTHING_TO_DO } else { exit::DONE };
-        if self.json {
-            print_json(&Report { removed })?;
-        } else if removed.is_empty() {
-            print("There is nothing to remove.\n")?;
-        } else {
-            for number in removed {
-                print(&format!("Removed the unfinished snapshot {number}.\n"))?;
-            }
+        for number in &removed {
+            let facts = Facts { snapshot: Some(*number), ..Facts::default() };
+            record::done("cleanup", &format!("removed the unfinished snapshot {number}"), &facts);
         }
+        let removed = Removed { removed };
+        global.common.print(&removed, || human(&removed.removed))?;
         Ok(code)
     }
+}
+
+fn human(removed: &[u32]) -> String {
+    if removed.is_empty() {
+        return "There is nothing to remove.\n".into();
+    }
+    removed.iter().map(|number| format!("Removed the unfinished snapshot {number}.\n")).collect()
 }

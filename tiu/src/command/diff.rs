@@ -1,7 +1,8 @@
-//! `tiu diff`: what differs between two images.
+//! `tiu diff`: the differences between two images.
 
+use super::GlobalArguments;
+use super::host::NoKeyring;
 use super::table::{columns, printable};
-use super::{CommandError, Failure, HostArguments, Outcome, cancel_on_signals, print, print_json};
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -9,45 +10,41 @@ use tiu::diff::PackageChanges;
 use tiu::diff::{self, Diff, Parts, Side, SideFacts};
 use tiu::diff::{Change, FileChange, FileFacts};
 use tiu::host::Host;
-use tiu_cli::{ProgressMode, exit};
+use tiu_cli::{Failure, Outcome, ProgressMode, SecondSignal, cancel_on_signals, exit};
 
-/// Shows what differs between two images: files and packages
+/// Show the differences between two images: files and packages
 ///
-/// Each is a bundle or what is in a snapshot. Files are compared by the signed indexes: content, size, type, target, mode, owner and
-/// attributes, not times. Whether a snapshot is still what was signed, tiu verify tells. A snapshot that was not made by tiu is read as it is,
-/// without what belongs to the host (/var, /home, mount points).
+/// Each side is a bundle or a snapshot. Files are compared by the signed indexes: content, size,
+/// type, target, mode, owner and attributes, not times. `tiu verify` shows whether a snapshot is
+/// still what was signed. A snapshot that tiu did not make is read as it is, without the directories
+/// of the host (/var, /home, mount points).
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  tiu diff 3 4                             two snapshots
-  tiu diff 4 system-5.tiu --packages       what would an update bring?
+  tiu diff 3 4                             compare two snapshots
+  tiu diff 4 system-5.tiu --packages       show what an update would bring
   tiu diff --keyring ca.cert.pem system-4.tiu system-5.tiu
 
-A and D are what only the second or only the first has, M is what both have and is not the same.
+A marks files that only the second has, D files that only the first has, M files that differ.
 Ends with 0 whether or not anything differs.")]
 pub struct Arguments {
     /// Number of a snapshot, or path of a bundle (./7 is a file)
     #[arg(value_name = "A")]
     from: Operand,
-    /// The same, to compare with
+    /// Number of a snapshot, or path of a bundle, to compare it with
     #[arg(value_name = "B")]
     to: Operand,
-    #[command(flatten)]
-    host: HostArguments,
-    /// Only files
+    /// Compare files only
     #[arg(long)]
     files: bool,
-    /// Only packages: those of dpkg, or of rpm, which must be installed for that
+    /// Compare packages only: those of dpkg, or of rpm, which must then be installed here
     #[arg(long)]
     packages: bool,
-    /// Prints JSON
-    #[arg(long)]
-    json: bool,
-    /// How progress is shown, on standard error
-    #[arg(long, value_enum, value_name = "HOW", default_value = "auto")]
+    /// Form of the progress on standard error
+    #[arg(long, value_enum, value_name = "FORM", default_value_t)]
     progress: ProgressMode,
 }
 
-/// What is to be compared.
+/// One side of the comparison.
 #[derive(Clone, Debug)]
 enum Operand {
     Snapshot(u32),
@@ -63,12 +60,12 @@ impl FromStr for Operand {
 }
 
 impl Arguments {
-    pub fn run(self) -> Outcome {
+    pub fn run(self, global: &GlobalArguments) -> Outcome {
         // Two bundles can be compared anywhere: only a snapshot needs a host.
-        let root = self.host.root.clone().unwrap_or_else(|| "/".into());
-        let (config, trust) = self.host.settings(&root)?;
+        let root = global.host.root.clone().unwrap_or_else(|| "/".into());
+        let (config, trust) = global.host.settings(&root)?;
         let progress = tiu_cli::progress(self.progress);
-        let cancel = cancel_on_signals()?;
+        let cancel = cancel_on_signals(SecondSignal::Ends)?;
         let side = |operand: &Operand| -> Result<Side, Failure> {
             match operand {
                 Operand::Snapshot(number) => {
@@ -77,7 +74,7 @@ impl Arguments {
                     Ok(Side::snapshot(&host, &config, trust.as_ref(), &snapshot, &*progress, cancel)?)
                 }
                 Operand::Bundle(path) => {
-                    let trust = trust.as_ref().ok_or(CommandError::NoKeyring)?;
+                    let trust = trust.as_ref().ok_or(NoKeyring)?;
                     Ok(Side::bundle(path, trust, config.verity)?)
                 }
             }
@@ -86,10 +83,7 @@ impl Arguments {
         let both = self.files == self.packages;
         let what = Parts { files: self.files || both, packages: self.packages || both };
         let diff = diff::diff(from, to, what, cancel)?;
-        match self.json {
-            true => print_json(&diff)?,
-            false => print(&human(&diff))?,
-        }
+        global.common.print(&diff, || human(&diff))?;
         Ok(exit::DONE)
     }
 }
@@ -171,7 +165,7 @@ fn files_text(files: &[FileChange]) -> String {
     text
 }
 
-/// A way in which two inodes differ, with both values where they say something to people.
+/// Returns a way in which two inodes differ, with both values where people can read them.
 fn detail(what: &str, from: &FileFacts, to: &FileFacts) -> String {
     let both = |a: &dyn std::fmt::Display, b: &dyn std::fmt::Display| format!("{what} {a} -> {b}");
     let text = |value: &Option<String>| value.clone().unwrap_or_default();

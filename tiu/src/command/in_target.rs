@@ -1,20 +1,20 @@
-//! `tiu in-target`: the other side of [`tiu::namespace::target`]; called by tiu alone.
+//! `tiu in-target`: the inner side of [`tiu::namespace::target`]. Only tiu calls it.
 
-use super::Outcome;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use tiu::namespace::target::InTarget;
+use tiu_cli::Outcome;
 
-/// Runs a program in a new snapshot; called by tiu itself, in new namespaces
+/// Run a program in a new snapshot; tiu calls this itself, in new namespaces
 #[derive(clap::Args)]
 #[command(hide = true)]
 pub struct Arguments {
-    /// Shows the program the devices of this machine
+    /// Show the devices of this machine to the program
     #[arg(long)]
     devices: bool,
-    /// The snapshot's tree
+    /// Tree of the snapshot
     target: PathBuf,
-    /// The program and its arguments
+    /// Program and its arguments
     #[arg(last = true, required = true)]
     command: Vec<OsString>,
 }

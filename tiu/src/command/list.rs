@@ -1,40 +1,32 @@
 //! `tiu list`: all snapshots.
 
+use super::GlobalArguments;
+use super::host::Opened;
 use super::table::{columns, minute, printable};
-use super::{HostArguments, Opened, Outcome, print, print_json};
 use serde::Serialize;
 use tiu::snapshots::State;
 use tiu::status::SnapshotFacts;
-use tiu_cli::exit;
+use tiu_cli::{Outcome, exit};
 
-/// Lists all snapshots of the host, with the images that they hold
+/// List all snapshots of the host, with the images that they hold
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   tiu list
 
 `>` marks what runs (or is mounted), `*` what boots next.")]
-pub struct Arguments {
-    #[command(flatten)]
-    host: HostArguments,
-    /// Prints JSON
-    #[arg(long)]
-    json: bool,
-}
+pub struct Arguments {}
 
-/// `--json`.
+/// The document of `--json`.
 #[derive(Serialize)]
 struct List<'a> {
     snapshots: &'a [SnapshotFacts],
 }
 
 impl Arguments {
-    pub fn run(self) -> Outcome {
-        let Opened { host, trust, .. } = self.host.open()?;
+    pub fn run(self, global: &GlobalArguments) -> Outcome {
+        let Opened { host, trust, .. } = global.host.open()?;
         let snapshots = tiu::status::snapshots(&host, trust.as_ref())?;
-        match self.json {
-            true => print_json(&List { snapshots: &snapshots })?,
-            false => print(&human(&snapshots))?,
-        }
+        global.common.print(&List { snapshots: &snapshots }, || human(&snapshots))?;
         Ok(exit::DONE)
     }
 }

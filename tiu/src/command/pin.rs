@@ -1,36 +1,33 @@
-//! `tiu pin`: a snapshot that no clean-up may remove.
+//! `tiu pin`: a snapshot that no clean-up removes.
 
-use super::{HostArguments, Opened, Outcome, nothing_to_do, print, print_json};
+use super::record::{self, Facts};
+use super::{GlobalArguments, nothing_to_do};
 use serde::Serialize;
 use tiu::outcome::Outcome as Changed;
 use tiu::snapshots::{pin, unpin};
-use tiu_cli::exit;
+use tiu_cli::{Outcome, exit};
 
-/// Keeps a snapshot from every clean-up, ours and snapper's
+/// Keep a snapshot from every clean-up, tiu's and snapper's
 ///
-/// Its cleanup algorithm is taken away and remembered; --remove puts it back. By hand it can still be deleted (snapper delete).
+/// Its cleanup algorithm is removed and remembered; --remove restores it. A pinned snapshot can
+/// still be deleted by hand (snapper delete).
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  tiu pin 7              snapshot 7 stays
-  tiu pin --remove 7     snapper may remove it again
+  tiu pin 7              keep snapshot 7
+  tiu pin --remove 7     let snapper remove it again
 
-Ends with 77 if it is pinned already, or with --remove if it is not.")]
+Ends with 77 if the snapshot is already pinned, or, with --remove, if it is not pinned.")]
 pub struct Arguments {
     /// Number of the snapshot
     number: u32,
-    /// Lets clean-ups have it again
+    /// Remove the pin: clean-ups can have the snapshot again
     #[arg(long)]
     remove: bool,
-    #[command(flatten)]
-    host: HostArguments,
-    /// Prints what was done as JSON
-    #[arg(long)]
-    json: bool,
 }
 
-/// `--json`.
+/// The document of `--json`.
 #[derive(Serialize)]
-struct Report {
+struct Pinned {
     snapshot: u32,
     pinned: bool,
     /// The cleanup algorithm that it has now; empty for none.
@@ -38,35 +35,40 @@ struct Report {
 }
 
 impl Arguments {
-    pub fn run(self) -> Outcome {
-        let Opened { host, .. } = self.host.open()?;
-        let _lock = host.lock()?;
-        let number = self.number;
+    pub fn run(self, global: &GlobalArguments) -> Outcome {
+        let opened = global.host.open()?;
+        let _lock = opened.host.lock()?;
+        let snapshot = self.number;
         let changed = if self.remove {
-            unpin(&host, number)?
+            unpin(&opened.host, snapshot)?
         } else {
-            match pin(&host, number)? {
+            match pin(&opened.host, snapshot)? {
                 Changed::Done(()) => Changed::Done(String::new()),
-                Changed::NothingToDo(why) => Changed::NothingToDo(why),
+                Changed::NothingToDo(reason) => Changed::NothingToDo(reason),
             }
         };
         let cleanup = match changed {
             Changed::Done(cleanup) => cleanup,
-            Changed::NothingToDo(why) => return nothing_to_do(&why),
+            Changed::NothingToDo(reason) => return Ok(nothing_to_do("pin", &reason)),
         };
-        if self.json {
-            print_json(&Report { snapshot: number, pinned: !self.remove, cleanup })?;
-            return Ok(exit::DONE);
-        }
-        print(&match (self.remove, cleanup.as_str()) {
-            (false, _) => format!("Snapshot {number} is pinned: no clean-up removes it.\n"),
-            (true, "") => {
-                format!("Snapshot {number} is no longer pinned; it has no cleanup algorithm, as before.\n")
-            }
-            (true, name) => {
-                format!("Snapshot {number} is no longer pinned; snapper's {name} clean-up may remove it.\n")
-            }
-        })?;
+        let pinned = Pinned { snapshot, pinned: !self.remove, cleanup };
+        let message = if self.remove { "is no longer pinned" } else { "is pinned" };
+        let facts = Facts { snapshot: Some(snapshot), ..Facts::default() };
+        record::done("pin", &format!("snapshot {snapshot} {message}"), &facts);
+        global.common.print(&pinned, || human(&pinned))?;
         Ok(exit::DONE)
+    }
+}
+
+fn human(pinned: &Pinned) -> String {
+    let Pinned { snapshot, pinned, cleanup } = pinned;
+    match (pinned, cleanup.as_str()) {
+        (true, _) => format!("Snapshot {snapshot} is pinned: no clean-up removes it.\n"),
+        (false, "") => {
+            format!("Snapshot {snapshot} is no longer pinned; it has no cleanup algorithm, as before.\n")
+        }
+        (false, name) => {
+            format!("Snapshot {snapshot} is no longer pinned; snapper's {name} clean-up may remove it.\n")
+        }
     }
 }

@@ -1,63 +1,64 @@
 //! `tiu rollback`: another snapshot boots next.
 
+use super::record::{self, Facts};
 use super::table::printable;
-use super::{HostArguments, Outcome, nothing_to_do, print, print_json};
+use super::{GlobalArguments, nothing_to_do};
 use serde::Serialize;
 use tiu::outcome::Outcome as Changed;
 use tiu::rollback;
 use tiu::status::SnapshotFacts;
-use tiu_cli::exit;
+use tiu_cli::{Outcome, exit};
 
-/// Makes another snapshot what boots next: the given one, or the one that the current default was made from
+/// Make another snapshot what boots next: the given one, or the one that the current default was
+/// made from
 ///
-/// Nothing is copied or removed, so this can be undone in the same way. Takes effect at the next boot.
+/// Nothing is copied or removed, so a rollback can be undone in the same way. It takes effect at the
+/// next boot.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  tiu rollback         back to what the current default was made from
-  tiu rollback 7       to snapshot 7
+  tiu rollback         go back to what the current default was made from
+  tiu rollback 7       go to snapshot 7
 
 Ends with 77 if the snapshot already boots next.")]
 pub struct Arguments {
     /// Number of the snapshot
     number: Option<u32>,
-    #[command(flatten)]
-    host: HostArguments,
-    /// Prints what was done as JSON
-    #[arg(long)]
-    json: bool,
 }
 
-/// `--json`.
+/// The document of `--json`.
 #[derive(Serialize)]
-struct Report<'a> {
+struct RolledBack<'a> {
     from: Option<u32>,
     to: &'a SnapshotFacts,
 }
 
 impl Arguments {
-    pub fn run(self) -> Outcome {
-        let opened = self.host.open()?;
+    pub fn run(self, global: &GlobalArguments) -> Outcome {
+        let opened = global.host.open()?;
         let _lock = opened.host.lock()?;
         let snapshots = tiu::status::snapshots(&opened.host, opened.trust.as_ref())?;
         let from = snapshots.iter().find(|s| s.next).map(|s| s.number);
         let to = match rollback::choose(&snapshots, self.number)? {
             Changed::Done(to) => to,
-            Changed::NothingToDo(why) => return nothing_to_do(&why),
+            Changed::NothingToDo(reason) => return Ok(nothing_to_do("rollback", &reason)),
         };
         rollback::switch(opened.next(), to.number)?;
-        if self.json {
-            print_json(&Report { from, to })?;
-            return Ok(exit::DONE);
-        }
-        print(&format!(
-            "Snapshot {} boots next: {}, {}.\n",
-            to.number,
-            printable(&to.title()),
-            printable(&to.signed())
-        ))?;
-        if let Some(from) = from {
-            print(&format!("Snapshot {from} stays; `tiu rollback {from}` makes it boot next again.\n"))?;
-        }
+        let was = from.map(|from| format!(" instead of snapshot {from}")).unwrap_or_default();
+        let message = format!("snapshot {} ({}, {}) boots next{was}", to.number, to.title(), to.signed());
+        let facts = Facts { snapshot: Some(to.number), image: to.image.as_ref(), ..Facts::default() };
+        record::done("rollback", &message, &facts);
+        let rolled_back = RolledBack { from, to };
+        global.common.print(&rolled_back, || human(&rolled_back))?;
         Ok(exit::DONE)
     }
+}
+
+fn human(rolled_back: &RolledBack) -> String {
+    let RolledBack { from, to } = rolled_back;
+    let (title, signed) = (printable(&to.title()), printable(&to.signed()));
+    let mut text = format!("Snapshot {} boots next: {title}, {signed}.\n", to.number);
+    if let Some(from) = from {
+        text += &format!("Snapshot {from} stays; `tiu rollback {from}` makes it boot next again.\n");
+    }
+    text
 }

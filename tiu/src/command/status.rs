@@ -1,7 +1,8 @@
-//! `tiu status`: what runs, what boots next, what one can go back to, who signed it, and whether it is still what was signed.
+//! `tiu status`: what runs, what boots next, the ways back, the signers, and whether all of it is still what was signed.
 
+use super::GlobalArguments;
+use super::host::Opened;
 use super::table::{columns, minute, printable};
-use super::{Failure, HostArguments, Opened, Outcome, print, print_json};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,28 +15,23 @@ use tiu::state::ImageState;
 use tiu::status::{Signature, SnapshotFacts, ways_back};
 use tiu::verify::{self, Depth};
 use tiu_bundle::trust::Trust;
-use tiu_cli::exit;
+use tiu_cli::{Failure, Outcome, exit};
 use tiu_extract::Difference;
 use tiu_system::path::TreePath;
 use tiu_system::progress::{Cancel, Silent};
 
-/// Shows what runs, what boots next, what one can go back to, and who signed it
+/// Show what runs, what boots next, the ways back, and the signers
 ///
-/// Signatures, manifests and indexes are checked here. What runs and what boots next are compared with what was signed, too, as far as that
-/// goes without reading files: names, types, sizes, modes, owners, attributes, times. Content is for `tiu verify`.
+/// Signatures, manifests and indexes are checked. What runs and what boots next are also compared
+/// with what was signed, as far as possible without reading files: names, types, sizes, modes,
+/// owners, attributes, times. `tiu verify` compares content.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   tiu status
   tiu status --json | jq .next")]
-pub struct Arguments {
-    #[command(flatten)]
-    host: HostArguments,
-    /// Prints JSON
-    #[arg(long)]
-    json: bool,
-}
+pub struct Arguments {}
 
-/// `--json`.
+/// The document of `--json`.
 #[derive(Serialize)]
 struct Status<'a> {
     root: &'a Path,
@@ -49,19 +45,19 @@ struct Status<'a> {
     snapshots: &'a [SnapshotFacts],
 }
 
-/// A snapshot that is not what was signed.
+/// A snapshot that differs from what was signed.
 #[derive(Serialize)]
 struct Differs {
     snapshot: u32,
-    /// Where; without content, and without what in `/etc` is the administrator's.
+    /// The differences, without content and without the administrator's changes in `/etc`.
     differences: Vec<Difference>,
-    /// Why that could not be told.
+    /// Why it could not be compared.
     problem: Option<String>,
 }
 
 impl Arguments {
-    pub fn run(self) -> Outcome {
-        let Opened { host, config, trust, .. } = self.host.open()?;
+    pub fn run(self, global: &GlobalArguments) -> Outcome {
+        let Opened { host, config, trust, .. } = global.host.open()?;
         let snapshots = tiu::status::snapshots(&host, trust.as_ref())?;
         let number =
             |wanted: fn(&SnapshotFacts) -> bool| snapshots.iter().find(|s| wanted(s)).map(|s| s.number);
@@ -76,15 +72,12 @@ impl Arguments {
             etc_conflicts: conflicts(&host, &config),
             snapshots: &snapshots,
         };
-        match self.json {
-            true => print_json(&status)?,
-            false => print(&human(&status))?,
-        }
+        global.common.print(&status, || human(&status))?;
         Ok(exit::DONE)
     }
 }
 
-/// What runs and what boots next, where they are not what was signed by somebody we trust.
+/// Returns what runs and what boots next, where they differ from what a trusted signer signed.
 fn differs(
     host: &Host,
     config: &Config,
@@ -109,7 +102,7 @@ fn differs(
     Ok(differs)
 }
 
-/// One line: what is wrong with a snapshot.
+/// Returns a line that says what is wrong with a snapshot.
 fn warning(differs: &Differs) -> String {
     let Differs { snapshot, differences, problem } = differs;
     if let Some(problem) = problem {
@@ -122,13 +115,14 @@ fn warning(differs: &Differs) -> String {
     let shown: Vec<String> = paths.iter().take(3).map(|path| format!("/{path}")).collect();
     let more = if paths.len() > 3 { ", ..." } else { "" };
     format!(
-        "Snapshot {snapshot} DIFFERS from what was signed: {}{more}; tiu verify {snapshot} lists all and compares content, too.\n",
+        "Snapshot {snapshot} DIFFERS from what was signed: {}{more}; tiu verify {snapshot} lists all and compares \
+         content, too.\n",
         shown.join(", ")
     )
 }
 
-/// Returns the unresolved conflicts in `/etc` of what boots next. Where they are not known (it holds no
-/// image, or is damaged), the snapshot's own line says why.
+/// Returns the unresolved conflicts in `/etc` of what boots next. Where they are not known (it holds no image, or is
+/// damaged), the snapshot's own line says why.
 fn conflicts(host: &Host, config: &Config) -> Vec<String> {
     let read = || -> Result<Vec<String>, EditError> {
         let state = ImageState::open(host, host.default_snapshot()?.number, None)?;
@@ -170,10 +164,8 @@ fn human(status: &Status) -> String {
     if status.back.is_empty() {
         rows.push(vec!["Back to".into(), "-".into(), "no other snapshot has a system".into()]);
     }
-    let host = match status.live {
-        true => "this system".to_owned(),
-        false => format!("mounted at {}", status.root.display()),
-    };
+    let host =
+        if status.live { "this system".to_owned() } else { format!("mounted at {}", status.root.display()) };
     let mut text = format!("Host: {}\n{}", printable(&host), columns(&rows, "  "));
     text.extend(status.differs.iter().map(warning));
     if !status.etc_conflicts.is_empty() {

@@ -2,7 +2,8 @@
 
 pub use tiu_system::text::printable;
 
-/// Lays `rows` out in columns, two blanks between them; the last column is not padded. Each line is indented by `indent`.
+/// Lays `rows` out in columns with two blanks between them. The last column is not padded. Each line starts with
+/// `indent`.
 pub fn columns(rows: &[Vec<String>], indent: &str) -> String {
     let mut widths: Vec<usize> = Vec::new();
     for row in rows {
@@ -25,7 +26,7 @@ pub fn columns(rows: &[Vec<String>], indent: &str) -> String {
     text
 }
 
-/// A time as people read it: to the minute, UTC.
+/// Returns a time to the minute, in UTC, as people read it.
 pub fn minute(rfc3339: &str) -> String {
     rfc3339.get(..16).map_or_else(|| rfc3339.to_owned(), |time| time.replacen('T', " ", 1))
 }

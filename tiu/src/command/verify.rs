@@ -1,54 +1,59 @@
-//! `tiu verify`: is a snapshot still what was signed?
+//! `tiu verify`: a snapshot against what was signed.
 
+use super::GlobalArguments;
+use super::host::Opened;
+use super::record::{self, Facts};
 use super::table::printable;
-use super::{HostArguments, Opened, Outcome, cancel_on_signals, print, print_json};
 use std::collections::BTreeMap;
 use tiu::accounts::AccountFile;
 use tiu::host::Host;
 use tiu::snapshots::{Snapshot, SnapshotError};
 use tiu::verify::{self, Depth, EtcDifference, Verified, VerifyError};
-use tiu_cli::{ProgressMode, exit};
+use tiu_cli::{Outcome, ProgressMode, SecondSignal, cancel_on_signals, exit};
 use tiu_system::path::TreePath;
 
-/// Compares a snapshot with what was signed: certificate, manifest, index, and every file's content, mode, owner and attributes
+/// Compare a snapshot with what was signed
 ///
-/// Changes in /etc are the administrator's: they are listed apart, those that the update found and those that came since, and are no
-/// failure. So is what was made on the host (the initrd), which
-/// nobody signed; it is compared with its digest as of then.
+/// Certificate, manifest, index, and every file's content, mode, owner and attributes are compared.
+/// Changes in /etc are the administrator's. They are listed apart and are not a failure. Files that
+/// were made on the host (the initrd) are not signed; they are compared with their digest of that
+/// time.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  tiu verify                     what runs
-  tiu verify 7                   snapshot 7
-  tiu verify --root /mnt         what boots next of the host at /mnt
+  tiu verify                     verify what runs
+  tiu verify 7                   verify snapshot 7
+  tiu verify --root /mnt         verify what boots next of the host at /mnt
 
 Ends with 1 if anything differs.")]
 pub struct Arguments {
-    /// Number of the snapshot; without it, what runs; with --root, what boots next there
+    /// Number of the snapshot [default: what runs; with --root, what boots next there]
     number: Option<u32>,
-    #[command(flatten)]
-    host: HostArguments,
-    /// Prints JSON
-    #[arg(long)]
-    json: bool,
-    /// How progress is shown, on standard error
-    #[arg(long, value_enum, value_name = "HOW", default_value = "auto")]
+    /// Form of the progress on standard error
+    #[arg(long, value_enum, value_name = "FORM", default_value_t)]
     progress: ProgressMode,
 }
 
 impl Arguments {
-    pub fn run(self) -> Outcome {
-        let Opened { host, config, trust, .. } = self.host.open()?;
+    pub fn run(self, global: &GlobalArguments) -> Outcome {
+        let Opened { host, config, trust, .. } = global.host.open()?;
         let snapshot = self.snapshot(&host)?;
         let progress = tiu_cli::progress(self.progress);
-        let cancel = cancel_on_signals()?;
+        let cancel = cancel_on_signals(SecondSignal::Ends)?;
         let verified =
             verify::verify(&host, &config, trust.as_ref(), &snapshot, Depth::Content, &*progress, cancel)?;
-        match self.json {
-            true => print_json(&verified)?,
-            false => print(&human(&verified))?,
-        }
+        global.common.print(&verified, || human(&verified))?;
         match verified.differences.len() {
-            0 => Ok(exit::DONE),
+            0 => {
+                let (number, image, signer) = (snapshot.number, &verified.image, &verified.signer);
+                let message = format!(
+                    "snapshot {number} is {} version {} as {} signed it",
+                    image.compatible, image.version, signer.subject
+                );
+                let facts =
+                    Facts { snapshot: Some(number), image: Some(image), signer: Some(signer), seconds: None };
+                record::done("verify", &message, &facts);
+                Ok(exit::DONE)
+            }
             count => Err(VerifyError::Differs { number: snapshot.number, count }.into()),
         }
     }
@@ -82,7 +87,7 @@ fn human(verified: &Verified) -> String {
             printable(&difference.expected)
         );
     }
-    // One line for each path is enough here: what exactly changed is the administrator's to know.
+    // One line for each path is enough: the administrator knows their own changes.
     let mut etc: BTreeMap<(bool, &TreePath), Vec<&str>> = BTreeMap::new();
     for EtcDifference { difference, merged } in &verified.etc {
         etc.entry((*merged == Some(false), &difference.path)).or_default().push(difference.what);

@@ -1,14 +1,14 @@
-//! `tiu without-plugins`: the other side of [`tiu::namespace::snapper`]; called by tiu alone.
+//! `tiu without-plugins`: the inner side of [`tiu::namespace::snapper`]. Only tiu calls it.
 
-use super::Outcome;
 use std::ffi::OsString;
 use tiu::namespace::snapper as without_plugins;
+use tiu_cli::Outcome;
 
-/// Runs snapper without plugins; called by tiu itself, in a new namespace
+/// Run snapper without plugins; tiu calls this itself, in a new namespace
 #[derive(clap::Args)]
 #[command(hide = true)]
 pub struct Arguments {
-    /// snapper and its arguments
+    /// Path of snapper and its arguments
     #[arg(last = true, required = true)]
     command: Vec<OsString>,
 }
@@ -17,7 +17,7 @@ impl Arguments {
     pub fn run(self) -> Outcome {
         let error = without_plugins::enter(&self.command);
         eprintln!("tiu {}: {error}", without_plugins::SUBCOMMAND);
-        // As chroot(1): not even started.
+        // The code of chroot(1) for a program that was not started.
         Ok(125)
     }
 }

@@ -2,60 +2,25 @@
 
 use super::context::{Context, Request};
 use super::error::ApplyError;
+use super::facts::{Applied, Planned, UpdateFacts};
 use super::preflight::{self, Preflight, Ready};
+use super::stage::Stage;
 use super::{check, fill, finish, space};
 use crate::draft::{Draft, ImageName, clean_up};
 use crate::etc::report::EtcReport;
-use crate::host::paths::NotInstalled;
-use crate::host::persistent::Persistent;
 use crate::outcome::Outcome;
-use std::io::Write;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tiu_bundle::manifest::Manifest;
-use tiu_bundle::signature::Signer;
 use tiu_extract::{Plan, Summary};
 
-/// What was done.
-#[derive(Debug)]
-pub struct Applied {
-    /// The new snapshot, which boots next.
-    pub snapshot: u32,
-    /// The snapshot that it was made from.
-    pub base: u32,
-    /// The image.
-    pub manifest: Manifest,
-    /// The image's signer.
-    pub signer: Signer,
-    /// What the engine did.
-    pub summary: Summary,
-    /// What became of `/etc`.
-    pub etc: EtcReport,
-    /// Paths that were made on the host.
-    pub generated: Vec<String>,
-    /// Unfinished snapshots of earlier runs that were removed.
-    pub removed: Vec<u32>,
-    /// Directories outside `/var` whose content is the host's.
-    pub persistent: Vec<Persistent>,
-    /// Parts of the image that are not installed, because they lie where the host's paths are.
-    pub not_installed: Vec<NotInstalled>,
-    /// What the administrator should know.
-    pub warnings: Vec<String>,
-    /// How long it took.
-    pub took: Duration,
-}
-
-/// Checks everything that can be checked without a change, and prints the plan: one line for each
-/// step. Leftovers stay.
-pub fn dry_run(context: &Context, request: &Request, out: &mut dyn Write) -> Result<Outcome<()>, ApplyError> {
+/// Checks everything that can be checked without a change, and returns the plan. Leftovers stay.
+pub fn dry_run(context: &Context, request: &Request) -> Result<Outcome<Planned>, ApplyError> {
     let ready = match preflight::prepare(context, request)? {
         Preflight::Ready(ready) => ready,
         Preflight::NothingToDo { why, .. } => return Ok(Outcome::NothingToDo(why)),
     };
-    let plan = space::plan(context, &ready)?;
-    ready.describe(out).map_err(ApplyError::Output)?;
-    ready.etc.report.describe(out).map_err(ApplyError::Output)?;
-    plan.describe(&ready.index, out).map_err(ApplyError::Output)?;
-    Ok(Outcome::Done(()))
+    let plan = planned(context, &ready)?;
+    Ok(Outcome::Done(Planned::new(*ready, &plan).map_err(ApplyError::Output)?))
 }
 
 /// Applies a bundle: afterwards the image boots next, or nothing has changed.
@@ -70,7 +35,7 @@ pub fn apply(context: &Context, request: &Request) -> Result<Outcome<Applied>, A
         }
     };
     let removed = clean_up(context.next)?;
-    let plan = space::plan(context, &ready)?;
+    let plan = planned(context, &ready)?;
     context.check_cancelled()?;
     let Manifest { compatible, version, .. } = &ready.bundle.manifest;
     let image = ImageName { version: version.clone(), compatible: compatible.clone() };
@@ -79,21 +44,17 @@ pub fn apply(context: &Context, request: &Request) -> Result<Outcome<Applied>, A
         Ok(stages) => stages,
         Err(error) => return Err(draft.abandon(error)),
     };
-    let snapshot = draft.commit::<ApplyError>(context.cancel)?;
-    Ok(Outcome::Done(Applied {
-        snapshot,
-        base: ready.base.number,
-        summary,
-        etc,
-        generated,
-        removed,
-        persistent: ready.persistent.paths,
-        not_installed: ready.not_installed,
-        warnings: ready.warnings,
-        took: began.elapsed(),
-        manifest: ready.bundle.manifest.clone(),
-        signer: ready.bundle.signer.clone(),
-    }))
+    let number = draft.number();
+    let snapshot = context
+        .stage(Stage::Commit, Some(number), Some(version), || draft.commit::<ApplyError>(context.cancel))?;
+    let facts = UpdateFacts::new(*ready, summary, etc);
+    Ok(Outcome::Done(Applied { snapshot, facts, generated, removed, took: began.elapsed() }))
+}
+
+/// Compares the base with the image, and checks that there is room.
+fn planned(context: &Context, ready: &Ready) -> Result<Plan, ApplyError> {
+    let version = ready.bundle.manifest.version.as_str();
+    context.stage(Stage::Compare, None, Some(version), || space::plan(context, ready))
 }
 
 /// What the stages return.
@@ -105,11 +66,12 @@ struct Stages {
 
 /// Runs everything between the new draft and its commit.
 fn stages(context: &Context, ready: &Ready, plan: Plan, draft: &Draft) -> Result<Stages, ApplyError> {
-    let filled = fill::fill(context, ready, plan, draft)?;
+    let (number, version) = (Some(draft.number()), Some(ready.bundle.manifest.version.as_str()));
+    let filled = context.stage(Stage::Copy, number, version, || fill::fill(context, ready, plan, draft))?;
     context.check_cancelled()?;
     let record = finish::finish(context, ready, &filled, draft)?;
     context.check_cancelled()?;
-    check::check(context, ready, &filled, &record, draft)?;
+    context.stage(Stage::Check, number, version, || check::check(context, ready, &filled, &record, draft))?;
     context.check_cancelled()?;
     let generated = record.files.into_iter().map(|file| file.path).collect();
     Ok(Stages { summary: filled.summary, etc: filled.etc.report, generated })

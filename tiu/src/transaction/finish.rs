@@ -7,13 +7,13 @@ use super::context::Context;
 use super::error::ApplyError;
 use super::fill::Filled;
 use super::preflight::Ready;
+use super::stage::Stage;
 use crate::boot::initrd::{Dracut, InitrdPlan};
 use crate::draft::Draft;
 use crate::namespace::target::InTarget;
 use crate::state::record::Record;
 use std::ffi::OsString;
 use tiu_system::program::RunError;
-use tiu_system::progress::Unit;
 use tiu_system::tree::Tree;
 
 /// Makes what is to be made in the filled draft, and records it there.
@@ -27,11 +27,8 @@ pub fn finish(
     let mut record = Record::new(&filled.etc.rules.uids, &filled.etc.rules.gids);
     record.persistent = ready.persistent.remember.clone();
     if let InitrdPlan::Dracut(plan) = &ready.initrd {
-        context.progress.begin("Making the initrd", 0, Unit::Items);
-        let made = dracut(context, tree, plan);
-        context.progress.advance(1);
-        context.progress.end();
-        made?;
+        let version = ready.bundle.manifest.version.as_str();
+        context.stage(Stage::Initrd, Some(draft.number()), Some(version), || dracut(context, tree, plan))?;
         record.add(tree, &plan.path)?;
         if let Some((link, target)) = &plan.link {
             tree.symlink(link, target)?;

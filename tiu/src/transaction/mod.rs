@@ -17,11 +17,14 @@ mod apply;
 mod check;
 mod context;
 mod error;
+mod facts;
 mod fill;
 mod finish;
 mod preflight;
 mod space;
+mod stage;
 
-pub use apply::{Applied, apply, dry_run};
+pub use apply::{apply, dry_run};
 pub use context::{Context, Request};
 pub use error::ApplyError;
+pub use facts::{Applied, Planned, UpdateFacts};

@@ -3,6 +3,7 @@
 
 use super::context::{Context, Request};
 use super::error::ApplyError;
+use super::stage::Stage;
 use crate::boot::initrd;
 use crate::etc::decide::{EtcPlan, decide};
 use crate::etc::update::{BaseImage, EtcUpdate};
@@ -74,7 +75,8 @@ pub fn prepare(context: &Context, request: &Request) -> Result<Preflight, ApplyE
     let host = context.host();
     let lock = host.lock()?;
     host.check_updatable()?;
-    let bundle = Arc::new(open_bundle(&request.bundle, trust)?);
+    let bundle = context.stage(Stage::Verify, None, None, || open_bundle(&request.bundle, trust))?;
+    let bundle = Arc::new(bundle);
     let base = host.default_snapshot()?;
     if base.state() == State::InProgress {
         return Err(ApplyError::BaseUnfinished(base.number));
@@ -101,7 +103,10 @@ pub fn prepare(context: &Context, request: &Request) -> Result<Preflight, ApplyE
     let mut rules = state.host_rules(config)?;
     let persistent = decide_persistent(context, &state, incoming, &rules)?;
     rules.host_paths.extend(persistent.host_paths.iter().cloned());
-    let etc = decide(&etc_update(context, &state, incoming, &rules)?)?;
+    let version = Some(bundle.manifest.version.as_str());
+    let etc = context.stage(Stage::Etc, None, version, || -> Result<EtcPlan, ApplyError> {
+        Ok(decide(&etc_update(context, &state, incoming, &rules)?)?)
+    })?;
 
     let not_installed = left_out(&index, &rules.host_paths);
     let mut warnings = etc.accounts.warnings.clone();

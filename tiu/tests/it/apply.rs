@@ -291,3 +291,53 @@ fn plugins_of_the_running_system_s_snapper_do_not_run_for_another_host() {
     assert!(!log.exists(), "{}", read(&log));
     assert_eq!(host.default(), 3);
 }
+
+#[test]
+fn the_progress_names_each_step_once() {
+    let kit = Kit::new();
+    let host = kit.host();
+    let bundle = kit.bundle(1, |_| {});
+    let arguments = ["--progress".as_ref(), "plain".as_ref(), bundle.as_os_str()];
+    let applied = host.tiu("apply", arguments).succeeded();
+    let steps: Vec<&str> = applied.stderr.lines().filter_map(|line| Some(line.split_once(": ")?.0)).collect();
+    let expected = [
+        "Verifying the bundle",
+        "Merging /etc",
+        "Comparing files",
+        "Copying files",
+        "Checking the snapshot",
+        "Making it boot next",
+    ];
+    assert_eq!(steps, expected, "{}", applied.stderr);
+}
+
+#[test]
+fn a_dry_run_as_json_is_what_the_update_then_does() {
+    let kit = Kit::new();
+    let host = kit.host();
+    let bundle = kit.bundle(1, |_| {});
+    let before = host.state();
+    let arguments = ["--json".as_ref(), "--dry-run".as_ref(), bundle.as_os_str()];
+    let planned = json(&host.tiu("apply", arguments).succeeded());
+    assert_eq!(host.state(), before);
+    assert_eq!((&planned["version"], &planned["dry_run"]), (&1.into(), &true.into()), "{planned}");
+    let applied = json(&host.tiu("apply", ["--json".as_ref(), bundle.as_os_str()]).succeeded());
+    assert!(applied.get("dry_run").is_none(), "{applied}");
+    for key in [
+        "base",
+        "image",
+        "signer",
+        "etc_kept",
+        "etc_conflicts",
+        "accounts",
+        "persistent",
+        "not_installed",
+        "warnings",
+    ] {
+        assert!(!planned[key].is_null() && planned[key] == applied[key], "{key}: {planned}\n{applied}");
+    }
+    assert_eq!(planned["summary"]["written"], applied["summary"]["written"]);
+    for key in ["snapshot", "generated", "removed", "seconds"] {
+        assert!(planned.get(key).is_none() && applied.get(key).is_some(), "{key}");
+    }
+}

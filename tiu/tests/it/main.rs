@@ -18,6 +18,7 @@ mod etc_table;
 mod in_target;
 mod initrd;
 mod interrupted;
+mod journal;
 mod persistent;
 mod pin;
 mod reads;

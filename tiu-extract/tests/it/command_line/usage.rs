@@ -113,3 +113,28 @@ fn a_reader_that_leaves_is_no_error() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
 }
+
+#[test]
+fn global_options_are_accepted_before_and_after_the_command() {
+    let kit = Kit::new();
+    let (bundle, keyring) = (kit.bundle(&good()), kit.keyring());
+    let (bundle, keyring) = (bundle.to_str().unwrap(), keyring.to_str().unwrap());
+    for arguments in [
+        ["--json", "-v", "--keyring", keyring, "info", bundle],
+        ["info", bundle, "--keyring", keyring, "-v", "--json"],
+    ] {
+        let shown = outcome(Command::new(env!("CARGO_BIN_EXE_tiu-extract")).args(arguments)).succeeded();
+        assert!(shown.stdout.starts_with("{\n  \"version\": 1,"), "{}", shown.stdout);
+    }
+    for arguments in [
+        &["--json", "umount", "/nowhere"][..],
+        &["umount", "--json", "/nowhere"],
+        &["--keyring", keyring, "umount", "/nowhere"],
+        &["--json", "mount", "--keyring", keyring, bundle, "/nowhere"],
+        &["completions", "bash", "--json"],
+    ] {
+        let refused = outcome(Command::new(env!("CARGO_BIN_EXE_tiu-extract")).args(arguments));
+        assert_eq!(refused.code, Some(2), "{arguments:?}: {}", refused.stderr);
+        assert!(refused.stderr.contains("cannot be used with"), "{arguments:?}: {}", refused.stderr);
+    }
+}

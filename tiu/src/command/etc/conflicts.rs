@@ -1,27 +1,27 @@
-//! `tiu etc conflicts`: what both the image and the administrator changed, and nobody resolved.
+//! `tiu etc conflicts`: the paths that both the image and the administrator changed.
 
-use super::{Opened, Outcome};
-use crate::command::{print, print_json};
+use super::Opened;
 use serde::Serialize;
 use tiu::edit::EditError;
 use tiu::etc::Decided;
 use tiu::etc::PRISTINE_PATH;
-use tiu_cli::exit;
+use tiu_cli::{CommonArguments, Outcome, exit};
 
-/// Lists what both the image and the administrator changed in /etc, each in its own way, until it is resolved
+/// List the unresolved conflicts in /etc: what both the image and the administrator changed
 ///
-/// The host's version is in place, the image's beside in /usr/lib/sysimage/tiu/etc. A conflict is resolved when the file is as the image
-/// has it (by hand, or with `tiu etc reset`), or when the administrator says that the host's version stays (`tiu etc keep`).
+/// The host's version is in place, the image's version in /usr/lib/sysimage/tiu/etc. A conflict ends
+/// when the file equals the image's (edit it, or use `tiu etc reset`), or when the administrator
+/// decides that the host's version stays (`tiu etc keep`).
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   tiu etc conflicts")]
 pub struct Arguments {
-    /// Of this snapshot instead of what boots next
+    /// Number of the snapshot [default: what boots next]
     #[arg(long, value_name = "N")]
     snapshot: Option<u32>,
 }
 
-/// `--json`.
+/// The document of `--json`.
 #[derive(Serialize)]
 struct Conflicts<'a> {
     snapshot: u32,
@@ -32,28 +32,28 @@ struct Conflicts<'a> {
 struct Conflict<'a> {
     #[serde(flatten)]
     decided: &'a Decided,
-    /// Where the image's version lies, if it has one.
-    beside: Option<String>,
+    /// Path of the image's version, if it has one.
+    #[serde(rename = "beside")]
+    image_path: Option<String>,
 }
 
 impl Arguments {
-    pub fn run(self, opened: &Opened, json: bool) -> Outcome {
+    pub fn run(self, opened: &Opened, common: &CommonArguments) -> Outcome {
         let view = opened.view(&opened.next_or(self.snapshot)?)?;
         if view.report()?.is_none() {
             return Err(EditError::NoReport(view.number()).into());
         }
-        let beside = |decided: &Decided| {
+        let image_path = |decided: &Decided| {
             let inside = decided.path.strip_prefix("etc")?;
             decided.image.as_ref().map(|_| format!("{PRISTINE_PATH}{inside}"))
         };
         let conflicts = view.conflicts()?;
-        let conflicts =
-            conflicts.into_iter().map(|decided| Conflict { decided, beside: beside(decided) }).collect();
+        let conflicts = conflicts
+            .into_iter()
+            .map(|decided| Conflict { decided, image_path: image_path(decided) })
+            .collect();
         let conflicts = Conflicts { snapshot: view.number(), conflicts };
-        match json {
-            true => print_json(&conflicts)?,
-            false => print(&human(&conflicts))?,
-        }
+        common.print(&conflicts, || human(&conflicts))?;
         Ok(exit::DONE)
     }
 }
@@ -63,13 +63,14 @@ fn human(conflicts: &Conflicts) -> String {
         return format!("No conflicts in /etc of snapshot {}.\n", conflicts.snapshot);
     }
     let mut text = format!("Conflicts in /etc of snapshot {}:\n", conflicts.snapshot);
-    for Conflict { decided, beside } in &conflicts.conflicts {
+    for Conflict { decided, image_path } in &conflicts.conflicts {
         let host = if decided.host.is_some() { "" } else { "; the host does not have it" };
         text += &format!("  /{}: {}{host}\n", decided.path, decided.reason);
-        text += &match beside {
-            Some(beside) => format!("      the image's version: /{beside}\n"),
-            None => "      the image does not have it any more\n".to_owned(),
+        text += &match image_path {
+            Some(path) => format!("      the image's version: /{path}\n"),
+            None => "      the image no longer has it\n".to_owned(),
         };
     }
-    text + "tiu etc reset PATH takes the image's version, tiu etc keep PATH the host's; tiu etc diff -p PATH compares them.\n"
+    text + "tiu etc reset PATH takes the image's version, tiu etc keep PATH the host's; \
+            tiu etc diff -p PATH compares them.\n"
 }

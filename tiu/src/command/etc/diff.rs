@@ -1,33 +1,33 @@
-//! `tiu etc diff`: what is not as the image has it.
+//! `tiu etc diff`: the differences between `/etc` and the image.
 
-use super::{Opened, Outcome, paths};
+use super::{Opened, paths};
 use crate::command::table::printable;
-use crate::command::{print, print_json};
 use serde::Serialize;
 use tiu::edit::Change;
 use tiu::edit::unified;
 use tiu::etc::is_within;
-use tiu_cli::exit;
+use tiu_cli::{CommonArguments, Outcome, exit};
 
-/// Shows what differs in /etc from the image's defaults: A added, M modified, D deleted
+/// Show what differs in /etc from the image: A added, M modified, D deleted
 ///
-/// Content, type, mode, owner, extended attributes and ACLs count, the modification time does not.
+/// Content, type, mode, owner, extended attributes and ACLs are compared. The modification time is
+/// not.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   tiu etc diff
   tiu etc diff -p /etc/ssh/sshd_config")]
 pub struct Arguments {
-    /// Only these and what lies below them, like /etc/ssh
+    /// Paths to compare, with everything below them, like /etc/ssh [default: all]
     paths: Vec<String>,
-    /// Shows the differences line by line, in unified format
+    /// Show the differences line by line, in unified format
     #[arg(short, long)]
     patch: bool,
-    /// In this snapshot instead of in what runs
+    /// Number of the snapshot [default: what runs]
     #[arg(long, value_name = "N")]
     snapshot: Option<u32>,
 }
 
-/// `--json`.
+/// The document of `--json`.
 #[derive(Serialize)]
 struct Diff {
     snapshot: u32,
@@ -43,7 +43,7 @@ struct Shown {
 }
 
 impl Arguments {
-    pub fn run(self, opened: &Opened, json: bool) -> Outcome {
+    pub fn run(self, opened: &Opened, common: &CommonArguments) -> Outcome {
         let wanted = paths(&self.paths)?;
         let view = opened.view(&opened.running(self.snapshot)?)?;
         let within = |change: &Change| {
@@ -56,10 +56,7 @@ impl Arguments {
         };
         let changes = view.changes().into_iter().filter(within).map(shown).collect();
         let diff = Diff { snapshot: view.number(), changes };
-        match json {
-            true => print_json(&diff)?,
-            false => print(&human(&diff))?,
-        }
+        common.print(&diff, || human(&diff))?;
         Ok(exit::DONE)
     }
 }
@@ -67,12 +64,12 @@ impl Arguments {
 fn human(diff: &Diff) -> String {
     let mut text = String::new();
     for Shown { change, diff } in &diff.changes {
-        let what = match change.what.as_slice() {
+        let details = match change.what.as_slice() {
             [] => String::new(),
-            what => format!("  ({})", what.join(", ")),
+            details => format!("  ({})", details.join(", ")),
         };
-        text += &format!("{} /{}{what}\n", change.change, change.path);
-        // Line by line, so that the lines stay and nothing else steers the terminal.
+        text += &format!("{} /{}{details}\n", change.change, change.path);
+        // Each line by itself: line feeds stay, and other control characters are escaped.
         let lines = diff.iter().flat_map(|diff| diff.lines());
         lines.for_each(|line| text += &format!("{}\n", printable(&line.replace('\t', "        "))));
     }

@@ -1,37 +1,37 @@
-//! `tiu etc keep`: the host's version stays, and is no conflict.
+//! `tiu etc keep`: the host's version stays, and the conflict ends.
 
-use super::{Changed, Opened, Outcome, paths, print_changed};
-use crate::command::cancel_on_signals;
+use super::{Changed, Opened, paths};
 use tiu::config::EtcTarget;
 use tiu::edit;
-use tiu_cli::exit;
+use tiu_cli::{CommonArguments, Outcome, SecondSignal, cancel_on_signals, exit};
 
-/// Resolves conflicts in /etc: the host's versions stay
+/// Resolve conflicts in /etc: keep the host's versions
 ///
-/// It is noted in /etc/tiu/etc-kept. When an image changes the file once more, there is a conflict again.
+/// The decision is noted in /etc/tiu/etc-kept. If an image changes the file again, there is a new
+/// conflict.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   tiu etc keep /etc/app.conf
-  tiu etc keep /etc             all conflicts")]
+  tiu etc keep /etc             resolve all conflicts")]
 pub struct Arguments {
-    /// Conflicts, or directories with conflicts
+    /// Paths with conflicts, or directories that contain some
     #[arg(required = true)]
     paths: Vec<String>,
-    /// Where it is noted: in the running system's /etc, or in a new snapshot
+    /// Place of the note: the running system's /etc, or a new snapshot
     #[arg(long = "in", value_parser = tiu_cli::named::<EtcTarget>(), value_name = "PLACE")]
     target: Option<EtcTarget>,
 }
 
 impl Arguments {
-    pub fn run(self, opened: &Opened, json: bool) -> Outcome {
+    pub fn run(self, opened: &Opened, common: &CommonArguments) -> Outcome {
         let wanted = paths(&self.paths)?;
-        let cancel = cancel_on_signals()?;
+        let cancel = cancel_on_signals(SecondSignal::Waits)?;
         let next = opened.next_or(None)?;
-        // What cannot be done is found before a snapshot is made for it.
+        // Fails before a snapshot is made.
         edit::conflicts_in(&opened.view(&next)?, &wanted)?;
         let (kept, snapshot) = opened.change(self.target, cancel, |view| edit::keep(view, &wanted))?;
         let changed = Changed { snapshot, made: snapshot != next.number, paths: &kept };
-        print_changed(&changed, json, "The host's version stays, noted")?;
+        changed.report(common, "etc keep", "The host's version stays, noted")?;
         Ok(exit::DONE)
     }
 }

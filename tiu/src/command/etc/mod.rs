@@ -1,4 +1,4 @@
-//! `tiu etc`: what the administrator has in `/etc`, what the image has, and what the merge made of both.
+//! `tiu etc`: `/etc` as the administrator has it, as the image has it, and the merge of both.
 
 mod conflicts;
 mod diff;
@@ -6,7 +6,9 @@ mod keep;
 mod report;
 mod reset;
 
-use super::{Failure, HostArguments, Opened, Outcome, print_json};
+use super::GlobalArguments;
+use super::host::Opened;
+use super::record::{self, Facts};
 use clap::Subcommand;
 use tiu::config::EtcTarget;
 use tiu::edit::EditError;
@@ -16,32 +18,29 @@ use tiu::edit::path_in_etc;
 use tiu::etc::ETC;
 use tiu::snapshots::{Snapshot, SnapshotError};
 use tiu::state::ImageState;
+use tiu_cli::{CliError, CommonArguments, Outcome};
 use tiu_system::progress::Cancel;
 
-/// Shows what differs in /etc from the image, and the conflicts of the last update; takes files back to the image's version
+/// Show what differs in /etc from the image, and resolve the conflicts of the last update
 ///
-/// An update merges /etc: what the administrator changed stays, everything else becomes the image's. Where both changed something, the
-/// administrator's version stays, the image's lies beside in /usr/lib/sysimage/tiu/etc, and that is a conflict until somebody resolves it.
+/// An update merges /etc: what the administrator changed stays, everything else becomes the image's.
+/// Where both changed something, the administrator's version stays, and the image's version is in
+/// /usr/lib/sysimage/tiu/etc. That is a conflict until the administrator resolves it.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  tiu etc diff                     what is not as the image has it
-  tiu etc diff -p /etc/ssh         the same below /etc/ssh, line by line
-  tiu etc conflicts                what both the image and the administrator changed
-  tiu etc reset /etc/app.conf      takes the image's version
-  tiu etc keep /etc/app.conf       keeps the host's version: no conflict any more
-  tiu etc report                   what the last update decided, path by path, and why")]
+  tiu etc diff                     show what differs from the image
+  tiu etc diff -p /etc/ssh         show it below /etc/ssh, line by line
+  tiu etc conflicts                list what both the image and the administrator changed
+  tiu etc reset /etc/app.conf      take the image's version
+  tiu etc keep /etc/app.conf       keep the host's version, and end the conflict
+  tiu etc report                   show what the last update decided, path by path, and why")]
 pub struct Arguments {
-    #[command(flatten)]
-    host: HostArguments,
-    /// Prints JSON
-    #[arg(long, global = true)]
-    json: bool,
     #[command(subcommand)]
-    what: What,
+    command: EtcCommand,
 }
 
 #[derive(Subcommand)]
-enum What {
+enum EtcCommand {
     Diff(diff::Arguments),
     Conflicts(conflicts::Arguments),
     Report(report::Arguments),
@@ -50,20 +49,30 @@ enum What {
 }
 
 impl Arguments {
-    pub fn run(self) -> Outcome {
-        let opened = self.host.open()?;
-        match self.what {
-            What::Diff(arguments) => arguments.run(&opened, self.json),
-            What::Conflicts(arguments) => arguments.run(&opened, self.json),
-            What::Report(arguments) => arguments.run(&opened, self.json),
-            What::Reset(arguments) => arguments.run(&opened, self.json),
-            What::Keep(arguments) => arguments.run(&opened, self.json),
+    /// Returns the name of what the command does, if it changes the host.
+    pub fn operation(&self) -> Option<&'static str> {
+        match self.command {
+            EtcCommand::Reset(_) => Some("etc reset"),
+            EtcCommand::Keep(_) => Some("etc keep"),
+            _ => None,
+        }
+    }
+
+    pub fn run(self, global: &GlobalArguments) -> Outcome {
+        let opened = global.host.open()?;
+        let common = &global.common;
+        match self.command {
+            EtcCommand::Diff(arguments) => arguments.run(&opened, common),
+            EtcCommand::Conflicts(arguments) => arguments.run(&opened, common),
+            EtcCommand::Report(arguments) => arguments.run(&opened, common),
+            EtcCommand::Reset(arguments) => arguments.run(&opened, common),
+            EtcCommand::Keep(arguments) => arguments.run(&opened, common),
         }
     }
 }
 
 impl Opened {
-    /// Returns the snapshot of that number; without one, what boots next.
+    /// Returns the snapshot of that number, or without a number what boots next.
     fn next_or(&self, number: Option<u32>) -> Result<Snapshot, SnapshotError> {
         match number {
             Some(number) => self.host.snapshot(number),
@@ -71,7 +80,7 @@ impl Opened {
         }
     }
 
-    /// The snapshot of that number; without one, what runs (or is mounted).
+    /// Returns the snapshot of that number, or without a number what runs (or is mounted).
     fn running(&self, number: Option<u32>) -> Result<Snapshot, SnapshotError> {
         match self.host.snapshots()?.into_iter().find(|s| number.is_none() && s.active) {
             Some(active) => Ok(active),
@@ -83,7 +92,7 @@ impl Opened {
         View::read(ImageState::open(&self.host, snapshot.number, None)?, &self.config)
     }
 
-    /// Lets `edit` change `/etc`, where the command line or the configuration says.
+    /// Lets `edit` change `/etc`, in the place that the command line or the configuration names.
     fn change<T>(
         &self,
         target: Option<EtcTarget>,
@@ -97,7 +106,7 @@ impl Opened {
     }
 }
 
-/// Paths as they were given, or all of `/etc`.
+/// Returns the paths that were given, or all of `/etc`.
 fn paths(given: &[String]) -> Result<Vec<Vec<u8>>, EditError> {
     match given {
         [] => Ok(vec![ETC.to_vec()]),
@@ -105,29 +114,32 @@ fn paths(given: &[String]) -> Result<Vec<Vec<u8>>, EditError> {
     }
 }
 
-/// What was changed, and where.
+/// A change of `/etc`: the document of `--json`.
 #[derive(serde::Serialize)]
 struct Changed<'a> {
     /// Number of the snapshot that was changed or made.
     snapshot: u32,
-    /// Whether it was made for this.
+    /// True if the snapshot was made for this change.
     made: bool,
-    /// What was changed.
+    /// Paths that were changed.
     paths: &'a [String],
 }
 
-/// Where a change is, as a sentence.
-fn place(changed: &Changed) -> String {
-    match changed.made {
-        true => format!("in the new snapshot {}, which boots next", changed.snapshot),
-        false => format!("in snapshot {}, at once", changed.snapshot),
+impl Changed<'_> {
+    /// Records the change that `operation` made, and prints it; as text it starts with `heading` and the place.
+    fn report(&self, common: &CommonArguments, operation: &str, heading: &str) -> Result<(), CliError> {
+        let paths: Vec<String> = self.paths.iter().map(|path| format!("/{path}")).collect();
+        let message = format!("in snapshot {}: {}", self.snapshot, paths.join(", "));
+        let facts = Facts { snapshot: Some(self.snapshot), ..Facts::default() };
+        record::done(operation, &message, &facts);
+        common.print(self, || {
+            let place = if self.made {
+                format!("in the new snapshot {}, which boots next", self.snapshot)
+            } else {
+                format!("in snapshot {}, at once", self.snapshot)
+            };
+            let lines: String = self.paths.iter().map(|path| format!("  /{path}\n")).collect();
+            format!("{heading} {place}:\n{lines}")
+        })
     }
-}
-
-fn print_changed(changed: &Changed, json: bool, what: &str) -> Result<(), Failure> {
-    if json {
-        return print_json(changed);
-    }
-    let lines: String = changed.paths.iter().map(|path| format!("  /{path}\n")).collect();
-    super::print(&format!("{what} {}:\n{lines}", place(changed)))
 }

@@ -1,28 +1,28 @@
-//! `tiu etc report`: what the last update decided about `/etc`.
+//! `tiu etc report`: the decisions of the last update about `/etc`.
 
-use super::{Opened, Outcome};
-use crate::command::{print, print_json};
+use super::Opened;
+use crate::command::table::printable;
 use serde::Serialize;
 use tiu::accounts::Note;
 use tiu::edit::EditError;
 use tiu::etc::{Decided, EtcReport};
 use tiu::state::ImageState;
-use tiu_cli::exit;
+use tiu_cli::{CommonArguments, Outcome, exit};
 
-/// Shows what the update decided about /etc, path by path, and why
+/// Show what the update decided about /etc, path by path, and why
 ///
-/// It is what `tiu apply --dry-run` prints, kept in the snapshot. Paths that nobody changed are only counted.
+/// `tiu apply --dry-run` prints the same before the update. Unchanged paths are only counted.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   tiu etc report
   tiu etc report --json | jq '.paths[] | select(.conflict)'")]
 pub struct Arguments {
-    /// Of this snapshot instead of what boots next
+    /// Number of the snapshot [default: what boots next]
     #[arg(long, value_name = "N")]
     snapshot: Option<u32>,
 }
 
-/// `--json`.
+/// The document of `--json`.
 #[derive(Serialize)]
 struct Shown<'a> {
     snapshot: u32,
@@ -34,27 +34,24 @@ struct Shown<'a> {
 }
 
 impl Arguments {
-    pub fn run(self, opened: &Opened, json: bool) -> Outcome {
+    pub fn run(self, opened: &Opened, common: &CommonArguments) -> Outcome {
         let snapshot = opened.next_or(self.snapshot)?;
         let state = ImageState::open(&opened.host, snapshot.number, None)?;
         let report = state.report()?.ok_or(EditError::NoReport(snapshot.number))?;
-        match json {
-            true => print_json(&Shown {
-                snapshot: snapshot.number,
-                from: report.from.as_deref(),
-                to: &report.to,
-                unchanged: report.unchanged,
-                paths: &report.paths,
-                accounts: &report.accounts,
-            })?,
-            false => print(&human(snapshot.number, report))?,
-        }
+        let shown = Shown {
+            snapshot: snapshot.number,
+            from: report.from.as_deref(),
+            to: &report.to,
+            unchanged: report.unchanged,
+            paths: &report.paths,
+            accounts: &report.accounts,
+        };
+        common.print(&shown, || human(snapshot.number, report))?;
         Ok(exit::DONE)
     }
 }
 
 fn human(number: u32, report: &EtcReport) -> String {
-    use crate::command::table::printable;
     let from = match &report.from {
         Some(from) => format!("from version {}", printable(from)),
         None => "from a host without an image".to_owned(),

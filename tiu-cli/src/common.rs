@@ -1,0 +1,36 @@
+//! The options that every program accepts, before and after the name of a command.
+
+use crate::{CliError, Failure, print, print_json};
+use serde::Serialize;
+
+/// The options that every program accepts.
+#[derive(clap::Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Global options")]
+pub struct CommonArguments {
+    /// Print JSON on standard output instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Report on standard error what is done; -vv reports more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+impl CommonArguments {
+    /// Fails if `--json` was given to the command `name`, which has no such output.
+    pub fn refuse_json(&self, name: &str) -> Result<(), Failure> {
+        refuse(self.json, "--json", name)
+    }
+
+    /// Prints `document` if `--json` was given, else the text that `human` returns.
+    pub fn print(&self, document: &impl Serialize, human: impl FnOnce() -> String) -> Result<(), CliError> {
+        if self.json { print_json(document) } else { print(&human()) }
+    }
+}
+
+/// Fails if the global option `option` was `given` to the command `name`, which does not use it.
+pub fn refuse(given: bool, option: &str, name: &str) -> Result<(), Failure> {
+    if given {
+        return Err(Failure::Usage(format!("the argument '{option}' cannot be used with '{name}'")));
+    }
+    Ok(())
+}

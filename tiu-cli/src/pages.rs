@@ -1,0 +1,42 @@
+//! Commands that write files about a program, for packages: manual pages and completions.
+
+use crate::{CliError, Outcome, exit, print};
+use clap::Command;
+use clap_complete::Shell;
+use std::fs;
+use std::path::PathBuf;
+
+/// Write the manual pages into a directory
+#[derive(clap::Args, Debug)]
+pub struct ManArguments {
+    /// Directory for the pages; created if missing
+    directory: PathBuf,
+}
+
+impl ManArguments {
+    /// Writes a page for `program` and one for each of its commands.
+    pub fn run(self, program: Command) -> Outcome {
+        fs::create_dir_all(&self.directory)
+            .and_then(|()| clap_mangen::generate_to(program, &self.directory))
+            .map_err(CliError::path(&self.directory))?;
+        Ok(exit::DONE)
+    }
+}
+
+/// Print completions for a shell
+#[derive(clap::Args, Debug)]
+pub struct CompletionsArguments {
+    /// Shell that is to complete the command line
+    shell: Shell,
+}
+
+impl CompletionsArguments {
+    /// Prints the completions of `program` on standard output.
+    pub fn run(self, mut program: Command) -> Outcome {
+        let mut text = Vec::new();
+        let name = program.get_name().to_owned();
+        clap_complete::generate(self.shell, &mut program, name, &mut text);
+        print(&String::from_utf8_lossy(&text))?;
+        Ok(exit::DONE)
+    }
+}

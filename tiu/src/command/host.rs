@@ -1,0 +1,89 @@
+//! The host that a command works on, and the certificates that it trusts.
+
+use std::path::{Path, PathBuf};
+use tiu::boot::{BootLoader, Next, boot_loader};
+use tiu::config::Config;
+use tiu::host::Host;
+use tiu_bundle::trust::Trust;
+use tiu_cli::{Failure, refuse};
+use tiu_system::Hint;
+use tiu_system::path::TreePathBuf;
+use tiu_system::tree::Tree;
+
+/// The host, and which certificates to trust.
+#[derive(clap::Args, Clone, Debug)]
+#[command(next_help_heading = "Global options")]
+pub struct HostArguments {
+    /// Directory where the host is mounted, with its .snapshots [default: the running system]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub root: Option<PathBuf>,
+    /// Trusted certificates, a file or a directory, instead of the configured ones; can be given
+    /// more than once
+    #[arg(long, value_name = "FILE|DIR", global = true)]
+    keyring: Vec<PathBuf>,
+}
+
+/// An open host.
+pub struct Opened {
+    pub host: Host,
+    loader: Box<dyn BootLoader>,
+    pub config: Config,
+    pub trust: Option<Trust>,
+}
+
+impl Opened {
+    /// Returns the door to what boots next.
+    pub fn next(&self) -> Next<'_> {
+        Next::new(&self.host, &*self.loader)
+    }
+}
+
+impl HostArguments {
+    /// Opens the host and reads its configuration. Without any keyring there is no [`Trust`].
+    pub fn open(&self) -> Result<Opened, Failure> {
+        let host = Host::open(self.root.as_deref())?;
+        let (config, trust) = self.settings(host.root())?;
+        let loader = boot_loader(config.boot);
+        Ok(Opened { host, loader, config, trust })
+    }
+
+    /// Returns the configuration of the system at `root`, and which certificates to trust.
+    pub fn settings(&self, root: &Path) -> Result<(Config, Option<Trust>), Failure> {
+        let config = Config::load(root)?;
+        let tree = Tree::open(root)?;
+        let below = |paths: &[TreePathBuf]| -> Vec<PathBuf> {
+            paths.iter().map(|path| tree.resolve(path.as_path())).collect()
+        };
+        let keyrings = if self.keyring.is_empty() { below(&config.keyring) } else { self.keyring.clone() };
+        if keyrings.is_empty() {
+            return Ok((config, None));
+        }
+        let mut trust = Trust::from_paths(&keyrings)?;
+        for crl in below(&config.crl) {
+            trust.add_crls(&crl)?;
+        }
+        trust.set_purpose(config.purpose);
+        trust.set_valid_at(config.valid_at);
+        Ok((config, Some(trust)))
+    }
+
+    /// Fails if an option was given to the command `name`, which works on no host.
+    pub fn refuse(&self, name: &str) -> Result<(), Failure> {
+        refuse(self.root.is_some(), "--root <DIR>", name)?;
+        refuse(!self.keyring.is_empty(), "--keyring <FILE|DIR>", name)
+    }
+}
+
+/// No certificate is trusted, so no bundle can be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody is trusted: no keyring is given or configured")]
+pub struct NoKeyring;
+
+impl Hint for NoKeyring {
+    fn hint(&self) -> Option<String> {
+        Some(
+            "give --keyring FILE, or set keyring in the host's /etc/tiu/tiu.yaml, to the CA's certificate"
+                .into(),
+        )
+    }
+}

@@ -1,0 +1,115 @@
+//! The facts about an update, planned or done. Their names are those of `--json`.
+
+use super::preflight::Ready;
+use crate::accounts::Note;
+use crate::etc::report::EtcReport;
+use crate::host::paths::NotInstalled;
+use crate::host::persistent::Persistent;
+use crate::status::{ImageFacts, SignerFacts};
+use serde::{Serialize, Serializer};
+use std::io;
+use std::time::Duration;
+use tiu_extract::{Plan, Summary};
+
+/// What an update does to a host.
+#[derive(Debug, Serialize)]
+pub struct UpdateFacts {
+    /// The snapshot that the new one is made from.
+    pub base: u32,
+    /// The image.
+    pub image: ImageFacts,
+    /// The image's signer.
+    pub signer: SignerFacts,
+    /// What the engine does.
+    pub summary: Summary,
+    /// What becomes of `/etc`.
+    #[serde(flatten, serialize_with = "etc_facts")]
+    pub etc: EtcReport,
+    /// Directories outside `/var` whose content is the host's.
+    pub persistent: Vec<Persistent>,
+    /// Parts of the image that are not installed, because they lie where the host's paths are.
+    pub not_installed: Vec<NotInstalled>,
+    /// What the administrator should know.
+    pub warnings: Vec<String>,
+}
+
+impl UpdateFacts {
+    pub(super) fn new(ready: Ready, summary: Summary, etc: EtcReport) -> Self {
+        UpdateFacts {
+            base: ready.base.number,
+            image: (&ready.bundle.manifest).into(),
+            signer: (&ready.bundle.signer).into(),
+            summary,
+            etc,
+            persistent: ready.persistent.paths,
+            not_installed: ready.not_installed,
+            warnings: ready.warnings,
+        }
+    }
+}
+
+/// The report as the paths that are shown, and the accounts.
+fn etc_facts<S: Serializer>(etc: &EtcReport, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct EtcFacts<'a> {
+        etc_kept: Vec<&'a str>,
+        etc_conflicts: Vec<&'a str>,
+        accounts: &'a [Note],
+    }
+    let facts = EtcFacts {
+        etc_kept: etc.hosts().map(|decided| decided.path.as_str()).collect(),
+        etc_conflicts: etc.conflicts().map(|decided| decided.path.as_str()).collect(),
+        accounts: &etc.accounts,
+    };
+    facts.serialize(serializer)
+}
+
+/// An update that was carried out.
+#[derive(Debug, Serialize)]
+pub struct Applied {
+    /// The new snapshot, which boots next.
+    pub snapshot: u32,
+    /// What was done.
+    #[serde(flatten)]
+    pub facts: UpdateFacts,
+    /// Paths that were made on the host.
+    pub generated: Vec<String>,
+    /// Unfinished snapshots of earlier runs that were removed.
+    pub removed: Vec<u32>,
+    /// How long it took; in JSON in seconds.
+    #[serde(rename = "seconds", serialize_with = "seconds")]
+    pub took: Duration,
+}
+
+fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
+}
+
+/// An update that was planned and not carried out.
+#[derive(Debug, Serialize)]
+pub struct Planned {
+    /// Always true: tells the document from that of an update that was carried out.
+    dry_run: bool,
+    /// What would be done.
+    #[serde(flatten)]
+    pub facts: UpdateFacts,
+    /// The plan as text.
+    #[serde(skip)]
+    text: Vec<u8>,
+}
+
+impl Planned {
+    pub(super) fn new(ready: Ready, plan: &Plan) -> io::Result<Self> {
+        let mut text = Vec::new();
+        ready.describe(&mut text)?;
+        ready.etc.report.describe(&mut text)?;
+        plan.describe(&ready.index, &mut text)?;
+        let (summary, etc) = (plan.summary(), ready.etc.report.clone());
+        Ok(Planned { dry_run: true, facts: UpdateFacts::new(ready, summary, etc), text })
+    }
+
+    /// Returns the plan as text, one line for each step.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.text).into_owned()
+    }
+}
