@@ -16,7 +16,7 @@ for part in console setup; do
 done
 cd "$top"
 
-all=(shellcheck shell format clippy documentation deny rust clean-check readme crash kiwi vm quickstart)
+all=(shellcheck shell format structure clippy documentation deny rust clean-check readme crash kiwi vm quickstart)
 # By name only.
 named=(benchmark structure)
 names=()

@@ -10,7 +10,7 @@ use crate::tree::{FileId, Form, Tree};
 const COMMAND_LINE: [&str; 3] = ["clap", "clap_complete", "clap_mangen"];
 
 /// The crates of the workspace whose library is there for command lines.
-const MAY_NAME_THEM: [&str; 1] = ["tiu-cli"];
+const MAY_NAME_THEM: [&str; 2] = ["tiu-cli", "tiu-testing"];
 
 /// Returns, for each file of the library that names a crate of the command line, the first path
 /// that does so.

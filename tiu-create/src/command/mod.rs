@@ -1,6 +1,7 @@
 //! The command line. Each command is one file: its arguments, turned into plain options for the library, and its output.
 
 mod keygen;
+mod name;
 mod pack;
 mod sign;
 mod signer;
@@ -42,7 +43,7 @@ enum Command {
 }
 
 impl Program for Cli {
-    const NAME: &'static str = "tiu-create";
+    const NAME: &'static str = name::NAME;
 
     fn logging(&self) -> Logging {
         Logging { verbose: self.common.verbose, journal: None }

@@ -1,10 +1,10 @@
 //! `tiu-create pack`: a root tree becomes a bundle.
 
+use super::name::NAME;
 use super::signer::SignerArguments;
-use crate::command::Cli;
 use serde_json::json;
 use std::path::PathBuf;
-use tiu_cli::{CommonArguments, Outcome, Program, ProgressMode, SecondSignal, cancel_on_signals, exit};
+use tiu_cli::{CommonArguments, Outcome, ProgressMode, SecondSignal, cancel_on_signals, exit};
 use tiu_create::{LeftOut, Options, PackError, Packed, Reason, Recipe, pack};
 use tiu_system::progress::Watch;
 use tiu_system::text::bytes;
@@ -56,7 +56,7 @@ impl Arguments {
         let progress = tiu_cli::progress(self.progress);
         let packed = pack(&options, identity.as_ref(), Watch::new(&*progress, cancel))?;
         if !common.json {
-            warnings(&options.recipe, &packed).iter().for_each(|text| tiu_cli::warn(Cli::NAME, text));
+            warnings(&options.recipe, &packed).iter().for_each(|text| tiu_cli::warn(NAME, text));
         }
         common.print(&document(&options, &packed), || summary(&options, &packed))?;
         Ok(exit::DONE)

@@ -1,6 +1,6 @@
 //! `tiu-extract extract`: the tree of a bundle, in a directory.
 
-use super::BundleArguments;
+use super::bundle::BundleArguments;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use serde_json::json;

@@ -1,6 +1,6 @@
 //! `tiu-extract info`: the manifest and the signer of a bundle.
 
-use super::BundleArguments;
+use super::bundle::BundleArguments;
 use serde_json::json;
 use tiu_bundle::bundle::Bundle;
 use tiu_cli::{CommonArguments, Outcome, TrustArguments, exit};

@@ -1,6 +1,6 @@
 //! `tiu-extract list`: the content of an image, from its index.
 
-use super::BundleArguments;
+use super::bundle::BundleArguments;
 use serde_json::json;
 use std::fmt::Write;
 use std::path::PathBuf;

@@ -1,5 +1,6 @@
 //! The command line. Each command is one file: its arguments, turned into plain options for the library, and its output.
 
+mod bundle;
 mod extract;
 mod info;
 mod list;
@@ -7,13 +8,8 @@ mod mount;
 mod verify;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use std::path::PathBuf;
-use std::sync::Arc;
-use tiu_bundle::bundle::{Bundle, open_bundle};
 use tiu_cli::log::Logging;
-use tiu_cli::{
-    CommonArguments, CompletionsArguments, Failure, ManArguments, Outcome, Program, TrustArguments,
-};
+use tiu_cli::{CommonArguments, CompletionsArguments, ManArguments, Outcome, Program, TrustArguments};
 
 /// Verify, show and extract tiu bundles
 ///
@@ -76,20 +72,6 @@ impl Program for Cli {
                 refuse_all("completions").and_then(|()| arguments.run(Cli::command()))
             }
         }
-    }
-}
-
-/// The bundle of a command.
-#[derive(clap::Args)]
-struct BundleArguments {
-    /// Bundle file
-    bundle: PathBuf,
-}
-
-impl BundleArguments {
-    /// Opens the bundle and verifies its signature.
-    fn open(&self, trust: &TrustArguments) -> Result<Arc<Bundle>, Failure> {
-        Ok(Arc::new(open_bundle(&self.bundle, &trust.trust()?)?))
     }
 }
 

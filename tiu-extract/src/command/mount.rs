@@ -1,6 +1,6 @@
 //! `tiu-extract mount` and `umount`: the tree of a bundle as a read-only mount that dm-verity verifies.
 
-use super::BundleArguments;
+use super::bundle::BundleArguments;
 use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
 use std::io;

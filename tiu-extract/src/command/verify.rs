@@ -1,6 +1,6 @@
 //! `tiu-extract verify`: every byte of a bundle.
 
-use super::BundleArguments;
+use super::bundle::BundleArguments;
 use serde_json::json;
 use std::time::Instant;
 use tiu_cli::{

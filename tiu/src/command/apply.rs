@@ -1,9 +1,9 @@
 //! `tiu apply`: a bundle becomes what boots next.
 
+use super::global::{GlobalArguments, nothing_to_do};
 use super::host::NoKeyring;
 use super::record::{self, Facts};
 use super::table::printable;
-use super::{GlobalArguments, nothing_to_do};
 use std::path::PathBuf;
 use tiu::accounts::{AccountFile, Note, NoteKind};
 use tiu::host::Persistent;

@@ -1,6 +1,6 @@
 //! `tiu cleanup`: the leftovers of interrupted runs.
 
-use super::GlobalArguments;
+use super::global::GlobalArguments;
 use super::record::{self, Facts};
 use serde::Serialize;
 use tiu::draft;

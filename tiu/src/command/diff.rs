@@ -1,6 +1,6 @@
 //! `tiu diff`: the differences between two images.
 
-use super::GlobalArguments;
+use super::global::GlobalArguments;
 use super::host::NoKeyring;
 use super::table::{columns, printable};
 use std::convert::Infallible;

@@ -1,6 +1,6 @@
 //! `tiu list`: all snapshots.
 
-use super::GlobalArguments;
+use super::global::GlobalArguments;
 use super::host::Opened;
 use super::table::{columns, minute, printable};
 use serde::Serialize;

@@ -4,6 +4,7 @@ mod apply;
 mod cleanup;
 mod diff;
 mod etc;
+mod global;
 mod host;
 mod in_target;
 mod list;
@@ -16,10 +17,9 @@ mod verify;
 mod without_plugins;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use host::HostArguments;
-use tiu::outcome::NothingToDo;
+use global::{GlobalArguments, NAME};
 use tiu_cli::log::Logging;
-use tiu_cli::{CommonArguments, CompletionsArguments, Failure, ManArguments, Outcome, Program};
+use tiu_cli::{CompletionsArguments, ManArguments, Outcome, Program};
 
 /// Update a host by whole, signed images; each becomes a btrfs snapshot
 ///
@@ -32,15 +32,6 @@ pub struct Cli {
     command: Command,
     #[command(flatten)]
     global: GlobalArguments,
-}
-
-/// The options that are accepted before and after the name of a command.
-#[derive(clap::Args, Clone, Debug)]
-struct GlobalArguments {
-    #[command(flatten)]
-    common: CommonArguments,
-    #[command(flatten)]
-    host: HostArguments,
 }
 
 const EXAMPLES: &str = "\
@@ -72,7 +63,7 @@ enum Command {
 }
 
 impl Program for Cli {
-    const NAME: &'static str = "tiu";
+    const NAME: &'static str = NAME;
 
     fn logging(&self) -> Logging {
         let journal = self.command.operation().map(|_| Self::NAME);
@@ -136,20 +127,6 @@ impl Command {
             Command::WithoutPlugins(arguments) => arguments.run(),
         }
     }
-}
-
-impl GlobalArguments {
-    /// Fails if an option was given to the command `name`, which works on no host.
-    fn refuse(&self, name: &str) -> Result<(), Failure> {
-        self.common.refuse_json(name)?;
-        self.host.refuse(name)
-    }
-}
-
-/// Reports and records that `operation` had nothing to do. Returns the exit code.
-fn nothing_to_do(operation: &str, reason: &NothingToDo) -> u8 {
-    record::nothing_to_do(operation, reason);
-    tiu_cli::nothing_to_do(Cli::NAME, reason, &reason.hint())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `tiu pin`: a snapshot that no clean-up removes.
 
+use super::global::{GlobalArguments, nothing_to_do};
 use super::record::{self, Facts};
-use super::{GlobalArguments, nothing_to_do};
 use serde::Serialize;
 use tiu::outcome::Outcome as Changed;
 use tiu::snapshots::{pin, unpin};

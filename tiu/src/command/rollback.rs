@@ -1,8 +1,8 @@
 //! `tiu rollback`: another snapshot boots next.
 
+use super::global::{GlobalArguments, nothing_to_do};
 use super::record::{self, Facts};
 use super::table::printable;
-use super::{GlobalArguments, nothing_to_do};
 use serde::Serialize;
 use tiu::outcome::Outcome as Changed;
 use tiu::rollback;

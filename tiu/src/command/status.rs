@@ -1,6 +1,6 @@
 //! `tiu status`: what runs, what boots next, the ways back, the signers, and whether all of it is still what was signed.
 
-use super::GlobalArguments;
+use super::global::GlobalArguments;
 use super::host::Opened;
 use super::table::{columns, minute, printable};
 use serde::Serialize;

@@ -1,6 +1,6 @@
 //! `tiu verify`: a snapshot against what was signed.
 
-use super::GlobalArguments;
+use super::global::GlobalArguments;
 use super::host::Opened;
 use super::record::{self, Facts};
 use super::table::printable;

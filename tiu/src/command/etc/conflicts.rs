@@ -1,6 +1,6 @@
 //! `tiu etc conflicts`: the paths that both the image and the administrator changed.
 
-use super::Opened;
+use crate::command::host::Opened;
 use serde::Serialize;
 use tiu::edit::EditError;
 use tiu::etc::Decided;

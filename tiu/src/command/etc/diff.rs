@@ -1,6 +1,7 @@
 //! `tiu etc diff`: the differences between `/etc` and the image.
 
-use super::{Opened, paths};
+use super::shared::paths;
+use crate::command::host::Opened;
 use crate::command::table::printable;
 use serde::Serialize;
 use tiu::edit::Change;

@@ -1,6 +1,7 @@
 //! `tiu etc keep`: the host's version stays, and the conflict ends.
 
-use super::{Changed, Opened, paths};
+use super::shared::{Changed, paths};
+use crate::command::host::Opened;
 use tiu::config::EtcTarget;
 use tiu::edit;
 use tiu_cli::{CommonArguments, Outcome, SecondSignal, cancel_on_signals, exit};

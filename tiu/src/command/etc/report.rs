@@ -1,6 +1,6 @@
 //! `tiu etc report`: the decisions of the last update about `/etc`.
 
-use super::Opened;
+use crate::command::host::Opened;
 use crate::command::table::printable;
 use serde::Serialize;
 use tiu::accounts::Note;

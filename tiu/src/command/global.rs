@@ -1,0 +1,32 @@
+//! What all commands of the program share: its name, the global options, and how nothing to do is reported.
+
+use super::host::HostArguments;
+use super::record;
+use tiu::outcome::NothingToDo;
+use tiu_cli::{CommonArguments, Failure};
+
+/// Name of the program.
+pub const NAME: &str = "tiu";
+
+/// The options that are accepted before and after the name of a command.
+#[derive(clap::Args, Clone, Debug)]
+pub struct GlobalArguments {
+    #[command(flatten)]
+    pub common: CommonArguments,
+    #[command(flatten)]
+    pub host: HostArguments,
+}
+
+impl GlobalArguments {
+    /// Fails if an option was given to the command `name`, which works on no host.
+    pub fn refuse(&self, name: &str) -> Result<(), Failure> {
+        self.common.refuse_json(name)?;
+        self.host.refuse(name)
+    }
+}
+
+/// Reports and records that `operation` had nothing to do. Returns the exit code.
+pub fn nothing_to_do(operation: &str, reason: &NothingToDo) -> u8 {
+    record::nothing_to_do(operation, reason);
+    tiu_cli::nothing_to_do(NAME, reason, &reason.hint())
+}
