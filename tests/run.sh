@@ -16,7 +16,7 @@ for part in console setup; do
 done
 cd "$top"
 
-all=(shellcheck shell format structure clippy documentation deny rust clean-check readme crash kiwi vm quickstart)
+all=(shellcheck shell format structure clippy documentation deny rust clean-check docs readme crash kiwi vm quickstart)
 # By name only.
 named=(benchmark structure)
 names=()
@@ -127,6 +127,9 @@ test_crash() {
     cargo build --package tiu --package tiu-create --package tiu-crash --locked
     "${CARGO_TARGET_DIR:-target}/debug/crash" ${long:+--long}
 }
+
+# First that each of its checks can fail.
+test_docs() { tests/scripts/test-docs.sh self-test && tests/scripts/test-docs.sh; }
 
 test_readme() { tests/scripts/test-readme.sh; }
 
