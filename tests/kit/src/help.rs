@@ -38,7 +38,8 @@ fn walk(command: &Command, name: &str, faults: &mut Vec<String>, texts: &mut Str
     }
     let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let call = format!("  {name} ");
-    if !examples.contains("Example") || !examples.lines().any(|line| line.starts_with(&call)) {
+    let calls = |line: &str| format!("{line} ").starts_with(&call);
+    if !examples.contains("Example") || !examples.lines().any(calls) {
         faults.push(format!("{name}: no example calls it"));
     }
     let help = command.clone().term_width(WIDTH).render_long_help().to_string();
@@ -61,7 +62,7 @@ fn check_argument(argument: &Arg, command: &str, faults: &mut Vec<String>) {
 }
 
 fn first_word(text: &str) -> &str {
-    text.split_whitespace().next().unwrap_or_default()
+    text.split_whitespace().next().unwrap_or_default().trim_end_matches(',')
 }
 
 /// Returns what the patterns of docs/style.md find in `texts`. They are Perl's.

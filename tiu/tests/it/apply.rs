@@ -305,6 +305,7 @@ fn the_progress_names_each_step_once() {
         "Merging /etc",
         "Comparing files",
         "Copying files",
+        "Making the initrd",
         "Checking the snapshot",
         "Making it boot next",
     ];

@@ -74,7 +74,7 @@ fn tiu(host: &LoopHost, command: &str, arguments: &[&OsStr]) -> (Outcome, Vec<Me
     (outcome, messages)
 }
 
-/// The only message with `key`, which must have `value`.
+/// The only record, which must be of `operation`.
 #[track_caller]
 fn record<'a>(messages: &'a [Message], operation: &str) -> &'a Message {
     let found: Vec<_> = messages.iter().filter(|m| m.contains_key("TIU_OPERATION")).collect();
@@ -98,10 +98,10 @@ fn the_journal_tells_the_story_of_an_update() {
     let applied = applied.succeeded();
     assert!(messages.iter().all(|message| message["SYSLOG_IDENTIFIER"] == "tiu"), "{messages:?}");
     let stages: Vec<_> = messages.iter().filter_map(|m| m.get("TIU_STAGE")).map(String::as_str).collect();
-    assert_eq!(stages, ["verify", "etc", "compare", "copy", "check", "commit"]);
+    assert_eq!(stages, ["verify", "etc", "compare", "copy", "initrd", "check", "commit"]);
     for message in messages.iter().filter(|m| m.contains_key("TIU_STAGE")) {
         message["TIU_SECONDS"].parse::<f64>().unwrap();
-        let made = ["copy", "check", "commit"].contains(&message["TIU_STAGE"].as_str());
+        let made = ["copy", "initrd", "check", "commit"].contains(&message["TIU_STAGE"].as_str());
         assert_eq!(message.get("TIU_SNAPSHOT").map(String::as_str), made.then_some("2"), "{message:?}");
     }
     let programs: Vec<_> = messages.iter().filter(|m| m.contains_key("TIU_PROGRAM")).collect();
@@ -124,7 +124,8 @@ fn the_journal_tells_the_story_of_an_update() {
     assert_eq!(again.code, Some(77));
     assert_eq!(record(&messages, "apply")["TIU_RESULT"], "nothing-to-do");
 
-    let other = Kit::new().keyring();
+    let stranger = Kit::new();
+    let other = stranger.keyring();
     let (_, messages) =
         tiu(&host, "apply", &["--force".as_ref(), "--keyring".as_ref(), path(&other), path(&bundle)]);
     let failed = record(&messages, "apply");
@@ -132,10 +133,11 @@ fn the_journal_tells_the_story_of_an_update() {
     assert_eq!(failed["TIU_BUNDLE"], bundle.to_str().unwrap());
     assert!(!failed["TIU_HINT"].is_empty() && failed["MESSAGE"].starts_with("apply of /"), "{failed:?}");
 
-    let (_, messages) = tiu(&host, "rollback", &["1".as_ref()]);
+    host.tiu("apply", [kit.bundle(2, |_| {})]).succeeded();
+    let (_, messages) = tiu(&host, "rollback", &["2".as_ref()]);
     let back = record(&messages, "rollback");
-    assert_eq!((&back["TIU_RESULT"][..], &back["TIU_SNAPSHOT"][..]), ("done", "1"), "{back:?}");
-    assert!(back["MESSAGE"].ends_with("boots next instead of snapshot 2"), "{back:?}");
+    assert_eq!((&back["TIU_RESULT"][..], &back["TIU_SNAPSHOT"][..]), ("done", "2"), "{back:?}");
+    assert!(back["MESSAGE"].ends_with("boots next instead of snapshot 3"), "{back:?}");
 
     let (_, messages) = tiu(&host, "pin", &["2".as_ref()]);
     assert_eq!(record(&messages, "pin")["MESSAGE"], "pin: snapshot 2 is pinned");
@@ -143,7 +145,7 @@ fn the_journal_tells_the_story_of_an_update() {
     assert_eq!(record(&messages, "verify")["TIU_RESULT"], "done");
     host.snapper(&["create", "--userdata", "tiu-state=in-progress"]).succeeded();
     let (_, messages) = tiu(&host, "cleanup", &[]);
-    assert_eq!(record(&messages, "cleanup")["MESSAGE"], "cleanup: removed the unfinished snapshot 3");
+    assert_eq!(record(&messages, "cleanup")["MESSAGE"], "cleanup: removed the unfinished snapshot 4");
     for command in ["status", "list"] {
         assert_eq!(tiu(&host, command, &[]).1, [], "{command} changes nothing");
     }
