@@ -39,7 +39,7 @@ impl IntoHint for Option<String> {
     }
 }
 
-/// Implements [`Hint`](crate::Hint) for an error enum.
+/// Implements [`Hint`] for an error enum.
 ///
 /// Arms are those of a `match`, without the enum's name. Their right side is a `&str`, a `String`
 /// or an `Option<String>`. Every arm ends in a comma. Two lists can stand before the arms, in this

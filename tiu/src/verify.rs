@@ -21,7 +21,7 @@ use tiu_extract::{Difference, EngineError, ReadBack, Rules};
 use tiu_system::glob::Glob;
 use tiu_system::hints;
 use tiu_system::path::TreePathBuf;
-use tiu_system::progress::{Cancel, Cancelled, Progress, Watch};
+use tiu_system::progress::{Cancelled, Watch};
 use tiu_system::tree::TreeError;
 
 /// The result of a verification. The field names are those of `--json`.
@@ -137,15 +137,14 @@ fn explained(
     state: &ImageState,
     found: Vec<Difference>,
     rules: &Rules,
-    progress: &dyn Progress,
-    cancel: &Cancel,
+    watch: Watch,
 ) -> Result<Vec<EtcDifference>, VerifyError> {
     let found: Vec<Difference> = found.into_iter().filter(|difference| difference.what != "mtime").collect();
     let report = state.report()?;
     let results =
         || report.into_iter().flat_map(|report| &report.paths).filter(|decided| decided.result.is_some());
     let now = if report.is_some() && (!found.is_empty() || results().next().is_some()) {
-        state::states_of_tree(state.tree(), rules, progress, cancel)?
+        state::states_of_tree(state.tree(), rules, watch)?
     } else {
         States::new()
     };
@@ -188,8 +187,7 @@ pub fn verify(
     trust: Option<&Trust>,
     snapshot: &Snapshot,
     depth: Depth,
-    progress: &dyn Progress,
-    cancel: &Cancel,
+    watch: Watch,
 ) -> Result<Verified, VerifyError> {
     let number = snapshot.number;
     let state = ImageState::open(host, number, trust)?;
@@ -214,9 +212,9 @@ pub fn verify(
         Depth::Content => ReadBack::All,
         Depth::Metadata => ReadBack::Metadata,
     };
-    let found = tiu_extract::check(index, tree.fd(), &rules, read_back, Watch::new(progress, cancel))?;
+    let found = tiu_extract::check(index, tree.fd(), &rules, read_back, watch)?;
     let (etc, mut differences): (Vec<_>, Vec<_>) = found.into_iter().partition(|d| is_etc(d.path.as_bytes()));
-    let etc = explained(&state, etc, &rules, progress, cancel)?;
+    let etc = explained(&state, etc, &rules, watch)?;
     // If the merge or the administrator replaced a file of `/etc`, its other names no longer are
     // links to it.
     let replaced = etc.iter().filter(|d| d.merged == Some(true) || d.difference.what != "hardlink");
@@ -226,7 +224,7 @@ pub fn verify(
         difference.what != "hardlink"
             || !first_name(index, difference.path.as_bytes()).is_some_and(|name| parted.contains(&name))
     });
-    differences.extend(pristine::check(tree, index, &rules, read_back, progress, cancel)?);
+    differences.extend(pristine::check(tree, index, &rules, read_back, watch)?);
     let mut generated = Vec::new();
     for file in files {
         let found = match depth {

@@ -36,7 +36,7 @@ fn broken_of_image(file: AccountFile, table: &Table) -> Vec<Note> {
 }
 
 /// Returns notes about lines of an image's files that cannot be read, for callers that give
-/// [`merge`](super::merge) files that were made from them.
+/// [`merge`](super::merge()) files that were made from them.
 pub fn broken_lines(files: &AccountFiles) -> Vec<Note> {
     files.iter().flat_map(|(file, text)| broken_of_image(*file, &Table::parse(*file, text))).collect()
 }

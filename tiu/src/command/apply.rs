@@ -12,6 +12,7 @@ use tiu::transaction::{self, Applied, Context, Request, UpdateFacts};
 use tiu_cli::log::RECORD;
 use tiu_cli::{Outcome, ProgressMode, SecondSignal, cancel_on_signals, exit};
 use tiu_extract::Verity;
+use tiu_system::progress::Watch;
 
 /// Apply an image: verify the bundle, bring a new snapshot to its tree, and make it boot next
 ///
@@ -60,7 +61,7 @@ impl Arguments {
         let config = &opened.config;
         let progress = tiu_cli::progress(self.progress);
         let cancel = cancel_on_signals(SecondSignal::Waits)?;
-        let context = Context { next: opened.next(), config, trust, progress: &*progress, cancel };
+        let context = Context { next: opened.next(), config, trust, watch: Watch::new(&*progress, cancel) };
         let request = Request {
             bundle: self.bundle,
             verity: self.verity.unwrap_or(config.verity),

@@ -11,6 +11,7 @@ use tiu::diff::{self, Diff, Parts, Side, SideFacts};
 use tiu::diff::{Change, FileChange, FileFacts};
 use tiu::host::Host;
 use tiu_cli::{Failure, Outcome, ProgressMode, SecondSignal, cancel_on_signals, exit};
+use tiu_system::progress::Watch;
 
 /// Show the differences between two images: files and packages
 ///
@@ -71,7 +72,13 @@ impl Arguments {
                 Operand::Snapshot(number) => {
                     let host = Host::open(Some(&root))?;
                     let snapshot = host.snapshot(*number)?;
-                    Ok(Side::snapshot(&host, &config, trust.as_ref(), &snapshot, &*progress, cancel)?)
+                    Ok(Side::snapshot(
+                        &host,
+                        &config,
+                        trust.as_ref(),
+                        &snapshot,
+                        Watch::new(&*progress, cancel),
+                    )?)
                 }
                 Operand::Bundle(path) => {
                     let trust = trust.as_ref().ok_or(NoKeyring)?;

@@ -18,7 +18,7 @@ use tiu_bundle::trust::Trust;
 use tiu_cli::{Failure, Outcome, exit};
 use tiu_extract::Difference;
 use tiu_system::path::TreePath;
-use tiu_system::progress::{Cancel, Silent};
+use tiu_system::progress::Watch;
 
 /// Show what runs, what boots next, the ways back, and the signers
 ///
@@ -89,8 +89,7 @@ fn differs(
     for facts in snapshots.iter().filter(|s| s.running || s.next).filter(signed) {
         let number = facts.number;
         let snapshot = host.snapshot(number)?;
-        let verified =
-            verify::verify(host, config, trust, &snapshot, Depth::Metadata, &Silent, &Cancel::new());
+        let verified = verify::verify(host, config, trust, &snapshot, Depth::Metadata, Watch::silent());
         let (differences, problem) = match verified {
             Ok(verified) => (verified.differences, None),
             Err(e) => (Vec::new(), Some(e.to_string())),

@@ -21,7 +21,7 @@ use tiu_bundle::trust::Trust;
 use tiu_extract::{Image, Rules, Verity};
 use tiu_system::fstab;
 use tiu_system::path::{TreePath, TreePathBuf};
-use tiu_system::progress::{Cancel, Progress, Watch};
+use tiu_system::progress::{Cancel, Watch};
 use tiu_system::tree::{MAX_TEXT, Tree};
 
 /// Facts about a side. The field names are those of `--json`.
@@ -80,8 +80,7 @@ impl Side {
         config: &Config,
         trust: Option<&Trust>,
         snapshot: &Snapshot,
-        progress: &dyn Progress,
-        cancel: &Cancel,
+        watch: Watch,
     ) -> Result<Self, DiffError> {
         let number = snapshot.number;
         let state = snapshot.state();
@@ -91,7 +90,7 @@ impl Side {
         let state = ImageState::open(host, number, trust)?;
         let entries = match state.shared_index()? {
             Some(index) => Entries::Signed(index),
-            None => found(state.tree(), config, progress, cancel)?,
+            None => found(state.tree(), config, watch)?,
         };
         let provenance = state.provenance();
         let facts = SideFacts {
@@ -219,12 +218,7 @@ impl Side {
 }
 
 /// Reads the files of a snapshot without an index.
-fn found(
-    tree: &Tree,
-    config: &Config,
-    progress: &dyn Progress,
-    cancel: &Cancel,
-) -> Result<Entries, DiffError> {
+fn found(tree: &Tree, config: &Config, watch: Watch) -> Result<Entries, DiffError> {
     let mounts = fstab::parse(&tree.read_text("etc/fstab", MAX_TEXT)?.unwrap_or_default());
     let paths = host_paths(&mounts, &nested_subvolumes(tree.path())?, &config.host_paths)?;
     let rules = Rules {
@@ -232,6 +226,6 @@ fn found(
         subvolumes: vec![TreePath::literal("etc").to_owned()],
         ..Rules::default()
     };
-    let found = tiu_extract::inventory(tree.fd(), &rules, Watch::new(progress, cancel))?;
+    let found = tiu_extract::inventory(tree.fd(), &rules, watch)?;
     Ok(Entries::Found(found.into_iter().map(|found| found.entry).collect(), paths))
 }

@@ -10,7 +10,7 @@ use crate::state::ImageState;
 use serde::Serialize;
 use tiu_bundle::index::Index;
 use tiu_extract::{Rules, Shown};
-use tiu_system::progress::{Cancel, Silent};
+use tiu_system::progress::Watch;
 use tiu_system::tree::Tree;
 
 /// One snapshot's `/etc`.
@@ -46,7 +46,7 @@ impl View {
     pub fn read(state: ImageState, config: &Config) -> Result<Self, EditError> {
         let Some(index) = state.index()? else { return Err(EditError::NoImage(state.number())) };
         let rules = state.etc_rules(config)?;
-        let host = state::states_of_tree(state.tree(), &rules, &Silent, &Cancel::new())?;
+        let host = state::states_of_tree(state.tree(), &rules, Watch::silent())?;
         let image = state::states_of_index(index, &rules);
         let settled = settled::read(state.tree(), state.report()?)?;
         Ok(View { state, rules, image, host, settled })

@@ -203,7 +203,7 @@ fn make(
         ));
         return Ok(None);
     }
-    match sysusers::run(own, asked, update.cancel) {
+    match sysusers::run(own, asked, update.watch.cancel()) {
         Ok((made, complaints)) => {
             warnings.extend(complaints.into_iter().map(|line| format!("systemd-sysusers: {line}")));
             Ok(Some(made))

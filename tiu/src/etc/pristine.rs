@@ -15,7 +15,7 @@ use tiu_bundle::index::{EntryBuf, Index, IndexError, IndexWriter, Kind};
 use tiu_extract::{Difference, EngineError, Image, ImageError, Job, Plan, ReadBack, Rules};
 use tiu_system::hints;
 use tiu_system::path::{TreePath, TreePathBuf};
-use tiu_system::progress::{Cancel, Progress, Watch};
+use tiu_system::progress::Watch;
 use tiu_system::tree::{Tree, TreeError};
 
 pub use tiu_bundle::places::PRISTINE_ETC_PATH as PRISTINE_PATH;
@@ -89,22 +89,14 @@ pub fn fill(
     image: &dyn Image,
     index: &Index,
     rules: &Rules,
-    progress: &dyn Progress,
-    cancel: &Cancel,
+    watch: Watch,
 ) -> Result<Plan, PristineError> {
     let target = open(tree)?;
     let etc = index_of_etc(index)?;
     let rules = own_rules(rules);
     let seeds = [tree.path().join("etc")];
     let image = EtcImage { image, index };
-    let job = Job {
-        index: &etc,
-        image: &image,
-        target: target.as_fd(),
-        seeds: &seeds,
-        rules: &rules,
-        watch: Watch::new(progress, cancel),
-    };
+    let job = Job { index: &etc, image: &image, target: target.as_fd(), seeds: &seeds, rules: &rules, watch };
     let plan = tiu_extract::plan(&job).map_err(PristineError::Engine)?;
     tiu_extract::execute(&job, &plan).map_err(PristineError::Engine)?;
     Ok(plan)
@@ -117,8 +109,7 @@ pub fn check(
     index: &Index,
     rules: &Rules,
     what: ReadBack,
-    progress: &dyn Progress,
-    cancel: &Cancel,
+    watch: Watch,
 ) -> Result<Vec<Difference>, PristineError> {
     let whole = |found: &str| {
         let (found, expected) = (found.to_owned(), Kind::Dir.to_string());
@@ -133,8 +124,7 @@ pub fn check(
         },
     };
     let etc = index_of_etc(index)?;
-    let found =
-        tiu_extract::check(&etc, target.as_fd(), &own_rules(rules), what, Watch::new(progress, cancel));
+    let found = tiu_extract::check(&etc, target.as_fd(), &own_rules(rules), what, watch);
     let mut found = found.map_err(PristineError::Engine)?;
     for difference in &mut found {
         difference.path = TreePath::literal(PRISTINE_PATH).join(&difference.path);

@@ -10,7 +10,7 @@ use tiu_bundle::content_digest::{Digest, digest_bytes};
 use tiu_bundle::index::{Entry, Index, Kind, Mtime};
 use tiu_extract::{EngineError, Rules, Shown};
 use tiu_system::path::{TreePath, TreePathBuf};
-use tiu_system::progress::{Cancel, Progress, Watch};
+use tiu_system::progress::Watch;
 use tiu_system::tree::{Tree, TreeError};
 
 /// An inode of `/etc`.
@@ -122,12 +122,7 @@ pub enum ReadError {
 }
 
 /// Reads the `/etc` of the system in `tree`. The host's paths in it are those of `rules`.
-pub fn states_of_tree(
-    tree: &Tree,
-    rules: &Rules,
-    progress: &dyn Progress,
-    cancel: &Cancel,
-) -> Result<States, ReadError> {
+pub fn states_of_tree(tree: &Tree, rules: &Rules, watch: Watch) -> Result<States, ReadError> {
     let directory = tree.directory("etc")?;
     let inside = |path: &TreePathBuf| {
         let below = path.strip_prefix(TreePath::literal("etc"))?;
@@ -135,8 +130,7 @@ pub fn states_of_tree(
     };
     let rules =
         Rules { host_paths: rules.host_paths.iter().filter_map(inside).collect(), ..Rules::default() };
-    let found =
-        tiu_extract::inventory(std::os::fd::AsFd::as_fd(&directory), &rules, Watch::new(progress, cancel))?;
+    let found = tiu_extract::inventory(std::os::fd::AsFd::as_fd(&directory), &rules, watch)?;
     let state = |found: tiu_extract::InventoryEntry| {
         let entry = found.entry;
         let path = match entry.path.as_bytes() {

@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::incoming::IncomingImage;
 use tiu_bundle::index::Index;
 use tiu_extract::Rules;
-use tiu_system::progress::{Cancel, Progress};
+use tiu_system::progress::Watch;
 use tiu_system::tree::Tree;
 
 /// What the system to be updated says of its own image. All parts are empty where none was applied.
@@ -32,8 +32,6 @@ pub struct EtcUpdate<'a> {
     pub incoming: IncomingImage<'a>,
     /// What is the host's.
     pub rules: &'a Rules,
-    /// Receives progress.
-    pub progress: &'a dyn Progress,
-    /// Stops the work.
-    pub cancel: &'a Cancel,
+    /// Receives progress, and stops the work.
+    pub watch: Watch<'a>,
 }

@@ -45,8 +45,9 @@ pub fn apply(context: &Context, request: &Request) -> Result<Outcome<Applied>, A
         Err(error) => return Err(draft.abandon(error)),
     };
     let number = draft.number();
-    let snapshot = context
-        .stage(Stage::Commit, Some(number), Some(version), || draft.commit::<ApplyError>(context.cancel))?;
+    let snapshot = context.stage(Stage::Commit, Some(number), Some(version), || {
+        draft.commit::<ApplyError>(context.watch.cancel())
+    })?;
     let facts = UpdateFacts::new(*ready, summary, etc);
     Ok(Outcome::Done(Applied { snapshot, facts, generated, removed, took: began.elapsed() }))
 }

@@ -12,7 +12,6 @@ use crate::etc::pristine;
 use crate::state::record::Record;
 use tiu_extract::{Plan, ReadBack};
 use tiu_system::path::TreePathBuf;
-use tiu_system::progress::Watch;
 
 /// Fails with every difference but those that finish recorded.
 pub fn check(
@@ -27,13 +26,12 @@ pub fn check(
     }
     let mut rules = filled.etc.rules.clone();
     rules.keep.extend(record.files.iter().filter_map(|file| TreePathBuf::new(file.path.clone()).ok()));
-    let Context { progress, cancel, .. } = *context;
+    let watch = context.watch;
     let tree = draft.tree();
     let depth = read_back(record, &filled.plan);
-    let mut differences =
-        tiu_extract::check(&ready.index, tree.fd(), &rules, depth, Watch::new(progress, cancel))?;
+    let mut differences = tiu_extract::check(&ready.index, tree.fd(), &rules, depth, watch)?;
     let depth = read_back(record, &filled.pristine);
-    differences.extend(pristine::check(tree, &ready.index, &rules, depth, progress, cancel)?);
+    differences.extend(pristine::check(tree, &ready.index, &rules, depth, watch)?);
     differences.extend(filled.etc.accounts.check(tree, &filled.etc.report)?);
     if differences.is_empty() { Ok(()) } else { Err(ApplyError::Differs(differences)) }
 }

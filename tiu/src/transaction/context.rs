@@ -7,7 +7,7 @@ use crate::host::Host;
 use std::path::PathBuf;
 use tiu_bundle::trust::Trust;
 use tiu_extract::Verity;
-use tiu_system::progress::{Cancel, Progress};
+use tiu_system::progress::Watch;
 
 /// Everything that the stages share.
 #[derive(Clone, Copy)]
@@ -18,10 +18,8 @@ pub struct Context<'a> {
     pub config: &'a Config,
     /// The certificates that are trusted.
     pub trust: &'a Trust,
-    /// Receives progress.
-    pub progress: &'a dyn Progress,
-    /// Stops the run.
-    pub cancel: &'a Cancel,
+    /// Receives progress, and stops the run.
+    pub watch: Watch<'a>,
 }
 
 impl<'a> Context<'a> {
@@ -32,7 +30,7 @@ impl<'a> Context<'a> {
 
     /// Fails if the run was cancelled.
     pub(super) fn check_cancelled(&self) -> Result<(), ApplyError> {
-        Ok(self.cancel.check()?)
+        Ok(self.watch.check()?)
     }
 }
 

@@ -44,8 +44,7 @@ pub fn fill(context: &Context, ready: &Ready, plan: Plan, draft: &Draft) -> Resu
     };
     let summary = tiu_extract::execute(&ready.job(context, tree, &etc.rules), &plan)?;
     etc.accounts.write(tree)?;
-    let Context { progress, cancel, .. } = *context;
-    let pristine = pristine::fill(tree, &*ready.image, &ready.index, &etc.rules, progress, cancel)?;
+    let pristine = pristine::fill(tree, &*ready.image, &ready.index, &etc.rules, context.watch)?;
     etc.report.write(tree)?;
     // As it is in the image, where it was checked against the manifest.
     tree.write(INDEX_PATH, ready.image.open(TreePath::literal(INDEX_PATH))?)?;

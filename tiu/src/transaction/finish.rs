@@ -53,7 +53,7 @@ fn dracut(context: &Context, tree: &Tree, plan: &Dracut) -> Result<(), ApplyErro
     command.push(format!("/{}", plan.path).into());
     command.push(plan.kernel.clone().into());
     let run = InTarget { target: tree.path().to_owned(), devices: live, command };
-    match run.run(context.cancel) {
+    match run.run(context.watch.cancel()) {
         Ok(_) => Ok(()),
         Err(RunError::Cancelled(cancelled)) => Err(cancelled.into()),
         Err(source) => Err(ApplyError::Dracut { kernel: plan.kernel.clone(), source }),

@@ -24,7 +24,6 @@ use tiu_extract::{Image, Job, Rules};
 use tiu_system::fstab::Mount;
 use tiu_system::mountinfo;
 use tiu_system::os_release::{self, OsRelease};
-use tiu_system::progress::Watch;
 use tiu_system::text::printable;
 use tiu_system::tree::{MAX_TEXT, Tree, TreeError};
 
@@ -206,8 +205,8 @@ fn etc_update<'a>(
         owners: state.owner_rules()?,
         report: state.report()?,
     };
-    let Context { config, progress, cancel, .. } = *context;
-    Ok(EtcUpdate { config, tree: state.tree(), base, incoming, rules, progress, cancel })
+    let Context { config, watch, .. } = *context;
+    Ok(EtcUpdate { config, tree: state.tree(), base, incoming, rules, watch })
 }
 
 impl Ready {
@@ -241,7 +240,7 @@ impl Ready {
             target: tree.fd(),
             seeds: &[],
             rules,
-            watch: Watch::new(context.progress, context.cancel),
+            watch: context.watch,
         }
     }
 }

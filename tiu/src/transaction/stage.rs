@@ -52,9 +52,7 @@ impl Context<'_> {
     ) -> Result<T, ApplyError> {
         let (stage, words) = stage.names();
         let began = Instant::now();
-        self.progress.begin(words, 0, Unit::Bytes);
-        let result = work();
-        self.progress.end();
+        let result = self.watch.phase(words, 0, Unit::Bytes, work);
         let seconds = began.elapsed().as_secs_f64();
         match result {
             Ok(value) => {

@@ -19,7 +19,7 @@ use tiu::transaction::{self, Applied, ApplyError, Context, Request};
 use tiu_bundle::trust::Trust;
 use tiu_extract::Verity;
 use tiu_system::Hint;
-use tiu_system::progress::{Cancel, Silent};
+use tiu_system::progress::{Cancel, Watch};
 use tiu_system::tree::Tree;
 use tiu_testing::host::LoopHost;
 use tiu_testing::kit::Kit;
@@ -86,7 +86,7 @@ fn apply(root: &Path, keyring: &Path, bundle: &Path, loader: &Recorder) -> Resul
     let trust = Trust::from_paths(&[keyring]).unwrap();
     let cancel = Cancel::new();
     let next = Next::new(&host, loader);
-    let context = Context { next, config: &config, trust: &trust, progress: &Silent, cancel: &cancel };
+    let context = Context { next, config: &config, trust: &trust, watch: Watch::without_progress(&cancel) };
     let request =
         Request { bundle: bundle.into(), verity: Verity::User, allow_downgrade: false, force: false };
     match transaction::apply(&context, &request)? {
@@ -169,7 +169,7 @@ fn a_draft_whose_entry_cannot_be_removed_is_reported_after_the_cause() {
     let trust = Trust::from_paths(&[kit.keyring()]).unwrap();
     let cancel = Cancel::new();
     let next = Next::new(&opened, &loader);
-    let context = Context { next, config: &config, trust: &trust, progress: &Silent, cancel: &cancel };
+    let context = Context { next, config: &config, trust: &trust, watch: Watch::without_progress(&cancel) };
     let bundle = kit.bundle(1, |_| {});
     let request = Request { bundle, verity: Verity::User, allow_downgrade: false, force: false };
     let error = transaction::apply(&context, &request).unwrap_err();

@@ -52,7 +52,7 @@ pub enum Content {
 
 /// The facts that [`decide`] decides on.
 pub struct PersistentFacts<'a> {
-    /// The paths that the image declares, as [`declared`](super::declared) returns them.
+    /// The paths that the image declares, as [`declared`](super::declared()) returns them.
     pub declared: &'a [String],
     /// The paths that the base's record has.
     pub remembered: &'a [String],
