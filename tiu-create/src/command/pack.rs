@@ -195,7 +195,7 @@ fn warnings(recipe: &Recipe, packed: &Packed) -> Vec<String> {
         let why = match reason {
             Reason::Host(directory) => format!("{} is the host's", directory.absolute()),
             Reason::Persistent(i) => format!("{} is persistent, and so the host's", persistent(recipe, *i)),
-            Reason::Var => "the recipe leaves /var out".to_owned(),
+            Reason::Var => "/var is left out, as the recipe says".to_owned(),
             _ => continue,
         };
         texts.push(format!(
