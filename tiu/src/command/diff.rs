@@ -11,7 +11,7 @@ use tiu::diff::{self, Diff, Parts, Side, SideFacts};
 use tiu::diff::{Change, FileChange, FileFacts};
 use tiu::host::Host;
 use tiu_cli::{Failure, Outcome, ProgressMode, SecondSignal, cancel_on_signals, exit};
-use tiu_system::progress::Watch;
+use tiu_system::progress::{Unit, Watch};
 
 /// Show the differences between two images: files and packages
 ///
@@ -72,13 +72,11 @@ impl Arguments {
                 Operand::Snapshot(number) => {
                     let host = Host::open(Some(&root))?;
                     let snapshot = host.snapshot(*number)?;
-                    Ok(Side::snapshot(
-                        &host,
-                        &config,
-                        trust.as_ref(),
-                        &snapshot,
-                        Watch::new(&*progress, cancel),
-                    )?)
+                    let watch = Watch::new(&*progress, cancel);
+                    let step = format!("Reading snapshot {number}");
+                    Ok(watch.phase(&step, 0, Unit::Bytes, || {
+                        Side::snapshot(&host, &config, trust.as_ref(), &snapshot, watch)
+                    })?)
                 }
                 Operand::Bundle(path) => {
                     let trust = trust.as_ref().ok_or(NoKeyring)?;

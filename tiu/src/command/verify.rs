@@ -11,7 +11,7 @@ use tiu::snapshots::{Snapshot, SnapshotError};
 use tiu::verify::{self, Depth, EtcDifference, Verified, VerifyError};
 use tiu_cli::{Outcome, ProgressMode, SecondSignal, cancel_on_signals, exit};
 use tiu_system::path::TreePath;
-use tiu_system::progress::Watch;
+use tiu_system::progress::{Unit, Watch};
 
 /// Compare a snapshot with what was signed
 ///
@@ -40,14 +40,10 @@ impl Arguments {
         let snapshot = self.snapshot(&host)?;
         let progress = tiu_cli::progress(self.progress);
         let cancel = cancel_on_signals(SecondSignal::Ends)?;
-        let verified = verify::verify(
-            &host,
-            &config,
-            trust.as_ref(),
-            &snapshot,
-            Depth::Content,
-            Watch::new(&*progress, cancel),
-        )?;
+        let watch = Watch::new(&*progress, cancel);
+        let verified = watch.phase("Verifying the snapshot", 0, Unit::Bytes, || {
+            verify::verify(&host, &config, trust.as_ref(), &snapshot, Depth::Content, watch)
+        })?;
         global.common.print(&verified, || human(&verified))?;
         match verified.differences.len() {
             0 => {

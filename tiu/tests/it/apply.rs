@@ -310,6 +310,10 @@ fn the_progress_names_each_step_once() {
         "Making it boot next",
     ];
     assert_eq!(steps, expected, "{}", applied.stderr);
+    let verified = host.tiu("verify", ["2", "--progress", "plain"]).succeeded();
+    let steps: Vec<&str> =
+        verified.stderr.lines().filter_map(|line| Some(line.split_once(": ")?.0)).collect();
+    assert_eq!(steps, ["Verifying the snapshot"], "{}", verified.stderr);
 }
 
 #[test]

@@ -136,6 +136,23 @@ fn signals_cancel_and_undo() {
 }
 
 #[test]
+fn a_second_signal_waits_for_the_undo() {
+    let kit = Kit::new();
+    let host = kit.host();
+    let mounts = host.mounts();
+    let bundle = kit.bundle(1, |root| dracut(root, SLOW));
+    let mut running = apply(&host, &bundle);
+    wait_for("dracut", || begun(&host).exists());
+    for signal in [Signal::INT, Signal::INT, Signal::TERM, Signal::HUP] {
+        running.signal(signal);
+        std::thread::sleep(std::time::Duration::from_millis(30));
+    }
+    let ended = running.end().outcome;
+    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+    untouched(&host, &mounts);
+}
+
+#[test]
 fn a_signal_while_the_snapshot_is_filled() {
     let kit = Kit::new();
     let host = kit.host();
