@@ -5,8 +5,8 @@ use crate::factory::Owners;
 use crate::recipe::Recipe;
 use crate::tree::{Root, TreeError};
 use rustix::fs::{Dir, FileType, OFlags};
-use tiu_system::Hint;
 use tiu_system::fstab;
+use tiu_system::hints;
 use tiu_system::os_release::{self, OsRelease};
 use tiu_system::tree::MAX_TEXT;
 
@@ -56,19 +56,15 @@ pub enum FactsError {
     KernelMissing { expected: String, found: Vec<String> },
 }
 
-impl Hint for FactsError {
-    fn hint(&self) -> Option<String> {
-        Some(match self {
-            FactsError::Tree(error) => return error.hint(),
-            FactsError::OsRelease { key, .. } => format!("add it to os-release, or to the recipe: `{key}: \"...\"`"),
-            FactsError::Arch => "say it in the recipe, as `uname -m` does: `arch: x86_64`".into(),
-            FactsError::Kernels { .. } => {
-                "say in the recipe which one hosts boot: `kernel: VERSION`; `exclude` the others' directories to save room".into()
-            }
-            FactsError::KernelMissing { .. } => "correct the recipe, or leave `kernel` away when there is only one".into(),
-        })
-    }
-}
+hints! { FactsError {
+    forward Tree;
+    OsRelease { key, .. } => format!("add it to os-release, or to the recipe: `{key}: \"...\"`"),
+    Arch => "say it in the recipe, as `uname -m` does: `arch: x86_64`",
+    Kernels { .. } =>
+        "say in the recipe which one hosts boot: `kernel: VERSION`; `exclude` the others' directories to \
+         save room",
+    KernelMissing { .. } => "correct the recipe, or leave `kernel` away when there is only one",
+} }
 
 impl Facts {
     /// Reads what `recipe` lacks from the tree at `root`.

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tiu_bundle::index::{Kind, MAX_PATH, Mtime};
 use tiu_bundle::places::{FACTORY_VAR, INDEX_PATH, STATE_DIR};
 use tiu_bundle::policy::POLICY_PATH;
-use tiu_system::Hint;
+use tiu_system::hints;
 use tiu_system::path::TreePath;
 
 /// The source of an entry's content.
@@ -118,21 +118,13 @@ pub enum PlanError {
     Tree(#[from] TreeError),
 }
 
-impl Hint for PlanError {
-    fn hint(&self) -> Option<String> {
-        match self {
-            PlanError::Tree(error) => error.hint(),
-            PlanError::PathTooLong { .. } => Some("leave it out with the recipe's `exclude`".into()),
-            PlanError::NotPersistent { .. } => {
-                Some("make it a directory, or take it out of the recipe's `persistent`".into())
-            }
-            PlanError::NotADirectory { .. } | PlanError::Taken { .. } => Some(
-                "give the root tree of a whole system; if it is one, remove this file when the tree is made"
-                    .into(),
-            ),
-        }
-    }
-}
+hints! { PlanError {
+    forward Tree;
+    PathTooLong { .. } => "leave it out with the recipe's `exclude`",
+    NotPersistent { .. } => "make it a directory, or take it out of the recipe's `persistent`",
+    NotADirectory { .. } | Taken { .. } =>
+        "give the root tree of a whole system; if it is one, remove this file when the tree is made",
+} }
 
 /// The input of [`plan`], except the tree.
 pub struct Input<'a> {

@@ -5,8 +5,8 @@ use serde::Deserialize;
 use std::io;
 use std::path::{Path, PathBuf};
 use tiu_bundle::policy::{NotInEtc, PersistentError, Policy, PolicyError, check_in_etc, check_persistent};
-use tiu_system::Hint;
 use tiu_system::glob::{Glob, GlobError};
+use tiu_system::hints;
 
 /// A recipe. What it lacks is taken from the tree.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -162,25 +162,16 @@ pub enum RecipeError {
     Etc { path: PathBuf, source: NotInEtc },
 }
 
-impl Hint for RecipeError {
-    fn hint(&self) -> Option<String> {
-        let hint = match self {
-            RecipeError::Pattern { source, .. } => return source.hint(),
-            RecipeError::Persistent { source, .. } => return source.hint(),
-            RecipeError::Read { .. } => "give the recipe with --recipe; examples/bundle.yaml shows every key",
-            RecipeError::Yaml { reason, .. } if reason.contains("missing field `compatible`") => {
-                "add `compatible: NAME`: hosts that call themselves NAME will take the image"
-            }
-            RecipeError::Yaml { .. } => "examples/bundle.yaml shows every key",
-            RecipeError::Level { .. } => "leave `level` out for the compressor's own default",
-            RecipeError::BlockSize { .. } => "131072 (128 KiB) is the default",
-            RecipeError::Etc { .. } => {
-                "these lists are about the merge of /etc; everything else is always the image's"
-            }
-        };
-        Some(hint.into())
-    }
-}
+hints! { RecipeError {
+    forward Pattern.source, Persistent.source;
+    Read { .. } => "give the recipe with --recipe; examples/bundle.yaml shows every key",
+    Yaml { reason, .. } if reason.contains("missing field `compatible`") =>
+        "add `compatible: NAME`: hosts that call themselves NAME will take the image",
+    Yaml { .. } => "examples/bundle.yaml shows every key",
+    Level { .. } => "leave `level` out for the compressor's own default",
+    BlockSize { .. } => "131072 (128 KiB) is the default",
+    Etc { .. } => "these lists are about the merge of /etc; everything else is always the image's",
+} }
 
 impl Recipe {
     /// Reads the file at `path`.
@@ -243,6 +234,7 @@ impl Recipe {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tiu_system::Hint;
 
     fn parse(text: &str) -> Result<Recipe, RecipeError> {
         Recipe::parse(text, Path::new("bundle.yaml"))

@@ -9,7 +9,7 @@ use crate::signature::{self, SignatureError, Signed, Signer};
 use crate::trust::Trust;
 use std::io::{self, Write};
 use std::sync::Arc;
-use tiu_system::Hint;
+use tiu_system::hints;
 
 /// First bytes of a squashfs.
 const SQUASHFS_MAGIC: [u8; 4] = *b"hsqs";
@@ -76,25 +76,16 @@ pub enum BundleError {
     Io(#[from] io::Error),
 }
 
-impl Hint for BundleError {
-    fn hint(&self) -> Option<String> {
-        let hint = match self {
-            BundleError::Layout(error) => return error.hint(),
-            BundleError::Signature(error) => return error.hint(),
-            BundleError::Manifest(error) => return error.hint(),
-            BundleError::Verity(error) => return error.hint(),
-            BundleError::NotSquashfs { .. } | BundleError::SquashfsSize { .. } => {
-                "the file was changed after it was signed, or is a bundle for something else: fetch it again"
-            }
-            BundleError::Changed { .. } => "wait until the download or copy is complete, then try again",
-            BundleError::Io(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
-                "the file became shorter while it was read: wait until the download or copy is complete, then try again"
-            }
-            BundleError::Io(_) => "check the disk or network that the bundle is read from",
-        };
-        Some(hint.into())
-    }
-}
+hints! { BundleError {
+    forward Layout, Signature, Manifest, Verity;
+    NotSquashfs { .. } | SquashfsSize { .. } =>
+        "the file was changed after it was signed, or is a bundle for something else: fetch it again",
+    Changed { .. } => "wait until the download or copy is complete, then try again",
+    Io(e) if e.kind() == io::ErrorKind::UnexpectedEof =>
+        "the file became shorter while it was read: wait until the download or copy is complete, then try \
+         again",
+    Io(_) => "check the disk or network that the bundle is read from",
+} }
 
 impl Bundle {
     /// Reads and checks trailer, signature, manifest, layout, and the first block of the image.

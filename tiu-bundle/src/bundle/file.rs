@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tiu_system::Hint;
+use tiu_system::hints;
 
 /// A bundle file that cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -26,15 +26,11 @@ pub enum OpenError {
     Bundle { path: PathBuf, source: BundleError },
 }
 
-impl Hint for OpenError {
-    fn hint(&self) -> Option<String> {
-        match self {
-            OpenError::File { .. } => Some("check the path, and that the stick is still plugged in".into()),
-            OpenError::NotAFile { .. } => Some("give the path of the .tiu file itself".into()),
-            OpenError::Bundle { source, .. } => source.hint(),
-        }
-    }
-}
+hints! { OpenError {
+    forward Bundle.source;
+    File { .. } => "check the path, and that the stick is still plugged in",
+    NotAFile { .. } => "give the path of the .tiu file itself",
+} }
 
 /// Opens a bundle once; everything is read through this one descriptor.
 pub fn open_bundle(path: &Path, trust: &Trust) -> Result<Bundle, OpenError> {

@@ -7,7 +7,7 @@ use std::io;
 use std::path::PathBuf;
 use tiu_cli::{Outcome, TrustArguments, exit};
 use tiu_extract::ImageError;
-use tiu_system::Hint;
+use tiu_system::hints;
 
 /// Mount the tree of a bundle read-only; the kernel verifies each block that is read
 ///
@@ -37,27 +37,21 @@ enum MountError {
     NoBundle { directory: PathBuf },
 }
 
-impl Hint for MountError {
-    fn hint(&self) -> Option<String> {
-        let hint = match self {
-            // Only the kernel can mount.
-            MountError::Image(ImageError::NoKernelWay { .. }) => {
-                "mounting needs root and the kernel's modules loop, dm-mod, dm-verity and squashfs; `tiu-extract extract` needs none of them"
-            }
-            MountError::Image(error) => return error.hint(),
-            MountError::Unmount { source, .. } => match Errno::from_io_error(source) {
-                Some(Errno::INVAL) => {
-                    "it is inside a mounted bundle: name the directory where that is mounted, see `findmnt`"
-                }
-                Some(Errno::BUSY) => "a process uses it: see `fuser -vm DIRECTORY`",
-                Some(Errno::PERM) => "unmounting needs root",
-                _ => "check that the directory exists and can be used",
-            },
-            MountError::NoBundle { .. } => "see `findmnt`; other mounts are for umount(8)",
-        };
-        Some(hint.into())
-    }
-}
+hints! { MountError {
+    forward Image;
+    // Only the kernel can mount.
+    Image(ImageError::NoKernelWay { .. }) =>
+        "mounting needs root and the kernel's modules loop, dm-mod, dm-verity and squashfs; \
+         `tiu-extract extract` needs none of them",
+    Unmount { source, .. } => match Errno::from_io_error(source) {
+        Some(Errno::INVAL) =>
+            "it is inside a mounted bundle: name the directory where that is mounted, see `findmnt`",
+        Some(Errno::BUSY) => "a process uses it: see `fuser -vm DIRECTORY`",
+        Some(Errno::PERM) => "unmounting needs root",
+        _ => "check that the directory exists and can be used",
+    },
+    NoBundle { .. } => "see `findmnt`; other mounts are for umount(8)",
+} }
 
 impl Arguments {
     pub fn run(self, trust: &TrustArguments) -> Outcome {
