@@ -1,4 +1,5 @@
-//! A bundle's trailer, signature and manifest: nothing panics, and what is accepted means the same when it is written again.
+//! A bundle's trailer, signature and manifest: nothing panics, and what is accepted means the same
+//! when it is written again.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -6,7 +6,8 @@ use tiu_bundle::content_digest::Digest;
 use tiu_bundle::index::{Index, IndexWriter};
 
 fuzz_target!(|data: &[u8]| {
-    // As the compressed stream: a damaged one is the interesting case, so the digest does not matter.
+    // As the compressed stream: a damaged one is the interesting case, so the digest does not
+    // matter.
     let _ = Index::read_zst(data, &Digest([0; 32]), 100);
     let Ok(index) = Index::parse(data.to_vec()) else { return };
     let mut writer = IndexWriter::default();

@@ -1,4 +1,5 @@
-//! What the programs log: to the journal for the administrator who asks later, to the terminal for the one who watches.
+//! What the programs log: to the journal for the administrator who asks later, to the terminal for
+//! the one who watches.
 //!
 //! Libraries log with `tracing`, and never secrets: no passphrase, no PIN, no key URI.
 
@@ -12,9 +13,11 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
-/// The target of records: messages for the journal only, because the program prints the same by itself.
+/// The target of records: messages for the journal only, because the program prints the same by
+/// itself.
 pub const RECORD: &str = "record";
-/// The environment variable that says what is logged to standard error: a level, or `TARGET=LEVEL,...`.
+/// The environment variable that says what is logged to standard error: a level, or
+/// `TARGET=LEVEL,...`.
 pub const VARIABLE: &str = "TIU_LOG";
 
 /// What a run logs.
@@ -22,7 +25,8 @@ pub const VARIABLE: &str = "TIU_LOG";
 pub struct Logging {
     /// Number of `-v` on the command line: 1 logs what is done to standard error, 2 details.
     pub verbose: u8,
-    /// Identifier of the messages in the journal (`journalctl -t IDENTIFIER`), if the run is to be recorded there.
+    /// Identifier of the messages in the journal (`journalctl -t IDENTIFIER`), if the run is to be
+    /// recorded there.
     pub journal: Option<&'static str>,
 }
 
@@ -60,7 +64,8 @@ impl Logging {
         let _ = tracing_subscriber::registry().with(terminal).with(journal).try_init();
     }
 
-    /// Returns what is logged to standard error. The environment variable is ignored if it cannot be read.
+    /// Returns what is logged to standard error. The environment variable is ignored if it cannot
+    /// be read.
     fn terminal(self) -> Targets {
         let given = std::env::var(VARIABLE).ok().and_then(|text| Targets::from_str(&text).ok());
         let level = match self.verbose {

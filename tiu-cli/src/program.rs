@@ -1,4 +1,5 @@
-//! The frame of a program: parse the command line, run the command, report the error, return the exit code.
+//! The frame of a program: parse the command line, run the command, report the error, return the
+//! exit code.
 
 use crate::exit;
 use crate::log::Logging;
@@ -31,7 +32,8 @@ pub enum Failure {
         /// Exit code of the program.
         code: u8,
     },
-    /// The command line is wrong in a way that clap cannot see. Reported as clap reports its own errors.
+    /// The command line is wrong in a way that clap cannot see. Reported as clap reports its own
+    /// errors.
     Usage(String),
 }
 

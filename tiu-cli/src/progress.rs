@@ -1,7 +1,7 @@
 //! Progress on a terminal, in a log, or for programs.
 //!
-//! What is shown is a step: the outermost phase. Phases inside it add to it where they count in the same unit, and
-//! their names are not shown.
+//! What is shown is a step: the outermost phase. Phases inside it add to it where they count in the
+//! same unit, and their names are not shown.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -46,7 +46,8 @@ fn to_stderr(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// The phases that are open, one inside another. The outermost is the step that is shown; the phases inside it add to it.
+/// The phases that are open, one inside another. The outermost is the step that is shown; the
+/// phases inside it add to it.
 #[derive(Default)]
 struct Nesting {
     units: Vec<Unit>,
@@ -88,7 +89,8 @@ impl Bar {
     }
 }
 
-/// Returns the style of a bar of `total` units, or of a spinner where 0 says that the total is not known.
+/// Returns the style of a bar of `total` units, or of a spinner where 0 says that the total is not
+/// known.
 fn style(total: u64, unit: Unit) -> ProgressStyle {
     let counter = match unit {
         Unit::Bytes => "{bytes}/{total_bytes} {bytes_per_sec}",

@@ -25,7 +25,8 @@ pub fn report(program: &str, error: &dyn Hint) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
-/// Returns the messages of all causes of `error`, without those that the message before already quotes.
+/// Returns the messages of all causes of `error`, without those that the message before already
+/// quotes.
 pub fn causes(error: &dyn Hint) -> Vec<String> {
     let mut causes = Vec::new();
     let mut shown = error.to_string();
@@ -41,8 +42,8 @@ pub fn causes(error: &dyn Hint) -> Vec<String> {
     causes
 }
 
-/// Says on standard error why there was nothing to do, and what the administrator may want instead. Returns the exit
-/// code.
+/// Says on standard error why there was nothing to do, and what the administrator may want instead.
+/// Returns the exit code.
 pub fn nothing_to_do(program: &str, reason: &dyn Display, hint: &str) -> u8 {
     let _ = writeln!(io::stderr(), "{program}: nothing to do: {reason}\n  hint: {hint}");
     crate::exit::NOTHING_TO_DO
@@ -62,7 +63,8 @@ pub fn print(text: &str) -> Result<(), CliError> {
     }
 }
 
-/// Prints `document`, a map or struct, as JSON. The first key is `version`: the version of its schema, 1 today.
+/// Prints `document`, a map or struct, as JSON. The first key is `version`: the version of its
+/// schema, 1 today.
 pub fn print_json(document: &impl Serialize) -> Result<(), CliError> {
     #[derive(Serialize)]
     struct Versioned<'a, T> {

@@ -3,8 +3,8 @@
 //! - [`pack()`] makes a bundle of a tree, as a [`Recipe`] says. It reads the tree's metadata once,
 //!   decides on data alone what the image will hold, and carries that out in one pass over the
 //!   files' content. [`Packed`] reports what was packed and what was left out.
-//! - [`Unsigned`] is a bundle to be signed or signed again, with an [`Identity`] or with a signature
-//!   that was made elsewhere.
+//! - [`Unsigned`] is a bundle to be signed or signed again, with an [`Identity`] or with a
+//!   signature that was made elsewhere.
 //! - [`keygen()`] makes keys for development.
 //!
 //! # Examples

@@ -26,9 +26,9 @@
 //!
 //! # Where new parts go
 //!
-//! - A **boot loader** implements [`boot::BootLoader`] in a file of `boot/`, gets a value of the key
-//!   `boot` in `config`, and a line in [`boot::boot_loader`]. [`boot::Next`] asks it whenever another
-//!   snapshot is to boot next and before a snapshot is deleted; nothing else changes.
+//! - A **boot loader** implements [`boot::BootLoader`] in a file of `boot/`, gets a value of the
+//!   key `boot` in `config`, and a line in [`boot::boot_loader`]. [`boot::Next`] asks it whenever
+//!   another snapshot is to boot next and before a snapshot is deleted; nothing else changes.
 //! - A **download** is a source of bytes: a type that implements `tiu_bundle::read_at::ReadAt` in a
 //!   crate of its own, so that no network code enters this one. Everything above reads a bundle
 //!   through that trait.

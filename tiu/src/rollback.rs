@@ -1,5 +1,5 @@
-//! Rollback: another snapshot boots next. Nothing is copied and nothing is lost; it can be undone the
-//! same way.
+//! Rollback: another snapshot boots next. Nothing is copied and nothing is lost; it can be undone
+//! the same way.
 
 use crate::boot::{BootError, Next};
 use crate::outcome::{NothingToDo, Outcome};

@@ -1,4 +1,5 @@
-//! A clock that was set back: snapshots and files are from the future, and certificates are not yet valid.
+//! A clock that was set back: snapshots and files are from the future, and certificates are not yet
+//! valid.
 
 use crate::facts::{self, Closeness};
 use crate::scene::{OLD, Setup};

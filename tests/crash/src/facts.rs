@@ -18,7 +18,8 @@ pub struct Facts(BTreeMap<PathBuf, String>);
 pub enum Closeness {
     /// The same inodes, never touched: number and time of change count.
     Untouched,
-    /// Another tree of the same content and metadata, but for the times of what was made on the host.
+    /// Another tree of the same content and metadata, but for the times of what was made on the
+    /// host.
     Same,
 }
 
@@ -145,8 +146,9 @@ pub fn loops(dir: &Path) -> BTreeSet<String> {
     found
 }
 
-/// Everything directly in `.snapshots` and in each snapshot's folder there, and how many subvolumes the filesystem has: after a clean-up
-/// it is exactly the snapshots `numbers`, each with its description and its tree.
+/// Everything directly in `.snapshots` and in each snapshot's folder there, and how many subvolumes
+/// the filesystem has: after a clean-up it is exactly the snapshots `numbers`, each with its
+/// description and its tree.
 #[track_caller]
 pub fn assert_only_snapshots(host: &LoopHost, numbers: &[u32]) {
     let mut found = Vec::new();

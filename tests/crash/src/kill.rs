@@ -1,5 +1,6 @@
-//! `kill -9` at random moments. Half of the kills hit the process group, as from a terminal: snapper, in a group of its own, goes on.
-//! The other half hit every process of the run at once, as systemd does: snapper too is cut off in the middle.
+//! `kill -9` at random moments. Half of the kills hit the process group, as from a terminal:
+//! snapper, in a group of its own, goes on. The other half hit every process of the run at once, as
+//! systemd does: snapper too is cut off in the middle.
 
 use crate::facts;
 use crate::run::Doing;
@@ -73,8 +74,8 @@ pub fn run(settings: &Settings, setup: &Setup) -> String {
     said
 }
 
-/// There are milliseconds between the switch and the note of it. A run that is killed there has done its work; the next one, which has
-/// nothing else to do, notes it.
+/// There are milliseconds between the switch and the note of it. A run that is killed there has
+/// done its work; the next one, which has nothing else to do, notes it.
 fn right_after_the_switch(scene: &mut Scene) {
     let _doing = Doing("a kill right after the switch".into());
     let mut running = scene.start_held();

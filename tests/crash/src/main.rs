@@ -1,8 +1,9 @@
-//! Crash safety, shown: `tiu apply` through its real command line on loopback hosts with real snapper, and everything that can go
-//! wrong around it. What a distributor may rely on is in docs/internals/crash-safety.md; each claim there is a scenario here.
+//! Crash safety, shown: `tiu apply` through its real command line on loopback hosts with real
+//! snapper, and everything that can go wrong around it. What a distributor may rely on is in
+//! docs/internals/crash-safety.md; each claim there is a scenario here.
 //!
-//! A program and not a `cargo test`, because runs are many, random and long: it prints its seed, takes it back, and says in figures
-//! what it did.
+//! A program and not a `cargo test`, because runs are many, random and long: it prints its seed,
+//! takes it back, and says in figures what it did.
 #![forbid(unsafe_code)]
 
 mod clock;

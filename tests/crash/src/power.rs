@@ -1,10 +1,13 @@
-//! Power cuts. The host's disk is a file on an outer btrfs; a reflink copy of it, taken in an instant, is what a power cut leaves: all
-//! that reached the disk, and nothing of what the host still had in memory.
+//! Power cuts. The host's disk is a file on an outer btrfs; a reflink copy of it, taken in an
+//! instant, is what a power cut leaves: all that reached the disk, and nothing of what the host
+//! still had in memory.
 //!
-//! Cuts are taken at random moments, while a neighbour makes snapshots all the time: that lets btrfs commit its transactions without
-//! writing out the files of others, and so shows what was only in memory. In further runs strace(1) holds tiu right after the system call
-//! that changes the default; btrfs commits a transaction, and the power is cut. This is where a sync that is missing before the switch
-//! would leave a default with empty files. The last cuts are taken right after tiu said that it is done, with nobody else at work.
+//! Cuts are taken at random moments, while a neighbour makes snapshots all the time: that lets
+//! btrfs commit its transactions without writing out the files of others, and so shows what was
+//! only in memory. In further runs strace(1) holds tiu right after the system call that changes the
+//! default; btrfs commits a transaction, and the power is cut. This is where a sync that is missing
+//! before the switch would leave a default with empty files. The last cuts are taken right after
+//! tiu said that it is done, with nobody else at work.
 
 use crate::facts::{self, Closeness};
 use crate::random::Random;

@@ -16,8 +16,8 @@ pub fn apply<S: AsRef<OsStr>>(
     Running::start(command(host, temporary).args(arguments))
 }
 
-/// Starts the same, held for a while right after each request (ioctl(2)) on the host's `.snapshots`: that is where the default is
-/// changed.
+/// Starts the same, held for a while right after each request (ioctl(2)) on the host's
+/// `.snapshots`: that is where the default is changed.
 pub fn apply_held<S: AsRef<OsStr>>(
     held: Duration,
     host: &LoopHost,

@@ -1,5 +1,5 @@
-//! The scene of most scenarios: a host that runs image 1 with an administrator's changes, bundles of images 1 and 2, and what the host
-//! is before and after an update that nobody disturbs.
+//! The scene of most scenarios: a host that runs image 1 with an administrator's changes, bundles
+//! of images 1 and 2, and what the host is before and after an update that nobody disturbs.
 
 use crate::facts::{self, Around, Closeness, Facts};
 use crate::run;
@@ -55,7 +55,8 @@ pub struct Scene<'a> {
     recovery: Duration,
 }
 
-/// Makes a small system one of some thousand files and some MiB; between two versions a third of the files differs.
+/// Makes a small system one of some thousand files and some MiB; between two versions a third of
+/// the files differs.
 pub fn image(root: &Path, version: u32) {
     for i in 0..2500u64 {
         let seed = if i % 3 == 0 { i + 100_000 * u64::from(version) } else { i };
@@ -191,8 +192,9 @@ impl Scene<'_> {
         self.start().end()
     }
 
-    /// How long an undisturbed run takes: the lower quartile of the last ones, for other programs come and go on the machine, or what the
-    /// run just before took, if that was less, although one that cleans up after another has more to do.
+    /// How long an undisturbed run takes: the lower quartile of the last ones, for other programs
+    /// come and go on the machine, or what the run just before took, if that was less, although one
+    /// that cleans up after another has more to do.
     pub fn length(&self) -> Duration {
         let last = self.lengths.len().saturating_sub(5);
         let mut lengths = self.lengths[last..].to_vec();
@@ -257,7 +259,8 @@ impl Scene<'_> {
         facts::assert_only_snapshots(&self.host, &[1, OLD]);
     }
 
-    /// After whatever happened: the next run succeeds at once, its result is right, and it has cleaned up what was left.
+    /// After whatever happened: the next run succeeds at once, its result is right, and it has
+    /// cleaned up what was left.
     #[track_caller]
     pub fn assert_recovers(&mut self) {
         let ended = self.apply();

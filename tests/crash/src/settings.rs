@@ -18,7 +18,8 @@ impl Settings {
         self.runs.unwrap_or(if self.long { long } else { short })
     }
 
-    /// Random numbers of a scenario's own, so that each gives the same with the same seed, whether or not others run before it.
+    /// Random numbers of a scenario's own, so that each gives the same with the same seed, whether
+    /// or not others run before it.
     pub fn random(&self, scenario: &str) -> Random {
         Random::new(scenario.bytes().fold(self.seed, |seed, byte| seed.rotate_left(8) ^ u64::from(byte)))
     }

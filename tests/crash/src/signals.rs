@@ -1,4 +1,5 @@
-//! SIGTERM at random moments: the run ends with 130 and has undone everything, or it was past its last step and ends with 0.
+//! SIGTERM at random moments: the run ends with 130 and has undone everything, or it was past its
+//! last step and ends with 0.
 
 use crate::run::Doing;
 use crate::scene::{OLD, Setup};

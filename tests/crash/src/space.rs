@@ -1,5 +1,5 @@
-//! A disk that is too full, in steps of 1 MiB: right around what the plan says it needs, and, while a run is on, around what it really
-//! takes, whatever the run is doing when the space goes.
+//! A disk that is too full, in steps of 1 MiB: right around what the plan says it needs, and, while
+//! a run is on, around what it really takes, whatever the run is doing when the space goes.
 
 use crate::run::Doing;
 use crate::scene::{OLD, Scene, Setup};
@@ -89,7 +89,8 @@ pub fn before(settings: &Settings, setup: &Setup) -> String {
     )
 }
 
-/// What a run that was killed holds is all that is missing: btrfs gives it back a while after it was deleted.
+/// What a run that was killed holds is all that is missing: btrfs gives it back a while after it
+/// was deleted.
 fn after_a_kill(scene: &Scene, needed: u64) {
     let _doing = Doing(format!("{needed} MiB needed, of which a run that was killed holds some"));
     let _ballast = Ballast::leaving(scene, (needed + 1) * MIB);

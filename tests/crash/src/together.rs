@@ -66,7 +66,8 @@ pub fn cleanup(settings: &Settings, setup: &Setup) -> String {
     format!("{rounds} updates while snapper made and removed {removed} snapshots")
 }
 
-/// Many updates in a row, each booted, with snapper's clean-up after each: what is in use stays the same.
+/// Many updates in a row, each booted, with snapper's clean-up after each: what is in use stays the
+/// same.
 pub fn many(settings: &Settings, setup: &Setup) -> String {
     let updates = settings.runs(10, 200);
     let mut scene = setup.scene();

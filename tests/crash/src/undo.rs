@@ -1,4 +1,5 @@
-//! When removing the unfinished snapshot fails too: the error that began it is the one shown, and the other stands beside it.
+//! When removing the unfinished snapshot fails too: the error that began it is the one shown, and
+//! the other stands beside it.
 
 use crate::facts;
 use crate::scene::{OLD, Setup};

@@ -4,13 +4,15 @@ use crate::program::sh;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-/// A mounted filesystem; unmounted (and its loop device freed, its file removed) when this is dropped, also after a failed assertion.
+/// A mounted filesystem; unmounted (and its loop device freed, its file removed) when this is
+/// dropped, also after a failed assertion.
 pub struct LoopBtrfs {
     dir: tempfile::TempDir,
 }
 
 impl LoopBtrfs {
-    /// A new btrfs of `size_mib` MiB (at least 114, or 16 and mixed block groups below). Needs root, mkfs.btrfs and loop devices.
+    /// A new btrfs of `size_mib` MiB (at least 114, or 16 and mixed block groups below). Needs
+    /// root, mkfs.btrfs and loop devices.
     pub fn new(size_mib: u64) -> Self {
         Self::with_options(size_mib, "noatime")
     }

@@ -135,7 +135,8 @@ pub fn index_of(entries: impl IntoIterator<Item = EntryBuf>) -> Vec<u8> {
     text
 }
 
-/// Index text of a tree that has only the root and one regular file `a` of `content`; tests bend it.
+/// Index text of a tree that has only the root and one regular file `a` of `content`; tests bend
+/// it.
 pub fn tiny_index(content: &[u8]) -> Vec<u8> {
     index_of([file_entry("a", content)])
 }

@@ -1,7 +1,8 @@
 //! The JSON documents that the programs print, against the schemas in docs/format/json.
 //!
-//! [`program::outcome`](crate::program::outcome) checks every document of every run in every test. The schemas let readers meet
-//! fields that they do not know; here each field must be in its schema, so that none is left undocumented.
+//! [`program::outcome`](crate::program::outcome) checks every document of every run in every test.
+//! The schemas let readers meet fields that they do not know; here each field must be in its
+//! schema, so that none is left undocumented.
 
 use crate::schema::Schemas;
 use serde_json::Value;

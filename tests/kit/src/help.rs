@@ -16,7 +16,8 @@ const WIDTH: usize = 100;
 
 /// Fails with a list of all places in the help of `program` and its commands that break a rule.
 ///
-/// - The text of a command starts with a verb in the imperative; that of an option never with `Shows` and the like.
+/// - The text of a command starts with a verb in the imperative; that of an option never with
+///   `Shows` and the like.
 /// - A command has an example that calls it, and no line is longer than 100 columns.
 /// - No pattern of the list in docs/style.md occurs.
 pub fn check(mut program: Command) {

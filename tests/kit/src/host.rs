@@ -1,4 +1,5 @@
-//! A host in a file: the btrfs layout of openSUSE MicroOS with snapper, on a loop device, gone when the test ends.
+//! A host in a file: the btrfs layout of openSUSE MicroOS with snapper, on a loop device, gone when
+//! the test ends.
 
 use crate::program::{self, Outcome, sh, tool};
 use crate::running::Running;
@@ -14,7 +15,8 @@ use tempfile::TempDir;
 pub const SUBVOLUMES: [&str; 8] =
     [".snapshots", "boot/writable", "home", "opt", "root", "srv", "usr/local", "var"];
 
-/// A host whose default snapshot is mounted at [`LoopHost::root`], with the subvolumes over it as its fstab says.
+/// A host whose default snapshot is mounted at [`LoopHost::root`], with the subvolumes over it as
+/// its fstab says.
 pub struct LoopHost {
     dir: TempDir,
     device: Option<String>,
@@ -30,7 +32,8 @@ pub struct HostState {
 }
 
 impl LoopHost {
-    /// A host with 512 MiB, of which snapshot 1 is what an installer leaves: an `/etc` with snapper's configuration and an fstab.
+    /// A host with 512 MiB, of which snapshot 1 is what an installer leaves: an `/etc` with
+    /// snapper's configuration and an fstab.
     pub fn new() -> Self {
         Self::with(512, |_| {})
     }
@@ -83,8 +86,8 @@ impl LoopHost {
         self.device = None;
     }
 
-    /// A copy of a host that is shut down, booted, with its disk in a directory below `parent`. Both have the same UUIDs: one such copy
-    /// at a time.
+    /// A copy of a host that is shut down, booted, with its disk in a directory below `parent`.
+    /// Both have the same UUIDs: one such copy at a time.
     pub fn copy(&self, parent: &Path) -> Self {
         let dir = tempfile::Builder::new().prefix("tiu-host.").tempdir_in(parent).unwrap();
         sh!("cp" of "coreutils", "--sparse=always", "--reflink=auto", self.disk(), dir.path());
@@ -199,13 +202,14 @@ impl LoopHost {
         tiu
     }
 
-    /// All there is to the host: what boots next, snapper's list, every inode below its root, mounts. Equal before and after means
-    /// that nothing was touched.
+    /// All there is to the host: what boots next, snapper's list, every inode below its root,
+    /// mounts. Equal before and after means that nothing was touched.
     pub fn state(&self) -> HostState {
         HostState { inodes: tree::state(&self.root()), ..self.outline() }
     }
 
-    /// [`state`](Self::state) with files only: a snapshot that was made and removed again changes the times of directories.
+    /// [`state`](Self::state) with files only: a snapshot that was made and removed again changes
+    /// the times of directories.
     pub fn outline(&self) -> HostState {
         HostState {
             default: self.default(),
@@ -215,7 +219,8 @@ impl LoopHost {
         }
     }
 
-    /// Mounts anywhere in the system that lie at or below the host's directory, as `/proc/self/mounts` shows them.
+    /// Mounts anywhere in the system that lie at or below the host's directory, as
+    /// `/proc/self/mounts` shows them.
     pub fn mounts(&self) -> Vec<String> {
         let base = self.dir.path().to_string_lossy().into_owned();
         let mounts = fs::read_to_string("/proc/self/mounts").unwrap();

@@ -112,7 +112,8 @@ impl Kit {
     }
 }
 
-/// A host with version 1, after `edit` of its `/etc`, and then version 2 with `change`: applied as snapshot 3.
+/// A host with version 1, after `edit` of its `/etc`, and then version 2 with `change`: applied as
+/// snapshot 3.
 pub fn updated(base: impl Fn(&Path), edit: impl FnOnce(&Path), change: impl FnOnce(&Path)) -> LoopHost {
     let kit = Kit::new();
     let mut host = kit.host();

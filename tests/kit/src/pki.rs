@@ -1,4 +1,5 @@
-//! Certificates, keys, revocation lists and signatures made to order, so that exactly one thing can be wrong with each.
+//! Certificates, keys, revocation lists and signatures made to order, so that exactly one thing can
+//! be wrong with each.
 //!
 //! ```text
 //! let root = Certificate::new("Test Root").authority().self_signed();
@@ -46,7 +47,8 @@ impl Identity {
     }
 }
 
-/// A certificate to be made: EC P-256, SHA-256, valid from [`BEGIN`] to [`END`], no key usages, unless said otherwise.
+/// A certificate to be made: EC P-256, SHA-256, valid from [`BEGIN`] to [`END`], no key usages,
+/// unless said otherwise.
 #[derive(Clone)]
 pub struct Certificate {
     name: String,
@@ -90,7 +92,8 @@ impl Certificate {
         self.usages = usages.iter().map(|usage| (*usage).to_owned()).collect();
         self
     }
-    /// Key usage of a certificate that is no authority: key encipherment only, so that it must not sign data.
+    /// Key usage of a certificate that is no authority: key encipherment only, so that it must not
+    /// sign data.
     pub fn encipherment_only(mut self) -> Self {
         self.encipherment_only = true;
         self
@@ -176,7 +179,8 @@ impl Certificate {
 
 /// A revocation list of `issuer`, current from `begin` to `end` (seconds since 1970).
 ///
-/// A list of the `openssl` crate cannot be empty, so one serial number that nobody has is always in it.
+/// A list of the `openssl` crate cannot be empty, so one serial number that nobody has is always in
+/// it.
 pub fn revocation_list(issuer: &Identity, revoked: &[&X509], begin: i64, end: i64) -> X509Crl {
     let nobody = Asn1Integer::from_bn(&BigNum::from_u32(1).unwrap()).unwrap();
     let mut builder = X509CrlBuilder::new().unwrap();
@@ -200,7 +204,8 @@ pub fn revocation_list(issuer: &Identity, revoked: &[&X509], begin: i64, end: i6
     builder.build().unwrap()
 }
 
-/// What `openssl cms -sign` makes of `content` with these signers and more options: signatures that we would not make.
+/// What `openssl cms -sign` makes of `content` with these signers and more options: signatures that
+/// we would not make.
 pub fn openssl_cms(content: &[u8], signers: &[&Identity], options: &[&str]) -> Vec<u8> {
     let dir = tempfile::tempdir().unwrap();
     let (input, output) = (dir.path().join("content"), dir.path().join("cms"));

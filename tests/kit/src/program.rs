@@ -5,7 +5,8 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-/// Where cargo put the programs: beside the `deps` folder of the running test, or beside the running program.
+/// Where cargo put the programs: beside the `deps` folder of the running test, or beside the
+/// running program.
 pub fn path(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("path of the running test");
     let deps = test.ancestors().find(|dir| dir.ends_with("deps"));
@@ -62,7 +63,8 @@ impl Outcome {
         self
     }
 
-    /// It ended with 1 and one error that says each of `needles`, and with a hint; it did not panic.
+    /// It ended with 1 and one error that says each of `needles`, and with a hint; it did not
+    /// panic.
     #[track_caller]
     pub fn refused(self, needles: &[&str]) -> Self {
         assert_eq!(self.code, Some(1), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);

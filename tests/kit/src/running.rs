@@ -1,4 +1,5 @@
-//! A program that runs beside the test, in a session of its own: all its processes can be found and killed at any moment.
+//! A program that runs beside the test, in a session of its own: all its processes can be found and
+//! killed at any moment.
 
 use crate::program::Outcome;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
@@ -64,12 +65,14 @@ impl Running {
         let _ = kill_process(self.session, signal);
     }
 
-    /// `kill -9` of the process group, as a shell or a terminal does. Programs in groups of their own go on.
+    /// `kill -9` of the process group, as a shell or a terminal does. Programs in groups of their
+    /// own go on.
     pub fn kill_group(&self) {
         let _ = kill_process_group(self.session, Signal::KILL);
     }
 
-    /// `kill -9` of everything that it has started, as systemd does with a unit: until nothing is left.
+    /// `kill -9` of everything that it has started, as systemd does with a unit: until nothing is
+    /// left.
     pub fn kill_all(&self) {
         self.kill_group();
         while !self.processes().is_empty() {

@@ -1,5 +1,5 @@
-//! JSON Schema (draft 2020-12), as much of it as the schemas in docs/format/json use. A keyword that is not known here fails the test
-//! that meets it, so that none is taken for satisfied.
+//! JSON Schema (draft 2020-12), as much of it as the schemas in docs/format/json use. A keyword
+//! that is not known here fails the test that meets it, so that none is taken for satisfied.
 //!
 //! A crate for all of JSON Schema brings some fifty others along, for what is a hundred lines here.
 
@@ -29,7 +29,8 @@ impl Schemas {
         self.0.keys().map(String::as_str)
     }
 
-    /// Where `value` is not as the schema `name` says. A field that an object's schema does not name is a fault.
+    /// Where `value` is not as the schema `name` says. A field that an object's schema does not
+    /// name is a fault.
     pub fn faults(&self, name: &str, value: &Value) -> Vec<String> {
         let mut faults = Vec::new();
         let place = Place { schemas: self, name, path: String::new() };

@@ -1,7 +1,9 @@
-//! Outputs that can be compared as a whole: what differs between two runs or two machines gets a name.
+//! Outputs that can be compared as a whole: what differs between two runs or two machines gets a
+//! name.
 //!
-//! Replaced are paths of the test, the machine's architecture, UUIDs, digests, times of today, durations, sizes
-//! and counts that depend on the filesystem or on the programs that a small system borrows from the machine.
+//! Replaced are paths of the test, the machine's architecture, UUIDs, digests, times of today,
+//! durations, sizes and counts that depend on the filesystem or on the programs that a small system
+//! borrows from the machine.
 
 use regex::Regex;
 use std::path::Path;
@@ -40,7 +42,8 @@ fn compiled(rules: &[(&str, &'static str)]) -> Vec<(Regex, &'static str)> {
     rules.iter().map(|(pattern, name)| (Regex::new(pattern).unwrap(), *name)).collect()
 }
 
-/// The text with names for what is not the same everywhere; `known` are paths of the test, and their names.
+/// The text with names for what is not the same everywhere; `known` are paths of the test, and
+/// their names.
 pub fn stable(text: &str, known: &[(&Path, &str)]) -> String {
     let mut text = text.to_owned();
     for (path, name) in known {
@@ -60,7 +63,8 @@ pub fn stable_json(text: &str, known: &[(&Path, &str)]) -> String {
     stable(&format!("{value:#}\n"), known)
 }
 
-/// Compares a whole output with the one that was reviewed: `snapshots/CRATE__MODULE__NAME.snap` beside the test.
+/// Compares a whole output with the one that was reviewed: `snapshots/CRATE__MODULE__NAME.snap`
+/// beside the test.
 #[macro_export]
 macro_rules! assert_output {
     ($name:literal, $text:expr) => {

@@ -7,7 +7,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-/// A system of `version`: os-release, accounts, a kernel, a dracut that writes an initrd, and some files of every size class.
+/// A system of `version`: os-release, accounts, a kernel, a dracut that writes an initrd, and some
+/// files of every size class.
 ///
 /// Between two versions some files change wholly, one changes in the middle, one goes, one comes.
 pub fn small(root: &Path, version: u32) {
@@ -66,7 +67,8 @@ pub fn small(root: &Path, version: u32) {
     symlink("same", root.join("usr/share/link")).unwrap();
 }
 
-/// A small system that could boot, with a shell for scripts, and a dracut that writes down what it sees.
+/// A small system that could boot, with a shell for scripts, and a dracut that writes down what it
+/// sees.
 pub fn bootable(root: &Path, version: u32) {
     small(root, version);
     tree::script(root, "usr/sbin/init", "#!/bin/sh\n");

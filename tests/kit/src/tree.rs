@@ -33,7 +33,8 @@ pub fn noise(seed: u64, len: usize) -> Vec<u8> {
     .collect()
 }
 
-/// Everything below `root` with its inode, metadata, time of change and content: equal before and after means that nothing was touched.
+/// Everything below `root` with its inode, metadata, time of change and content: equal before and
+/// after means that nothing was touched.
 pub fn state(root: &Path) -> BTreeMap<PathBuf, String> {
     let mut found = BTreeMap::new();
     let mut todo = vec![root.to_owned()];
@@ -59,7 +60,8 @@ pub fn state(root: &Path) -> BTreeMap<PathBuf, String> {
     found
 }
 
-/// [`state`] without directories, whose times change when something is made in them and removed again.
+/// [`state`] without directories, whose times change when something is made in them and removed
+/// again.
 pub fn files(root: &Path) -> BTreeMap<PathBuf, String> {
     let mut state = state(root);
     state.retain(|_, text| !text.ends_with("directory"));

@@ -45,8 +45,8 @@ use crate::sources::Disk;
 /// them: `use`, paths in expressions, types, patterns and attributes, and what looks like a path in
 /// the arguments of macros. A path through a re-export is an import of the file that defines the
 /// item; the re-exporting file imports that file too. `mod x;` is not an import, and `use x;` of a
-/// module is not one either: the paths through `x` are. Prints each circle of imports with the place
-/// of every import in it, each path of clap in a library, and each import that the tables in
+/// module is not one either: the paths through `x` are. Prints each circle of imports with the
+/// place of every import in it, each path of clap in a library, and each import that the tables in
 /// docs/internals/architecture.md do not allow.
 ///
 /// Left out: `#[cfg(test)]` and `#[test]` code, and the targets in `tests`, `benches` and

@@ -1,4 +1,5 @@
-//! The command line. Each command is one file: its arguments, turned into plain options for the library, and its output.
+//! The command line. Each command is one file: its arguments, turned into plain options for the
+//! library, and its output.
 
 mod keygen;
 mod name;

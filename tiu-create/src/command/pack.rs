@@ -63,7 +63,8 @@ impl Arguments {
     }
 }
 
-/// Returns the time of the build in seconds since 1970: `epoch`, the value of `SOURCE_DATE_EPOCH`, or now.
+/// Returns the time of the build in seconds since 1970: `epoch`, the value of `SOURCE_DATE_EPOCH`,
+/// or now.
 ///
 /// Source: <https://reproducible-builds.org/specs/source-date-epoch/>.
 fn created(epoch: Option<std::ffi::OsString>) -> Result<i64, PackError> {

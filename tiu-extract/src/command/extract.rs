@@ -128,7 +128,8 @@ impl Arguments {
         Ok(exit::DONE)
     }
 
-    /// Opens the directory. Unless this is a dry run, creates it if missing and locks it for the life of the process.
+    /// Opens the directory. Unless this is a dry run, creates it if missing and locks it for the
+    /// life of the process.
     fn open_target(&self) -> Result<File, Failure> {
         let path = || CliError::path(&self.directory);
         if self.dry_run {
@@ -146,7 +147,8 @@ impl Arguments {
     }
 }
 
-/// Returns the document of `--json`: what was done, or without `seconds` what would be done, in counts and bytes.
+/// Returns the document of `--json`: what was done, or without `seconds` what would be done, in
+/// counts and bytes.
 fn document(bundle: &Bundle, summary: &Summary, seconds: Option<f64>) -> serde_json::Value {
     json!({
         "compatible": bundle.manifest.compatible,

@@ -1,4 +1,5 @@
-//! The command line. Each command is one file: its arguments, turned into plain options for the library, and its output.
+//! The command line. Each command is one file: its arguments, turned into plain options for the
+//! library, and its output.
 
 mod bundle;
 mod extract;
@@ -13,7 +14,8 @@ use tiu_cli::{CommonArguments, CompletionsArguments, ManArguments, Outcome, Prog
 
 /// Verify, show and extract tiu bundles
 ///
-/// A bundle is a signed image of a system. Nothing is read from it before its signature is verified.
+/// A bundle is a signed image of a system. Nothing is read from it before its signature is
+/// verified.
 #[derive(Parser)]
 #[command(name = "tiu-extract", version, propagate_version = true, after_help = EXAMPLES)]
 pub struct Cli {

@@ -1,4 +1,5 @@
-//! `tiu-extract mount` and `umount`: the tree of a bundle as a read-only mount that dm-verity verifies.
+//! `tiu-extract mount` and `umount`: the tree of a bundle as a read-only mount that dm-verity
+//! verifies.
 
 use super::bundle::BundleArguments;
 use rustix::io::Errno;

@@ -1,9 +1,9 @@
 //! Reaches the inodes of a tree: from its directory descriptor, never through a symlink, never into
 //! another mount.
 //!
-//! `openat2` opens them, with `RESOLVE_BENEATH | NO_SYMLINKS | NO_MAGICLINKS | NO_XDEV`. System calls
-//! without such flags (rename, unlink, link, mkdir) get the descriptor of the parent, opened this
-//! way, and a single name.
+//! `openat2` opens them, with `RESOLVE_BENEATH | NO_SYMLINKS | NO_MAGICLINKS | NO_XDEV`. System
+//! calls without such flags (rename, unlink, link, mkdir) get the descriptor of the parent, opened
+//! this way, and a single name.
 
 use rustix::fs::{AtFlags, OFlags, Statx, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
@@ -30,8 +30,8 @@ pub(crate) fn stat(directory: BorrowedFd, name: &CStr) -> Result<Statx, Errno> {
     rustix::fs::statx(directory, name, flags, StatxFlags::BASIC_STATS)
 }
 
-/// Returns the device of an inode. Another device than the root's means a mount or, on btrfs, a nested
-/// subvolume.
+/// Returns the device of an inode. Another device than the root's means a mount or, on btrfs, a
+/// nested subvolume.
 pub(crate) fn device(stat: &Statx) -> (u32, u32) {
     (stat.stx_dev_major, stat.stx_dev_minor)
 }
@@ -46,8 +46,8 @@ pub(crate) fn is_mount_root(stat: &Statx) -> bool {
 pub(crate) struct ProcPath(Vec<u8>);
 
 impl ProcPath {
-    /// Returns the path of the inode of `fd`, of any kind. A call must follow symlinks, and then reaches
-    /// exactly this inode.
+    /// Returns the path of the inode of `fd`, of any kind. A call must follow symlinks, and then
+    /// reaches exactly this inode.
     pub fn descriptor(&mut self, fd: BorrowedFd) -> &CStr {
         self.build(fd, None)
     }

@@ -147,7 +147,8 @@ impl ScannedTree {
 
     /// Returns the path of node `i` as [`path`](Self::path) does, in the form of the index.
     pub fn tree_path(&self, i: u32) -> TreePathBuf {
-        // The kernel returns names that are neither empty nor `.` nor `..`, and hold no slash and no NUL.
+        // The kernel returns names that are neither empty nor `.` nor `..`, and hold no slash and
+        // no NUL.
         TreePathBuf::new(self.path(i)).unwrap_or_default()
     }
 

@@ -101,7 +101,8 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// Logs how the program ended. The command line has no arguments if one of them may hold a secret.
+    /// Logs how the program ended. The command line has no arguments if one of them may hold a
+    /// secret.
     fn log(&self, status: ExitStatus) {
         let (program, arguments) = self.command.split_once(' ').unwrap_or((&self.command, ""));
         let (seconds, exit) = (self.started.elapsed().as_secs_f64(), status.code());

@@ -429,7 +429,8 @@ fn new_users_get_neither_root_s_number_nor_somebody_s() {
         let (host, image) = (users(&case.host), users(&case.image));
         for (name, number) in newcomers(case, merged) {
             assert_ne!(number, 0);
-            // Two names of one number in the image, of which the host has one, share the host's number.
+            // Two names of one number in the image, of which the host has one, share the host's
+            // number.
             let original = image.iter().find(|(n, _)| *n == name).unwrap().1;
             let alias = image.iter().any(|(n, i)| *i == original && has(&case.host, File::Passwd, n));
             assert!(alias || !host.iter().any(|(_, n)| *n == number), "{number} is somebody's");

@@ -1,5 +1,5 @@
-//! Where a new snapshot's initrd comes from and where it lies. Decided from the index before anything is
-//! touched.
+//! Where a new snapshot's initrd comes from and where it lies. Decided from the index before
+//! anything is touched.
 
 use crate::config::{Config, Initrd};
 use tiu_bundle::index::Index;
@@ -60,8 +60,8 @@ hints! { InitrdError {
 
 const PROGRAMS: [&str; 4] = ["usr/bin/dracut", "usr/sbin/dracut", "sbin/dracut", "bin/dracut"];
 
-/// Decides where the initrd comes from. `os` is the image's os-release, `kernel` the manifest's kernel
-/// version.
+/// Decides where the initrd comes from. `os` is the image's os-release, `kernel` the manifest's
+/// kernel version.
 pub fn plan(
     index: &Index,
     kernel: Option<&str>,

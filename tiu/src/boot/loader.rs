@@ -11,8 +11,8 @@ use tiu_system::tree::Tree;
 /// not finished. Each call can be the last before a power cut: whatever booted before it must still
 /// boot after it.
 pub trait BootLoader {
-    /// Writes what must lie in the snapshot, before it is checked and becomes read-only. Returns the
-    /// paths that were written; they go into the snapshot's record.
+    /// Writes what must lie in the snapshot, before it is checked and becomes read-only. Returns
+    /// the paths that were written; they go into the snapshot's record.
     fn prepare(&self, target: &Tree) -> Result<Vec<String>, BootError>;
 
     /// Makes sure that `snapshot` has a boot entry. Everything else of the snapshot is on the disk,

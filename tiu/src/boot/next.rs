@@ -66,11 +66,11 @@ impl<'a> Next<'a> {
     }
 }
 
-/// Makes `number` the default, reads it back, and makes it last: before this returns the old default
-/// or the new one boots, afterwards the new one.
+/// Makes `number` the default, reads it back, and makes it last: before this returns the old
+/// default or the new one boots, afterwards the new one.
 ///
-/// For the running system, snapper sets it where it can, because its plugins write boot entries. For
-/// another root it is set directly: those plugins would write the running system's entries.
+/// For the running system, snapper sets it where it can, because its plugins write boot entries.
+/// For another root it is set directly: those plugins would write the running system's entries.
 fn set_default(host: &Host, number: u32) -> Result<(), SnapshotError> {
     let wanted = host.snapshot(number)?;
     if host.is_live() && host.snapper.knows_default()? {

@@ -110,7 +110,8 @@ fn record(applied: &Applied) {
 /// Number of notes about users and groups that are shown; `tiu etc report` shows all.
 const SHOWN_NOTES: usize = 20;
 
-/// Returns what became of users and groups. Those that are new, or have another number on the host, are only counted.
+/// Returns what became of users and groups. Those that are new, or have another number on the host,
+/// are only counted.
 fn accounts(notes: &[Note]) -> String {
     let mut text = String::new();
     let count =

@@ -17,8 +17,8 @@ use tiu_system::progress::{Unit, Watch};
 ///
 /// Each side is a bundle or a snapshot. Files are compared by the signed indexes: content, size,
 /// type, target, mode, owner and attributes, not times. `tiu verify` shows whether a snapshot is
-/// still what was signed. A snapshot that tiu did not make is read as it is, without the directories
-/// of the host (/var, /home, mount points).
+/// still what was signed. A snapshot that tiu did not make is read as it is, without the
+/// directories of the host (/var, /home, mount points).
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   tiu diff 3 4                             compare two snapshots

@@ -1,4 +1,5 @@
-//! What all commands of the program share: its name, the global options, and how nothing to do is reported.
+//! What all commands of the program share: its name, the global options, and how nothing to do is
+//! reported.
 
 use super::host::HostArguments;
 use super::record;

@@ -1,4 +1,5 @@
-//! The command line. Each command is one file: its arguments, turned into plain options for the library, and its output.
+//! The command line. Each command is one file: its arguments, turned into plain options for the
+//! library, and its output.
 
 mod apply;
 mod cleanup;
@@ -82,8 +83,8 @@ impl Program for Cli {
 }
 
 impl Command {
-    /// Returns the name of what the command does, if it is recorded in the journal: what changes the host, and
-    /// verifications.
+    /// Returns the name of what the command does, if it is recorded in the journal: what changes
+    /// the host, and verifications.
     fn operation(&self) -> Option<&'static str> {
         match self {
             Command::Apply(arguments) if !arguments.is_dry_run() => Some("apply"),

@@ -1,4 +1,5 @@
-//! The journal's record of a command that changes the host, or that checks a snapshot: who, what, and the result.
+//! The journal's record of a command that changes the host, or that checks a snapshot: who, what,
+//! and the result.
 //!
 //! `journalctl -t tiu` shows the messages, `journalctl -t tiu -o verbose` the fields as well.
 
@@ -74,7 +75,8 @@ pub fn nothing_to_do(operation: &str, reason: &NothingToDo) {
     );
 }
 
-/// Records that `operation` failed or was cancelled. `bundle` is what it was given, if it was given one.
+/// Records that `operation` failed or was cancelled. `bundle` is what it was given, if it was given
+/// one.
 pub fn failed(operation: &str, bundle: Option<&str>, failure: &Failure) {
     // A wrong command line changed nothing and tried nothing.
     let Failure::Error { error, code } = failure else { return };

@@ -12,8 +12,8 @@ use tiu_cli::{Outcome, exit};
 /// Make another snapshot what boots next: the given one, or the one that the current default was
 /// made from
 ///
-/// Nothing is copied or removed, so a rollback can be undone in the same way. It takes effect at the
-/// next boot.
+/// Nothing is copied or removed, so a rollback can be undone in the same way. It takes effect at
+/// the next boot.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   tiu rollback         go back to what the current default was made from

@@ -1,4 +1,5 @@
-//! `tiu status`: what runs, what boots next, the ways back, the signers, and whether all of it is still what was signed.
+//! `tiu status`: what runs, what boots next, the ways back, the signers, and whether all of it is
+//! still what was signed.
 
 use super::global::GlobalArguments;
 use super::host::Opened;
@@ -120,8 +121,8 @@ fn warning(differs: &Differs) -> String {
     )
 }
 
-/// Returns the unresolved conflicts in `/etc` of what boots next. Where they are not known (it holds no image, or is
-/// damaged), the snapshot's own line says why.
+/// Returns the unresolved conflicts in `/etc` of what boots next. Where they are not known (it
+/// holds no image, or is damaged), the snapshot's own line says why.
 fn conflicts(host: &Host, config: &Config) -> Vec<String> {
     let read = || -> Result<Vec<String>, EditError> {
         let state = ImageState::open(host, host.default_snapshot()?.number, None)?;

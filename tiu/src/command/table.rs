@@ -2,8 +2,8 @@
 
 pub use tiu_system::text::printable;
 
-/// Lays `rows` out in columns with two blanks between them. The last column is not padded. Each line starts with
-/// `indent`.
+/// Lays `rows` out in columns with two blanks between them. The last column is not padded. Each
+/// line starts with `indent`.
 pub fn columns(rows: &[Vec<String>], indent: &str) -> String {
     let mut widths: Vec<usize> = Vec::new();
     for row in rows {

@@ -21,7 +21,8 @@ pub fn conflicts_in<'a>(view: &'a View, paths: &[Vec<u8>]) -> Result<Vec<&'a Dec
     Ok(conflicts)
 }
 
-/// Notes that the host's versions of `paths`, or of all conflicts below them, stay. Returns their paths.
+/// Notes that the host's versions of `paths`, or of all conflicts below them, stay. Returns their
+/// paths.
 pub fn keep(view: &View, paths: &[Vec<u8>]) -> Result<Vec<String>, EditError> {
     let mut kept = view.settled.kept.clone();
     let mut noted = Vec::new();
@@ -31,8 +32,8 @@ pub fn keep(view: &View, paths: &[Vec<u8>]) -> Result<Vec<String>, EditError> {
         kept.insert(path, InodeFacts::fingerprint(image.as_ref()));
         noted.push(conflict.path.clone());
     }
-    // A note is dropped where nothing differs any more, or where it was about another version of the
-    // image's file.
+    // A note is dropped where nothing differs any more, or where it was about another version of
+    // the image's file.
     kept.retain(|path, fingerprint| {
         let image = view.image.get(path);
         let now = InodeFacts::fingerprint(image.map(InodeFacts::from).as_ref());

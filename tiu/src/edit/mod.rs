@@ -1,7 +1,7 @@
 //! `tiu etc`: a snapshot's `/etc` as it is now, against its image, and changes of it.
 //!
-//! `view` reads both sides, `unified` shows differences of content as text, `reset` returns paths to
-//! the image's version, `keep` settles conflicts, and `change` decides in which snapshot.
+//! `view` reads both sides, `unified` shows differences of content as text, `reset` returns paths
+//! to the image's version, `keep` settles conflicts, and `change` decides in which snapshot.
 
 mod change;
 mod error;

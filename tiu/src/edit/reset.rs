@@ -1,7 +1,7 @@
 //! Return to the image's version.
 //!
-//! A reset is what an update does, but for some paths alone: the engine brings them to what the index
-//! says, with the copy of the image's `/etc` as the image, and keeps all others.
+//! A reset is what an update does, but for some paths alone: the engine brings them to what the
+//! index says, with the copy of the image's `/etc` as the image, and keeps all others.
 
 use super::error::EditError;
 use super::view::View;
@@ -22,7 +22,8 @@ use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::progress::{Cancel, Watch};
 use tiu_system::tree::{Tree, TreeError};
 
-/// Brings `paths`, with all below them, back to the defaults. What the image does not have is removed.
+/// Brings `paths`, with all below them, back to the defaults. What the image does not have is
+/// removed.
 pub fn reset(view: &View, paths: &[Vec<u8>], cancel: &Cancel) -> Result<Summary, EditError> {
     check_there(view, paths)?;
     let rules = Rules { keep: others(view, paths)?, host_paths: host_paths(view), ..view.rules.clone() };
@@ -67,8 +68,8 @@ pub fn is_reset(path: &[u8], paths: &[Vec<u8>]) -> bool {
     accounts::AccountFile::at(path).is_none() && paths.iter().any(|top| is_within(path, top))
 }
 
-/// Returns what stays, relative to `/etc`: everything outside `paths`. Directories that are missing on
-/// the way come back.
+/// Returns what stays, relative to `/etc`: everything outside `paths`. Directories that are missing
+/// on the way come back.
 fn others(view: &View, paths: &[Vec<u8>]) -> Result<Vec<TreePathBuf>, EditError> {
     let mut keep = Vec::new();
     for path in view.host.keys().chain(view.image.keys()) {

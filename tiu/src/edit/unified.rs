@@ -1,4 +1,5 @@
-//! What differs between a default and what the host has, as text that patch(1) reads where it is about content.
+//! What differs between a default and what the host has, as text that patch(1) reads where it is
+//! about content.
 
 use super::view::{Change, View};
 use crate::etc::pristine::PRISTINE_PATH;
@@ -65,7 +66,8 @@ fn contents(path: &str, beside: &[u8], old: Option<&[u8]>, new: Option<&[u8]>) -
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// The content of a regular file, the target of a symlink as a line; nothing of what has none, or cannot be read as such any more.
+/// The content of a regular file, the target of a symlink as a line; nothing of what has none, or
+/// cannot be read as such any more.
 fn side(tree: &Tree, path: &[u8], kind: Option<&str>) -> Option<Vec<u8>> {
     let path = std::str::from_utf8(path).ok()?;
     match kind? {

@@ -1,5 +1,5 @@
-//! One snapshot's `/etc` as `tiu etc` sees it: what it holds now, what the image has, what the merge
-//! decided.
+//! One snapshot's `/etc` as `tiu etc` sees it: what it holds now, what the image has, what the
+//! merge decided.
 
 use super::error::EditError;
 use crate::config::Config;

@@ -1,5 +1,5 @@
-//! Users and groups in an update: the three sides are read and merged with the rest of `/etc` before
-//! anything is touched. Fill writes the result, and check compares it.
+//! Users and groups in an update: the three sides are read and merged with the rest of `/etc`
+//! before anything is touched. Fill writes the result, and check compares it.
 //!
 //! The image's side is what its files say together with what its sysusers.d asks for, as
 //! systemd-sysusers makes it in private. The same rules hold for users who are only asked for.
@@ -146,8 +146,9 @@ fn always_image(config: &Config) -> Vec<String> {
     listed.map(warning).collect()
 }
 
-/// What the image's files of sysusers.d ask for. A file that the administrator has in `/etc/sysusers.d` is his, and masks the image's of
-/// that name: the new system reads it when it boots.
+/// What the image's files of sysusers.d ask for. A file that the administrator has in
+/// `/etc/sysusers.d` is his, and masks the image's of that name: the new system reads it when it
+/// boots.
 fn asked(
     incoming: IncomingImage,
     etc: &EtcMerge,
@@ -232,7 +233,8 @@ fn attributes_of(inode: &Inode) -> Attributes {
 }
 
 impl Accounts {
-    /// Adds to `report` what there will be. `host` and `image` are the sides, in the host's numbers.
+    /// Adds to `report` what there will be. `host` and `image` are the sides, in the host's
+    /// numbers.
     pub fn add_to(&mut self, report: &mut EtcReport, host: &States, image: &States) {
         for (file, text) in &self.files {
             let path = file.path();
@@ -258,7 +260,8 @@ impl Accounts {
         Attributes { mode, gid, ..Attributes::default() }
     }
 
-    /// Writes the merged files into the filled target; those that are right stay as they are. The engine leaves all of them alone.
+    /// Writes the merged files into the filled target; those that are right stay as they are. The
+    /// engine leaves all of them alone.
     ///
     /// A crash leaves an unfinished snapshot, as everywhere in fill.
     pub fn write(&self, tree: &Tree) -> Result<(), MergeError> {

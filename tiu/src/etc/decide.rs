@@ -1,7 +1,7 @@
 //! What becomes of `/etc`: the three sides are read from a system's tree and merged.
 //!
-//! Preflight decides on the base. Where the base can be written while it is copied, fill decides once
-//! more on the copy: what an administrator changes in between counts.
+//! Preflight decides on the base. Where the base can be written while it is copied, fill decides
+//! once more on the copy: what an administrator changes in between counts.
 
 use super::accounts::{self, Accounts, EtcMerge};
 use super::decision::{EtcSides, Merge, Side};
@@ -42,7 +42,8 @@ pub fn decide(update: &EtcUpdate) -> Result<EtcPlan, MergeError> {
     let settled = settled::read(tree, base.report)?;
     let policy = Policy::parse(&incoming.text(&[POLICY_PATH]))?;
     let lists = [Lists::of_host(update.config), Lists::of_policy(&policy)];
-    // Users and groups decide whose numbers the image's files get, and so how the image's side looks.
+    // Users and groups decide whose numbers the image's files get, and so how the image's side
+    // looks.
     let image = state::states_of_index(incoming.index, &Rules::default());
     let sides = EtcSides { base: defaults.as_ref(), host: &host, image: &image };
     let first = EtcMerge { sides, merge: &merge(&sides, &lists, &settled) };
@@ -63,8 +64,8 @@ pub fn decide(update: &EtcUpdate) -> Result<EtcPlan, MergeError> {
     Ok(EtcPlan { report, rules, accounts })
 }
 
-/// Returns what the engine leaves alone: the host's versions, and what already is the image's in all
-/// that counts but its times, which stay too.
+/// Returns what the engine leaves alone: the host's versions, and what already is the image's in
+/// all that counts but its times, which stay too.
 fn keep(merge: &Merge, sides: &EtcSides) -> Vec<TreePathBuf> {
     let stays = |path: &Vec<u8>| match (sides.host.get(path), sides.image.get(path)) {
         (Some(host), Some(image)) => state::same(Some(host), Some(image)) && host.mtime != image.mtime,

@@ -75,7 +75,8 @@ hints! { Mismatch {
 } }
 
 impl Identity {
-    /// Returns the host's identity. `base` is the manifest of the base's image, `machine` the running kernel's architecture.
+    /// Returns the host's identity. `base` is the manifest of the base's image, `machine` the
+    /// running kernel's architecture.
     pub fn new(configured: Option<&str>, base: Option<&Manifest>, os: &OsRelease, machine: &str) -> Self {
         let own = |of_image: Option<&str>, key: &str| of_image.or_else(|| os.get(key)).map(str::to_owned);
         Identity {
@@ -87,7 +88,8 @@ impl Identity {
         }
     }
 
-    /// Checks whether `manifest` is for this host. There is nothing to do if the host has its image.
+    /// Checks whether `manifest` is for this host. There is nothing to do if the host has its
+    /// image.
     pub fn accepts(&self, manifest: &Manifest, allowed: Allowed) -> Result<Outcome<()>, Mismatch> {
         let found = manifest.compatible.clone();
         match &self.compatible {

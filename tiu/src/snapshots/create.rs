@@ -11,8 +11,8 @@ use libbtrfsutil::CreateSnapshotOptions;
 /// Makes a read-write snapshot of `base`, marked as in progress from its first moment in snapper's
 /// table, and returns its number.
 ///
-/// A crash leaves nothing, a subvolume that snapper does not list (see [`leftovers`]), or a snapshot
-/// that is marked as in progress.
+/// A crash leaves nothing, a subvolume that snapper does not list (see [`leftovers`]), or a
+/// snapshot that is marked as in progress.
 pub(crate) fn create(
     host: &Host,
     base: &Snapshot,

@@ -1,15 +1,15 @@
 //! What a power cut inside snapper leaves.
 //!
 //! snapper makes the subvolume before it writes the entry of its table. A cut in between leaves
-//! `.snapshots/N/snapshot` without `info.xml`. A cut in a deletion leaves an entry without a subvolume, or
-//! an empty directory. snapper never cleans any of them up. An entry says whether it belongs to an
-//! unfinished snapshot of tiu; a bare subvolume carries no such mark; an empty directory can always be
-//! removed.
+//! `.snapshots/N/snapshot` without `info.xml`. A cut in a deletion leaves an entry without a
+//! subvolume, or an empty directory. snapper never cleans any of them up. An entry says whether it
+//! belongs to an unfinished snapshot of tiu; a bare subvolume carries no such mark; an empty
+//! directory can always be removed.
 //!
-//! So before tiu asks snapper for a snapshot, it sets an attribute of `.snapshots`: the base, and the
-//! numbers that were unlisted already. btrfs makes both last in this order: a subvolume that is on the
-//! disk has the attribute before it. Only what the attribute shows to be tiu's is removed. Somebody's own
-//! subvolume stays.
+//! So before tiu asks snapper for a snapshot, it sets an attribute of `.snapshots`: the base, and
+//! the numbers that were unlisted already. btrfs makes both last in this order: a subvolume that is
+//! on the disk has the attribute before it. Only what the attribute shows to be tiu's is removed.
+//! Somebody's own subvolume stays.
 
 use super::error::{SnapshotError, btrfs};
 use super::model::{CHECKED, IN_PROGRESS, STATE_KEY, Snapshot};
@@ -24,8 +24,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tiu_system::tree::Tree;
 
-/// The attribute of `.snapshots`: the base's UUID, then the numbers that were unlisted before, separated by
-/// blanks.
+/// The attribute of `.snapshots`: the base's UUID, then the numbers that were unlisted before,
+/// separated by blanks.
 const ATTRIBUTE: &str = "trusted.tiu.making";
 /// Most bytes of the attribute that are read: hundreds of numbers.
 const MAX_SIZE: usize = 4096;
@@ -90,7 +90,8 @@ pub fn clean_up(host: &Host) -> Result<Vec<u32>, SnapshotError> {
     Ok(removed)
 }
 
-/// Returns the numbers of unfinished snapshots of tiu that have an entry, but no longer a subvolume.
+/// Returns the numbers of unfinished snapshots of tiu that have an entry, but no longer a
+/// subvolume.
 fn half_deleted(host: &Host) -> Result<Vec<u32>, SnapshotError> {
     let tree = Tree::open(&top(host)).map_err(|e| failed("opening", &e.path, e.source))?;
     let is_ours = |number: &u32| {
@@ -198,8 +199,8 @@ fn remove(host: &Host, number: u32) -> Result<(), SnapshotError> {
     }
 }
 
-/// Removes what a snapper that was cut off had written of a new entry of one of tiu's snapshots: it would
-/// be in the way when the snapshot is deleted. The caller holds the host's lock.
+/// Removes what a snapper that was cut off had written of a new entry of one of tiu's snapshots: it
+/// would be in the way when the snapshot is deleted. The caller holds the host's lock.
 pub fn remove_half_entries(host: &Host, number: u32) -> Result<(), SnapshotError> {
     remove_entries(host, number, HALF_ENTRY)
 }

@@ -9,8 +9,8 @@ use std::path::Path;
 use tiu_system::ioctl;
 
 impl Host {
-    /// Returns all snapshots, by number. Ignores a line of snapper's table without a subvolume, which a
-    /// deletion that was cut off leaves.
+    /// Returns all snapshots, by number. Ignores a line of snapper's table without a subvolume,
+    /// which a deletion that was cut off leaves.
     pub fn snapshots(&self) -> Result<Vec<Snapshot>, SnapshotError> {
         let rows = snapper::parse_list(&self.snapper.list()?).map_err(HostError::from)?;
         let default = self.default_id()?;

@@ -1,8 +1,9 @@
 //! The host's snapshots: list, make, change, pin, delete.
 //!
 //! snapper does what it can, so that its table and its plugins stay right; libbtrfsutil does what
-//! Debian 12's snapper cannot. Every change is read back from the filesystem, because snapper's exit
-//! codes prove nothing. What boots next, and deletions, belong to the [`boot`](crate::boot) room.
+//! Debian 12's snapper cannot. Every change is read back from the filesystem, because snapper's
+//! exit codes prove nothing. What boots next, and deletions, belong to the [`boot`](crate::boot)
+//! room.
 
 mod change;
 pub(crate) mod create;

@@ -4,8 +4,8 @@ use super::error::{SnapshotError, btrfs};
 use libbtrfsutil::{DeleteSubvolumeOptions, IterateSubvolume, is_subvolume, set_subvolume_read_only};
 use std::path::{Path, PathBuf};
 
-/// Deletes the subvolumes inside the subvolume at `path`, which becomes read-write for that. Returns
-/// their number.
+/// Deletes the subvolumes inside the subvolume at `path`, which becomes read-write for that.
+/// Returns their number.
 pub(crate) fn delete_nested(path: &Path) -> Result<usize, SnapshotError> {
     let nested = nested_subvolumes(path)?;
     if !nested.is_empty() {
@@ -24,7 +24,8 @@ pub(crate) fn is_nested_subvolume(path: &Path) -> Result<bool, SnapshotError> {
     Ok(there && btrfs("looking at", path, is_subvolume(path))?)
 }
 
-/// Returns the paths of the subvolumes inside the subvolume at `path`, relative to it, parents first.
+/// Returns the paths of the subvolumes inside the subvolume at `path`, relative to it, parents
+/// first.
 pub fn nested_subvolumes(path: &Path) -> Result<Vec<PathBuf>, SnapshotError> {
     let found = btrfs("listing the subvolumes in", path, IterateSubvolume::new(path).iter_with_id())?;
     let found: Result<Vec<_>, _> = found.map(|item| item.map(|(inner, _)| inner)).collect();

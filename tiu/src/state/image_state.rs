@@ -29,7 +29,8 @@ pub struct ImageState {
 }
 
 impl ImageState {
-    /// Reads snapshot `number` of `host`. The signature is checked against `trust`, if there is any.
+    /// Reads snapshot `number` of `host`. The signature is checked against `trust`, if there is
+    /// any.
     pub fn open(host: &Host, number: u32, trust: Option<&Trust>) -> Result<Self, StateError> {
         let failed = |source| StateError { number, source };
         let tree = Tree::open(&host.snapshot_path(number)).map_err(|e| failed(e.into()))?;

@@ -1,9 +1,9 @@
 //! What was made on the host when a snapshot was filled.
 //!
-//! An initrd that dracut makes differs from host to host, so no image can sign it. Its digest is kept
-//! here, so that `tiu verify` can still detect damage. It cannot detect malice: whoever can change the
-//! file can change the record. The record also has the numbers of owners that were mapped, without
-//! which the index could not be compared again.
+//! An initrd that dracut makes differs from host to host, so no image can sign it. Its digest is
+//! kept here, so that `tiu verify` can still detect damage. It cannot detect malice: whoever can
+//! change the file can change the record. The record also has the numbers of owners that were
+//! mapped, without which the index could not be compared again.
 
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};

@@ -27,8 +27,8 @@ impl ImageState {
         Ok(Rules { host_paths, subvolumes, ..self.owner_rules()? })
     }
 
-    /// Returns the rules for the whole tree as it was made: [`host_rules`](Self::host_rules), and what
-    /// the image declared as persistent is the host's.
+    /// Returns the rules for the whole tree as it was made: [`host_rules`](Self::host_rules), and
+    /// what the image declared as persistent is the host's.
     pub fn rules(&self, config: &Config) -> Result<Rules, StateError> {
         let mut rules = self.host_rules(config)?;
         if let Some(record) = self.record()? {
@@ -39,7 +39,8 @@ impl ImageState {
         Ok(rules)
     }
 
-    /// Returns the rules for `/etc` alone: subvolumes inside it and configured paths are the host's.
+    /// Returns the rules for `/etc` alone: subvolumes inside it and configured paths are the
+    /// host's.
     pub fn etc_rules(&self, config: &Config) -> Result<Rules, StateError> {
         let nested = self.nested()?.iter().map(|path| path.as_os_str().as_encoded_bytes().to_vec());
         let configured = config.host_paths.iter().cloned();

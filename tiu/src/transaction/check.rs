@@ -1,7 +1,7 @@
 //! Check: the new snapshot is compared with the index once more: every inode's metadata, and all
 //! content where a program of the new system ran in it. Where none did, content is known: fill read
-//! back each file that it made, and digested what it kept. Accounts are compared with what was decided
-//! about them.
+//! back each file that it made, and digested what it kept. Accounts are compared with what was
+//! decided about them.
 
 use super::context::Context;
 use super::error::ApplyError;

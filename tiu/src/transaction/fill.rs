@@ -24,8 +24,8 @@ pub struct Filled {
     pub etc: EtcPlan,
 }
 
-/// Carries out `plan`, which was made on the base, in its copy. Then writes the merged accounts, and
-/// the signed manifest, the index, the image's `/etc` and the report of the merge.
+/// Carries out `plan`, which was made on the base, in its copy. Then writes the merged accounts,
+/// and the signed manifest, the index, the image's `/etc` and the report of the merge.
 ///
 /// A base that is not read-only may have changed between the plan and the copy, so the copy is
 /// decided on and planned for anew.

@@ -1,5 +1,5 @@
-//! Finish: what only the host can make, made with the new system's own programs: the initrd. What was
-//! made is recorded in the snapshot.
+//! Finish: what only the host can make, made with the new system's own programs: the initrd. What
+//! was made is recorded in the snapshot.
 //!
 //! SELinux labels have their place here too. No host that needs them is supported yet.
 
@@ -42,8 +42,8 @@ pub fn finish(
     Ok(record)
 }
 
-/// Runs the new system's dracut in it. An initrd that another machine will boot must not be made for
-/// the devices of this one.
+/// Runs the new system's dracut in it. An initrd that another machine will boot must not be made
+/// for the devices of this one.
 fn dracut(context: &Context, tree: &Tree, plan: &Dracut) -> Result<(), ApplyError> {
     let live = context.host().is_live();
     let mut command: Vec<OsString> = vec![format!("/{}", plan.program).into(), "--force".into()];

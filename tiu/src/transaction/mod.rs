@@ -11,7 +11,8 @@
 //! | commit | read-only, `tiu-state=checked`, syncfs; then the default is set: the one moment that counts; then `tiu-state=done` | before it: a draft that is complete; after it: the new default, which counts as done |
 //!
 //! A draft is never booted by itself, and the next run or `tiu cleanup` removes it. An error or a
-//! cancellation removes it at once. If that fails too, both errors are reported, the first one first.
+//! cancellation removes it at once. If that fails too, both errors are reported, the first one
+//! first.
 
 mod apply;
 mod check;

@@ -35,9 +35,9 @@ pub fn plan(context: &Context, ready: &Ready) -> Result<Plan, ApplyError> {
     if free < needed { Err(ApplyError::NoSpace { needed, free }) } else { Ok(plan) }
 }
 
-/// Returns the free bytes. Where they are fewer than `needed`, waits until btrfs has freed what deleted
-/// snapshots held: it does so in the background, and what an earlier run had taken may be all that is
-/// missing.
+/// Returns the free bytes. Where they are fewer than `needed`, waits until btrfs has freed what
+/// deleted snapshots held: it does so in the background, and what an earlier run had taken may be
+/// all that is missing.
 fn wait_for_space(context: &Context, tree: &Tree, needed: u64) -> Result<u64, ApplyError> {
     let free = || {
         let stat = rustix::fs::fstatvfs(tree.fd())
@@ -48,8 +48,8 @@ fn wait_for_space(context: &Context, tree: &Tree, needed: u64) -> Result<u64, Ap
     let mut grew = Instant::now();
     while most < needed && grew.elapsed() < PATIENCE {
         context.check_cancelled()?;
-        // It begins with that, and counts what it has freed, when it commits a transaction: by itself
-        // in half a minute.
+        // It begins with that, and counts what it has freed, when it commits a transaction: by
+        // itself in half a minute.
         let _ = libbtrfsutil::sync(tree.path());
         std::thread::sleep(Duration::from_millis(100));
         let now = free()?;
@@ -60,8 +60,8 @@ fn wait_for_space(context: &Context, tree: &Tree, needed: u64) -> Result<u64, Ap
     Ok(most)
 }
 
-/// Returns what the copy of the image's `/etc` may need, in bytes: a block and an inode for each file, as
-/// if nothing could be shared.
+/// Returns what the copy of the image's `/etc` may need, in bytes: a block and an inode for each
+/// file, as if nothing could be shared.
 fn pristine_space(index: &Index) -> u64 {
     crate::etc::entries(index).map(|entry| entry.size.saturating_add(8192)).fold(0, u64::saturating_add)
 }

@@ -41,8 +41,8 @@ impl Stage {
 }
 
 impl Context<'_> {
-    /// Runs `work` as a stage. `snapshot` is the new snapshot and `version` the image's, once they are
-    /// known.
+    /// Runs `work` as a stage. `snapshot` is the new snapshot and `version` the image's, once they
+    /// are known.
     pub(super) fn stage<T, E: Into<ApplyError>>(
         &self,
         stage: Stage,

@@ -1,6 +1,7 @@
 //! Bad bundles on a host: each is refused with an error of its own, and the host stays as it was.
 //!
-//! Every case has a test of its own in tiu-extract/tests/it/command_line; here the same kinds meet a transaction, on one host for each kind.
+//! Every case has a test of its own in tiu-extract/tests/it/command_line; here the same kinds meet
+//! a transaction, on one host for each kind.
 
 use std::fs;
 use std::path::PathBuf;

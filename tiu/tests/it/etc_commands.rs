@@ -11,7 +11,8 @@ use tiu_testing::stable::{stable, stable_json};
 use tiu_testing::system::nest_etc;
 use tiu_testing::tree::file;
 
-/// A host that runs image 1, with what an administrator did to it; and the next image, which changes some of the same.
+/// A host that runs image 1, with what an administrator did to it; and the next image, which
+/// changes some of the same.
 fn host(kit: &Kit, nested: bool) -> LoopHost {
     let mut host = kit.host_with(512, |root| {
         if nested {

@@ -111,7 +111,8 @@ fn what_is_always_the_image_s_replaces_a_directory() {
     assert!(report.contains("drop      etc/held/mine (always the image's)"), "{report}");
 }
 
-/// OSTree opens what lies in a directory through whatever the administrator put in the directory's place.
+/// OSTree opens what lies in a directory through whatever the administrator put in the directory's
+/// place.
 #[test]
 fn ostree_follows_an_absolute_symlink_out_of_the_deployment() {
     let outside = tempfile::tempdir().unwrap();
@@ -138,7 +139,8 @@ fn ostree_follows_an_absolute_symlink_out_of_the_deployment() {
     assert!(conflicts.contains("/etc/dir/new: the host has no directory for it"), "{conflicts}");
 }
 
-/// rsync, which transactional-update runs at boot, takes a file of equal size and time for the same file.
+/// rsync, which transactional-update runs at boot, takes a file of equal size and time for the same
+/// file.
 #[test]
 fn transactional_update_overlooks_a_change_of_equal_size_and_time() {
     let host = updated(

@@ -1,4 +1,5 @@
-//! Runs that fail, are cancelled or are killed on the way: the host stays as it was, and nothing is left behind.
+//! Runs that fail, are cancelled or are killed on the way: the host stays as it was, and nothing is
+//! left behind.
 
 use rustix::process::Signal;
 use std::fs;

@@ -1,6 +1,7 @@
 //! What the journal holds after the fact: stages, programs, warnings, and a record of each change.
 //!
-//! The journal is a socket of the test's own. It is mounted over `/run` in a mount namespace in which tiu runs.
+//! The journal is a socket of the test's own. It is mounted over `/run` in a mount namespace in
+//! which tiu runs.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -16,7 +17,8 @@ use tiu_testing::program::{Outcome, outcome};
 
 type Message = BTreeMap<String, String>;
 
-/// A message in the journal's native protocol: `KEY=VALUE`, or `KEY`, a length of 8 bytes and the value.
+/// A message in the journal's native protocol: `KEY=VALUE`, or `KEY`, a length of 8 bytes and the
+/// value.
 ///
 /// Source: <https://systemd.io/JOURNAL_NATIVE_PROTOCOL/>.
 fn parse(mut bytes: &[u8]) -> Message {
@@ -37,7 +39,8 @@ fn parse(mut bytes: &[u8]) -> Message {
     message
 }
 
-/// Runs `tiu COMMAND --root HOST ARGUMENTS` as a user of sudo, with a journal. Returns the messages that it got.
+/// Runs `tiu COMMAND --root HOST ARGUMENTS` as a user of sudo, with a journal. Returns the messages
+/// that it got.
 fn tiu(host: &LoopHost, command: &str, arguments: &[&OsStr]) -> (Outcome, Vec<Message>) {
     let run = tempfile::tempdir().unwrap();
     let journal = run.path().join("systemd/journal");

@@ -1,5 +1,6 @@
-//! Directories beside `/var` that are the host's: an image declares them, a subvolume is mounted there, or the snapshot itself holds what is
-//! in them. Whatever it is, no update takes it away, and what the image has there is told.
+//! Directories beside `/var` that are the host's: an image declares them, a subvolume is mounted
+//! there, or the snapshot itself holds what is in them. Whatever it is, no update takes it away,
+//! and what the image has there is told.
 
 use serde_json::{Value, json};
 use std::fs;
@@ -89,7 +90,8 @@ fn a_new_persistent_path_is_made_and_what_was_told_gives_it_a_subvolume() {
     assert_eq!(fs::read(host.snapshot(3).join("etc/fstab")).unwrap(), fstab, "fstab is never touched");
     all_well(&host, "3");
 
-    // Somebody writes there, and then does what was told, to the letter but for where this host is mounted.
+    // Somebody writes there, and then does what was told, to the letter but for where this host is
+    // mounted.
     host.reboot();
     host.edit(3, |root| tree::file(root, "data/early", "kept"));
     let (device, root, top) = (host.device(), host.root(), host.scratch().join("mnt"));

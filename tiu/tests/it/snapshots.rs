@@ -112,7 +112,8 @@ fn the_lock_is_one_for_all_mounts_of_the_host_and_free_when_its_holder_is_gone()
     two.lock().unwrap();
 }
 
-/// `btrfs subvolume snapshot` of snapshot 1, in a directory without snapper's entry: what a power cut inside `snapper create` leaves.
+/// `btrfs subvolume snapshot` of snapshot 1, in a directory without snapper's entry: what a power
+/// cut inside `snapper create` leaves.
 fn unlisted(host: &LoopHost, number: u32) {
     std::fs::create_dir_all(host.snapshot(number).parent().unwrap()).unwrap();
     libbtrfsutil::CreateSnapshotOptions::new().create(host.snapshot(1), host.snapshot(number)).unwrap();

@@ -1,5 +1,5 @@
-//! `/var` is the host's and never rolled back: what an image has there comes at boot, through systemd-tmpfiles, where the host has
-//! nothing, and nothing that is there changes.
+//! `/var` is the host's and never rolled back: what an image has there comes at boot, through
+//! systemd-tmpfiles, where the host has nothing, and nothing that is there changes.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -159,7 +159,8 @@ fn nothing_that_is_there_changes_in_a_second_update_either() {
     let (mut now, attributes) = all(&lib);
     let (mut then, attributes_then) = before;
     assert_eq!(attributes, attributes_then);
-    // New in the image; or a default that the host had moved away. A default that the image dropped does not come back.
+    // New in the image; or a default that the host had moved away. A default that the image dropped
+    // does not come back.
     for (name, expected) in [("dir/only-2", "here"), ("moved", "default 2")] {
         assert_eq!(text(lib.join(name)), expected);
         assert!(now.remove(&lib.join(name)).is_some());

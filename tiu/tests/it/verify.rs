@@ -177,7 +177,8 @@ fn changes_of_the_administrator_are_no_failure_and_those_since_the_update_are_to
     assert_eq!(merged("etc/app.conf"), Some(false.into()));
 }
 
-/// Files of `/etc` with names elsewhere too, before and after them in path order, `/etc/passwd` among them.
+/// Files of `/etc` with names elsewhere too, before and after them in path order, `/etc/passwd`
+/// among them.
 fn linked(root: &Path) {
     tree::file(root, "etc/a", "default");
     for name in ["boot/a", "usr/share/a"] {

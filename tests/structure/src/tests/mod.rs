@@ -18,7 +18,8 @@ pub struct Crate {
 }
 
 impl Crate {
-    /// Returns a crate with the library src/lib.rs, if there is one, and the program src/main.rs, if there is one.
+    /// Returns a crate with the library src/lib.rs, if there is one, and the program src/main.rs,
+    /// if there is one.
     pub fn new(name: &str, files: &[(&str, &str)]) -> Self {
         let sources: BTreeMap<PathBuf, String> =
             files.iter().map(|(path, text)| (path.into(), (*text).to_owned())).collect();

@@ -4,7 +4,8 @@ use super::kit::{Found, Kit, bad_bytes, good};
 use tiu_bundle::BLOCK_SIZE;
 use tiu_testing::tree::{self, noise};
 
-/// Where the hash tree of the good bundle starts: at its end are a trailer, the CMS, and three blocks of hashes.
+/// Where the hash tree of the good bundle starts: at its end are a trailer, the CMS, and three
+/// blocks of hashes.
 fn hashes(bytes: &Vec<u8>) -> usize {
     tiu_bundle::bundle::cms_offset(bytes).unwrap() as usize - 3 * BLOCK_SIZE
 }
@@ -54,7 +55,8 @@ bad_bytes! {
         };
 }
 
-/// A bundle whose file `a` fills more than 128 blocks in the middle of the image, with one bit of it flipped.
+/// A bundle whose file `a` fills more than 128 blocks in the middle of the image, with one bit of
+/// it flipped.
 #[test]
 fn flipped_bit_in_a_middle_block() {
     let kit = Kit::new();
@@ -70,7 +72,8 @@ fn flipped_bit_in_a_middle_block() {
     kit.refused(&kit.file(&bytes), Found::Reading, &needles);
 }
 
-/// A block that holds nothing which is extracted: only `verify` reads it, and what is extracted is what was signed.
+/// A block that holds nothing which is extracted: only `verify` reads it, and what is extracted is
+/// what was signed.
 #[test]
 fn flipped_bit_in_a_block_that_is_not_needed() {
     let kit = Kit::new();

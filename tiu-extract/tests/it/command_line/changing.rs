@@ -1,7 +1,7 @@
 //! Bundles that change after they were opened.
 //!
-//! The program is held where it reports its progress: into a pipe that has room for the first line, which says that the bundle is open,
-//! and not for the second. Meanwhile the bundle is changed.
+//! The program is held where it reports its progress: into a pipe that has room for the first line,
+//! which says that the bundle is open, and not for the second. Meanwhile the bundle is changed.
 
 use super::kit::{Kit, tiu_extract, zst};
 use std::ffi::OsStr;

@@ -1,4 +1,5 @@
-//! Indexes that are missing, damaged, or say what cannot be; images that are not what their index says.
+//! Indexes that are missing, damaged, or say what cannot be; images that are not what their index
+//! says.
 
 use super::kit::{CONTENT, Found, Kit, good, tiu_extract, with_index, with_zst, zst};
 use std::os::unix::fs::symlink;
@@ -205,7 +206,8 @@ fn file_that_is_a_directory_in_the_image() {
     refused_image(fill, Found::Reading, &["the image has no regular file a"]);
 }
 
-/// A zstd frame of `blocks` blocks of 128 KiB, each of one byte again and again (RFC 8878, 3.1.1), in 4 bytes a block.
+/// A zstd frame of `blocks` blocks of 128 KiB, each of one byte again and again (RFC 8878, 3.1.1),
+/// in 4 bytes a block.
 fn bomb(byte: u8, blocks: u32) -> Vec<u8> {
     const BLOCK: u32 = 128 << 10;
     // Neither size nor checksum; a window of 8 MiB.

@@ -66,7 +66,8 @@ impl Kit {
         path
     }
 
-    /// The bytes of a bundle, signed. Its signature does not end in a zero byte, so that a cut trailer never has the form of a whole one.
+    /// The bytes of a bundle, signed. Its signature does not end in a zero byte, so that a cut
+    /// trailer never has the form of a whole one.
     pub fn bytes(&self, parts: &Parts) -> Vec<u8> {
         loop {
             let bytes = parts.bytes(&self.signer.certificate, &self.signer.key);
@@ -150,7 +151,8 @@ fn squashfs(index: &[u8]) -> Vec<u8> {
     image(root.path(), Some(index))
 }
 
-/// Parts of a good bundle: a root with the file `a`, an image of more than 128 blocks, and so two levels of hashes.
+/// Parts of a good bundle: a root with the file `a`, an image of more than 128 blocks, and so two
+/// levels of hashes.
 pub fn good() -> Parts {
     static GOOD: OnceLock<Vec<u8>> = OnceLock::new();
     let index = tiny_index(CONTENT);

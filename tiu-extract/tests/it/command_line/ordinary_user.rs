@@ -11,7 +11,8 @@ use tiu_testing::program::{Outcome, outcome};
 
 const NOBODY: u32 = 65534;
 
-/// A place that everybody may look into, with a copy of the program, a bundle, and a home for nobody.
+/// A place that everybody may look into, with a copy of the program, a bundle, and a home for
+/// nobody.
 struct Place {
     kit: Kit,
     bundle: PathBuf,

@@ -21,7 +21,8 @@ const FILES: [(&[u8], &[u8]); 4] = [
     (b"two\nlines \x1b[31m", b"odder"),
 ];
 
-/// A bundle with names of all kinds, a set-uid program with two names, a symlink, a device, an extended attribute.
+/// A bundle with names of all kinds, a set-uid program with two names, a symlink, a device, an
+/// extended attribute.
 fn bundle(kit: &Kit) -> PathBuf {
     let root = tempfile::tempdir().unwrap();
     fs::create_dir(root.path().join("bin")).unwrap();

@@ -158,7 +158,8 @@ fn not_revoked() {
     kit.run("info", ["--crl".as_ref(), crl.as_path(), &kit.bundle(&good())]).succeeded();
 }
 
-/// A certificate of these usages against one value of `--purpose`; `refusal` is what is expected instead, if it is not accepted.
+/// A certificate of these usages against one value of `--purpose`; `refusal` is what is expected
+/// instead, if it is not accepted.
 #[track_caller]
 fn purpose(usages: &[&str], setting: &str, refusal: Option<&str>) {
     let kit = Kit::new();

@@ -1,4 +1,5 @@
-//! The command line itself: help, manual pages, wrong usage, what needs a kernel with device-mapper.
+//! The command line itself: help, manual pages, wrong usage, what needs a kernel with
+//! device-mapper.
 
 use super::kit::{Kit, good, tiu_extract, zst};
 use std::fs;

@@ -1,4 +1,5 @@
-//! What goes wrong on the way: full disks, wrong images, cancellation; and that a second run completes.
+//! What goes wrong on the way: full disks, wrong images, cancellation; and that a second run
+//! completes.
 
 use super::model::{MemoryImage, Model};
 use super::run::{Options, apply, apply_image, apply_with, job};

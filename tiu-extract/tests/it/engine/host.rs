@@ -1,4 +1,5 @@
-//! What belongs to the host: host paths, kept paths, mount points, nested subvolumes, the client's own directory.
+//! What belongs to the host: host paths, kept paths, mount points, nested subvolumes, the client's
+//! own directory.
 
 use super::model::{MTIME, Model, What};
 use super::run::{Options, apply, apply_with, differences};

@@ -7,7 +7,8 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use tiu_testing::btrfs::LoopBtrfs;
 use tiu_testing::tree::noise;
 
-/// A target full of symlinks where the image has directories, and a directory outside that they lead to.
+/// A target full of symlinks where the image has directories, and a directory outside that they
+/// lead to.
 fn lead_outside(absolute: bool) {
     let fs = LoopBtrfs::new(256);
     let outside = fs.path().join("outside");

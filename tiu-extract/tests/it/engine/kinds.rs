@@ -1,4 +1,5 @@
-//! Every kind of inode, every change from one to another, and what is left alone when nothing changed.
+//! Every kind of inode, every change from one to another, and what is left alone when nothing
+//! changed.
 
 use super::model::{Inode, MTIME, Model, What, at};
 use super::run::apply;

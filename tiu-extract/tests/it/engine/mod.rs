@@ -1,4 +1,5 @@
-//! The engine on a real btrfs in a loop device, with images in memory. Needs root, btrfs-progs and loop devices.
+//! The engine on a real btrfs in a loop device, with images in memory. Needs root, btrfs-progs and
+//! loop devices.
 
 mod attributes;
 mod content;

@@ -1,4 +1,5 @@
-//! A tree as a test wants it: an index, an image that holds its content, and an oracle that looks at a directory without the engine's help.
+//! A tree as a test wants it: an index, an image that holds its content, and an oracle that looks
+//! at a directory without the engine's help.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -152,7 +153,8 @@ impl Model {
         MemoryImage { files: files.collect(), opened: Mutex::new(Vec::new()), piece: usize::MAX }
     }
 
-    /// Asserts that `dir` is exactly this tree, looking only with the standard library and xattr calls.
+    /// Asserts that `dir` is exactly this tree, looking only with the standard library and xattr
+    /// calls.
     pub fn assert_is(&self, dir: &Path) {
         let mut found: Vec<Vec<u8>> = Vec::new();
         list(dir, b"", &mut found);

@@ -7,7 +7,8 @@ use tiu_bundle::index::Mtime;
 use tiu_testing::btrfs::LoopBtrfs;
 use tiu_testing::tree::noise;
 
-/// Content from a small set, so that equal content appears under many paths; sizes around blocks and inline extents.
+/// Content from a small set, so that equal content appears under many paths; sizes around blocks
+/// and inline extents.
 fn content() -> impl Strategy<Value = Vec<u8>> {
     let sizes = prop::sample::select(vec![0usize, 1, 100, 2048, 2049, 4096, 5000, 20_000, 70_000]);
     (0u64..4, sizes, any::<bool>()).prop_map(|(seed, size, flip)| {
@@ -53,7 +54,8 @@ fn model() -> impl Strategy<Value = Model> {
     prop::collection::vec(inode, 0..25).prop_map(|inodes| {
         let mut model = Model::new();
         for (path, what, mode, uid, nsec, xattr) in inodes {
-            // A path below something that is no directory, or a link to nothing or to a directory, is left out.
+            // A path below something that is no directory, or a link to nothing or to a directory,
+            // is left out.
             let usable = path
                 .match_indices('/')
                 .all(|(i, _)| model.0.get(&path.as_bytes()[..i]).is_none_or(|inode| inode.what == What::Dir));

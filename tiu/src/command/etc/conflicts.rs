@@ -9,9 +9,9 @@ use tiu_cli::{CommonArguments, Outcome, exit};
 
 /// List the unresolved conflicts in /etc: what both the image and the administrator changed
 ///
-/// The host's version is in place, the image's version in /usr/lib/sysimage/tiu/etc. A conflict ends
-/// when the file equals the image's (edit it, or use `tiu etc reset`), or when the administrator
-/// decides that the host's version stays (`tiu etc keep`).
+/// The host's version is in place, the image's version in /usr/lib/sysimage/tiu/etc. A conflict
+/// ends when the file equals the image's (edit it, or use `tiu etc reset`), or when the
+/// administrator decides that the host's version stays (`tiu etc keep`).
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   tiu etc conflicts")]

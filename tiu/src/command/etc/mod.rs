@@ -13,9 +13,9 @@ use tiu_cli::Outcome;
 
 /// Show what differs in /etc from the image, and resolve the conflicts of the last update
 ///
-/// An update merges /etc: what the administrator changed stays, everything else becomes the image's.
-/// Where both changed something, the administrator's version stays, and the image's version is in
-/// /usr/lib/sysimage/tiu/etc. That is a conflict until the administrator resolves it.
+/// An update merges /etc: what the administrator changed stays, everything else becomes the
+/// image's. Where both changed something, the administrator's version stays, and the image's
+/// version is in /usr/lib/sysimage/tiu/etc. That is a conflict until the administrator resolves it.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   tiu etc diff                     show what differs from the image

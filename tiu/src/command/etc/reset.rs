@@ -6,7 +6,8 @@ use tiu::config::EtcTarget;
 use tiu::edit;
 use tiu_cli::{CommonArguments, Outcome, SecondSignal, cancel_on_signals, exit};
 
-/// Take the image's version of files and directories in /etc, and remove what the image does not have
+/// Take the image's version of files and directories in /etc, and remove what the image does not
+/// have
 ///
 /// Content, type, mode, owner and attributes become the image's. The change is made in the running
 /// system's /etc if that can be written and what runs also boots next, else in a new snapshot that

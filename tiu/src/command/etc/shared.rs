@@ -1,4 +1,5 @@
-//! What the commands of `tiu etc` share: the snapshot they work on, their paths, and what a change prints.
+//! What the commands of `tiu etc` share: the snapshot they work on, their paths, and what a change
+//! prints.
 
 use crate::command::host::Opened;
 use crate::command::record::{self, Facts};
@@ -68,7 +69,8 @@ pub struct Changed<'a> {
 }
 
 impl Changed<'_> {
-    /// Records the change that `operation` made, and prints it; as text it starts with `heading` and the place.
+    /// Records the change that `operation` made, and prints it; as text it starts with `heading`
+    /// and the place.
     pub fn report(&self, common: &CommonArguments, operation: &str, heading: &str) -> Result<(), CliError> {
         let paths: Vec<String> = self.paths.iter().map(|path| format!("/{path}")).collect();
         let message = format!("in snapshot {}: {}", self.snapshot, paths.join(", "));

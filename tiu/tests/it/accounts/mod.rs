@@ -1,4 +1,5 @@
-//! Users and groups: merged entry by entry in every update, and files of the image that belong to names.
+//! Users and groups: merged entry by entry in every update, and files of the image that belong to
+//! names.
 
 mod commands;
 mod refused;
@@ -38,7 +39,8 @@ fn owner(host: &LoopHost, number: u32, path: &str) -> (u32, u32) {
     (metadata.uid(), metadata.gid())
 }
 
-/// pwck(8) and grpck(8) of this machine, chrooted into the snapshot, find nothing wrong. Homes are in other subvolumes: pwck is not asked.
+/// pwck(8) and grpck(8) of this machine, chrooted into the snapshot, find nothing wrong. Homes are
+/// in other subvolumes: pwck is not asked.
 #[track_caller]
 fn well_formed(host: &LoopHost, number: u32) {
     for (program, options) in [("pwck", "-rq"), ("grpck", "-r")] {

@@ -7,7 +7,8 @@ use std::path::Path;
 use tiu_testing::kit::Kit;
 use tiu_testing::tree::file;
 
-/// A host and an image of which one thing is wrong; the update is refused with all of `needles`, and nothing was touched.
+/// A host and an image of which one thing is wrong; the update is refused with all of `needles`,
+/// and nothing was touched.
 #[track_caller]
 fn refused(of_host: impl FnOnce(&Path), of_image: impl FnOnce(&Path), needles: &[&str]) {
     let kit = Kit::new();

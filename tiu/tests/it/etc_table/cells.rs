@@ -1,7 +1,9 @@
-//! Every combination of what an administrator does to something in `/etc` with what the next image does to it.
+//! Every combination of what an administrator does to something in `/etc` with what the next image
+//! does to it.
 //!
-//! Each cell has a directory of its own with a directory `d`, in which `s` is what both change, beside a file that nobody touches. Where
-//! the image makes something else of a directory, `s` is that directory, with a file in it.
+//! Each cell has a directory of its own with a directory `d`, in which `s` is what both change,
+//! beside a file that nobody touches. Where the image makes something else of a directory, `s` is
+//! that directory, with a file in it.
 
 use super::paper::Paper;
 
@@ -134,7 +136,8 @@ fn image_does(way: &str, base: &Paper, outside: &str) -> Paper {
 fn admin_does(admin: &str, way: &str, base: &Paper, of_directory: bool, outside: &str) -> Paper {
     let mut host = base.clone();
     if way == "added" {
-        // There is no default: the administrator has it already, with a difference to what the image brings.
+        // There is no default: the administrator has it already, with a difference to what the
+        // image brings.
         let same = image_does(way, base, outside);
         match admin {
             "untouched"

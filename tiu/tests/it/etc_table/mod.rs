@@ -1,4 +1,5 @@
-//! The table of docs/internals/etc-merge.md, cell by cell: what is decided, and what a real update makes of it.
+//! The table of docs/internals/etc-merge.md, cell by cell: what is decided, and what a real update
+//! makes of it.
 
 mod cells;
 mod paper;
@@ -67,7 +68,8 @@ fn in_words(cell: &Cell) -> String {
     format!("{whose}{conflict}")
 }
 
-/// Rows of the first table of docs/internals/etc-merge.md whose heading begins with "administrator": titles and cells.
+/// Rows of the first table of docs/internals/etc-merge.md whose heading begins with
+/// "administrator": titles and cells.
 fn documented() -> BTreeMap<String, Vec<String>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/internals/etc-merge.md");
     let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
@@ -197,7 +199,8 @@ fn update(mut host: LoopHost, [first, all, others]: &[PathBuf; 3], refused: &[Ce
     assert!(!verified.stdout.contains("DIFFERS"), "{}", verified.stdout);
 }
 
-/// What is wrong with a cell after the update. `told`: conflicts that `apply` told, `dry`: what `--dry-run` printed before.
+/// What is wrong with a cell after the update. `told`: conflicts that `apply` told, `dry`: what
+/// `--dry-run` printed before.
 fn look(cell: &Cell, before: &Path, after: &Path, told: &BTreeSet<&str>, dry: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     let merge = decided(std::slice::from_ref(cell));

@@ -1,4 +1,5 @@
-//! Small trees on paper: what the decision gets as data, and what a real tree is made of and compared with.
+//! Small trees on paper: what the decision gets as data, and what a real tree is made of and
+//! compared with.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -29,7 +30,8 @@ pub struct Node {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Paper(pub BTreeMap<String, Node>);
 
-/// A POSIX ACL that lets user 7 read, and fits mode 0644 (or 0755 of a directory, whose mask would be r-x: `mask`).
+/// A POSIX ACL that lets user 7 read, and fits mode 0644 (or 0755 of a directory, whose mask would
+/// be r-x: `mask`).
 fn acl(owner: u16, mask: u16) -> Vec<u8> {
     let mut value = 2u32.to_le_bytes().to_vec();
     for (tag, permissions, id) in
