@@ -384,7 +384,9 @@ impl fmt::Display for Absolute<'_> {
     }
 }
 
-fn escape(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// Writes the bytes of a path on one line: `\n`, `\\` and `\xNN` stand for bytes that are not
+/// printable text.
+pub fn escape(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
             match c {

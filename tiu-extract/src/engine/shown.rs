@@ -12,21 +12,7 @@ impl fmt::Display for Shown<'_> {
         if self.0.is_empty() {
             return f.write_char('.');
         }
-        for chunk in self.0.utf8_chunks() {
-            for c in chunk.valid().chars() {
-                match c {
-                    '\n' => f.write_str("\\n")?,
-                    '\\' => f.write_str("\\\\")?,
-                    // Byte by byte, so that the text can be parsed again.
-                    c if c.is_control() => {
-                        c.encode_utf8(&mut [0; 4]).bytes().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?
-                    }
-                    c => f.write_char(c)?,
-                }
-            }
-            chunk.invalid().iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?;
-        }
-        Ok(())
+        tiu_system::path::escape(self.0, f)
     }
 }
 
