@@ -1,10 +1,16 @@
 //! Reading what a program prints.
 
-use std::io::{self, Read};
+use rustix::event::{PollFd, PollFlags, poll};
+use std::io::{self, PipeReader, PipeWriter, Read};
+use std::os::fd::AsFd;
 use std::thread::JoinHandle;
 
 /// How much of each output stream is kept, in bytes; the rest is read and thrown away.
 const MAX_OUTPUT: usize = 32 << 20;
+/// How much is read at once, in bytes: what a pipe holds.
+const CHUNK: usize = 64 << 10;
+/// How many chunks are still read after a stop: the most that a pipe can hold by default.
+const LAST_CHUNKS: usize = 16;
 
 /// What a program printed. What is not UTF-8 is replaced.
 #[derive(Debug)]
@@ -15,23 +21,66 @@ pub struct Output {
     pub stderr: String,
 }
 
-/// A thread that reads a stream to its end, so that the program never blocks on a full pipe.
-pub(super) struct Drain(Option<JoinHandle<Vec<u8>>>);
+/// A thread that reads a stream to its end, so that the program never blocks on a full pipe. The
+/// end comes when the last process that holds the stream has closed it, or with [`Drain::stop`].
+pub(super) struct Drain(Option<Reader>);
+
+struct Reader {
+    thread: JoinHandle<Vec<u8>>,
+    /// Closed to stop the thread.
+    stop: PipeWriter,
+}
 
 impl Drain {
-    pub(super) fn new(stream: Option<impl Read + Send + 'static>) -> Self {
-        let read = |mut stream: Box<dyn Read + Send>| {
-            let mut kept = Vec::new();
-            let _ = stream.by_ref().take(MAX_OUTPUT as u64).read_to_end(&mut kept);
-            let _ = io::copy(&mut stream, &mut io::sink());
-            kept
-        };
-        Drain(stream.map(|stream| std::thread::spawn(move || read(Box::new(stream)))))
+    pub(super) fn new(stream: Option<impl Read + AsFd + Send + 'static>) -> io::Result<Self> {
+        let Some(stream) = stream else { return Ok(Drain(None)) };
+        let (stopped, stop) = io::pipe()?;
+        let thread = std::thread::spawn(move || read(stream, &stopped));
+        Ok(Drain(Some(Reader { thread, stop })))
     }
 
-    /// Waits for the end of the stream and returns what was kept.
-    pub(super) fn collect(&mut self) -> String {
-        let bytes = self.0.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).into_owned()
+    /// Returns true if the stream has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.0.as_ref().is_none_or(|reader| reader.thread.is_finished())
+    }
+
+    /// Stops reading after what is in the stream now, and returns what was kept.
+    pub(super) fn stop(&mut self) -> String {
+        let Some(Reader { thread, stop }) = self.0.take() else { return String::new() };
+        drop(stop);
+        String::from_utf8_lossy(&thread.join().unwrap_or_default()).into_owned()
+    }
+}
+
+/// Reads `stream` to its end. Once the other end of `stopped` is closed, reads only what is ready,
+/// and of that no more than a pipe holds: its writer may never stop.
+fn read(mut stream: impl Read + AsFd, stopped: &PipeReader) -> Vec<u8> {
+    let (mut kept, mut chunk) = (Vec::new(), vec![0; CHUNK]);
+    let mut left = LAST_CHUNKS;
+    loop {
+        let mut ready = [PollFd::new(&stream, PollFlags::IN), PollFd::new(stopped, PollFlags::IN)];
+        match poll(&mut ready, None) {
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(_) => return kept,
+        }
+        let [has_data, has_stopped] = ready.map(|fd| !fd.revents().is_empty());
+        if has_stopped {
+            if !has_data || left == 0 {
+                return kept;
+            }
+            left -= 1;
+        }
+        if has_data {
+            match stream.read(&mut chunk) {
+                Ok(0) => return kept,
+                Ok(length) => {
+                    let room = MAX_OUTPUT - kept.len();
+                    kept.extend_from_slice(&chunk[..length.min(room)]);
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return kept,
+            }
+        }
     }
 }

@@ -90,7 +90,8 @@ impl<'a> Run<'a> {
     }
 
     /// Kills the program `limit` after [`output`](Self::output), or after [`Running::finish`], has
-    /// begun to wait.
+    /// begun to wait, or when it has not read its input for that long. What it started and left
+    /// behind is killed as well: a few seconds after its own end, and at the limit at the latest.
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
@@ -141,7 +142,7 @@ impl<'a> Run<'a> {
     /// were set are ignored.
     pub fn spawn(self) -> Result<Running<'a>, RunError> {
         let mut running = self.start(Stdio::piped())?;
-        running.widen_stdin();
+        running.prepare_stdin();
         Ok(running)
     }
 
@@ -165,7 +166,7 @@ impl<'a> Run<'a> {
             .process_group(0)
             .spawn();
         match child {
-            Ok(child) => Ok(Running::new(child, shown, self.limit, self.cancel)),
+            Ok(child) => Running::new(child, shown, self.limit, self.cancel),
             Err(source) => Err(RunError::Start { command: shown, source }),
         }
     }

@@ -156,3 +156,80 @@ fn a_spawned_program_that_is_dropped_is_killed_with_its_children() {
         }
     }
 }
+
+/// A child that has left the group of its parent, and with it what a kill of the group reaches.
+const STRAY: &str = "import os, time\nif os.fork() == 0:\n os.setsid()\n time.sleep(30)";
+static PYTHON: Program = Program { name: "python3", candidates: &["/usr/bin/python3"], package: "python3" };
+
+#[test]
+fn a_child_that_keeps_the_output_open_does_not_hold_the_caller() {
+    let begin = Instant::now();
+    let output = shell("echo done; sleep 60 &").limit(Duration::from_millis(300)).output().unwrap();
+    assert_eq!(output.stdout, "done\n");
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    // Not even with a long limit.
+    shell("sleep 60 &").output().unwrap();
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn a_child_that_left_the_group_does_not_hold_the_caller() {
+    let begin = Instant::now();
+    let run = Run::new(&PYTHON).args(["-c", STRAY]).limit(Duration::from_millis(500));
+    run.output().unwrap();
+    let late = Run::new(&PYTHON).arg("-c").arg(format!("{STRAY}\ntime.sleep(30)"));
+    let late = late.limit(Duration::from_millis(500)).output();
+    assert!(matches!(late, Err(RunError::Timeout { .. })), "{late:?}");
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn children_that_are_left_behind_are_killed() {
+    let output = shell("sleep 61 & echo $!").limit(Duration::from_millis(200)).output().unwrap();
+    let pid = output.stdout.trim();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    assert!(status.is_empty() || status.contains("State:\tZ"), "{status}");
+}
+
+#[test]
+fn a_child_that_never_stops_printing_does_not_hold_the_caller() {
+    let begin = Instant::now();
+    let stray = "import os\nif os.fork() == 0:\n os.setsid()\n while True: os.write(1, b'y' * 4096)";
+    Run::new(&PYTHON).args(["-c", stray]).limit(Duration::from_millis(300)).output().unwrap();
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn a_cancellation_does_not_wait_for_children_that_are_left_behind() {
+    let cancel = Cancel::new();
+    let begin = Instant::now();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(300));
+            cancel.cancel();
+        });
+        shell("sleep 60 &").cancel(&cancel).output().unwrap();
+    });
+    assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn a_program_that_does_not_read_its_input_is_killed_at_the_limit() {
+    let begin = Instant::now();
+    let mut running = shell("sleep 60").limit(Duration::from_millis(300)).spawn().unwrap();
+    let written = (0..100).try_for_each(|_| running.write_all(&[0; 65536]));
+    assert_eq!(written.unwrap_err().kind(), std::io::ErrorKind::BrokenPipe);
+    let late = running.finish();
+    assert!(matches!(late, Err(RunError::Timeout { .. })), "{late:?}");
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn a_child_that_keeps_the_input_open_does_not_hold_the_writer() {
+    let begin = Instant::now();
+    let mut running = shell("exec 3<&0; sleep 60 <&3 & exit 5").spawn().unwrap();
+    let written = (0..100).try_for_each(|_| running.write_all(&[0; 65536]));
+    assert_eq!(written.unwrap_err().kind(), std::io::ErrorKind::BrokenPipe);
+    assert!(matches!(running.finish(), Err(RunError::Failed { .. })));
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+}
