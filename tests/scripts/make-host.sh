@@ -41,6 +41,7 @@ mkdir "$top"/@/var/{cache,lib,log,tmp}
 chmod 1777 "$top/@/var/tmp"
 
 # --- snapshot 1: what an installer leaves in / of a new host -----------------------------------------------------------------
+chmod 0750 "$top/@/.snapshots" # as snapper makes it
 mkdir "$top/@/.snapshots/1"
 root=@/.snapshots/1/snapshot
 subvolume "$root"

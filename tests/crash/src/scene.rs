@@ -246,9 +246,9 @@ impl Scene<'_> {
         if !settled {
             assert_eq!(facts::around(&self.host, self.temporary.path()), self.around, "something leaked");
         }
-        let snapshots = fs::File::open(self.host.root().join(".snapshots")).unwrap();
+        let file = fs::File::open(self.host.root().join(".snapshots/.tiu/lock")).unwrap();
         let lock = rustix::fs::FlockOperation::NonBlockingLockExclusive;
-        rustix::fs::flock(&snapshots, lock).expect("the host's lock is still held");
+        rustix::fs::flock(&file, lock).expect("the host's lock is still held");
     }
 
     /// A run that failed has undone what it did.

@@ -7,6 +7,7 @@ use crate::tree;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
@@ -57,7 +58,16 @@ impl LoopHost {
             fs::create_dir_all(at.join(name).parent().unwrap()).unwrap();
             sh!("btrfs" of "btrfs-progs", "subvolume", "create", at.join(name));
         }
+        // As snapper makes it, and as a tiu leaves it that was refused.
+        fs::set_permissions(at.join(".snapshots"), PermissionsExt::from_mode(0o750)).unwrap();
         fs::create_dir(at.join(".snapshots/1")).unwrap();
+        fs::DirBuilder::new().mode(0o700).create(at.join(".snapshots/.tiu")).unwrap();
+        fs::OpenOptions::new()
+            .create_new(true)
+            .write(true)
+            .mode(0o600)
+            .open(at.join(".snapshots/.tiu/lock"))
+            .unwrap();
         sh!("btrfs" of "btrfs-progs", "subvolume", "create", snapshot);
         tree::file(
             &at,

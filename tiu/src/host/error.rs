@@ -34,6 +34,9 @@ pub enum HostError {
         path: PathBuf,
         source: io::Error,
     },
+    /// Something else is where tiu's own files are.
+    #[error("{} is {found}, expected {expected} of root's", path.display())]
+    Home { path: PathBuf, found: &'static str, expected: &'static str },
     /// snapper has no configuration for the root.
     #[error("snapper is not configured for {}: {} is missing", root.display(), path.display())]
     NoSnapperConfig { root: PathBuf, path: PathBuf },
@@ -84,6 +87,7 @@ hints! { HostError {
     ),
     NotWritable { .. } =>
         "mount it read-write; see lsattr -d for the immutable attribute and btrfs property get for ro",
+    Home { .. } => "see what it is, then remove it; tiu makes it again",
     NoSnapperConfig { root, .. } => {
         format!("make one: snapper --no-dbus --root {} create-config /", root.display())
     },

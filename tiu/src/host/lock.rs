@@ -2,16 +2,17 @@
 //! transactional-update.
 
 use super::error::HostError;
+use super::held::HeldFile;
 use super::open::Host;
 use super::tukit;
-use rustix::fs::FlockOperation;
-use std::fs::Metadata;
-use std::io;
+use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, Stat, openat, statat};
+use rustix::io::Errno;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// Name of the lock's file in tiu's own directory.
+const LOCK: &str = "lock";
 /// The time for which programs of a killed tiu may still hold its lock. snapper takes seconds on a
 /// busy disk.
 const ORPHANS: Duration = Duration::from_secs(60);
@@ -22,46 +23,83 @@ const TICK: Duration = Duration::from_millis(20);
 /// or when the process ends, however it ends.
 #[derive(Debug)]
 pub struct Lock {
-    snapshots_fd: Arc<OwnedFd>,
+    held: HeldFile,
     _tukit: Option<tukit::TukitLock>,
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // The descriptor stays open: the host holds it.
-        let _ = rustix::fs::flock(&self.snapshots_fd, FlockOperation::Unlock);
+        // A program that still runs has the same open file.
+        if let Some(file) = self.held.replace(None) {
+            let _ = rustix::fs::flock(file, FlockOperation::Unlock);
+        }
     }
 }
 
 impl Host {
-    /// Takes the host's lock. It is on the directory `.snapshots` itself, so each mount of the host
-    /// has the same lock, and nothing is left behind. On the running system, takes
+    /// Takes the host's lock. It is a file in `.snapshots` that only root can open, so each mount
+    /// of the host has the same lock, and nobody else can hold it. On the running system, takes
     /// transactional-update's lock too.
     ///
     /// Fails at once while another tiu runs. Waits for the programs of a tiu that was killed.
     pub fn lock(&self) -> Result<Lock, HostError> {
-        let path = self.root().join(".snapshots");
-        let io = |source: io::Error| HostError::Io { path: path.clone(), source };
-        let ours = path.metadata().map_err(io)?;
         let began = Instant::now();
         loop {
-            match rustix::fs::flock(&self.snapshots_fd, FlockOperation::NonBlockingLockExclusive) {
+            let home = self.make_home()?;
+            let (file, ours) = self.open_lock(&home)?;
+            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                // Nobody else can find a file that was removed in the meantime.
+                Ok(()) if !is_at(&home, &ours) => continue,
                 Ok(()) => {
-                    let mut lock = Lock { snapshots_fd: self.snapshots_fd.clone(), _tukit: None };
-                    lock._tukit = self.is_live().then(lock_tukit).transpose()?;
-                    return Ok(lock);
+                    self.held.replace(Some(file));
+                    return self.locked();
                 }
-                Err(rustix::io::Errno::WOULDBLOCK) => {}
-                Err(e) => return Err(io(e.into())),
+                Err(Errno::WOULDBLOCK) => {}
+                Err(e) => return Err(HostError::Io { path: self.home_path(LOCK), source: e.into() }),
             }
             let locks = std::fs::read_to_string("/proc/locks").unwrap_or_default();
-            let holder = flock_holders(&locks, ours.ino()).into_iter().find(|pid| has_open(*pid, &ours));
+            let holder = flock_holders(&locks, ours.st_ino).into_iter().find(|pid| has_open(*pid, &ours));
             if holder.is_some() || began.elapsed() > ORPHANS {
                 return Err(HostError::Locked { holder });
             }
             std::thread::sleep(TICK);
         }
     }
+
+    /// Takes the host's lock like [`lock`](Self::lock), for a run that changes nothing. On a host
+    /// where no tiu has worked yet, no file is made.
+    pub fn lock_unchanged(&self) -> Result<Lock, HostError> {
+        match self.home()? {
+            Some(_) => self.lock(),
+            None => self.locked(),
+        }
+    }
+
+    /// Returns the lock, whose own file is held, with that of transactional-update.
+    fn locked(&self) -> Result<Lock, HostError> {
+        let mut lock = Lock { held: self.held.clone(), _tukit: None };
+        lock._tukit = self.is_live().then(lock_tukit).transpose()?;
+        Ok(lock)
+    }
+
+    /// Opens the lock's file, and makes it if it does not exist.
+    fn open_lock(&self, home: &OwnedFd) -> Result<(OwnedFd, Stat), HostError> {
+        // Reading is enough for flock(2), also where the filesystem is mounted read-only.
+        let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let mode = Mode::RUSR | Mode::WUSR;
+        let file = openat(home, LOCK, flags, mode).map_err(|e| match e {
+            Errno::LOOP | Errno::ISDIR | Errno::NXIO => self.not_ours(LOCK, "not a regular file"),
+            e => HostError::Io { path: self.home_path(LOCK), source: e.into() },
+        })?;
+        let stat = self.make_ours(&file, FileType::RegularFile, mode, LOCK)?;
+        Ok((file, stat))
+    }
+}
+
+/// Returns whether the lock's name still leads to this file.
+fn is_at(home: &OwnedFd, file: &Stat) -> bool {
+    let found = statat(home, LOCK, AtFlags::SYMLINK_NOFOLLOW);
+    found.is_ok_and(|found| (found.st_dev, found.st_ino) == (file.st_dev, file.st_ino))
 }
 
 fn lock_tukit() -> Result<tukit::TukitLock, HostError> {
@@ -85,13 +123,14 @@ fn flock_holders(locks: &str, inode: u64) -> Vec<u32> {
 }
 
 /// Returns whether the process has a descriptor of exactly this file.
-fn has_open(pid: u32, file: &Metadata) -> bool {
+fn has_open(pid: u32, file: &Stat) -> bool {
     let same = |fd: std::fs::DirEntry| {
         let found = std::fs::metadata(fd.path());
-        found.is_ok_and(|found| (found.dev(), found.ino()) == (file.dev(), file.ino()))
+        found.is_ok_and(|found| (found.dev(), found.ino()) == (file.st_dev, file.st_ino))
     };
     std::fs::read_dir(format!("/proc/{pid}/fd")).is_ok_and(|fds| fds.flatten().any(same))
 }
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,13 +3,18 @@
 //!
 //! ```text
 //! open        the checked host
-//! lock        its lock; tukit: transactional-update's locks
+//! access      who can enter the snapshots
+//! home        tiu's own directory, which outlasts snapshots
+//! lock        its lock; held: the lock's open file; tukit: transactional-update's locks
 //! snapper     snapper(8) as a program, and its table
 //! paths       paths of a tree that belong to the host
 //! persistent  directories outside of /var that outlast updates
 //! ```
 
+mod access;
 mod error;
+mod held;
+mod home;
 mod lock;
 mod open;
 pub(crate) mod paths;

@@ -2,13 +2,13 @@
 //! other code relies on them.
 
 use super::error::{BTRFS_MAGIC, HostError};
+use super::held::HeldFile;
 use super::snapper::{CONFIG, Snapper};
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// `statfs` type of overlayfs (linux/magic.h).
 const OVERLAY_MAGIC: u64 = 0x794c_7630;
@@ -20,8 +20,10 @@ pub struct Host {
     root: PathBuf,
     live: bool,
     root_fd: OwnedFd,
-    /// Descriptor of `.snapshots`; the host's lock is on it.
-    pub(super) snapshots_fd: Arc<OwnedFd>,
+    /// Descriptor of `.snapshots`.
+    snapshots_fd: OwnedFd,
+    /// The open file of the host's lock, while this process holds it.
+    pub(super) held: HeldFile,
     /// The host's snapper.
     pub snapper: Snapper,
 }
@@ -50,9 +52,9 @@ impl Host {
         if !root.join(&config).is_file() {
             return Err(HostError::NoSnapperConfig { path: Path::new("/").join(config), root });
         }
-        let snapshots_fd = Arc::new(snapshots_fd);
-        let snapper = Snapper::new((!live).then_some(root.as_path()), snapshots_fd.clone());
-        Ok(Host { root, live, root_fd, snapshots_fd, snapper })
+        let held = HeldFile::default();
+        let snapper = Snapper::new((!live).then_some(root.as_path()), held.clone());
+        Ok(Host { root, live, root_fd, snapshots_fd, held, snapper })
     }
 
     /// Returns the directory where the host is mounted.

@@ -5,12 +5,11 @@
 //! exit codes are not relied on: for example, deleting the default snapshot prints an error and
 //! ends with 0. Callers read back what they asked for.
 
+use super::held::HeldFile;
 use crate::namespace::snapper as without_plugins;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use tiu_system::program::{Output, Run, RunError, SNAPPER};
 
 /// snapper's configuration for the root filesystem.
@@ -43,16 +42,16 @@ pub struct Snapper {
     /// The root, unless it is the running system's.
     root: Option<PathBuf>,
     bus: bool,
-    /// The open file that the host's lock is on.
-    locked: Arc<OwnedFd>,
+    /// The open file of the host's lock.
+    held: HeldFile,
 }
 
 impl Snapper {
-    /// Returns the snapper of the running system (`None`) or of the host at `root`. `locked` is the
-    /// open file that the host's lock is on.
-    pub fn new(root: Option<&Path>, locked: Arc<OwnedFd>) -> Self {
+    /// Returns the snapper of the running system (`None`) or of the host at `root`. `held` is the
+    /// open file of the host's lock.
+    pub(super) fn new(root: Option<&Path>, held: HeldFile) -> Self {
         let bus = root.is_none() && Path::new(SYSTEM_BUS).exists();
-        Snapper { root: root.map(Path::to_owned), bus, locked }
+        Snapper { root: root.map(Path::to_owned), bus, held }
     }
 
     /// Runs snapper with `arguments`.
@@ -65,9 +64,12 @@ impl Snapper {
         // A killed tiu does not end its snapper. flock(2) locks open files, not processes: the lock
         // stays until snapper, which has that file as standard input, has ended too. The next run
         // does not see a half-made snapshot.
-        let locked = self.locked.try_clone();
-        let locked = locked.map_err(|source| RunError::Start { command: "snapper".into(), source })?;
-        run.stdin(locked).args(["--config", CONFIG]).args(arguments).output()
+        let held = self.held.descriptor();
+        let run = match held.map_err(|source| RunError::Start { command: "snapper".into(), source })? {
+            Some(file) => run.stdin(file),
+            None => run,
+        };
+        run.args(["--config", CONFIG]).args(arguments).output()
     }
 
     /// Returns the table as JSON text for [`parse_list`].

@@ -3,7 +3,7 @@
 use super::context::{Context, Request};
 use super::error::ApplyError;
 use super::facts::{Applied, Planned, UpdateFacts};
-use super::preflight::{self, Preflight, Ready};
+use super::preflight::{self, Preflight, Purpose, Ready};
 use super::stage::Stage;
 use super::{check, fill, finish, space};
 use crate::draft::{Draft, ImageName, clean_up};
@@ -15,7 +15,7 @@ use tiu_extract::{Plan, Summary};
 
 /// Checks everything that can be checked without a change, and returns the plan. Leftovers stay.
 pub fn dry_run(context: &Context, request: &Request) -> Result<Outcome<Planned>, ApplyError> {
-    let ready = match preflight::prepare(context, request)? {
+    let ready = match preflight::prepare(context, request, Purpose::DryRun)? {
         Preflight::Ready(ready) => ready,
         Preflight::NothingToDo { why, .. } => return Ok(Outcome::NothingToDo(why)),
     };
@@ -26,7 +26,7 @@ pub fn dry_run(context: &Context, request: &Request) -> Result<Outcome<Planned>,
 /// Applies a bundle: afterwards the image boots next, or nothing has changed.
 pub fn apply(context: &Context, request: &Request) -> Result<Outcome<Applied>, ApplyError> {
     let began = Instant::now();
-    let ready = match preflight::prepare(context, request)? {
+    let ready = match preflight::prepare(context, request, Purpose::Apply)? {
         Preflight::Ready(ready) => ready,
         Preflight::NothingToDo { why, lock: _lock } => {
             // An earlier run may have been cut off right after the switch.

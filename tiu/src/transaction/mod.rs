@@ -3,7 +3,7 @@
 //!
 //! | stage | does | a crash leaves |
 //! |---|---|---|
-//! | preflight | lock; signature, identity, space, `/etc`, accounts, host; removes leftovers | nothing new |
+//! | preflight | signature; lock; identity, space, `/etc`, accounts, host; removes leftovers | nothing new |
 //! | open | makes a read-write [draft](crate::draft) of the base, marked `tiu-state=in-progress` | a draft |
 //! | fill | the engine brings it to the image's tree, reads back each file that it makes, and brings `/etc` and accounts to what was decided; signed manifest, index, the image's `/etc` and the report are stored next to it | a draft |
 //! | finish | makes the initrd, chrooted into the draft, and records what was made | a draft |
@@ -21,6 +21,7 @@ mod error;
 mod facts;
 mod fill;
 mod finish;
+mod open;
 mod preflight;
 mod space;
 mod stage;

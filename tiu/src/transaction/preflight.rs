@@ -3,6 +3,7 @@
 
 use super::context::{Context, Request};
 use super::error::ApplyError;
+use super::open::{self, Opened};
 use super::stage::Stage;
 use crate::boot::initrd;
 use crate::etc::decide::{EtcPlan, decide};
@@ -17,7 +18,7 @@ use crate::snapshots::{Snapshot, State};
 use crate::state::{ImageState, StateError};
 use std::io::{self, Write};
 use std::sync::Arc;
-use tiu_bundle::bundle::{Bundle, open_bundle};
+use tiu_bundle::bundle::Bundle;
 use tiu_bundle::index::{Index, Kind};
 use tiu_bundle::policy::POLICY_PATH;
 use tiu_extract::{Image, Job, Rules};
@@ -68,14 +69,30 @@ pub enum Preflight {
     },
 }
 
+/// What is prepared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// An update.
+    Apply,
+    /// A plan alone. Not even the file of the lock is made.
+    DryRun,
+}
+
 /// Checks all but space.
-pub fn prepare(context: &Context, request: &Request) -> Result<Preflight, ApplyError> {
+pub fn prepare(context: &Context, request: &Request, purpose: Purpose) -> Result<Preflight, ApplyError> {
     let Context { config, trust, .. } = *context;
     let host = context.host();
-    let lock = host.lock()?;
     host.check_updatable()?;
-    let bundle = context.stage(Stage::Verify, None, None, || open_bundle(&request.bundle, trust))?;
-    let bundle = Arc::new(bundle);
+    let bundle = open::bundle(context, request)?;
+    let opened = if request.force || !open::seems_installed(context, &bundle) {
+        Some(open::content(context, request, &bundle)?)
+    } else {
+        None
+    };
+    let lock = match purpose {
+        Purpose::Apply => host.lock()?,
+        Purpose::DryRun => host.lock_unchanged()?,
+    };
     let base = host.default_snapshot()?;
     if base.state() == State::InProgress {
         return Err(ApplyError::BaseUnfinished(base.number));
@@ -92,8 +109,8 @@ pub fn prepare(context: &Context, request: &Request) -> Result<Preflight, ApplyE
         return Ok(Preflight::NothingToDo { why, lock });
     }
 
-    let image = tiu_extract::open_image(bundle.clone(), request.verity)?;
-    let index = tiu_extract::read_index(&bundle, &*image)?;
+    let opened = opened.map_or_else(|| open::content(context, request, &bundle), Ok)?;
+    let Opened { image, index } = opened;
     let incoming = IncomingImage { manifest: &bundle.manifest, image: &*image, index: &index };
     let image_os = incoming.text(&["usr/lib/os-release", "etc/os-release"]);
     let kernel = bundle.manifest.tiu.kernel.as_deref();
@@ -109,6 +126,7 @@ pub fn prepare(context: &Context, request: &Request) -> Result<Preflight, ApplyE
 
     let not_installed = left_out(&index, &rules.host_paths);
     let mut warnings = etc.accounts.warnings.clone();
+    warnings.extend(host.snapshots_are_open());
     warnings.extend(not_running(context, &base));
     warnings.extend(not_installed.iter().map(NotInstalled::to_string));
     warnings.extend(persistent.paths.iter().filter_map(Persistent::warning));

@@ -19,6 +19,7 @@ mod in_target;
 mod initrd;
 mod interrupted;
 mod journal;
+mod lock;
 mod persistent;
 mod pin;
 mod reads;
