@@ -11,6 +11,8 @@ use tiu_system::Hint;
 pub enum CliError {
     #[error("writing the output: {0}")]
     Output(io::Error),
+    #[error("closing what the caller left open: {0}")]
+    Descriptors(io::Error),
     #[error("waiting for signals: {0}")]
     Signals(io::Error),
     #[error("{}: {source}", path.display())]
@@ -29,6 +31,7 @@ impl Hint for CliError {
     fn hint(&self) -> Option<String> {
         let text = match self {
             CliError::Output(_) => "check that the file or pipe can be written",
+            CliError::Descriptors(_) => "mount /proc",
             CliError::Signals(_) => "check the system's limits of processes and open files",
             CliError::Path { .. } => "check that the directory exists and can be used",
         };

@@ -1,11 +1,13 @@
 //! The frame of a program: parse the command line, run the command, report the error, return the
 //! exit code.
 
+use crate::CliError;
 use crate::exit;
 use crate::log::Logging;
 use clap::error::ErrorKind;
 use std::process::ExitCode;
 use tiu_system::Hint;
+use tiu_system::ioctl::close_inherited_on_exec;
 
 /// One of tiu's programs. The type is its parsed command line.
 pub trait Program: clap::Parser {
@@ -56,9 +58,11 @@ impl Failure {
 
 /// Runs the program `P` on the process's arguments.
 pub fn main<P: Program>() -> ExitCode {
+    // Before the first thread. Programs that this one runs must not get what its caller left open.
+    let closed = close_inherited_on_exec().map_err(|e| CliError::Descriptors(e).into());
     let program = P::parse();
     program.logging().start();
-    let code = program.run().unwrap_or_else(|failure| {
+    let code = closed.and_then(|()| program.run()).unwrap_or_else(|failure| {
         match &failure {
             Failure::Error { error, .. } => crate::report(P::NAME, &**error),
             // Nothing is left to do if standard error is closed.

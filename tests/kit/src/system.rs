@@ -84,7 +84,7 @@ pub fn dracut(root: &Path, body: &str) {
 
 /// Copies a shell and a few tools with their libraries.
 fn shell(root: &Path) {
-    let programs = ["/bin/sh", "/bin/cat", "/bin/sleep", "/bin/dd", "/bin/touch"];
+    let programs = ["/bin/sh", "/bin/cat", "/bin/sleep", "/bin/dd", "/bin/touch", "/bin/mknod", "/bin/mount"];
     for program in programs {
         copy(Path::new(program), &root.join("usr").join(program.trim_start_matches('/')));
     }

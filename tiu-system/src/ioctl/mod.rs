@@ -1,4 +1,4 @@
-//! The ioctls that no crate offers safely. The only module with `unsafe`.
+//! The ioctls, and the one fcntl(2), that no crate offers safely. The only module with `unsafe`.
 //!
 //! rustix types the argument of an ioctl and asks its caller to vouch for number and type; that is
 //! all that `unsafe` stands for here. Every public function is safe: it borrows its descriptors,
@@ -15,11 +15,13 @@
 #![allow(unsafe_code)]
 
 mod default_subvolume;
+mod inherited;
 mod loop_device;
 mod reflink;
 mod verity;
 
 pub use default_subvolume::{default_subvolume, set_default_subvolume};
+pub use inherited::close_inherited_on_exec;
 pub use loop_device::{loop_clear, loop_configure, loop_get_free};
 pub use reflink::{clone_file, clone_range};
 pub use verity::measure_verity;

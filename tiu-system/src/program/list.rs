@@ -16,6 +16,9 @@ pub const OPENSSL: Program =
     Program { name: "openssl", candidates: &["/usr/bin/openssl", "/bin/openssl"], package: "openssl" };
 /// rpm(8).
 pub const RPM: Program = Program { name: "rpm", candidates: &["/usr/bin/rpm", "/bin/rpm"], package: "rpm" };
+/// setpriv(1).
+pub const SETPRIV: Program =
+    Program { name: "setpriv", candidates: &["/usr/bin/setpriv", "/bin/setpriv"], package: "util-linux" };
 /// snapper(8).
 pub const SNAPPER: Program =
     Program { name: "snapper", candidates: &["/usr/bin/snapper"], package: "snapper" };

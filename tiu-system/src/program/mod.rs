@@ -23,7 +23,7 @@ mod running;
 mod tests;
 
 pub use error::RunError;
-pub use list::{OPENSSL, Program, RPM, SNAPPER, SYSUSERS, TAR2SQFS, UNSHARE};
+pub use list::{OPENSSL, Program, RPM, SETPRIV, SNAPPER, SYSUSERS, TAR2SQFS, UNSHARE};
 pub use output::Output;
 pub use run::{Run, find};
 pub use running::Running;

@@ -1,11 +1,12 @@
 //! Users and groups that sysusers.d(5) of an image asks for and that have no lines in the image's
 //! passwd and group. systemd-sysusers(8) makes them from the image's own account files.
 //!
-//! The program sees neither the running system nor the target. It sees only a private, empty
+//! The program is the running system's, without capabilities and without network. It sees neither the running system nor the target. It sees only a private, empty
 //! filesystem in memory, which has no path and vanishes with its last user, however tiu ends. There
 //! is nothing to follow or to damage, and the host's passwords are not in it.
 
 use super::file::{AccountFile, AccountFiles};
+use crate::namespace::{Profile, confined};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -15,7 +16,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tiu_system::hints;
-use tiu_system::program::{Run, RunError, SYSUSERS};
+use tiu_system::program::{RunError, SYSUSERS};
 use tiu_system::progress::Cancel;
 use tiu_system::tree::{Tree, TreeError};
 
@@ -78,7 +79,8 @@ pub fn run(
         std::fs::write(to, understood(text)).map_err(SysusersError::Place)?;
     }
     // Its standard input is the filesystem: a name for it that needs no path.
-    let made = Run::new(&SYSUSERS)
+    let made = confined::run(Profile::Sysusers, &SYSUSERS)
+        .map_err(SysusersError::Run)?
         .arg("--root=/proc/self/fd/0")
         .stdin(place)
         .limit(Duration::from_secs(60))

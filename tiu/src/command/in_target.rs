@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use tiu::namespace::Profile;
 use tiu::namespace::target::InTarget;
 use tiu_cli::Outcome;
 
@@ -9,9 +10,9 @@ use tiu_cli::Outcome;
 #[derive(clap::Args)]
 #[command(hide = true)]
 pub struct Arguments {
-    /// Show the devices of this machine to the program
-    #[arg(long)]
-    devices: bool,
+    /// What the program may do and see
+    #[arg(long = "as", value_parser = tiu_cli::named::<Profile>(), value_name = "PROFILE")]
+    profile: Profile,
     /// Tree of the snapshot
     target: PathBuf,
     /// Program and its arguments
@@ -21,7 +22,7 @@ pub struct Arguments {
 
 impl Arguments {
     pub fn run(self) -> Outcome {
-        let Arguments { devices, target, command } = self;
-        Ok(InTarget { target, devices, command }.enter())
+        let Arguments { profile, target, command } = self;
+        Ok(InTarget { target, profile, command }.enter())
     }
 }

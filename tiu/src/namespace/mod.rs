@@ -1,4 +1,18 @@
-//! Programs in their own namespaces: programs of the new system, and snapper without plugins.
+//! Programs in their own namespaces: programs of the new system, programs of the running system
+//! that read data of an image, and snapper without plugins.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `profile` | [`Profile`]: what each program may do and see |
+//! | `target` | programs of the new system, in the target |
+//! | `devices` | the `/dev` that such a program sees |
+//! | `confined` | programs of the running system that read data of an image |
+//! | `snapper` | snapper without plugins |
 
+pub mod confined;
+mod devices;
+pub mod profile;
 pub mod snapper;
 pub mod target;
+
+pub use profile::Profile;

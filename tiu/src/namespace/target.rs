@@ -1,26 +1,35 @@
-//! Runs a program of the new system: chrooted into the target, in its own mount and process
-//! namespaces.
+//! Runs a program of the new system, with the target as its root, in namespaces of its own.
 //!
 //! ```text
-//! tiu ── unshare(1): private mount namespace, new process namespace
-//!          └─ tiu in-target TARGET -- PROGRAM ...   process 1 there: mounts, chroot
-//!               └─ PROGRAM
+//! tiu ── unshare(1): namespaces for mounts, processes, network, IPC and host name
+//!          └─ tiu in-target --as PROFILE TARGET -- PROGRAM ...   process 1 there: mounts, root,
+//!               └─ PROGRAM                                       capabilities
 //! ```
 //! Nothing can leak: the mounts vanish with the namespace, the namespace with its last process, and
 //! all processes with process 1. Process 1 ends when tiu does, for whatever reason: its standard
 //! input, a pipe that only tiu holds open, ends.
+//!
+//! What the program may do and see is its [`Profile`]. It has no descriptors besides its standard
+//! ones: tiu marked those that its caller left open (`tiu_system::ioctl::close_inherited_on_exec`),
+//! so that process 1 does not have them either.
 
+use super::confined::NAMESPACES;
+use super::devices;
+use super::profile::{Devices, Profile};
 use rustix::fs::{Mode, OFlags};
-use rustix::mount::{MountFlags, mount, mount_bind, mount_bind_recursive};
+use rustix::io::Errno;
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_remount, unmount};
+use rustix::thread::{CapabilitySet, CapabilitySets};
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use tiu_system::beneath::Beneath;
+use tiu_system::named::Named;
 use tiu_system::program::{Output, Run, RunError, UNSHARE};
 use tiu_system::progress::Cancel;
 
@@ -37,8 +46,8 @@ const NOT_STARTED: u8 = 125;
 pub struct InTarget {
     /// The tree of the new system.
     pub target: PathBuf,
-    /// Whether it sees the devices of this machine: only if this machine will boot the new system.
-    pub devices: bool,
+    /// What it may do and see.
+    pub profile: Profile,
     /// The program's absolute path in the target, and its arguments.
     pub command: Vec<OsString>,
 }
@@ -48,14 +57,21 @@ impl InTarget {
     pub fn run(&self, cancel: &Cancel) -> Result<Output, RunError> {
         let this =
             std::env::current_exe().map_err(|source| RunError::Start { command: "tiu".into(), source })?;
-        let mut run = Run::new(&UNSHARE)
-            .args(["--mount", "--pid", "--fork", "--kill-child", "--propagation", "private", "--"])
+        Run::new(&UNSHARE)
+            .args(["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"])
+            .args(NAMESPACES)
+            .arg("--")
             .arg(this)
-            .arg(SUBCOMMAND);
-        if self.devices {
-            run = run.arg("--devices");
-        }
-        run.arg(&self.target).arg("--").args(&self.command).limit(LIMIT).cancel(cancel).hold_stdin().output()
+            .args([SUBCOMMAND, "--as", self.profile.name()])
+            .arg(&self.target)
+            .arg("--")
+            .args(&self.command)
+            // An initrd has no extended attributes, and copying them takes more capabilities.
+            .env("DRACUT_NO_XATTR", "1")
+            .limit(LIMIT)
+            .cancel(cancel)
+            .hold_stdin()
+            .output()
     }
 
     /// Runs in the new namespaces as process 1: mounts, changes the root, runs the program. Returns
@@ -73,17 +89,25 @@ impl InTarget {
     fn prepare(&self) -> io::Result<()> {
         // findmnt, dracut and others expect that the root is a mount point.
         mount_bind(&self.target, &self.target)?;
+        mount_remount(&self.target, MountFlags::BIND | MountFlags::NODEV | MountFlags::NOSUID, "")?;
         let target = rustix::fs::open(&self.target, OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?;
         let secure = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-        place(&target, "proc", &|at| mount("proc", at, "proc", secure, None))?;
-        if self.devices {
-            place(&target, "sys", &|at| mount_bind_recursive("/sys", at))?;
-            place(&target, "dev", &|at| mount_bind_recursive("/dev", at))?;
-        } else {
-            place(&target, "sys", &|at| mount("sysfs", at, "sysfs", secure | MountFlags::RDONLY, None))?;
-            place(&target, "dev", &|at| mount("tmpfs", at, "tmpfs", MountFlags::NOSUID, c"mode=0755"))?;
-            devices(&resolve(&target, "dev")?)?;
-        }
+        // Root owns the kernel's settings in both: it could write them without any capability.
+        let fixed = secure | MountFlags::RDONLY;
+        place(&target, "proc", &|at| mount("proc", at, "proc", fixed, None))?;
+        place(&target, "sys", &|at| mount("sysfs", at, "sysfs", fixed, None))?;
+        place(&target, "dev", &|at| {
+            mount("tmpfs", at, "tmpfs", MountFlags::NOSUID | MountFlags::NOEXEC, c"mode=0755")
+        })?;
+        let dev = resolve(&target, "dev")?;
+        devices::make(&dev, &through(&dev), self.profile.devices(), Path::new("/dev"))?;
+        place(&target, "dev/shm", &|at| mount("tmpfs", at, "tmpfs", secure, c"mode=1777"))?;
+        // A program that can make nodes must not find a place where they lead to devices.
+        mount_remount(
+            through(&resolve(&target, "dev")?),
+            MountFlags::BIND | MountFlags::NOSUID | MountFlags::NOEXEC | MountFlags::RDONLY,
+            "",
+        )?;
         for (name, mode) in [("run", c"mode=0755"), ("tmp", c"mode=1777"), ("var", c"mode=0755")] {
             // An image may lack any of them.
             match place(&target, name, &|at| {
@@ -100,13 +124,14 @@ impl InTarget {
             }
             std::fs::set_permissions(format!("{var}/tmp"), PermissionsExt::from_mode(0o1777))?;
         }
-        if self.devices && Path::new("/run/udev").is_dir() {
+        if self.profile.devices() == Devices::Blocks && Path::new("/run/udev").is_dir() {
             std::fs::create_dir(format!("{}/udev", through(&resolve(&target, "run")?)))?;
             place(&target, "run/udev", &|at| mount_bind("/run/udev", at))?;
+            let flags = MountFlags::BIND | MountFlags::RDONLY | secure;
+            mount_remount(through(&resolve(&target, "run/udev")?), flags, "")?;
         }
-        // The path now leads to the bind mount.
-        rustix::process::chroot(&self.target)?;
-        Ok(rustix::process::chdir("/")?)
+        change_root(&self.target)?;
+        keep_capabilities(self.profile.capabilities())
     }
 
     fn execute(&self) -> io::Result<u8> {
@@ -147,19 +172,43 @@ fn place(target: &OwnedFd, name: &str, mount: &dyn Fn(&str) -> rustix::io::Resul
         .map_err(|e| io::Error::new(io::Error::from(e).kind(), format!("mounting on {name}: {e}")))
 }
 
-/// Makes the devices that every program may expect.
-fn devices(dev: &OwnedFd) -> io::Result<()> {
-    use rustix::fs::{FileType, fchmod, makedev, mknodat};
-    for (name, minor) in [("null", 3), ("zero", 5), ("full", 7), ("random", 8), ("urandom", 9)] {
-        let mode = Mode::from_raw_mode(0o666);
-        mknodat(dev, name, FileType::CharacterDevice, mode, makedev(1, minor))?;
-        let node = rustix::fs::openat(dev, name, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
-        fchmod(node, mode)?;
+/// Makes `target` the root. Nothing else of the running system's files can then be reached, as they
+/// are no longer mounted in this namespace.
+fn change_root(target: &Path) -> io::Result<()> {
+    // The path now leads to the bind mount.
+    rustix::process::chdir(target)?;
+    match rustix::process::pivot_root(".", ".") {
+        // The old root is now on top of the new one.
+        Ok(()) => unmount(".", UnmountFlags::DETACH)?,
+        // The running system's root is not a mount (a chroot of a rescue system): it stays mounted.
+        Err(Errno::INVAL) => rustix::process::chroot(".")?,
+        Err(e) => return Err(io::Error::new(io::Error::from(e).kind(), format!("changing the root: {e}"))),
     }
-    let dev = through(dev);
-    for (name, to) in [("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")] {
-        symlink(format!("/proc/self/fd{to}"), format!("{dev}/{name}"))?;
+    Ok(rustix::process::chdir("/")?)
+}
+
+/// Drops all capabilities except `kept`, forever: also for programs with set-uid bits.
+fn keep_capabilities(kept: CapabilitySet) -> io::Result<()> {
+    use rustix::thread::{
+        capabilities, capability_is_in_bounding_set, clear_ambient_capability_set,
+        remove_capability_from_bounding_set, set_capabilities, set_no_new_privs,
+    };
+    clear_ambient_capability_set()?;
+    for number in 0..u64::BITS {
+        let capability = CapabilitySet::from_bits_retain(1 << number);
+        match capability_is_in_bounding_set(capability) {
+            Ok(true) if !kept.contains(capability) => remove_capability_from_bounding_set(capability)?,
+            Ok(_) => {}
+            // Above the last one that the kernel knows.
+            Err(Errno::INVAL) => break,
+            Err(e) => return Err(e.into()),
+        }
     }
-    std::fs::create_dir(format!("{dev}/shm"))?;
-    std::fs::set_permissions(format!("{dev}/shm"), PermissionsExt::from_mode(0o1777))
+    // A container may lack some itself.
+    let kept = kept & capabilities(None)?.permitted;
+    set_capabilities(
+        None,
+        CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() },
+    )?;
+    Ok(set_no_new_privs(true)?)
 }

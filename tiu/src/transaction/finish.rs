@@ -10,6 +10,7 @@ use super::preflight::Ready;
 use super::stage::Stage;
 use crate::boot::initrd::{Dracut, InitrdPlan};
 use crate::draft::Draft;
+use crate::namespace::Profile;
 use crate::namespace::target::InTarget;
 use crate::state::record::Record;
 use std::ffi::OsString;
@@ -52,7 +53,7 @@ fn dracut(context: &Context, tree: &Tree, plan: &Dracut) -> Result<(), ApplyErro
     }
     command.push(format!("/{}", plan.path).into());
     command.push(plan.kernel.clone().into());
-    let run = InTarget { target: tree.path().to_owned(), devices: live, command };
+    let run = InTarget { target: tree.path().to_owned(), profile: Profile::dracut(live), command };
     match run.run(context.watch.cancel()) {
         Ok(_) => Ok(()),
         Err(RunError::Cancelled(cancelled)) => Err(cancelled.into()),
