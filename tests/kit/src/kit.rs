@@ -88,6 +88,22 @@ impl Kit {
 
     /// The same, packed with another recipe.
     pub fn bundle_of(&self, version: u32, recipe: Recipe, change: impl FnOnce(&Path)) -> PathBuf {
+        self.pack(version, recipe, None, change)
+    }
+
+    /// The same, packed at the time `created` (seconds since 1970).
+    pub fn bundle_at(&self, version: u32, created: i64, change: impl FnOnce(&Path)) -> PathBuf {
+        let text = version.to_string();
+        self.pack(version, Recipe { compatible: "testos", version: &text, more: "" }, Some(created), change)
+    }
+
+    fn pack(
+        &self,
+        version: u32,
+        recipe: Recipe,
+        created: Option<i64>,
+        change: impl FnOnce(&Path),
+    ) -> PathBuf {
         let work = tempfile::tempdir_in(self.dir.path()).unwrap();
         let root = work.path().join("root");
         system::bootable(&root, version);
@@ -105,6 +121,7 @@ impl Kit {
         let mut pack = Command::new(program::path("tiu-create"));
         pack.arg("pack").arg("--recipe").arg(&recipe_file);
         pack.arg("--cert").arg(self.path("signer.cert.pem")).arg("--key").arg(self.path("signer.key.pem"));
+        pack.envs(created.map(|created| ("SOURCE_DATE_EPOCH", created.to_string())));
         program::outcome(pack.arg(&root).arg(&out)).succeeded();
         fs::remove_dir_all(&root).unwrap();
         let _ = work.keep();

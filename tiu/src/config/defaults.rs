@@ -38,6 +38,7 @@ impl Default for Config {
             compatible: None,
             verity: Verity::default(),
             allow_downgrade: false,
+            min_version: None,
             etc_always_host: ALWAYS_HOST.iter().filter_map(|path| pattern(path)).collect(),
             etc_always_image: ALWAYS_IMAGE.iter().filter_map(|path| pattern(path)).collect(),
             etc_change: EtcTarget::default(),

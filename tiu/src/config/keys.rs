@@ -87,6 +87,8 @@ pub struct Config {
     pub verity: Verity,
     /// Whether the host accepts older images.
     pub allow_downgrade: bool,
+    /// The oldest version that the host accepts.
+    pub min_version: Option<String>,
     /// Files of `/etc`, and directories with all that is in them, that are always the host's.
     pub etc_always_host: Vec<Glob>,
     /// Files of `/etc`, and directories with all that is in them, that are always the image's.

@@ -28,6 +28,7 @@ struct Layer {
     compatible: Option<String>,
     verity: Option<String>,
     allow_downgrade: Option<bool>,
+    min_version: Option<String>,
     etc: EtcLayer,
     host_paths: Option<OneOrMany>,
     initrd: Option<Initrd>,
@@ -131,6 +132,12 @@ impl Config {
         }
         self.compatible = layer.compatible.or(self.compatible.take());
         self.allow_downgrade = layer.allow_downgrade.unwrap_or(self.allow_downgrade);
+        if let Some(found) = layer.min_version {
+            if found.is_empty() {
+                return Err(invalid("min-version", &found, "a version"));
+            }
+            self.min_version = Some(found);
+        }
         self.etc_change = layer.etc.change.unwrap_or(self.etc_change);
         self.initrd = layer.initrd.unwrap_or(self.initrd);
         self.sysusers = layer.sysusers.unwrap_or(self.sysusers);

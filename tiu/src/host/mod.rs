@@ -5,6 +5,7 @@
 //! open        the checked host
 //! access      who can enter the snapshots
 //! home        tiu's own directory, which outlasts snapshots
+//! memory      what the host remembers beyond snapshots
 //! lock        its lock; held: the lock's open file; tukit: transactional-update's locks
 //! snapper     snapper(8) as a program, and its table
 //! paths       paths of a tree that belong to the host
@@ -16,6 +17,7 @@ mod error;
 mod held;
 mod home;
 mod lock;
+mod memory;
 mod open;
 pub(crate) mod paths;
 pub(crate) mod persistent;
@@ -24,6 +26,7 @@ mod tukit;
 
 pub use error::HostError;
 pub use lock::Lock;
+pub use memory::{Memory, Newest, Recalled};
 pub use open::Host;
 pub use paths::NotInstalled;
 pub use persistent::{Persistent, PersistentError, PersistentState};

@@ -1,9 +1,11 @@
 //! Decides whether an image is for this host, by compatible, architecture, operating system and
 //! version. A pure decision on facts.
 
+use crate::incoming::floor::{Downgrade, Floor};
 use crate::incoming::version;
 use crate::outcome::{NothingToDo, Outcome};
 use std::cmp::Ordering;
+use time::OffsetDateTime;
 use tiu_bundle::content_digest::Digest;
 use tiu_bundle::manifest::Manifest;
 use tiu_system::hints;
@@ -19,10 +21,17 @@ pub struct Identity {
     pub arch: String,
     /// `ID` of its os-release.
     pub os_id: Option<String>,
-    /// Version of the base's image, else `IMAGE_VERSION` of its os-release.
+    /// Version of the base's image, else `IMAGE_VERSION` of its os-release. It is as good as the
+    /// base: for what an image needs, not for what it must not be older than.
     pub version: Option<String>,
     /// Root hash of the base's image.
     pub image: Option<Digest>,
+    /// The images that an image must not be older than.
+    pub floors: Vec<Floor>,
+    /// The oldest version that the host's configuration accepts.
+    pub minimum: Option<String>,
+    /// Whether the signing time counts.
+    pub by_signing_time: bool,
 }
 
 /// The exceptions that the administrator allows.
@@ -53,9 +62,12 @@ pub enum Mismatch {
     /// Another distribution.
     #[error("the image's operating system is {found:?}, the host's is {expected:?}")]
     OsId { found: String, expected: String },
-    /// Older than what the host has.
-    #[error("the image has version {found}, the host has {have}: that is a downgrade")]
-    Downgrade { found: String, have: String },
+    /// Older than what the host has, or has had.
+    #[error(transparent)]
+    Downgrade(#[from] Downgrade),
+    /// Older than what the host's configuration accepts.
+    #[error("the image has version {found}, the host's configuration accepts {minimum} or later")]
+    BelowMinimum { found: String, minimum: String },
     /// The host is too old for the image.
     #[error("the image needs a host of at least version {needed}, this one has {}", have.as_deref().unwrap_or("none that is known"))]
     MinVersion { needed: String, have: Option<String> },
@@ -67,8 +79,9 @@ hints! { Mismatch {
     CompatibleUnknown { found } => {
         format!("if the image is for this host, write `compatible: {found}` into its /etc/tiu/tiu.yaml")
     },
-    Downgrade { .. } => "go back with `tiu rollback` if that snapshot still exists, or apply the image with \
+    Downgrade(_) => "go back with `tiu rollback` if that snapshot still exists, or apply the image with \
         --allow-downgrade",
+    BelowMinimum { .. } => "take a later image; `min-version` in tiu.yaml says what is accepted",
     MinVersion { needed, .. } => {
         format!("apply an image between the two first, of version {needed} or a little later")
     },
@@ -76,7 +89,7 @@ hints! { Mismatch {
 
 impl Identity {
     /// Returns the host's identity. `base` is the manifest of the base's image, `machine` the
-    /// running kernel's architecture.
+    /// running kernel's architecture. Nothing is too old for it yet.
     pub fn new(configured: Option<&str>, base: Option<&Manifest>, os: &OsRelease, machine: &str) -> Self {
         let own = |of_image: Option<&str>, key: &str| of_image.or_else(|| os.get(key)).map(str::to_owned);
         Identity {
@@ -85,12 +98,20 @@ impl Identity {
             os_id: os.get("ID").map(str::to_owned),
             version: own(base.map(|m| m.version.as_str()), "IMAGE_VERSION"),
             image: base.map(|m| m.verity_hash),
+            floors: Vec::new(),
+            minimum: None,
+            by_signing_time: false,
         }
     }
 
-    /// Checks whether `manifest` is for this host. There is nothing to do if the host has its
-    /// image.
-    pub fn accepts(&self, manifest: &Manifest, allowed: Allowed) -> Result<Outcome<()>, Mismatch> {
+    /// Checks whether `manifest`, which was signed at the time `signed`, is for this host. There is
+    /// nothing to do if the host has its image.
+    pub fn accepts(
+        &self,
+        manifest: &Manifest,
+        signed: Option<OffsetDateTime>,
+        allowed: Allowed,
+    ) -> Result<Outcome<()>, Mismatch> {
         let found = manifest.compatible.clone();
         match &self.compatible {
             None => return Err(Mismatch::CompatibleUnknown { found }),
@@ -114,11 +135,15 @@ impl Identity {
             let Manifest { compatible, version, .. } = manifest.clone();
             return Ok(Outcome::NothingToDo(NothingToDo::Installed { compatible, version }));
         }
-        if let Some(have) = &self.version
-            && version::compare(&manifest.version, have) == Ordering::Less
-            && !allowed.downgrade
+        if let Some(minimum) = &self.minimum
+            && version::compare(&manifest.version, minimum) == Ordering::Less
         {
-            return Err(Mismatch::Downgrade { found: manifest.version.clone(), have: have.clone() });
+            return Err(Mismatch::BelowMinimum { found: manifest.version.clone(), minimum: minimum.clone() });
+        }
+        // The image that the host has is not older than itself, whatever the host had before.
+        if self.image != Some(manifest.verity_hash) && !allowed.downgrade {
+            let signed = signed.filter(|_| self.by_signing_time);
+            self.floors.iter().try_for_each(|floor| floor.check(manifest, signed))?;
         }
         Ok(Outcome::Done(()))
     }
@@ -127,6 +152,7 @@ impl Identity {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::incoming::floor::Source;
     use tiu_bundle::manifest::Meta;
     use tiu_system::Hint;
 
@@ -154,12 +180,15 @@ mod tests {
     }
 
     fn host() -> Identity {
-        Identity::new(None, Some(&manifest("2.0")), &OsRelease::parse("ID=testos\n"), "riscv64")
+        let base = manifest("2.0");
+        let floors = vec![Floor::new(Source::Base, &base, None)];
+        let identity = Identity::new(None, Some(&base), &OsRelease::parse("ID=testos\n"), "riscv64");
+        Identity { floors, ..identity }
     }
 
     #[test]
     fn a_newer_image_of_the_same_kind_is_accepted() {
-        let accepted = host().accepts(&manifest("2.0.1"), Allowed::default()).unwrap();
+        let accepted = host().accepts(&manifest("2.0.1"), None, Allowed::default()).unwrap();
         assert_eq!(accepted, Outcome::Done(()));
     }
 
@@ -167,10 +196,10 @@ mod tests {
     fn the_image_that_boots_next_leaves_nothing_to_do_unless_forced() {
         let mut same = manifest("2.0");
         same.verity_hash = Digest([3; 32]);
-        let outcome = host().accepts(&same, Allowed::default()).unwrap();
+        let outcome = host().accepts(&same, None, Allowed::default()).unwrap();
         let why = NothingToDo::Installed { compatible: "testos".into(), version: "2.0".into() };
         assert_eq!(outcome, Outcome::NothingToDo(why));
-        let forced = host().accepts(&same, Allowed { same: true, ..Allowed::default() }).unwrap();
+        let forced = host().accepts(&same, None, Allowed { same: true, ..Allowed::default() }).unwrap();
         assert_eq!(forced, Outcome::Done(()));
     }
 
@@ -179,22 +208,22 @@ mod tests {
         let refused = |change: fn(&mut Manifest)| {
             let mut image = manifest("2.0.1");
             change(&mut image);
-            host().accepts(&image, Allowed::default()).unwrap_err()
+            host().accepts(&image, None, Allowed::default()).unwrap_err()
         };
         assert!(matches!(refused(|m| m.compatible = "other".into()), Mismatch::Compatible { .. }));
         assert!(matches!(refused(|m| m.tiu.arch = "aarch64".into()), Mismatch::Arch { .. }));
         assert!(matches!(refused(|m| m.tiu.os_id = "debian".into()), Mismatch::OsId { .. }));
-        assert!(matches!(refused(|m| m.version = "1.9".into()), Mismatch::Downgrade { .. }));
+        assert!(matches!(refused(|m| m.version = "1.9".into()), Mismatch::Downgrade(_)));
         assert!(matches!(refused(|m| m.tiu.min_version = Some("2.0.1".into())), Mismatch::MinVersion { .. }));
     }
 
     #[test]
     fn a_host_that_does_not_say_what_it_is_is_refused_with_what_to_write() {
         let host = Identity::new(None, None, &OsRelease::default(), "x86_64");
-        let error = host.accepts(&manifest("1"), Allowed::default()).unwrap_err();
+        let error = host.accepts(&manifest("1"), None, Allowed::default()).unwrap_err();
         assert!(error.hint().unwrap().contains("compatible: testos"));
         let host = Identity::new(Some("testos"), None, &OsRelease::default(), "x86_64");
-        let accepted = host.accepts(&manifest("1"), Allowed::default()).unwrap();
+        let accepted = host.accepts(&manifest("1"), None, Allowed::default()).unwrap();
         assert_eq!(accepted, Outcome::Done(()));
     }
 
@@ -203,18 +232,18 @@ mod tests {
         let host = Identity::new(Some("testos"), None, &OsRelease::default(), "x86_64");
         let mut image = manifest("5");
         image.tiu.min_version = Some("0.1".into());
-        let error = host.accepts(&image, Allowed::default()).unwrap_err();
+        let error = host.accepts(&image, None, Allowed::default()).unwrap_err();
         assert_eq!(error, Mismatch::MinVersion { needed: "0.1".into(), have: None });
     }
 
     #[test]
     fn the_administrator_may_allow_a_downgrade_and_the_same_image() {
         assert_eq!(
-            host().accepts(&manifest("1.0.1"), Allowed { downgrade: true, same: false }).unwrap(),
+            host().accepts(&manifest("1.0.1"), None, Allowed { downgrade: true, same: false }).unwrap(),
             Outcome::Done(())
         );
         assert_eq!(
-            host().accepts(&manifest("2.0"), Allowed { downgrade: false, same: true }).unwrap(),
+            host().accepts(&manifest("2.0"), None, Allowed { downgrade: false, same: true }).unwrap(),
             Outcome::Done(())
         );
     }
@@ -223,7 +252,31 @@ mod tests {
     fn os_release_speaks_for_a_host_without_an_image() {
         let os = OsRelease::parse("ID=testos\nIMAGE_ID=testos\nIMAGE_VERSION=3\n");
         let host = Identity::new(None, None, &os, "x86_64");
-        assert!(matches!(host.accepts(&manifest("2"), Allowed::default()), Err(Mismatch::Downgrade { .. })));
-        assert_eq!(host.accepts(&manifest("3"), Allowed::default()).unwrap(), Outcome::Done(()));
+        assert_eq!((host.compatible.as_deref(), host.version.as_deref()), (Some("testos"), Some("3")));
+    }
+
+    #[test]
+    fn a_minimum_version_holds_even_where_a_downgrade_is_allowed() {
+        let host = Identity { minimum: Some("2.1".into()), ..host() };
+        let allowed = Allowed { downgrade: true, same: true };
+        for old in ["2.0.1", "2.0"] {
+            let error = host.accepts(&manifest(old), None, allowed).unwrap_err();
+            assert_eq!(error, Mismatch::BelowMinimum { found: old.into(), minimum: "2.1".into() });
+        }
+        assert!(host.accepts(&manifest("2.1.00"), None, Allowed::default()).is_ok());
+    }
+
+    #[test]
+    fn the_image_that_the_host_has_can_be_applied_again_below_what_it_had_before() {
+        let mut host = host();
+        host.floors.push(Floor::new(Source::Memory, &manifest("5.0.0"), None));
+        assert!(matches!(
+            host.accepts(&manifest("2.0.0.1"), None, Allowed::default()),
+            Err(Mismatch::Downgrade(_))
+        ));
+        let mut same = manifest("2.0");
+        same.verity_hash = host.image.unwrap();
+        let forced = Allowed { same: true, ..Allowed::default() };
+        assert_eq!(host.accepts(&same, None, forced).unwrap(), Outcome::Done(()));
     }
 }

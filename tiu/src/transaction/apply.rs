@@ -5,7 +5,7 @@ use super::error::ApplyError;
 use super::facts::{Applied, Planned, UpdateFacts};
 use super::preflight::{self, Preflight, Purpose, Ready};
 use super::stage::Stage;
-use super::{check, fill, finish, space};
+use super::{check, fill, finish, floor, space};
 use crate::draft::{Draft, ImageName, clean_up};
 use crate::etc::report::EtcReport;
 use crate::outcome::Outcome;
@@ -46,6 +46,11 @@ pub fn apply(context: &Context, request: &Request) -> Result<Outcome<Applied>, A
     };
     let number = draft.number();
     let snapshot = context.stage(Stage::Commit, Some(number), Some(version), || {
+        if let Some(memory) = &ready.memory
+            && let Err(error) = floor::remember(context, memory, &ready.bundle)
+        {
+            return Err(draft.abandon(error.into()));
+        }
         draft.commit::<ApplyError>(context.watch.cancel())
     })?;
     let facts = UpdateFacts::new(*ready, summary, etc);

@@ -8,7 +8,7 @@
 //! | fill | the engine brings it to the image's tree, reads back each file that it makes, and brings `/etc` and accounts to what was decided; signed manifest, index, the image's `/etc` and the report are stored next to it | a draft |
 //! | finish | makes the initrd, chrooted into the draft, and records what was made | a draft |
 //! | check | compares every inode with the index again; all content too where a program of the image ran | a draft |
-//! | commit | read-only, `tiu-state=checked`, syncfs; then the default is set: the one moment that counts; then `tiu-state=done` | before it: a draft that is complete; after it: the new default, which counts as done |
+//! | commit | the host remembers the image; read-only, `tiu-state=checked`, syncfs; then the default is set: the one moment that counts; then `tiu-state=done` | before it: a draft that is complete; after it: the new default, which counts as done |
 //!
 //! A draft is never booted by itself, and the next run or `tiu cleanup` removes it. An error or a
 //! cancellation removes it at once. If that fails too, both errors are reported, the first one
@@ -21,6 +21,7 @@ mod error;
 mod facts;
 mod fill;
 mod finish;
+mod floor;
 mod open;
 mod preflight;
 mod space;

@@ -3,14 +3,15 @@
 
 use super::context::{Context, Request};
 use super::error::ApplyError;
+use super::floor::{self, Floors};
 use super::open::{self, Opened};
 use super::stage::Stage;
 use crate::boot::initrd;
 use crate::etc::decide::{EtcPlan, decide};
 use crate::etc::update::{BaseImage, EtcUpdate};
-use crate::host::Lock;
 use crate::host::paths::{NotInstalled, left_out};
 use crate::host::persistent::{self, Content, Decision, Persistent, PersistentFacts};
+use crate::host::{Lock, Memory};
 use crate::incoming::IncomingImage;
 use crate::incoming::identity::{Allowed, Identity};
 use crate::outcome::{NothingToDo, Outcome};
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use tiu_bundle::bundle::Bundle;
 use tiu_bundle::index::{Index, Kind};
 use tiu_bundle::policy::POLICY_PATH;
+use tiu_bundle::trust::ValidAt;
 use tiu_extract::{Image, Job, Rules};
 use tiu_system::fstab::Mount;
 use tiu_system::mountinfo;
@@ -50,6 +52,8 @@ pub struct Ready {
     pub not_installed: Vec<NotInstalled>,
     /// Where the initrd comes from.
     pub initrd: initrd::InitrdPlan,
+    /// What the host will remember besides this image, if that can be written.
+    pub memory: Option<Memory>,
     /// What the administrator should know.
     pub warnings: Vec<String>,
     /// Held to the end.
@@ -102,10 +106,17 @@ pub fn prepare(context: &Context, request: &Request, purpose: Purpose) -> Result
     let machine = rustix::system::uname().machine().to_string_lossy().into_owned();
     let of_base = state.provenance().map(|provenance| &provenance.manifest);
     let os = OsRelease::parse(&release_text(state.tree())?);
-    let identity = Identity::new(config.compatible.as_deref(), of_base, &os, &machine);
+    let mut identity = Identity::new(config.compatible.as_deref(), of_base, &os, &machine);
+    let Floors { floors, memory, warnings } =
+        floor::read(context, &state, &os, identity.compatible.as_deref())?;
+    identity.floors = floors;
+    identity.minimum = config.min_version.clone();
+    identity.by_signing_time = config.valid_at == ValidAt::SigningTime;
     let allowed =
         Allowed { downgrade: request.allow_downgrade || config.allow_downgrade, same: request.force };
-    if let Outcome::NothingToDo(why) = identity.accepts(&bundle.manifest, allowed)? {
+    if let Outcome::NothingToDo(why) =
+        identity.accepts(&bundle.manifest, floor::signed_at(&bundle.signer), allowed)?
+    {
         return Ok(Preflight::NothingToDo { why, lock });
     }
 
@@ -125,7 +136,8 @@ pub fn prepare(context: &Context, request: &Request, purpose: Purpose) -> Result
     })?;
 
     let not_installed = left_out(&index, &rules.host_paths);
-    let mut warnings = etc.accounts.warnings.clone();
+    let mut warnings = warnings;
+    warnings.extend(etc.accounts.warnings.iter().cloned());
     warnings.extend(host.snapshots_are_open());
     warnings.extend(not_running(context, &base));
     warnings.extend(not_installed.iter().map(NotInstalled::to_string));
@@ -142,6 +154,7 @@ pub fn prepare(context: &Context, request: &Request, purpose: Purpose) -> Result
         persistent,
         not_installed,
         initrd,
+        memory,
         warnings,
         _lock: lock,
     })))

@@ -93,6 +93,8 @@ fn every_command_and_record() {
     }
     let state = host.snapshot(3).join("usr/lib/sysimage/tiu");
     documents::check("record-etc", &fs::read_to_string(state.join("etc.json")).unwrap());
+    let remembered = host.root().join(".snapshots/.tiu/state.json");
+    documents::check("record-state", &fs::read_to_string(remembered).unwrap());
     documents::check("record-generated", &fs::read_to_string(state.join("generated.json")).unwrap());
     // One that is not what was signed.
     host.edit(3, |root| file(root, "usr/new", "changed\n"));

@@ -15,6 +15,7 @@ mod etc_commands;
 mod etc_lists;
 mod etc_peers;
 mod etc_table;
+mod floor;
 mod in_target;
 mod initrd;
 mod interrupted;

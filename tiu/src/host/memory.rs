@@ -1,0 +1,245 @@
+//! What a host remembers beyond its snapshots: a file in tiu's own directory.
+//!
+//! A rollback goes back to an older snapshot, with all that is in it. What must not go back with it
+//! is kept here. A client of another version may read the file after a rollback: it keeps what it
+//! does not know.
+
+use super::error::HostError;
+use super::open::Host;
+use rustix::fs::{AtFlags, Mode, OFlags, fsync, openat, renameat, unlinkat};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use time::OffsetDateTime;
+use tiu_system::tree::MAX_TEXT;
+use tiu_system::versioned::{self, VersionedError};
+
+/// Name of the file.
+const NAME: &str = "state.json";
+/// Name of the file while it is written.
+const NEW: &str = ".state.json.new";
+/// Version of the format.
+const VERSION: u32 = 1;
+
+/// What a host remembers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    version: u32,
+    /// The newest image that was ever applied, for each kind of host.
+    #[serde(default)]
+    pub newest: BTreeMap<String, Newest>,
+    #[serde(flatten)]
+    unknown: Map<String, Value>,
+}
+
+/// The newest image of its kind that was ever applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Newest {
+    /// Its version.
+    pub version: String,
+    /// The time at which it was packed.
+    #[serde(with = "rfc3339")]
+    pub created: OffsetDateTime,
+    /// The latest signing time of an image that was ever applied.
+    #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
+    pub signed: Option<OffsetDateTime>,
+    #[serde(flatten)]
+    unknown: Map<String, Value>,
+}
+
+/// The file as it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recalled {
+    /// It is in order.
+    Known(Memory),
+    /// It does not exist.
+    Missing,
+    /// It cannot be used, for this reason.
+    Damaged(String),
+    /// A later tiu wrote it, in this format.
+    Future(u32),
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Memory { version: VERSION, newest: BTreeMap::new(), unknown: Map::new() }
+    }
+}
+
+impl Memory {
+    /// Notes that an image for hosts of the kind `compatible` was applied. Nothing becomes older.
+    pub fn raise(
+        &mut self,
+        compatible: &str,
+        version: &str,
+        created: OffsetDateTime,
+        signed: Option<OffsetDateTime>,
+        compare: impl Fn(&str, &str) -> Ordering,
+    ) {
+        let newest = self.newest.entry(compatible.to_owned()).or_insert_with(|| Newest {
+            version: version.to_owned(),
+            created,
+            signed,
+            unknown: Map::new(),
+        });
+        if compare(version, &newest.version).then(created.cmp(&newest.created)).is_gt() {
+            newest.version = version.to_owned();
+            newest.created = created;
+        }
+        newest.signed = newest.signed.max(signed);
+    }
+
+    fn parse(bytes: &[u8]) -> Recalled {
+        match versioned::from_json(bytes, VERSION) {
+            Ok(memory) => Recalled::Known(memory),
+            Err(VersionedError::Future { found, .. }) => Recalled::Future(found),
+            Err(VersionedError::Damaged(e)) => Recalled::Damaged(format!("is damaged: {e}")),
+        }
+    }
+}
+
+impl Host {
+    /// Returns the path of the file, for messages.
+    pub fn memory_path(&self) -> PathBuf {
+        self.home_path(NAME)
+    }
+
+    /// Reads what the host remembers. The caller decides what a missing or damaged file means.
+    /// Fails only where something else than a file is in its place.
+    pub fn recall(&self) -> Result<Recalled, HostError> {
+        let Some(home) = self.home()? else { return Ok(Recalled::Missing) };
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = match openat(&home, NAME, flags, Mode::empty()) {
+            Ok(fd) => File::from(fd),
+            Err(Errno::NOENT) => return Ok(Recalled::Missing),
+            Err(Errno::LOOP | Errno::NXIO) => return Err(self.not_ours(NAME, "not a regular file")),
+            Err(e) => return Ok(unreadable(e.into())),
+        };
+        let metadata = match file.metadata() {
+            Ok(metadata) => metadata,
+            Err(e) => return Ok(unreadable(e)),
+        };
+        if !metadata.is_file() {
+            return Err(self.not_ours(NAME, "not a regular file"));
+        }
+        if metadata.uid() != 0 || metadata.mode() & 0o022 != 0 {
+            return Ok(Recalled::Damaged("could be written by others than root".into()));
+        }
+        let mut bytes = Vec::new();
+        Ok(match file.take(MAX_TEXT).read_to_end(&mut bytes) {
+            Ok(_) => Memory::parse(&bytes),
+            Err(e) => unreadable(e),
+        })
+    }
+
+    /// Writes what the host remembers. The caller holds the host's lock.
+    ///
+    /// After a crash, the file is the old one or the new one, whole.
+    pub fn remember(&self, memory: &Memory) -> Result<(), HostError> {
+        let write = |home: &OwnedFd| -> io::Result<()> {
+            let _ = unlinkat(home, NEW, AtFlags::empty());
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let mut file = File::from(openat(home, NEW, flags, Mode::RUSR | Mode::WUSR)?);
+            let mut text = serde_json::to_vec_pretty(memory)?;
+            text.push(b'\n');
+            file.write_all(&text)?;
+            file.sync_all()?;
+            renameat(home, NEW, home, NAME)?;
+            Ok(fsync(home)?)
+        };
+        let home = self.make_home()?;
+        write(&home).map_err(|source| HostError::Io { path: self.home_path(NAME), source })
+    }
+}
+
+fn unreadable(e: io::Error) -> Recalled {
+    Recalled::Damaged(format!("cannot be read: {e}"))
+}
+
+/// Times in RFC 3339.
+mod rfc3339 {
+    use serde::de::{Deserialize, Deserializer, Error as _};
+    use serde::ser::{Error as _, Serializer};
+    use time::OffsetDateTime;
+    use time::format_description::well_known::Rfc3339;
+
+    pub fn serialize<S: Serializer>(time: &OffsetDateTime, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&time.format(&Rfc3339).map_err(S::Error::custom)?)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OffsetDateTime, D::Error> {
+        OffsetDateTime::parse(&String::deserialize(deserializer)?, &Rfc3339).map_err(D::Error::custom)
+    }
+
+    /// The same where there may be none.
+    pub mod option {
+        use super::{Deserializer, OffsetDateTime, Serializer};
+
+        pub fn serialize<S: Serializer>(
+            time: &Option<OffsetDateTime>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            match time {
+                Some(time) => super::serialize(time, serializer),
+                None => serializer.serialize_none(),
+            }
+        }
+
+        pub fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<OffsetDateTime>, D::Error> {
+            super::deserialize(deserializer).map(Some)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp(seconds).unwrap()
+    }
+
+    #[test]
+    fn nothing_becomes_older() {
+        let mut memory = Memory::default();
+        let mut raise = |version: &str, created, signed: Option<i64>| {
+            memory.raise("testos", version, at(created), signed.map(at), str::cmp);
+            let Newest { version, created, signed, .. } = &memory.newest["testos"];
+            (version.clone(), created.unix_timestamp(), signed.map(OffsetDateTime::unix_timestamp))
+        };
+        assert_eq!(raise("2", 20, Some(5)), ("2".into(), 20, Some(5)));
+        assert_eq!(raise("1", 30, None), ("2".into(), 20, Some(5)));
+        assert_eq!(raise("2", 10, Some(9)), ("2".into(), 20, Some(9)));
+        assert_eq!(raise("2", 21, Some(8)), ("2".into(), 21, Some(9)));
+        assert_eq!(raise("3", 1, None), ("3".into(), 1, Some(9)));
+    }
+
+    #[test]
+    fn what_a_later_tiu_noted_is_kept() {
+        let text = r#"{"version":1,"newest":{"testos":{"version":"2","created":"2026-01-31T12:00:00Z","why":[1]}},"channel":{"sequence":7}}"#;
+        let Recalled::Known(mut memory) = Memory::parse(text.as_bytes()) else { panic!("not read") };
+        memory.raise("testos", "3", at(0), None, str::cmp);
+        let written = serde_json::to_value(&memory).unwrap();
+        assert_eq!(written["channel"]["sequence"], 7);
+        assert_eq!(written["newest"]["testos"]["why"][0], 1);
+        assert_eq!(written["newest"]["testos"]["version"], "3");
+    }
+
+    #[test]
+    fn damage_and_a_later_format_are_told_apart() {
+        for text in ["", "{", "[]", "{}", r#"{"version":1,"newest":{"a":{}}}"#] {
+            assert!(matches!(Memory::parse(text.as_bytes()), Recalled::Damaged(_)), "{text}");
+        }
+        assert_eq!(Memory::parse(br#"{"version":2,"newest":7}"#), Recalled::Future(2));
+        assert_eq!(Memory::parse(br#"{"version":1}"#), Recalled::Known(Memory::default()));
+    }
+}

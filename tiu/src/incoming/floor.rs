@@ -1,0 +1,98 @@
+//! What an image must not be older than.
+
+use crate::incoming::version;
+use std::cmp::Ordering;
+use std::fmt;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tiu_bundle::manifest::Manifest;
+
+/// Where a floor comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The snapshot that the update starts from.
+    Base,
+    /// What the host remembers.
+    Memory,
+}
+
+/// An image that another one must not be older than. Of images of one version, the later one is
+/// newer: many images take their version from an os-release that is the same for years.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Floor {
+    /// Where it comes from.
+    pub source: Source,
+    /// Its version.
+    pub version: String,
+    /// The time at which it was packed, if that is known.
+    pub created: Option<OffsetDateTime>,
+    /// The time at which it was signed, if that is known.
+    pub signed: Option<OffsetDateTime>,
+}
+
+/// An image is older than what the host has, or has had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs)]
+#[non_exhaustive]
+pub enum Downgrade {
+    /// By its version.
+    #[error("the image has version {found}, the host {by} {have}: that is a downgrade")]
+    Version { found: String, by: Source, have: String },
+    /// By the time at which it was packed.
+    #[error(
+        "the image of version {version} was packed at {found}, the host {by} one of the same version that was \
+         packed at {have}: that is a downgrade"
+    )]
+    Created { version: String, found: String, by: Source, have: String },
+    /// By the time at which it was signed.
+    #[error(
+        "the image was signed at {found}, the host {by} one that was signed at {have}: that is a downgrade"
+    )]
+    Signed { found: String, by: Source, have: String },
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Source::Base => "has",
+            Source::Memory => "has had",
+        })
+    }
+}
+
+impl Floor {
+    /// Returns the floor that an image makes, which was signed at the time `signed`.
+    pub fn new(source: Source, manifest: &Manifest, signed: Option<OffsetDateTime>) -> Self {
+        Floor { source, version: manifest.version.clone(), created: time_of(&manifest.tiu.created), signed }
+    }
+
+    /// Checks that an image is not older. `signed` is the time of its signature, if that counts.
+    pub(super) fn check(&self, image: &Manifest, signed: Option<OffsetDateTime>) -> Result<(), Downgrade> {
+        let by = self.source;
+        let (version, have) = (image.version.clone(), self.version.clone());
+        let order = version::compare(&version, &have);
+        if order == Ordering::Less {
+            return Err(Downgrade::Version { found: version, by, have });
+        }
+        if let (Ordering::Equal, Some(found), Some(have)) = (order, time_of(&image.tiu.created), self.created)
+            && found < have
+        {
+            return Err(Downgrade::Created { version, found: text(found), by, have: text(have) });
+        }
+        match (signed, self.signed) {
+            (Some(found), Some(have)) if found < have => {
+                Err(Downgrade::Signed { found: text(found), by, have: text(have) })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Reads a time in RFC 3339.
+pub fn time_of(text: &str) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(text, &Rfc3339).ok()
+}
+
+fn text(time: OffsetDateTime) -> String {
+    time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
+}
