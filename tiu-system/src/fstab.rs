@@ -33,6 +33,58 @@ pub fn parse(text: &str) -> Vec<Mount> {
     text.lines().filter_map(line).collect()
 }
 
+/// A line of an fstab that mount(8) cannot parse.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {number}: found {found:?}, expected {expected}")]
+pub struct LineError {
+    /// The number of the line, from 1 on.
+    pub number: usize,
+    /// The line or the field.
+    pub found: String,
+    /// What mount(8) expects.
+    pub expected: &'static str,
+}
+
+/// Checks that each line is empty, a comment, or what mount(8) can parse.
+pub fn check(text: &str) -> Result<(), LineError> {
+    for (line, number) in text.lines().zip(1..) {
+        let line = line.trim();
+        let error =
+            |found: &str, expected| Err(LineError { number, found: crate::text::printable(found), expected });
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if line.contains(|c: char| c.is_control() && c != '\t') || line.contains(char::REPLACEMENT_CHARACTER)
+        {
+            return error(line, "text");
+        }
+        let fields: Vec<&str> = line.split_whitespace().take_while(|field| !field.starts_with('#')).collect();
+        let [_, target, _, rest @ ..] = &fields[..] else {
+            return error(line, "a device, a mount point and a type");
+        };
+        if !target.starts_with('/') && !matches!(*target, "none" | "swap") {
+            return error(target, "an absolute path, none or swap");
+        }
+        if let Some(field) = rest.iter().skip(1).take(2).find(|field| field.parse::<u32>().is_err()) {
+            return error(field, "a number");
+        }
+    }
+    Ok(())
+}
+
+/// Returns the files that an fstab names as swap, as absolute paths. Ignores devices.
+pub fn swap_files(text: &str) -> Vec<String> {
+    let file = |line: &str| {
+        let line = line.trim();
+        let mut fields = line.split_whitespace();
+        let (source, _, fstype) = (fields.next()?, fields.next()?, fields.next()?);
+        let source = unescape(source);
+        let is_file = fstype == "swap" && source.starts_with('/') && !source.starts_with("/dev/");
+        (is_file && !line.starts_with('#')).then_some(source)
+    };
+    text.lines().filter_map(file).collect()
+}
+
 /// Returns a field without the octal escapes (`\040`) that fstab and the kernel's tables have for
 /// blanks.
 pub fn unescape(field: &str) -> String {
@@ -113,6 +165,30 @@ short line
                 proptest::prop_assert!(inside, "{:?}", mount);
             }
         }
+    }
+
+    #[test]
+    fn a_line_that_mount_cannot_parse_is_named() {
+        let good = "\n  # comment\nUUID=1 / btrfs\nUUID=2 /a btrfs ro 0 0 # remark\nUUID=3 none swap sw 0 0\nx swap swap\n";
+        assert_eq!(check(good), Ok(()));
+        for (line, found) in [
+            ("garbage", "garbage"),
+            ("UUID=1 /a", "UUID=1 /a"),
+            ("UUID=1 a ext4", "a"),
+            ("UUID=1 /a ext4 ro x 0", "x"),
+            ("UUID=1 /a ext4 ro 0 -1", "-1"),
+        ] {
+            let error = check(&format!("# 1\n{line}\n")).unwrap_err();
+            assert_eq!((error.number, error.found.as_str()), (2, found), "{line}");
+        }
+        assert!(check("a\u{0}b /a ext4\n").is_err());
+        assert!(check(&String::from_utf8_lossy(b"\xff /a ext4\n")).is_err());
+    }
+
+    #[test]
+    fn swap_files_are_not_devices() {
+        let text = "/swapfile none swap sw\n#/b none swap sw\n/dev/sda2 none swap sw\nUUID=1 swap swap\n/my\\040swap none swap\n/a /b ext4\n";
+        assert_eq!(swap_files(text), ["/swapfile", "/my swap"]);
     }
 
     #[test]

@@ -21,8 +21,12 @@ pub enum RollbackError {
     #[error("snapshot {0} was never finished")]
     Unfinished(u32),
     /// It would boot nothing.
-    #[error("snapshot {0} has no system that could boot")]
-    NoSystem(u32),
+    #[error("snapshot {number} would not boot: {lacks}")]
+    NotBootable {
+        number: u32,
+        /// The missing part.
+        lacks: String,
+    },
     /// There is no other.
     #[error("there is no other snapshot with a system to go back to")]
     Nowhere,
@@ -32,14 +36,17 @@ hints! { RollbackError {
     forward Snapshot, Boot;
     Unfinished(_) =>
     "remove it with tiu cleanup; tiu status shows the ways back",
-    NoSystem(_) => "tiu status shows the ways back",
+    NotBootable { number, .. } =>
+    format!("tiu status shows the ways back; tiu rollback --force {number} goes there anyway"),
     Nowhere => "apply an image: tiu apply BUNDLE",
 } }
 
 /// Chooses from `snapshots` the one to go to: `wanted`, or the one that the default was made from.
+/// With `force`, `wanted` may lack what its boot needs.
 pub fn choose(
     snapshots: &[SnapshotFacts],
     wanted: Option<u32>,
+    force: bool,
 ) -> Result<Outcome<&SnapshotFacts>, RollbackError> {
     let Some(number) = wanted else {
         return ways_back(snapshots).into_iter().next().map(Outcome::Done).ok_or(RollbackError::Nowhere);
@@ -52,7 +59,10 @@ pub fn choose(
         found if !matches!(found.state, State::Ordinary | State::Done) => {
             Err(RollbackError::Unfinished(number))
         }
-        found if !found.bootable => Err(RollbackError::NoSystem(number)),
+        found if !found.bootable && !force => {
+            let lacks = found.lacks.clone().or_else(|| found.problem.clone()).unwrap_or_default();
+            Err(RollbackError::NotBootable { number, lacks })
+        }
         found if found.next => Ok(Outcome::NothingToDo(NothingToDo::BootsNext(number))),
         found => Ok(Outcome::Done(found)),
     }

@@ -75,14 +75,7 @@ pub fn plan(
         return Err(InitrdError::BadKernel(bad.into()));
     }
     let own = kernel.map(|kernel| path(kernel, os, config));
-    let usual = |kernel: &str| {
-        ["boot/initrd.img-", "boot/initrd-"].map(|place| format!("{place}{kernel}")).into_iter().chain([
-            format!("boot/initramfs-{kernel}.img"),
-            format!("usr/lib/modules/{kernel}/initrd"),
-            format!("usr/lib/modules/{kernel}/initramfs.img"),
-        ])
-    };
-    let looked: Vec<String> = own.clone().into_iter().chain(kernel.into_iter().flat_map(usual)).collect();
+    let looked = kernel.map(|kernel| places(kernel, os, config)).unwrap_or_default();
     let shipped = looked.iter().find(|path| index.find(path.as_bytes()).is_some());
     let program = PROGRAMS.iter().find(|path| index.find(path.as_bytes()).is_some());
     match (config.initrd, shipped, kernel.zip(own), program) {
@@ -101,6 +94,18 @@ pub fn plan(
         (Initrd::Dracut, _, _, None) => Err(InitrdError::NoDracut),
         (Initrd::Auto | Initrd::None, ..) => Ok(InitrdPlan::Nothing),
     }
+}
+
+/// Returns the paths at which the initrd of a kernel can lie, the distribution's first.
+pub fn places(kernel: &str, os: &OsRelease, config: &Config) -> Vec<String> {
+    vec![
+        path(kernel, os, config),
+        format!("boot/initrd.img-{kernel}"),
+        format!("boot/initrd-{kernel}"),
+        format!("boot/initramfs-{kernel}.img"),
+        format!("usr/lib/modules/{kernel}/initrd"),
+        format!("usr/lib/modules/{kernel}/initramfs.img"),
+    ]
 }
 
 /// Returns where the distribution's kernels look for their initrd.

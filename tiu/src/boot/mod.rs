@@ -6,15 +6,18 @@
 //! | `loader` | [`BootLoader`]: what the door asks of a boot loader |
 //! | `none` | the boot loader that needs nothing |
 //! | `initrd` | where a new snapshot's initrd comes from |
+//! | `bootable` | what a boot needs of a snapshot |
 //!
 //! A boot loader of another kind is one more file beside `none`, chosen in [`boot_loader`].
 
+pub(crate) mod bootable;
 mod error;
 pub mod initrd;
 mod loader;
 mod next;
 mod none;
 
+pub use bootable::NotBootable;
 pub use error::BootError;
 pub use loader::BootLoader;
 pub use next::Next;

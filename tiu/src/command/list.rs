@@ -24,8 +24,8 @@ struct List<'a> {
 
 impl Arguments {
     pub fn run(self, global: &GlobalArguments) -> Outcome {
-        let Opened { host, trust, .. } = global.host.open()?;
-        let snapshots = tiu::status::snapshots(&host, trust.as_ref())?;
+        let Opened { host, config, trust, .. } = global.host.open()?;
+        let snapshots = tiu::status::snapshots(&host, &config, trust.as_ref())?;
         global.common.print(&List { snapshots: &snapshots }, || human(&snapshots))?;
         Ok(exit::DONE)
     }

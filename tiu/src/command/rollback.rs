@@ -23,6 +23,9 @@ Ends with 77 if the snapshot already boots next.")]
 pub struct Arguments {
     /// Number of the snapshot
     number: Option<u32>,
+    /// Go to a snapshot that lacks something that its boot needs, such as an initrd
+    #[arg(long, requires = "number")]
+    force: bool,
 }
 
 /// The document of `--json`.
@@ -36,9 +39,9 @@ impl Arguments {
     pub fn run(self, global: &GlobalArguments) -> Outcome {
         let opened = global.host.open()?;
         let _lock = opened.host.lock()?;
-        let snapshots = tiu::status::snapshots(&opened.host, opened.trust.as_ref())?;
+        let snapshots = tiu::status::snapshots(&opened.host, &opened.config, opened.trust.as_ref())?;
         let from = snapshots.iter().find(|s| s.next).map(|s| s.number);
-        let to = match rollback::choose(&snapshots, self.number)? {
+        let to = match rollback::choose(&snapshots, self.number, self.force)? {
             Changed::Done(to) => to,
             Changed::NothingToDo(reason) => return Ok(nothing_to_do("rollback", &reason)),
         };

@@ -59,7 +59,7 @@ struct Differs {
 impl Arguments {
     pub fn run(self, global: &GlobalArguments) -> Outcome {
         let Opened { host, config, trust, .. } = global.host.open()?;
-        let snapshots = tiu::status::snapshots(&host, trust.as_ref())?;
+        let snapshots = tiu::status::snapshots(&host, &config, trust.as_ref())?;
         let number =
             |wanted: fn(&SnapshotFacts) -> bool| snapshots.iter().find(|s| wanted(s)).map(|s| s.number);
         let status = Status {

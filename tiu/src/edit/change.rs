@@ -6,6 +6,7 @@
 
 use super::error::EditError;
 use crate::boot::Next;
+use crate::boot::bootable::{check_etc, check_init};
 use crate::config::EtcTarget;
 use crate::draft::{Draft, ImageName, clean_up};
 use crate::host::Host;
@@ -64,9 +65,14 @@ fn in_snapshot<T>(
     let image = ImageName { version: value(VERSION_KEY), compatible: value(COMPATIBLE_KEY) };
     let description = format!("tiu: /etc of snapshot {} changed", base.number);
     let draft = Draft::open(next, base, &description, image)?;
-    let edited =
-        Tree::open(draft.tree().path()).map_err(EditError::from).and_then(|tree| edit(tree, draft.number()));
-    match edited {
+    let edited = || {
+        let done = edit(Tree::open(draft.tree().path())?, draft.number())?;
+        // Kernel and initrd do not depend on /etc.
+        check_init(draft.tree())?;
+        check_etc(draft.tree())?;
+        Ok(done)
+    };
+    match edited() {
         Ok(done) => Ok((done, draft.commit::<EditError>(cancel)?)),
         Err(error) => Err(draft.abandon(error)),
     }

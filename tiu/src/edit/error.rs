@@ -1,6 +1,6 @@
 //! Why `tiu etc` failed.
 
-use crate::boot::BootError;
+use crate::boot::{BootError, NotBootable};
 use crate::draft::{DraftError, LeftBehind};
 use crate::etc::pristine::PristineError;
 use crate::etc::state::ReadError;
@@ -31,6 +31,9 @@ pub enum EditError {
     Engine(#[from] EngineError),
     #[error(transparent)]
     Boot(#[from] BootError),
+    /// What a boot needs would be missing.
+    #[error("the new snapshot would not boot: {0}")]
+    NotBootable(#[from] NotBootable),
     #[error(transparent)]
     Draft(#[from] DraftError),
     #[error(transparent)]
@@ -85,7 +88,7 @@ impl From<ReadError> for EditError {
 }
 
 hints! { EditError {
-    forward Snapshot, Host, State, Tree, Pristine, Engine, Boot, Draft, LeftBehind;
+    forward Snapshot, Host, State, Tree, Pristine, Engine, Boot, NotBootable, Draft, LeftBehind;
     NoImage(_) | NoReport(_) =>
     "tiu list shows which snapshots hold images; name one with --snapshot",
     NotEtc { .. } => "give it as an absolute path in the host, like /etc/fstab",

@@ -273,6 +273,11 @@ impl Accounts {
         Ok(())
     }
 
+    /// Returns the merged content of `file`, or `None` if there will be no such file.
+    pub fn content(&self, file: AccountFile) -> Option<&[u8]> {
+        self.files.get(&file).map(Vec::as_slice)
+    }
+
     /// Paths of the files that are neither side's, but merged.
     pub fn paths(&self) -> impl Iterator<Item = TreePathBuf> {
         self.files.keys().map(|file| TreePath::literal(file.path()).to_owned())

@@ -1,12 +1,16 @@
 //! Facts about snapshots.
 
 use super::facts::{ImageFacts, SignerFacts};
+use crate::boot::bootable::{self, NeededInitrd};
+use crate::boot::initrd;
+use crate::config::{Config, Initrd};
 use crate::host::Host;
 use crate::snapshots::{Snapshot, SnapshotError, State};
 use crate::state::{ImageState, StateError};
 use serde::Serialize;
 use tiu_bundle::trust::Trust;
-use tiu_system::tree::Tree;
+use tiu_system::os_release::{self, OsRelease};
+use tiu_system::tree::{MAX_TEXT, Tree};
 
 /// Facts about a snapshot. The field names are those of `--json`.
 #[derive(Clone, Debug, Serialize)]
@@ -31,6 +35,9 @@ pub struct SnapshotFacts {
     pub pinned: bool,
     /// Whether it contains a finished system that could boot.
     pub bootable: bool,
+    /// What a finished system lacks for a boot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lacks: Option<String>,
     /// The image that was applied in it.
     pub image: Option<ImageFacts>,
     /// The signature of the image.
@@ -60,11 +67,15 @@ pub enum Signature {
     Changed,
 }
 /// Returns facts about every snapshot of the host.
-pub fn snapshots(host: &Host, trust: Option<&Trust>) -> Result<Vec<SnapshotFacts>, SnapshotError> {
-    Ok(host.snapshots()?.into_iter().map(|snapshot| facts(host, snapshot, trust)).collect())
+pub fn snapshots(
+    host: &Host,
+    config: &Config,
+    trust: Option<&Trust>,
+) -> Result<Vec<SnapshotFacts>, SnapshotError> {
+    Ok(host.snapshots()?.into_iter().map(|snapshot| facts(host, config, snapshot, trust)).collect())
 }
 
-fn facts(host: &Host, snapshot: Snapshot, trust: Option<&Trust>) -> SnapshotFacts {
+fn facts(host: &Host, config: &Config, snapshot: Snapshot, trust: Option<&Trust>) -> SnapshotFacts {
     let (state, pinned) = (snapshot.state(), snapshot.is_pinned());
     let mut facts = SnapshotFacts {
         number: snapshot.number,
@@ -77,34 +88,49 @@ fn facts(host: &Host, snapshot: Snapshot, trust: Option<&Trust>) -> SnapshotFact
         pinned,
         read_only: snapshot.read_only,
         bootable: false,
+        lacks: None,
         image: None,
         signature: Signature::None,
         problem: None,
         parent_uuid: snapshot.parent_uuid,
     };
-    match Tree::open(&host.snapshot_path(snapshot.number)) {
-        Ok(tree) => {
-            facts.bootable = matches!(state, State::Ordinary | State::Done) && has_system(&tree);
-            // An unfinished snapshot says nothing reliable.
-            if state != State::InProgress {
-                facts.read_image(tree, trust);
-            }
+    let path = host.snapshot_path(snapshot.number);
+    let finished = matches!(state, State::Ordinary | State::Done);
+    // An unfinished snapshot says nothing reliable.
+    let image = match Tree::open(&path) {
+        Ok(tree) if state != State::InProgress => facts.read_image(tree, trust),
+        Ok(_) => None,
+        Err(e) => {
+            facts.problem = Some(e.to_string());
+            return facts;
         }
-        Err(e) => facts.problem = Some(e.to_string()),
+    };
+    if finished {
+        facts.lacks = match Tree::open(&path) {
+            Ok(tree) => check_bootable(&tree, image.as_ref(), config).err(),
+            Err(e) => Some(e.to_string()),
+        };
+        facts.bootable = facts.lacks.is_none();
     }
     facts
 }
 
 impl SnapshotFacts {
-    fn read_image(&mut self, tree: Tree, trust: Option<&Trust>) {
+    /// Reads what the snapshot says of its image. Returns it, if there is an image and its manifest
+    /// can be read.
+    fn read_image(&mut self, tree: Tree, trust: Option<&Trust>) -> Option<ImageState> {
         let state = match ImageState::of_tree(tree, self.number, trust) {
             Ok(state) => state,
-            Err(e) => return self.changed(&e),
+            Err(e) => {
+                self.changed(&e);
+                return None;
+            }
         };
-        let Some(provenance) = state.provenance() else { return };
+        let provenance = state.provenance()?;
         self.image = Some((&provenance.manifest).into());
         if let Err(e) = state.index() {
-            return self.changed(&e);
+            self.changed(&e);
+            return Some(state);
         }
         match &provenance.signer {
             Ok(signer) => self.signature = Signature::AsSigned { signer: signer.into() },
@@ -113,6 +139,7 @@ impl SnapshotFacts {
                 self.problem = trust.is_some().then(|| e.to_string());
             }
         }
+        Some(state)
     }
 
     fn changed(&mut self, error: &StateError) {
@@ -144,11 +171,32 @@ impl SnapshotFacts {
     }
 }
 
-/// Returns whether the tree contains a system that could boot.
-fn has_system(tree: &Tree) -> bool {
-    let any = |paths: &[&str]| paths.iter().any(|path| tree.has(path));
-    any(&["usr/lib/os-release", "etc/os-release"])
-        && any(&["usr/lib/systemd/systemd", "lib/systemd/systemd", "sbin/init", "usr/sbin/init"])
+/// Checks that `tree` is a system that can boot. Of an `image`, the kernel is checked too; other
+/// systems can have theirs elsewhere. Returns what is missing.
+fn check_bootable(tree: &Tree, image: Option<&ImageState>, config: &Config) -> Result<(), String> {
+    if !os_release::PATHS.iter().any(|path| tree.has(path)) {
+        return Err("it has no os-release".into());
+    }
+    let os = os_release::PATHS.iter().find_map(|path| tree.read_text(path, MAX_TEXT).ok().flatten());
+    let os = OsRelease::parse(&os.unwrap_or_default());
+    let places = |version: &str| {
+        let record = image.and_then(|state| state.record().ok().flatten());
+        // `initrd-path` may have been another one.
+        let made = record.into_iter().flat_map(|record| record.files.iter().map(|file| file.path.clone()));
+        initrd::places(version, &os, config)
+            .into_iter()
+            .chain(made.filter(|path| path.contains("initr")))
+            .collect()
+    };
+    let needed = match config.initrd {
+        Initrd::None => NeededInitrd::None,
+        _ => NeededInitrd::OneOf(&places),
+    };
+    let checked = match image.and_then(ImageState::provenance) {
+        Some(provenance) => bootable::check(tree, provenance.manifest.tiu.kernel.as_deref(), &needed),
+        None => bootable::check_init(tree).and_then(|()| bootable::check_etc(tree)),
+    };
+    checked.map_err(|e| e.to_string())
 }
 
 /// Returns the snapshots to which a rollback can go, the best first: the one that the default was
@@ -176,6 +224,7 @@ mod tests {
             read_only: true,
             pinned: false,
             bootable,
+            lacks: None,
             image: None,
             signature: Signature::None,
             problem: None,

@@ -5,7 +5,7 @@ use super::error::ApplyError;
 use super::facts::{Applied, Planned, UpdateFacts};
 use super::preflight::{self, Preflight, Purpose, Ready};
 use super::stage::Stage;
-use super::{check, fill, finish, floor, space};
+use super::{bootable, check, fill, finish, floor, space};
 use crate::draft::{Draft, ImageName, clean_up};
 use crate::etc::report::EtcReport;
 use crate::outcome::Outcome;
@@ -57,8 +57,10 @@ pub fn apply(context: &Context, request: &Request) -> Result<Outcome<Applied>, A
     Ok(Outcome::Done(Applied { snapshot, facts, generated, removed, took: began.elapsed() }))
 }
 
-/// Compares the base with the image, and checks that there is room.
+/// Checks that what will be made can boot, compares the base with the image, and checks that there
+/// is room.
 fn planned(context: &Context, ready: &Ready) -> Result<Plan, ApplyError> {
+    bootable::check_plan(context, ready)?;
     let version = ready.bundle.manifest.version.as_str();
     context.stage(Stage::Compare, None, Some(version), || space::plan(context, ready))
 }

@@ -1,8 +1,9 @@
 //! Check: the new snapshot is compared with the index once more: every inode's metadata, and all
 //! content where a program of the new system ran in it. Where none did, content is known: fill read
 //! back each file that it made, and digested what it kept. Accounts are compared with what was
-//! decided about them.
+//! decided about them. Then it is asked for what its boot needs.
 
+use super::bootable;
 use super::context::Context;
 use super::error::ApplyError;
 use super::fill::Filled;
@@ -33,5 +34,8 @@ pub fn check(
     let depth = read_back(record, &filled.pristine);
     differences.extend(pristine::check(tree, &ready.index, &rules, depth, watch)?);
     differences.extend(filled.etc.accounts.check(tree, &filled.etc.report)?);
-    if differences.is_empty() { Ok(()) } else { Err(ApplyError::Differs(differences)) }
+    if !differences.is_empty() {
+        return Err(ApplyError::Differs(differences));
+    }
+    Ok(bootable::check_snapshot(context, ready, tree)?)
 }

@@ -1,7 +1,7 @@
 //! Why an image was not applied.
 
-use crate::boot::BootError;
 use crate::boot::initrd::InitrdError;
+use crate::boot::{BootError, NotBootable};
 use crate::draft::{DraftError, LeftBehind};
 use crate::etc::MergeError;
 use crate::etc::pristine::PristineError;
@@ -62,6 +62,9 @@ pub enum ApplyError {
     Initrd(#[from] InitrdError),
     #[error(transparent)]
     Boot(#[from] BootError),
+    /// What the new snapshot's boot needs is missing.
+    #[error("the new snapshot would not boot: {0}")]
+    NotBootable(#[from] NotBootable),
     #[error(transparent)]
     Draft(#[from] DraftError),
     /// The filesystem is too full.
@@ -97,7 +100,7 @@ fn first(differences: &[Difference]) -> String {
 }
 
 hints! { ApplyError {
-    forward Open, Image, Mismatch, Host, Snapshot, Base, Copy, Tree, Record, Persistent, Merge, Report, Pristine, Engine, Initrd, Boot, Draft, LeftBehind, Cancelled;
+    forward Open, Image, Mismatch, Host, Snapshot, Base, Copy, Tree, Record, Persistent, Merge, Report, Pristine, Engine, Initrd, Boot, NotBootable, Draft, LeftBehind, Cancelled;
     BaseUnfinished(_) =>
     "choose a finished one: tiu rollback N (tiu list shows them)",
     NoSpace { .. } =>

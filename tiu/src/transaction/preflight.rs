@@ -50,6 +50,8 @@ pub struct Ready {
     pub persistent: Decision,
     /// Parts of the image that are not installed.
     pub not_installed: Vec<NotInstalled>,
+    /// The image's os-release.
+    pub os: OsRelease,
     /// Where the initrd comes from.
     pub initrd: initrd::InitrdPlan,
     /// What the host will remember besides this image, if that can be written.
@@ -123,9 +125,9 @@ pub fn prepare(context: &Context, request: &Request, purpose: Purpose) -> Result
     let opened = opened.map_or_else(|| open::content(context, request, &bundle), Ok)?;
     let Opened { image, index } = opened;
     let incoming = IncomingImage { manifest: &bundle.manifest, image: &*image, index: &index };
-    let image_os = incoming.text(&["usr/lib/os-release", "etc/os-release"]);
+    let image_os = OsRelease::parse(&incoming.text(&["usr/lib/os-release", "etc/os-release"]));
     let kernel = bundle.manifest.tiu.kernel.as_deref();
-    let initrd = initrd::plan(&index, kernel, &OsRelease::parse(&image_os), config)?;
+    let initrd = initrd::plan(&index, kernel, &image_os, config)?;
 
     let mut rules = state.host_rules(config)?;
     let persistent = decide_persistent(context, &state, incoming, &rules)?;
@@ -143,7 +145,7 @@ pub fn prepare(context: &Context, request: &Request, purpose: Purpose) -> Result
     warnings.extend(not_installed.iter().map(NotInstalled::to_string));
     warnings.extend(persistent.paths.iter().filter_map(Persistent::warning));
     warnings.extend(data_in_snapshot(&state, &persistent)?);
-    Ok(Preflight::Ready(Box::new(Ready {
+    let ready = Ready {
         bundle,
         image,
         index,
@@ -153,11 +155,13 @@ pub fn prepare(context: &Context, request: &Request, purpose: Purpose) -> Result
         etc,
         persistent,
         not_installed,
+        os: image_os,
         initrd,
         memory,
         warnings,
         _lock: lock,
-    })))
+    };
+    Ok(Preflight::Ready(Box::new(ready)))
 }
 
 /// Returns a warning where the base boots next but does not run.

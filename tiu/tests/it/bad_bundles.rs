@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tiu_bundle::BLOCK_SIZE;
-use tiu_bundle::index::{Kind, STATE_DIR, write_zst};
+use tiu_bundle::index::{EntryBuf, Kind, STATE_DIR, write_zst};
 use tiu_bundle::signature::sign;
 use tiu_testing::bundles::{Parts, entry, file_entry, image, index_of};
 use tiu_testing::host::LoopHost;
@@ -17,6 +17,10 @@ use tiu_testing::program::json;
 use tiu_testing::tree;
 
 const DAY: i64 = 86_400;
+/// The init of the small system.
+const INIT: &str = "#!/bin/sh\n";
+/// Its accounts.
+const PASSWD: &str = "root:x:0:0::/root:/bin/sh\n";
 /// Enough blocks for two levels of hashes.
 const SIZE: usize = 900_000;
 
@@ -28,15 +32,18 @@ fn zst(text: &[u8]) -> Vec<u8> {
 
 /// The index of a root with a file `a` of `content` and the directories that every image has.
 fn index(content: &[u8]) -> Vec<u8> {
-    let directories = ["etc", "usr", "usr/lib", "usr/lib/sysimage", STATE_DIR];
+    let directories = ["etc", "sbin", "usr", "usr/lib", "usr/lib/sysimage", STATE_DIR];
     let directories = directories.map(|path| entry(path, Kind::Dir, 0o755));
-    index_of(directories.into_iter().chain([file_entry("a", content)]))
+    let init = EntryBuf { mode: 0o755, ..file_entry("sbin/init", INIT.as_bytes()) };
+    let files = [file_entry("a", content), file_entry("etc/passwd", PASSWD.as_bytes()), init];
+    index_of(directories.into_iter().chain(files))
 }
 
 /// A bundle of a file `a` of noise, with an index of the test's choice.
 fn with_zst(zst: &[u8], text: &[u8]) -> Parts {
     let root = tempfile::tempdir().unwrap();
-    fs::create_dir(root.path().join("etc")).unwrap();
+    tree::file(root.path(), "etc/passwd", PASSWD);
+    tree::script(root.path(), "sbin/init", INIT);
     tree::file(root.path(), "a", tree::noise(1, SIZE));
     Parts::new(image(root.path(), Some(zst)), text)
 }

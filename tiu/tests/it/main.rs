@@ -7,6 +7,7 @@ mod apply;
 mod bad_bundles;
 mod bad_hosts;
 mod boot_door;
+mod bootable;
 mod command_line;
 mod diff;
 mod documents;

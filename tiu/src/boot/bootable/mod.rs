@@ -1,0 +1,187 @@
+//! What a boot needs of a snapshot: a kernel with its modules and an initrd, an init, an account of
+//! number 0, an fstab that can be parsed.
+//!
+//! One check serves an update (on paper before anything is touched, then on the finished snapshot),
+//! a rollback, and `tiu etc`.
+//!
+//! A kernel is asked for where one is claimed: the manifest names it, or `/boot` or
+//! `/usr/lib/modules` holds one. A system without a kernel is started by somebody else's, in a
+//! container or a virtual machine.
+
+mod error;
+mod system;
+#[cfg(test)]
+mod tests;
+
+pub use error::NotBootable;
+pub use system::{Node, Paper, System, resolve};
+
+use std::collections::BTreeSet;
+use tiu_system::fstab;
+use tiu_system::path::{TreePath, TreePathBuf};
+use tiu_system::tree::{MAX_TEXT, Tree};
+
+/// The programs that an initrd or the kernel starts as the first process.
+const INITS: [&str; 6] = [
+    "usr/lib/systemd/systemd",
+    "lib/systemd/systemd",
+    "sbin/init",
+    "usr/sbin/init",
+    "bin/init",
+    "usr/bin/init",
+];
+/// Names of kernels: `boot/NAME-VERSION` and `usr/lib/modules/VERSION/NAME`.
+const KERNELS: [&str; 8] =
+    ["vmlinuz", "vmlinux", "Image", "image", "zImage", "bzImage", "uImage", "vmlinuz.efi"];
+/// The directories with the modules of all kernels.
+const MODULES: [&str; 2] = ["usr/lib/modules", "lib/modules"];
+/// The depth to which a directory of modules is searched.
+const DEPTH: u32 = 20;
+
+/// The initrd that a boot needs.
+pub enum NeededInitrd<'a> {
+    /// None: `initrd: none`, or it is not made yet.
+    None,
+    /// One of these files, by the version of the kernel.
+    OneOf(&'a dyn Fn(&str) -> Vec<String>),
+}
+
+/// Checks the files of a system: its init, and `kernel`, which its manifest names, or else the
+/// kernels that it holds.
+pub fn check_files(
+    system: &dyn System,
+    kernel: Option<&str>,
+    initrd: &NeededInitrd,
+) -> Result<(), NotBootable> {
+    check_init(system)?;
+    let kernels = kernel.map_or_else(|| kernels(system), |kernel| BTreeSet::from([kernel.to_owned()]));
+    for version in kernels {
+        check_kernel(system, &version, initrd)?;
+    }
+    Ok(())
+}
+
+/// Checks that `system` has a first process.
+pub fn check_init(system: &dyn System) -> Result<(), NotBootable> {
+    let is_init =
+        |path: &str| matches!(found(system, path), Some(Node::File { executable: true, size: 1.. }));
+    match INITS.iter().any(|path| is_init(path)) {
+        true => Ok(()),
+        false => Err(NotBootable::Init { looked: INITS.map(String::from).to_vec() }),
+    }
+}
+
+/// Checks passwd(5): an account has the number 0.
+pub fn check_accounts(passwd: &[u8]) -> Result<(), NotBootable> {
+    let is_root = |line: &[u8]| {
+        let mut fields = line.split(|c| *c == b':');
+        let named = fields.next().is_some_and(|name| !name.is_empty() && !name.starts_with(b"#"));
+        named && fields.nth(1) == Some(b"0")
+    };
+    let mut lines = passwd.split(|c| *c == b'\n');
+    if lines.any(is_root) { Ok(()) } else { Err(NotBootable::Root) }
+}
+
+/// Checks fstab(5): each line is a comment or a mount.
+pub fn check_fstab(text: &str) -> Result<(), NotBootable> {
+    fstab::check(text).map_err(NotBootable::Fstab)
+}
+
+/// Checks accounts and fstab of a tree.
+pub fn check_etc(tree: &Tree) -> Result<(), NotBootable> {
+    check_accounts(&tree.read("etc/passwd", MAX_TEXT)?.unwrap_or_default())?;
+    check_fstab(&tree.read_text("etc/fstab", MAX_TEXT)?.unwrap_or_default())
+}
+
+/// Checks everything of a tree.
+pub fn check(tree: &Tree, kernel: Option<&str>, initrd: &NeededInitrd) -> Result<(), NotBootable> {
+    check_files(tree, kernel, initrd)?;
+    check_etc(tree)
+}
+
+fn check_kernel(system: &dyn System, version: &str, initrd: &NeededInitrd) -> Result<(), NotBootable> {
+    let version_of = || version.to_owned();
+    // A unified kernel image contains its initrd.
+    if unified(system, version).is_none() {
+        let looked = kernel_paths(version);
+        if !looked.iter().any(|path| is_filled(system, path)) {
+            return Err(NotBootable::Kernel { version: version_of(), looked });
+        }
+        if let NeededInitrd::OneOf(paths) = initrd {
+            let looked = paths(version);
+            if !looked.iter().any(|path| is_filled(system, path)) {
+                return Err(NotBootable::Initrd { version: version_of(), looked });
+            }
+        }
+    }
+    for modules in MODULES.map(|top| format!("{top}/{version}")) {
+        let Some((directory, Node::Directory)) = at(system, &modules) else { continue };
+        let list = format!("{modules}/modules.dep");
+        if holds_modules(system, &directory, DEPTH) && !is_filled(system, &list) {
+            return Err(NotBootable::Modules { version: version_of(), list });
+        }
+    }
+    Ok(())
+}
+
+/// Returns the paths at which the kernel `version` can lie.
+fn kernel_paths(version: &str) -> Vec<String> {
+    let places = KERNELS.iter().flat_map(|name| {
+        [format!("usr/lib/modules/{version}/{name}"), format!("lib/modules/{version}/{name}")]
+            .into_iter()
+            .chain([format!("boot/{name}-{version}")])
+    });
+    places.collect()
+}
+
+/// Returns the versions of the kernels that `system` holds.
+fn kernels(system: &dyn System) -> BTreeSet<String> {
+    let names = |directory: &str| at(system, directory).map(|(path, _)| system.names(&path));
+    let text = |name: Vec<u8>| String::from_utf8(name).ok();
+    let in_boot = names("boot").into_iter().flatten().filter_map(text).filter_map(|name| {
+        let (kernel, version) = name.split_once('-')?;
+        let kept = KERNELS.contains(&kernel) && is_filled(system, &format!("boot/{name}"));
+        kept.then(|| version.to_owned())
+    });
+    let versions = MODULES.into_iter().flat_map(|top| names(top).into_iter().flatten().filter_map(text));
+    let has_kernel = |version: &String| {
+        unified(system, version).is_some() || kernel_paths(version).iter().any(|path| is_filled(system, path))
+    };
+    in_boot.chain(versions.filter(has_kernel)).collect()
+}
+
+/// Returns the name of the unified kernel image of `version`, if there is one.
+fn unified(system: &dyn System, version: &str) -> Option<Vec<u8>> {
+    let (directory, _) = at(system, &format!("usr/lib/modules/{version}"))?;
+    let is_unified = |name: &Vec<u8>| name.ends_with(b".efi") && name != b"vmlinuz.efi";
+    system.names(&directory).into_iter().find(is_unified)
+}
+
+/// Returns whether kernel modules lie below `directory`.
+fn holds_modules(system: &dyn System, directory: &TreePath, depth: u32) -> bool {
+    /// A module, perhaps compressed.
+    fn is_module(name: &[u8]) -> bool {
+        [&b".ko"[..], b".ko.xz", b".ko.zst", b".ko.gz"].iter().any(|end| name.ends_with(end))
+    }
+    system.names(directory).iter().any(|name| {
+        let Ok(path) = directory.child(name) else { return false };
+        match system.node(&path) {
+            Some(Node::Directory) => depth > 0 && holds_modules(system, &path, depth - 1),
+            Some(Node::File { .. } | Node::Link(_)) => is_module(name),
+            _ => false,
+        }
+    })
+}
+
+fn at(system: &dyn System, path: &str) -> Option<(TreePathBuf, Node)> {
+    resolve(system, TreePath::new(path).ok()?)
+}
+
+fn found(system: &dyn System, path: &str) -> Option<Node> {
+    at(system, path).map(|(_, node)| node)
+}
+
+/// Returns whether `path` leads to a regular file that is not empty.
+fn is_filled(system: &dyn System, path: &str) -> bool {
+    matches!(found(system, path), Some(Node::File { size: 1.., .. }))
+}
