@@ -16,7 +16,7 @@ for part in console setup; do
 done
 cd "$top"
 
-all=(shellcheck shell format structure clippy documentation deny rust clean-check docs readme crash kiwi vm quickstart)
+all=(shellcheck shell format structure clippy documentation deny rust fuzz clean-check docs readme crash kiwi vm quickstart)
 # By name only.
 named=(benchmark structure)
 names=()
@@ -119,6 +119,9 @@ test_rust() {
         cargo test --workspace --doc --locked
     fi
 }
+
+# Damaged inputs for everything that reads some: tests/fuzz.
+test_fuzz() { cargo run --quiet --package tiu-fuzzing --locked -- --seconds "$([ -n "$long" ] && echo 60 || echo 2)"; }
 
 test_clean-check() { tests/scripts/check-clean.sh self-test; }
 

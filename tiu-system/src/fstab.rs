@@ -16,14 +16,13 @@ pub struct Mount {
 }
 
 /// Returns the lines that mount something. Ignores comments and lines without a mount point (swap,
-/// `none`).
+/// `none`). Blanks and tabs alone separate fields.
 pub fn parse(text: &str) -> Vec<Mount> {
     let line = |line: &str| {
-        let line = line.trim();
-        if line.starts_with('#') {
+        let mut fields = line.split([' ', '\t']).filter(|field| !field.is_empty()).peekable();
+        if fields.peek()?.starts_with('#') {
             return None;
         }
-        let mut fields = line.split_whitespace();
         let (source, target, fstype) = (fields.next()?, fields.next()?, fields.next()?);
         let options = fields.next().unwrap_or("defaults").split(',').map(unescape).collect();
         let mount =
@@ -119,6 +118,14 @@ impl Mount {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_no_break_space_is_a_part_of_a_field() {
+        let mounts = parse("LABEL=a\u{a0}b /srv/a\u{a0}b ext4\n \t# a comment\n \t \n");
+        assert_eq!(mounts.len(), 1);
+        assert_eq!(mounts[0].source, "LABEL=a\u{a0}b");
+        assert_eq!(mounts[0].path(), Some("srv/a\u{a0}b".into()));
+    }
 
     const MICROOS: &str = "\
 # root

@@ -14,3 +14,4 @@ pub use error::ImageError;
 pub use kernel::{is_mounted_at, mount_at};
 pub use open::{Verity, open_image, read_index};
 pub use reader::Image;
+pub use squashfs::Squashfs;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tiu_bundle::read_at::ReadAt;
 use tiu_system::path::TreePath;
 
-/// An opened image. Many threads can read its files at the same time.
+/// A squashfs image that this process reads itself. Many threads can read its files at the same time.
 pub struct Squashfs {
     store: Store,
     names: Names,
@@ -38,7 +38,6 @@ impl Squashfs {
     }
 
     /// Calls `each` with every path of every regular file.
-    #[cfg(test)]
     pub fn for_each_file(&self, each: impl FnMut(&[u8])) {
         self.names.for_each_file(each);
     }

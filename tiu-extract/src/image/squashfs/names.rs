@@ -204,7 +204,6 @@ impl Names {
     }
 
     /// Calls `each` with every path of every regular file.
-    #[cfg(test)]
     pub fn for_each_file(&self, mut each: impl FnMut(&[u8])) {
         let mut pending = vec![(0, Vec::new())];
         while let Some((node, path)) = pending.pop() {
