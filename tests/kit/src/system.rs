@@ -67,13 +67,39 @@ pub fn small(root: &Path, version: u32) {
     symlink("same", root.join("usr/share/link")).unwrap();
 }
 
-/// A small system that could boot, with a shell for scripts, and a dracut that writes down what it
-/// sees.
+/// A small system that could boot, with a shell for scripts, and a dracut that makes an initrd with
+/// the module of the root filesystem.
 pub fn bootable(root: &Path, version: u32) {
     small(root, version);
     tree::script(root, "usr/sbin/init", "#!/bin/sh\n");
     shell(root);
-    dracut(root, "cat /proc/1/cmdline >/dev/null && echo \"initrd for $kernel\" >\"$image\"\n");
+    let kernel = format!("6.1.{version}-test");
+    tree::file(root, &format!("usr/lib/dracut/initrd-{kernel}"), initrd(&kernel));
+    dracut(root, "cat /proc/1/cmdline >/dev/null && cat /usr/lib/dracut/initrd-$kernel >\"$image\"\n");
+}
+
+/// An initrd as the kernel reads it: a cpio archive of the "new" format with `files`, by path and
+/// content.
+pub fn cpio(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let pad = |bytes: &mut Vec<u8>| bytes.resize(bytes.len().next_multiple_of(4), 0);
+    for (number, (path, content)) in files.iter().chain(&[("TRAILER!!!", &b""[..])]).enumerate() {
+        let fields = [number + 1, 0o100_644, 0, 0, 1, 0, content.len(), 0, 0, 0, 0, path.len() + 1, 0]
+            .map(|n| format!("{n:08x}"));
+        bytes.extend(b"070701");
+        bytes.extend(fields.concat().bytes());
+        bytes.extend(path.bytes().chain([0]));
+        pad(&mut bytes);
+        bytes.extend(*content);
+        pad(&mut bytes);
+    }
+    bytes
+}
+
+/// Returns the initrd that the dracut of a bootable system makes for `kernel`.
+pub fn initrd(kernel: &str) -> Vec<u8> {
+    let module = format!("usr/lib/modules/{kernel}/kernel/fs/btrfs/btrfs.ko");
+    cpio(&[("etc/initrd-release", format!("initrd for {kernel}\n").as_bytes()), (&module, b"")])
 }
 
 /// A fake dracut: `body` sees its arguments as `$image` and `$kernel`.

@@ -5,7 +5,7 @@
 //! | `next` | [`Next`], which alone sets the default and deletes snapshots |
 //! | `loader` | [`BootLoader`]: what the door asks of a boot loader |
 //! | `none` | the boot loader that needs nothing |
-//! | `initrd` | where a new snapshot's initrd comes from |
+//! | `initrd` | a new snapshot's initrd: where it comes from, and what is in it |
 //! | `bootable` | what a boot needs of a snapshot |
 //!
 //! A boot loader of another kind is one more file beside `none`, chosen in [`boot_loader`].

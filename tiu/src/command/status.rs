@@ -168,6 +168,11 @@ fn human(status: &Status) -> String {
         if status.live { "this system".to_owned() } else { format!("mounted at {}", status.root.display()) };
     let mut text = format!("Host: {}\n{}", printable(&host), columns(&rows, "  "));
     text.extend(status.differs.iter().map(warning));
+    for snapshot in status.snapshots.iter().filter(|s| s.running || s.next) {
+        for warning in &snapshot.initrd_warnings {
+            text += &format!("Snapshot {}: warning: {}\n", snapshot.number, printable(warning));
+        }
+    }
     if !status.etc_conflicts.is_empty() {
         let shown: Vec<String> = status.etc_conflicts.iter().take(3).map(|path| format!("/{path}")).collect();
         let more = if status.etc_conflicts.len() > 3 { ", ..." } else { "" };

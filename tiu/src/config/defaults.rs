@@ -44,6 +44,7 @@ impl Default for Config {
             etc_change: EtcTarget::default(),
             host_paths: Vec::new(),
             initrd: Initrd::default(),
+            initrd_strict: false,
             initrd_path: None,
             sysusers: Sysusers::default(),
             boot: Boot::default(),

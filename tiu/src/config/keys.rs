@@ -99,6 +99,8 @@ pub struct Config {
     pub host_paths: Vec<TreePathBuf>,
     /// The way in which a new snapshot gets its initrd.
     pub initrd: Initrd,
+    /// Whether an initrd that may not be complete is refused.
+    pub initrd_strict: bool,
     /// The path in the tree to which dracut writes. `{kernel}` stands for the kernel's
     /// version. By default, the path that the distribution uses.
     pub initrd_path: Option<String>,

@@ -33,6 +33,7 @@ struct Layer {
     host_paths: Option<OneOrMany>,
     initrd: Option<Initrd>,
     initrd_path: Option<String>,
+    initrd_strict: Option<bool>,
     sysusers: Option<Sysusers>,
     boot: Option<Boot>,
 }
@@ -140,6 +141,7 @@ impl Config {
         }
         self.etc_change = layer.etc.change.unwrap_or(self.etc_change);
         self.initrd = layer.initrd.unwrap_or(self.initrd);
+        self.initrd_strict = layer.initrd_strict.unwrap_or(self.initrd_strict);
         self.sysusers = layer.sysusers.unwrap_or(self.sysusers);
         self.boot = layer.boot.unwrap_or(self.boot);
         Ok(())

@@ -31,6 +31,21 @@ pub struct Record {
     /// Persistent paths: their content is not part of the image.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub persistent: Vec<String>,
+    /// What was found in the initrd, if the snapshot has one that tiu knows of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initrd: Option<InitrdRecord>,
+}
+
+/// What was found in an initrd when the snapshot was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InitrdRecord {
+    /// Its path in the snapshot.
+    pub path: String,
+    /// Whether it was possible to say what it contains.
+    pub judged: bool,
+    /// What the program that made it complained about, and what it lacks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// A file or link that was made on the host.
@@ -90,6 +105,7 @@ impl Record {
             uids: sorted(uids),
             gids: sorted(gids),
             persistent: Vec::new(),
+            initrd: None,
         }
     }
 
@@ -170,6 +186,8 @@ mod tests {
         let mut record = Record::new(&HashMap::from([(104, 105)]), &HashMap::new());
         record.add(&tree, "initrd-1").unwrap();
         record.add(&tree, "initrd").unwrap();
+        let warnings = vec!["no module".to_owned()];
+        record.initrd = Some(InitrdRecord { path: "initrd-1".into(), judged: true, warnings });
         assert!(record.add(&tree, "usr").is_err());
         record.write(&tree).unwrap();
         let read = Record::read(&tree).unwrap().unwrap();

@@ -6,6 +6,7 @@ use crate::boot::initrd;
 use crate::config::{Config, Initrd};
 use crate::host::Host;
 use crate::snapshots::{Snapshot, SnapshotError, State};
+use crate::state::record::Record;
 use crate::state::{ImageState, StateError};
 use serde::Serialize;
 use tiu_bundle::trust::Trust;
@@ -42,6 +43,8 @@ pub struct SnapshotFacts {
     pub image: Option<ImageFacts>,
     /// The signature of the image.
     pub signature: Signature,
+    /// What there is to say about its initrd, as found when it was made.
+    pub initrd_warnings: Vec<String>,
     /// The problem with the signature or with what was signed.
     pub problem: Option<String>,
     #[serde(skip)]
@@ -91,6 +94,7 @@ fn facts(host: &Host, config: &Config, snapshot: Snapshot, trust: Option<&Trust>
         lacks: None,
         image: None,
         signature: Signature::None,
+        initrd_warnings: Vec::new(),
         problem: None,
         parent_uuid: snapshot.parent_uuid,
     };
@@ -128,6 +132,10 @@ impl SnapshotFacts {
         };
         let provenance = state.provenance()?;
         self.image = Some((&provenance.manifest).into());
+        // A damaged record is named by `tiu verify`.
+        if let Ok(Some(Record { initrd: Some(initrd), .. })) = state.record() {
+            self.initrd_warnings.clone_from(&initrd.warnings);
+        }
         if let Err(e) = state.index() {
             self.changed(&e);
             return Some(state);
@@ -227,6 +235,7 @@ mod tests {
             lacks: None,
             image: None,
             signature: Signature::None,
+            initrd_warnings: Vec::new(),
             problem: None,
             parent_uuid: Some(parent.to_string()),
         }

@@ -40,7 +40,7 @@ pub fn apply(context: &Context, request: &Request) -> Result<Outcome<Applied>, A
     let Manifest { compatible, version, .. } = &ready.bundle.manifest;
     let image = ImageName { version: version.clone(), compatible: compatible.clone() };
     let draft = Draft::open(context.next, &ready.base, &format!("tiu: {compatible} {version}"), image)?;
-    let Stages { summary, etc, generated } = match stages(context, &ready, plan, &draft) {
+    let Stages { summary, etc, generated, warnings } = match stages(context, &ready, plan, &draft) {
         Ok(stages) => stages,
         Err(error) => return Err(draft.abandon(error)),
     };
@@ -53,7 +53,8 @@ pub fn apply(context: &Context, request: &Request) -> Result<Outcome<Applied>, A
         }
         draft.commit::<ApplyError>(context.watch.cancel())
     })?;
-    let facts = UpdateFacts::new(*ready, summary, etc);
+    let mut facts = UpdateFacts::new(*ready, summary, etc);
+    facts.warnings.extend(warnings);
     Ok(Outcome::Done(Applied { snapshot, facts, generated, removed, took: began.elapsed() }))
 }
 
@@ -70,6 +71,7 @@ struct Stages {
     summary: Summary,
     etc: EtcReport,
     generated: Vec<String>,
+    warnings: Vec<String>,
 }
 
 /// Runs everything between the new draft and its commit.
@@ -81,6 +83,7 @@ fn stages(context: &Context, ready: &Ready, plan: Plan, draft: &Draft) -> Result
     context.check_cancelled()?;
     context.stage(Stage::Check, number, version, || check::check(context, ready, &filled, &record, draft))?;
     context.check_cancelled()?;
+    let warnings = record.initrd.map(|initrd| initrd.warnings).unwrap_or_default();
     let generated = record.files.into_iter().map(|file| file.path).collect();
-    Ok(Stages { summary: filled.summary, etc: filled.etc.report, generated })
+    Ok(Stages { summary: filled.summary, etc: filled.etc.report, generated, warnings })
 }

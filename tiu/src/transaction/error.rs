@@ -105,9 +105,10 @@ hints! { ApplyError {
     "choose a finished one: tiu rollback N (tiu list shows them)",
     NoSpace { .. } =>
     "delete snapshots that are no longer needed (tiu list, snapper delete N)",
-    Dracut { kernel, .. } => format!(
-        "see what dracut says above; `tiu apply` with initrd: none in tiu.yaml leaves it out (kernel {kernel})"
-    ),
+    Dracut { source: source @ (RunError::Missing { .. } | RunError::Start { .. } | RunError::Timeout { .. }), .. } =>
+        source.hint(),
+    Dracut { .. } => "correct what dracut names above: in /etc/dracut.conf.d of the host if it is the host's own, else \
+        in the image; nothing has changed",
     Differs(_) =>
     "something wrote into the snapshot while it was made, or the disk is failing (dmesg); run again",
     Output(_) => "see whether the output's file or pipe can still be written",

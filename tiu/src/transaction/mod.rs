@@ -23,6 +23,7 @@ mod facts;
 mod fill;
 mod finish;
 mod floor;
+mod initrd;
 mod open;
 mod preflight;
 mod space;

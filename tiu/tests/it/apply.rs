@@ -27,7 +27,7 @@ fn two_versions_one_after_the_other() {
     assert_eq!(read(one.join("usr/share/only-1")), "here");
     assert_eq!(read(one.join("etc/hostname")), "test-host\n", "what the installer left stays");
     assert_eq!(read(one.join("etc/app.conf")), "colour=blue\n");
-    assert_eq!(read(one.join("boot/initramfs-6.1.1-test.img")), "initrd for 6.1.1-test\n");
+    assert!(read(one.join("boot/initramfs-6.1.1-test.img")).contains("initrd for 6.1.1-test\n"));
     assert_eq!(host.mounts(), mounts, "mounts leaked");
 
     host.reboot();

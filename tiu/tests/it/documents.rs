@@ -40,7 +40,7 @@ fn what_a_schema_does_not_say_is_found() {
     let list = |state: &str| {
         format!(
             r#"{{"version": 1, "snapshots": [{{"number": 1, "date": "", "description": "", "uuid": "", "state": "{state}", "running": true, "next": true,
-           "read_only": true, "pinned": false, "bootable": true, "image": null, "signature": {{"state": "none"}}, "problem": null}}]}}"#
+           "read_only": true, "pinned": false, "bootable": true, "image": null, "signature": {{"state": "none"}}, "initrd_warnings": [], "problem": null}}]}}"#
         )
     };
     assert_eq!(documents::faults("list", &list("done")), [""; 0]);

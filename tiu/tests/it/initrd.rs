@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 use tiu_testing::host::LoopHost;
 use tiu_testing::kit::Kit;
-use tiu_testing::system::dracut;
+use tiu_testing::program::{Outcome, json};
+use tiu_testing::system::{cpio, dracut, initrd};
 use tiu_testing::tree;
 
 fn host(kit: &Kit, more: &str) -> LoopHost {
@@ -83,7 +84,7 @@ fn where_suse_s_boot_loader_looks() {
         tree::file(root, "usr/lib/os-release", "ID=testos\nID_LIKE=\"suse opensuse\"\nVERSION_ID=1\n");
     });
     host.tiu("apply", [bundle]).succeeded();
-    assert_eq!(text(&host, "boot/initrd-6.1.1-test"), "initrd for 6.1.1-test\n");
+    assert!(text(&host, "boot/initrd-6.1.1-test").contains("initrd for 6.1.1-test\n"));
     assert_eq!(
         fs::read_link(host.snapshot(2).join("boot/initrd")).unwrap().to_str(),
         Some("initrd-6.1.1-test")
@@ -102,4 +103,142 @@ fn a_kernel_s_initrd_does_not_outlive_it() {
     let names: Vec<_> = fs::read_dir(boot).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert!(names.iter().any(|name| name == "initramfs-6.1.2-test.img"), "{names:?}");
     assert!(!names.iter().any(|name| name == "initramfs-6.1.1-test.img"), "{names:?}");
+}
+
+/// An image whose dracut prints `said` and makes `made`.
+fn image(kit: &Kit, said: &str, made: &[u8]) -> std::path::PathBuf {
+    kit.bundle(1, |root| {
+        tree::file(root, "usr/lib/dracut/made", made);
+        tree::file(root, "usr/lib/dracut/said", said);
+        dracut(root, "cat /usr/lib/dracut/said >&2; cat /usr/lib/dracut/made >\"$image\"\n");
+    })
+}
+
+/// Applies `bundle` to a host that takes it and to one with `initrd-strict`. `warnings` are those of
+/// `apply`, `status`, their documents and the record.
+#[track_caller]
+fn warned(kit: &Kit, bundle: &Path, warnings: &[&str]) {
+    let host = host(kit, "");
+    let applied = json(&host.tiu("apply", ["--json".as_ref(), bundle.as_os_str()]).succeeded());
+    let found: Vec<_> = applied["warnings"].as_array().unwrap().iter().map(|w| w.as_str().unwrap()).collect();
+    assert_eq!(found, warnings);
+    let record = fs::read_to_string(host.snapshot(2).join("usr/lib/sysimage/tiu/generated.json")).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    let recorded = record["initrd"]["warnings"].as_array().cloned().unwrap_or_default();
+    assert_eq!(recorded, warnings.iter().map(|w| (*w).into()).collect::<Vec<serde_json::Value>>());
+    let status = json(&host.tiu("status", ["--json"]).succeeded());
+    let snapshot = status["snapshots"].as_array().unwrap().iter().find(|s| s["number"] == 2).unwrap();
+    assert_eq!(snapshot["initrd_warnings"].as_array().unwrap(), &recorded);
+    let Outcome { stdout, .. } = host.tiu("status", [""; 0]).succeeded();
+    for warning in warnings {
+        assert!(stdout.contains(&format!("Snapshot 2: warning: {warning}")), "{stdout}");
+    }
+    host.tiu("verify", ["2"]).succeeded();
+
+    let strict = self::host(kit, "initrd-strict: true\n");
+    let outcome = strict.tiu("apply", [bundle]);
+    if warnings.is_empty() {
+        outcome.succeeded();
+        return;
+    }
+    outcome.refused(&["initrd-strict", warnings[0], "dracut.conf.d"]);
+    assert_eq!((strict.snapshots(), strict.default()), (vec![1], 1));
+}
+
+#[test]
+fn a_dracut_that_ends_with_0_although_a_driver_failed() {
+    let kit = Kit::new();
+    let said = "dracut: Executing: /usr/bin/dracut
+dracut-install: Failed to find module 'nosuchdrv'
+dracut: FAILED:  /usr/lib/dracut/dracut-install -m nosuchdrv
+/etc/dracut.conf.d/99.conf: line 1: unexpected EOF while looking for matching `\"'
+dracut[E]: FAILED: /usr/lib/dracut/dracut-install -a /etc/nosuch
+dracut: *** Creating initramfs image file done ***
+";
+    warned(
+        &kit,
+        &image(&kit, said, &initrd("6.1.1-test")),
+        &[
+            "dracut reports: dracut-install: Failed to find module 'nosuchdrv'",
+            "dracut reports: dracut: FAILED:  /usr/lib/dracut/dracut-install -m nosuchdrv",
+            "dracut reports: /etc/dracut.conf.d/99.conf: line 1: unexpected EOF while looking for matching `\"'",
+            "dracut reports: dracut[E]: FAILED: /usr/lib/dracut/dracut-install -a /etc/nosuch",
+        ],
+    );
+}
+
+#[test]
+fn a_dracut_that_did_all_is_not_warned_about() {
+    let kit = Kit::new();
+    let said = "dracut: *** Including module: btrfs ***\ndracut[I]: no FAILED\ndracut[W]: a warning\n";
+    warned(&kit, &image(&kit, said, &initrd("6.1.1-test")), &[]);
+}
+
+#[test]
+fn an_initrd_with_the_modules_of_another_kernel() {
+    let kit = Kit::new();
+    let bundle = kit.bundle(1, |root| {
+        tree::file(root, "usr/lib/modules/6.1.1-test/kernel/fs/btrfs/btrfs.ko", "");
+        tree::file(root, "usr/lib/modules/6.1.1-test/modules.dep", "");
+        tree::file(root, "usr/lib/dracut/initrd-6.1.1-test", initrd("6.0.9-test"));
+    });
+    warned(
+        &kit,
+        &bundle,
+        &[
+            "initrd /boot/initramfs-6.1.1-test.img: it has kernel modules of 6.0.9-test; expected 6.1.1-test",
+            "initrd /boot/initramfs-6.1.1-test.img: it has no module btrfs for kernel 6.1.1-test, which does not have it \
+         built in: the root filesystem cannot be mounted",
+        ],
+    );
+}
+
+#[test]
+fn a_kernel_with_the_root_filesystem_built_in() {
+    let kit = Kit::new();
+    let bundle = kit.bundle(1, |root| {
+        tree::file(root, "usr/lib/modules/6.1.1-test/modules.builtin", "kernel/fs/btrfs/btrfs.ko\n");
+        tree::file(root, "usr/lib/dracut/initrd-6.1.1-test", cpio(&[("init", b"")]));
+    });
+    warned(&kit, &bundle, &[]);
+}
+
+#[test]
+fn an_initrd_that_no_kernel_reads() {
+    let kit = Kit::new();
+    let cut = &initrd("6.1.1-test")[..200];
+    warned(
+        &kit,
+        &image(&kit, "", cut),
+        &["initrd /boot/initramfs-6.1.1-test.img: no kernel can read it: it ends in the middle"],
+    );
+}
+
+#[test]
+fn an_initrd_that_cannot_be_judged_is_said_to_be_so() {
+    let kit = Kit::new();
+    warned(
+        &kit,
+        &image(&kit, "", b"BZh91AY&SY"),
+        &[
+            "initrd /boot/initramfs-6.1.1-test.img: not checked: it is compressed by bzip2, which tiu does not read",
+        ],
+    );
+}
+
+#[test]
+fn a_shipped_initrd_without_the_root_filesystem_s_module() {
+    let kit = Kit::new();
+    let bundle = kit.bundle(1, |root| {
+        tree::file(root, "boot/initramfs-6.1.1-test.img", cpio(&[("init", b"")]));
+        tree::file(root, "usr/lib/modules/6.1.1-test/modules.builtin", "kernel/fs/ext4/ext4.ko\n");
+    });
+    warned(
+        &kit,
+        &bundle,
+        &[
+            "initrd /boot/initramfs-6.1.1-test.img: it has no module btrfs for kernel 6.1.1-test, which does not have it \
+         built in: the root filesystem cannot be mounted",
+        ],
+    );
 }

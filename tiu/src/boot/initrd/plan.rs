@@ -40,6 +40,14 @@ pub enum InitrdError {
         /// Where.
         looked: Vec<String>,
     },
+    /// `initrd-strict`, and there is something to say about the initrd.
+    #[error("the initrd /{path} is refused (initrd-strict): {}", warnings.join("; "))]
+    Refused {
+        /// Its path.
+        path: String,
+        /// What there is to say.
+        warnings: Vec<String>,
+    },
     /// `initrd: dracut`, and the image has no kernel.
     #[error("an initrd is to be made, but the image's manifest names no kernel")]
     NoKernel,
@@ -53,6 +61,8 @@ pub enum InitrdError {
 
 hints! { InitrdError {
     NotShipped { .. } => "set initrd in tiu.yaml to auto or dracut, or put an initrd into the image",
+    Refused { .. } => "correct what it says, in dracut's configuration on the host (/etc/dracut.conf.d) or in the \
+        image, and apply again; without initrd-strict in tiu.yaml these are warnings",
     NoKernel | NoDracut =>
         "set initrd in tiu.yaml to auto or none, or put a kernel and dracut into the image",
     BadKernel(_) => "the bundle was not made by tiu-create: build it again",
