@@ -179,7 +179,7 @@ fn an_initrd_with_the_modules_of_another_kernel() {
     let kit = Kit::new();
     let bundle = kit.bundle(1, |root| {
         tree::file(root, "usr/lib/modules/6.1.1-test/kernel/fs/btrfs/btrfs.ko", "");
-        tree::file(root, "usr/lib/modules/6.1.1-test/modules.dep", "");
+        tree::file(root, "usr/lib/modules/6.1.1-test/modules.dep", "kernel/fs/btrfs/btrfs.ko:\n");
         tree::file(root, "usr/lib/dracut/initrd-6.1.1-test", initrd("6.0.9-test"));
     });
     warned(
