@@ -110,6 +110,34 @@ pub fn never_installed() -> impl Iterator<Item = &'static TreePath> {
     PLACES.iter().filter(|place| matches!(place.owner, Owner::Host | Owner::System)).map(|place| place.path)
 }
 
+/// Returns whether `path` is, or lies below, a directory of GRUB's modules for one kind of machine,
+/// such as `boot/grub2/x86_64-efi`. Where it is a mount, the modules belong to the boot loader that
+/// the host installed: both must be of one version.
+pub fn is_grub_modules(path: &TreePath) -> bool {
+    /// The second half of the names of GRUB's targets (`grub-install --target`).
+    const FIRMWARE: [&[u8]; 13] = [
+        b"pc",
+        b"efi",
+        b"coreboot",
+        b"ieee1275",
+        b"multiboot",
+        b"qemu",
+        b"qemu_mips",
+        b"xen",
+        b"xen_pvh",
+        b"emu",
+        b"uboot",
+        b"arc",
+        b"loongson",
+    ];
+    let below = ["boot/grub", "boot/grub2"].iter().find_map(|top| path.strip_prefix(TreePath::literal(top)));
+    let name = below.and_then(|below| below.components().next());
+    let target = name.and_then(|name| name.iter().position(|c| *c == b'-').map(|at| name.split_at(at)));
+    target.is_some_and(|(machine, firmware)| {
+        !machine.is_empty() && firmware.strip_prefix(b"-").is_some_and(|name| FIRMWARE.contains(&name))
+    })
+}
+
 /// Returns the directories of the host whose data lies in a snapshot if nothing is mounted there.
 pub fn host_data() -> impl Iterator<Item = &'static TreePath> {
     let data = |place: &&Place| place.owner == Owner::Host && place.lasts == Lasts::Yes;
@@ -187,6 +215,19 @@ mod tests {
         let list: Vec<String> = never_installed().map(|path| path.absolute().to_string()).collect();
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(words.contains(&format!("- `{}`", list.join(" "))), "{}", list.join(" "));
+    }
+
+    #[test]
+    fn modules_of_grub_are_for_one_kind_of_machine() {
+        let grub = |path| is_grub_modules(TreePath::new(path).unwrap());
+        for path in ["boot/grub2/x86_64-efi", "boot/grub2/i386-pc/ext2.mod", "boot/grub/arm64-efi"] {
+            assert!(grub(path), "{path}");
+        }
+        for path in
+            ["boot/grub2", "boot/grub2/fonts", "boot/grub2/-efi", "boot/x86_64-efi", "usr/lib/grub2/i386-pc"]
+        {
+            assert!(!grub(path), "{path}");
+        }
     }
 
     #[test]

@@ -9,14 +9,18 @@
 //! lock        its lock; held: the lock's open file; tukit: transactional-update's locks
 //! snapper     snapper(8) as a program, and its table
 //! paths       paths of a tree that belong to the host
+//! hidden      what of an image lies below such a path, and would be hidden
+//! lookup      paths as the programs of a system look them up
 //! persistent  directories outside of /var that outlast updates
 //! ```
 
 mod access;
 mod error;
 mod held;
+pub(crate) mod hidden;
 mod home;
 mod lock;
+pub(crate) mod lookup;
 mod memory;
 mod open;
 pub(crate) mod paths;
@@ -25,6 +29,7 @@ pub(crate) mod snapper;
 mod tukit;
 
 pub use error::HostError;
+pub use hidden::Hidden;
 pub use lock::Lock;
 pub use memory::{Memory, Newest, Recalled};
 pub use open::Host;

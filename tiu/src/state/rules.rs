@@ -4,9 +4,12 @@ use super::error::{StateError, StateProblem};
 use super::image_state::ImageState;
 use crate::config::Config;
 use crate::etc::ETC;
+use crate::host::lookup::destination;
 use crate::host::paths::host_paths;
+use tiu_bundle::places::{self, Owner};
 use tiu_extract::Rules;
 use tiu_system::path::{TreePath, TreePathBuf};
+use tiu_system::tree::Tree;
 
 impl ImageState {
     /// Returns how the image's owners map to the host's numbers in this snapshot.
@@ -22,6 +25,7 @@ impl ImageState {
         let nested = self.nested()?;
         let host_paths = host_paths(self.mounts()?, nested, &config.host_paths)
             .map_err(|e| StateError { number: self.number(), source: StateProblem::Host(e) })?;
+        let host_paths = with_destinations(self.tree(), host_paths);
         let own_etc = nested.iter().any(|path| path.as_os_str().as_encoded_bytes() == ETC);
         let subvolumes = if own_etc { vec![TreePath::literal("etc").to_owned()] } else { Vec::new() };
         Ok(Rules { host_paths, subvolumes, ..self.owner_rules()? })
@@ -48,4 +52,23 @@ impl ImageState {
         let host_paths = nested.chain(configured).collect();
         Ok(Rules { host_paths, ..self.owner_rules()? })
     }
+}
+
+/// Returns `paths` with those that they lead to in `tree`: `/lib64/x` is `usr/lib64/x` where `/lib64`
+/// is a link. A link in a directory of the image's stays the image's itself.
+fn with_destinations(tree: &Tree, paths: Vec<TreePathBuf>) -> Vec<TreePathBuf> {
+    let mut all: Vec<TreePathBuf> = Vec::new();
+    for path in paths {
+        let at = destination(tree, &path);
+        let of_image = places::innermost(&path).is_some_and(|place| place.owner == Owner::Image);
+        if at == path || at.is_root() || !of_image {
+            all.push(path.clone());
+        }
+        if at != path && !at.is_root() && !at.starts_with(TreePath::literal("etc")) {
+            all.push(at);
+        }
+    }
+    all.sort();
+    all.dedup();
+    all
 }

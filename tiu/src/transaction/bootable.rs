@@ -5,11 +5,13 @@ use super::context::Context;
 use super::error::ApplyError;
 use super::preflight::Ready;
 use crate::accounts::AccountFile;
-use crate::boot::NotBootable;
-use crate::boot::bootable::{NeededInitrd, Paper, check, check_accounts, check_files, check_fstab};
+use crate::boot::bootable::{NeededInitrd, check, check_accounts, check_files, check_fstab};
 use crate::boot::initrd::{self, InitrdPlan};
 use crate::config::Initrd;
 use crate::etc::Side;
+use crate::host::hidden::HostPaths;
+use crate::host::lookup::Paper;
+use tiu_system::fstab;
 use tiu_system::tree::{MAX_TEXT, Tree};
 
 /// Checks the image's files, the merged accounts and the host's fstab.
@@ -42,14 +44,16 @@ fn stays(ready: &Ready, path: &str) -> bool {
     ready.etc.report.decided(path.as_bytes()).is_none_or(|decided| decided.side == Side::Host)
 }
 
-/// Checks the finished snapshot.
-pub fn check_snapshot(context: &Context, ready: &Ready, tree: &Tree) -> Result<(), NotBootable> {
+/// Checks the finished snapshot. Its fstab may be the image's.
+pub fn check_snapshot(context: &Context, ready: &Ready, tree: &Tree) -> Result<(), ApplyError> {
     let places = |version: &str| places(context, ready, version);
     let initrd = match context.config.initrd {
         Initrd::None => NeededInitrd::None,
         _ => NeededInitrd::OneOf(&places),
     };
-    check(tree, kernel(ready), &initrd)
+    check(tree, kernel(ready), &initrd)?;
+    let mounts = fstab::parse(&tree.read_text("etc/fstab", MAX_TEXT)?.unwrap_or_default());
+    Ok(HostPaths::default().fstab(&mounts).check(&ready.index)?)
 }
 
 fn kernel(ready: &Ready) -> Option<&str> {

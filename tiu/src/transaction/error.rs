@@ -6,8 +6,8 @@ use crate::draft::{DraftError, LeftBehind};
 use crate::etc::MergeError;
 use crate::etc::pristine::PristineError;
 use crate::etc::report::ReportError;
-use crate::host::HostError;
 use crate::host::persistent::PersistentError;
+use crate::host::{Hidden, HostError};
 use crate::incoming::identity::Mismatch;
 use crate::snapshots::SnapshotError;
 use crate::state::StateError;
@@ -67,6 +67,8 @@ pub enum ApplyError {
     NotBootable(#[from] NotBootable),
     #[error(transparent)]
     Draft(#[from] DraftError),
+    #[error(transparent)]
+    Hidden(#[from] Hidden),
     /// The filesystem is too full.
     #[error("the image needs {} MiB more, and {} MiB are free", needed.div_ceil(1 << 20), free >> 20)]
     NoSpace {
@@ -100,7 +102,7 @@ fn first(differences: &[Difference]) -> String {
 }
 
 hints! { ApplyError {
-    forward Open, Image, Mismatch, Host, Snapshot, Base, Copy, Tree, Record, Persistent, Merge, Report, Pristine, Engine, Initrd, Boot, NotBootable, Draft, LeftBehind, Cancelled;
+    forward Open, Image, Mismatch, Host, Snapshot, Base, Copy, Tree, Record, Persistent, Merge, Report, Pristine, Engine, Initrd, Boot, NotBootable, Hidden, Draft, LeftBehind, Cancelled;
     BaseUnfinished(_) =>
     "choose a finished one: tiu rollback N (tiu list shows them)",
     NoSpace { .. } =>

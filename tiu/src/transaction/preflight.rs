@@ -9,6 +9,7 @@ use super::stage::Stage;
 use crate::boot::initrd;
 use crate::etc::decide::{EtcPlan, decide};
 use crate::etc::update::{BaseImage, EtcUpdate};
+use crate::host::hidden::HostPaths;
 use crate::host::paths::{NotInstalled, left_out};
 use crate::host::persistent::{self, Content, Decision, Persistent, PersistentFacts};
 use crate::host::{Lock, Memory};
@@ -130,7 +131,14 @@ pub fn prepare(context: &Context, request: &Request, purpose: Purpose) -> Result
     let initrd = initrd::plan(&index, kernel, &image_os, config)?;
 
     let mut rules = state.host_rules(config)?;
-    let persistent = decide_persistent(context, &state, incoming, &rules)?;
+    let mountinfo = mountinfo::read().map_err(|source| TreeError { path: mountinfo::PATH.into(), source })?;
+    HostPaths::default()
+        .fstab(state.mounts()?)
+        .configured(&config.host_paths)
+        .subvolumes(state.nested()?)
+        .mounted(&mountinfo, host.root())
+        .check(&index)?;
+    let persistent = decide_persistent(context, &state, incoming, &rules, &mountinfo)?;
     rules.host_paths.extend(persistent.host_paths.iter().cloned());
     let version = Some(bundle.manifest.version.as_str());
     let etc = context.stage(Stage::Etc, None, version, || -> Result<EtcPlan, ApplyError> {
@@ -195,13 +203,12 @@ fn decide_persistent(
     state: &ImageState,
     incoming: IncomingImage,
     rules: &Rules,
+    mountinfo: &str,
 ) -> Result<Decision, ApplyError> {
     let (tree, mounts) = (state.tree(), state.mounts()?);
     let declared = persistent::declared(&incoming.text(&[POLICY_PATH]), incoming.index)?;
     let remembered = state.record()?.map_or(&[][..], |record| &record.persistent);
-    let mountinfo = mountinfo::read();
-    let mountinfo = mountinfo.map_err(|source| TreeError { path: mountinfo::PATH.into(), source })?;
-    let mounted = persistent::mounted(&mountinfo, context.host().root(), mounts);
+    let mounted = persistent::mounted(mountinfo, context.host().root(), mounts);
     // Only where an image's file may have to become a directory.
     let other = |path: &String| matches!(persistent::content(tree, path), Content::Other { .. });
     let old = if declared.iter().any(other) { state.index()? } else { None };

@@ -79,21 +79,17 @@ fn what_lies_in_the_host_s_own_places_is_not_touched() {
         tree::file(root, "usr/local/mine", "host");
         tree::file(root, "usr/share/addon/mine", "host");
         let config = fs::read_to_string(root.join("etc/tiu/tiu.yaml")).unwrap();
-        tree::file(root, "etc/tiu/tiu.yaml", config + "host-paths: /usr/share/addon\n");
+        tree::file(root, "etc/tiu/tiu.yaml", config + "host-paths: [/addon, /usr/share/addon]\n");
     });
     tree::file(&host.root(), "var/lib/data", "host");
     tree::file(&host.root(), "home/ada/file", "host");
-    let bundle = kit.bundle(1, |root| tree::file(root, "usr/share/addon/theirs", "image"));
+    let bundle = kit.bundle(1, |root| tree::file(root, "addon/theirs", "image"));
     let applied = host.tiu("apply", [bundle]).succeeded();
-    assert!(
-        applied.stdout.contains("warning: /usr/share/addon belongs to the host: 1 "),
-        "{}",
-        applied.stdout
-    );
+    assert!(applied.stdout.contains("warning: /addon belongs to the host: 1 "), "{}", applied.stdout);
     let new = host.snapshot(2);
     assert_eq!(read(new.join("usr/local/mine")), "host");
     assert_eq!(read(new.join("usr/share/addon/mine")), "host");
-    assert!(!new.join("usr/share/addon/theirs").exists());
+    assert!(!new.join("addon/theirs").exists());
     assert_eq!(read(host.root().join("var/lib/data")), "host");
     assert_eq!(read(host.root().join("home/ada/file")), "host");
     host.tiu("verify", ["2"]).succeeded();

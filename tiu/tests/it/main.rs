@@ -17,6 +17,7 @@ mod etc_lists;
 mod etc_peers;
 mod etc_table;
 mod floor;
+mod hidden;
 mod in_target;
 mod initrd;
 mod interrupted;

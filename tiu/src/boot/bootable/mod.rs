@@ -9,13 +9,12 @@
 //! container or a virtual machine.
 
 mod error;
-mod system;
 #[cfg(test)]
 mod tests;
 
 pub use error::NotBootable;
-pub use system::{Node, Paper, System, resolve};
 
+use crate::host::lookup::{Node, System, resolve};
 use std::collections::BTreeSet;
 use tiu_system::fstab;
 use tiu_system::path::{TreePath, TreePathBuf};

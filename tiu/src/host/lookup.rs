@@ -1,4 +1,5 @@
-//! A system as its boot finds it: in a tree, or on paper in an image's index.
+//! A system in which paths are looked up as its programs do: in a tree, or on paper in an image's
+//! index.
 
 use rustix::fs::{Dir, FileType};
 use std::borrow::Cow;
@@ -13,14 +14,18 @@ const MAX_LINKS: usize = 40;
 /// An inode of a system.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Node {
+    /// A directory.
     Directory,
+    /// A regular file.
     File {
         /// Bytes.
         size: u64,
         /// True if the owner, the group or others can execute it.
         executable: bool,
     },
+    /// A symbolic link, and its target.
     Link(Vec<u8>),
+    /// A device, a fifo or a socket.
     Other,
 }
 
@@ -37,19 +42,34 @@ pub trait System {
 /// Returns the path that a program of `system` finds at `path`, and the inode there. Symbolic links
 /// lead within the system.
 pub fn resolve(system: &dyn System, path: &TreePath) -> Option<(TreePathBuf, Node)> {
+    let (at, node) = follow(system, path)?;
+    Some((at, node?))
+}
+
+/// Returns the path to which `path` leads in `system`. The parts that do not exist stay as they
+/// are, and so does a path in a circle of symbolic links.
+pub fn destination(system: &dyn System, path: &TreePath) -> TreePathBuf {
+    follow(system, path).map_or_else(|| path.to_owned(), |(at, _)| at)
+}
+
+/// Returns the path to which `path` leads, and the inode there if it exists. Returns `None` for a
+/// circle of links, below what is not a directory, and for the parent of what does not exist.
+fn follow(system: &dyn System, path: &TreePath) -> Option<(TreePathBuf, Option<Node>)> {
     let mut todo: VecDeque<Vec<u8>> = path.components().map(<[u8]>::to_vec).collect();
-    let (mut at, mut node, mut links) = (TreePathBuf::new("").ok()?, Node::Directory, 0);
+    let (mut at, mut node, mut links) = (TreePathBuf::new("").ok()?, Some(Node::Directory), 0);
     while let Some(name) = todo.pop_front() {
-        if node != Node::Directory {
+        if node.as_ref().is_some_and(|node| *node != Node::Directory) {
             return None;
         }
         if name == b".." {
+            // Only a directory that exists has a parent.
+            node.as_ref()?;
             at.pop();
             continue;
         }
         let next = at.child(&name).ok()?;
-        match system.node(&next)? {
-            Node::Link(target) => {
+        match system.node(&next) {
+            Some(Node::Link(target)) => {
                 links += 1;
                 if links > MAX_LINKS {
                     return None;
@@ -96,6 +116,7 @@ pub struct Paper<'a> {
 }
 
 impl<'a> Paper<'a> {
+    /// Returns the system of `index`.
     pub fn new(index: &'a Index) -> Self {
         let of_kernels = |path: &TreePath| {
             ["boot", "lib/modules", "usr/lib/modules"]
