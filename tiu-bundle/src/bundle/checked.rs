@@ -90,8 +90,19 @@ hints! { BundleError {
 impl Bundle {
     /// Reads and checks trailer, signature, manifest, layout, and the first block of the image.
     pub fn open(source: Arc<dyn ReadAt>, trust: &Trust) -> Result<Self, BundleError> {
+        Self::open_reporting(source, trust, &mut |_| {})
+    }
+
+    /// Like [`open`](Self::open), and calls `signed_by` as soon as the signature was verified: also
+    /// if what was signed is refused afterwards.
+    pub fn open_reporting(
+        source: Arc<dyn ReadAt>,
+        trust: &Trust,
+        signed_by: &mut dyn FnMut(&Signer),
+    ) -> Result<Self, BundleError> {
         let cms = read_cms(&*source)?;
         let signed = signature::verify(&cms, trust)?;
+        signed_by(&signed.signer);
         Self::from_signed(source, cms, signed)
     }
 

@@ -2,6 +2,7 @@
 
 use super::checked::{Bundle, BundleError};
 use crate::read_at::FileSource;
+use crate::signature::Signer;
 use crate::trust::Trust;
 use std::fs::OpenOptions;
 use std::io;
@@ -34,6 +35,16 @@ hints! { OpenError {
 
 /// Opens a bundle once; everything is read through this one descriptor.
 pub fn open_bundle(path: &Path, trust: &Trust) -> Result<Bundle, OpenError> {
+    open_bundle_reporting(path, trust, &mut |_| {})
+}
+
+/// Like [`open_bundle`], and calls `signed_by` as soon as the signature was verified: also if what
+/// was signed is refused afterwards.
+pub fn open_bundle_reporting(
+    path: &Path,
+    trust: &Trust,
+    signed_by: &mut dyn FnMut(&Signer),
+) -> Result<Bundle, OpenError> {
     let failed = |source| OpenError::File { path: path.into(), source };
     // O_NONBLOCK: a FIFO must not hold us up before it is found to be one.
     let file = OpenOptions::new()
@@ -57,5 +68,6 @@ pub fn open_bundle(path: &Path, trust: &Trust) -> Result<Bundle, OpenError> {
         return Err(OpenError::NotAFile { path: path.into(), found });
     }
     let source = Arc::new(FileSource::new(file).map_err(failed)?);
-    Bundle::open(source, trust).map_err(|source| OpenError::Bundle { path: path.into(), source })
+    Bundle::open_reporting(source, trust, signed_by)
+        .map_err(|source| OpenError::Bundle { path: path.into(), source })
 }

@@ -6,5 +6,5 @@ mod file;
 mod layout;
 
 pub use checked::{Bundle, BundleError, append, cms_offset, read_cms};
-pub use file::{OpenError, open_bundle};
+pub use file::{OpenError, open_bundle, open_bundle_reporting};
 pub use layout::{Layout, LayoutError, TRAILER_SIZE};

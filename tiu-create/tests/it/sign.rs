@@ -396,3 +396,44 @@ fn nothing_or_too_much_to_do() {
         assert_eq!(found.code, Some(2), "{}", found.stderr);
     }
 }
+
+#[test]
+fn secrets_are_in_no_log_and_no_message() {
+    let place = place();
+    let [cert, _] = own_keys(&place);
+    let secret = |log: &str, found: Outcome| {
+        let text = format!("{}{}", found.stdout, found.stderr);
+        for secret in ["se cret", "s3cr3t-wrong", "12345678", "87654321"] {
+            assert!(!text.contains(secret), "{log}: {text}");
+        }
+        text
+    };
+    let (key, file) = (encrypted(&place), place.path("passphrase"));
+    let (config, uri) = (token(&place), "pkcs11:token=release;object=signer");
+    for log in ["trace", "info"] {
+        for passphrase in ["se cret\n", "s3cr3t-wrong\n"] {
+            fs::write(&file, passphrase).expect("a file");
+            let mut command = program();
+            command.args(["sign", "-vv", "--progress=none"]).arg(&cert).arg("--key").arg(&key);
+            command.arg("--passphrase-file").arg(&file).arg(place.path("unsigned.tiu")).env("TIU_LOG", log);
+            secret(log, outcome(&mut command));
+        }
+        let mut logged = 0;
+        for pin in ["12345678\n", "87654321\n"] {
+            fs::write(place.path("pin"), pin).expect("a file");
+            let mut command = program();
+            command.env("SOFTHSM2_CONF", &config).env("TIU_LOG", log).args([
+                "sign",
+                "-vv",
+                "--progress=none",
+            ]);
+            command.args(["--key", uri, "--pkcs11-module", MODULE]).arg(&cert);
+            command.arg("--pin-file").arg(place.path("pin")).arg(place.path("unsigned.tiu"));
+            let text = secret(log, outcome(&mut command));
+            // The program is in the log, without its arguments.
+            logged += usize::from(text.contains("openssl"));
+            assert!(!text.contains("-inkey"), "{text}");
+        }
+        assert_eq!(logged, 2, "{log}");
+    }
+}

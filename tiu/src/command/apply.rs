@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use tiu::accounts::{AccountFile, Note, NoteKind};
 use tiu::host::Persistent;
 use tiu::outcome::Outcome as Changed;
-use tiu::transaction::{self, Applied, Context, Request, UpdateFacts};
+use tiu::transaction::{self, Applied, Context, KnownImage, Request, UpdateFacts};
 use tiu_cli::log::RECORD;
 use tiu_cli::{Outcome, ProgressMode, SecondSignal, cancel_on_signals, exit};
 use tiu_extract::Verity;
@@ -44,6 +44,9 @@ pub struct Arguments {
     /// Form of the progress on standard error
     #[arg(long, value_enum, value_name = "FORM", default_value_t)]
     progress: ProgressMode,
+    /// What becomes known of the bundle, for the record of a refusal
+    #[arg(skip)]
+    known: KnownImage,
 }
 
 impl Arguments {
@@ -53,6 +56,10 @@ impl Arguments {
 
     pub fn bundle(&self) -> String {
         self.bundle.display().to_string()
+    }
+
+    pub fn known(&self) -> KnownImage {
+        self.known.clone()
     }
 
     pub fn run(self, global: &GlobalArguments) -> Outcome {
@@ -67,18 +74,23 @@ impl Arguments {
             verity: self.verity.unwrap_or(config.verity),
             allow_downgrade: self.allow_downgrade,
             force: self.force,
+            known: self.known.clone(),
+        };
+        let already = |reason| {
+            let (image, signer) = (self.known.image(), self.known.signer());
+            Ok(nothing_to_do("apply", &reason, &Facts { image, signer, ..Facts::default() }))
         };
         if self.dry_run {
             let planned = match transaction::dry_run(&context, &request)? {
                 Changed::Done(planned) => planned,
-                Changed::NothingToDo(reason) => return Ok(nothing_to_do("apply", &reason)),
+                Changed::NothingToDo(reason) => return already(reason),
             };
             global.common.print(&planned, || planned.text())?;
             return Ok(exit::DONE);
         }
         let applied = match transaction::apply(&context, &request)? {
             Changed::Done(applied) => applied,
-            Changed::NothingToDo(reason) => return Ok(nothing_to_do("apply", &reason)),
+            Changed::NothingToDo(reason) => return already(reason),
         };
         record(&applied);
         global.common.print(&applied, || report(&applied, opened.host.is_live()))?;
@@ -92,6 +104,9 @@ fn record(applied: &Applied) {
     let UpdateFacts { base, image, signer, .. } = facts;
     for warning in &facts.warnings {
         tracing::warn!(target: RECORD, snapshot, "warning: {}", printable(warning));
+    }
+    for number in &applied.removed {
+        record::removed(*number);
     }
     let conflicts = match facts.etc.conflicts().count() {
         0 => String::new(),

@@ -16,6 +16,8 @@ use tiu_cli::{Outcome, exit};
 Ends with 77 if there is nothing to remove.")]
 pub struct Arguments {}
 
+const NOTHING: &str = "nothing to remove";
+
 /// The document of `--json`.
 #[derive(Serialize)]
 struct Removed {
@@ -29,8 +31,10 @@ impl Arguments {
         let removed = draft::clean_up(opened.next())?;
         let code = if removed.is_empty() { exit::NOTHING_TO_DO } else { exit::DONE };
         for number in &removed {
-            let facts = Facts { snapshot: Some(*number), ..Facts::default() };
-            record::done("cleanup", &format!("removed the unfinished snapshot {number}"), &facts);
+            record::removed(*number);
+        }
+        if removed.is_empty() {
+            record::nothing_to_do("cleanup", NOTHING, &Facts::default());
         }
         let removed = Removed { removed };
         global.common.print(&removed, || human(&removed.removed))?;
@@ -40,7 +44,7 @@ impl Arguments {
 
 fn human(removed: &[u32]) -> String {
     if removed.is_empty() {
-        return "There is nothing to remove.\n".into();
+        return format!("There is {NOTHING}.\n");
     }
     removed.iter().map(|number| format!("Removed the unfinished snapshot {number}.\n")).collect()
 }

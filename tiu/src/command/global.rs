@@ -2,7 +2,7 @@
 //! reported.
 
 use super::host::HostArguments;
-use super::record;
+use super::record::{self, Facts};
 use tiu::outcome::NothingToDo;
 use tiu_cli::{CommonArguments, Failure};
 
@@ -27,7 +27,7 @@ impl GlobalArguments {
 }
 
 /// Reports and records that `operation` had nothing to do. Returns the exit code.
-pub fn nothing_to_do(operation: &str, reason: &NothingToDo) -> u8 {
-    record::nothing_to_do(operation, reason);
+pub fn nothing_to_do(operation: &str, reason: &NothingToDo, facts: &Facts) -> u8 {
+    record::nothing_to_do(operation, &reason.to_string(), facts);
     tiu_cli::nothing_to_do(NAME, reason, &reason.hint())
 }

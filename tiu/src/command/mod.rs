@@ -19,6 +19,8 @@ mod without_plugins;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use global::{GlobalArguments, NAME};
+use record::Facts;
+use tiu::transaction::KnownImage;
 use tiu_cli::log::Logging;
 use tiu_cli::{CompletionsArguments, ManArguments, Outcome, Program};
 
@@ -73,10 +75,12 @@ impl Program for Cli {
 
     fn run(self) -> Outcome {
         let Cli { command, global } = self;
-        let (operation, bundle) = (command.operation(), command.bundle());
+        let (operation, bundle, known) = (command.operation(), command.bundle(), command.known());
+        let snapshot = command.snapshot();
         let outcome = command.run(&global);
         if let (Some(operation), Err(failure)) = (operation, &outcome) {
-            record::failed(operation, bundle.as_deref(), failure);
+            let facts = Facts { snapshot, image: known.image(), signer: known.signer(), seconds: None };
+            record::failed(operation, bundle.as_deref(), &facts, failure);
         }
         outcome
     }
@@ -91,7 +95,7 @@ impl Command {
             Command::Rollback(_) => Some("rollback"),
             Command::Etc(arguments) => arguments.operation(),
             Command::Verify(_) => Some("verify"),
-            Command::Pin(_) => Some("pin"),
+            Command::Pin(arguments) => Some(arguments.operation()),
             Command::Cleanup(_) => Some("cleanup"),
             _ => None,
         }
@@ -101,6 +105,23 @@ impl Command {
     fn bundle(&self) -> Option<String> {
         match self {
             Command::Apply(arguments) => Some(arguments.bundle()),
+            _ => None,
+        }
+    }
+
+    /// Returns what becomes known of that bundle.
+    fn known(&self) -> KnownImage {
+        match self {
+            Command::Apply(arguments) => arguments.known(),
+            _ => KnownImage::default(),
+        }
+    }
+
+    /// Returns the snapshot that the command was given.
+    fn snapshot(&self) -> Option<u32> {
+        match self {
+            Command::Rollback(arguments) => arguments.number(),
+            Command::Pin(arguments) => Some(arguments.number()),
             _ => None,
         }
     }

@@ -35,10 +35,20 @@ struct Pinned {
 }
 
 impl Arguments {
+    /// Returns the name of what is done, for the record.
+    pub fn operation(&self) -> &'static str {
+        if self.remove { "unpin" } else { "pin" }
+    }
+
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
     pub fn run(self, global: &GlobalArguments) -> Outcome {
         let opened = global.host.open()?;
         let _lock = opened.host.lock()?;
-        let snapshot = self.number;
+        let (operation, snapshot) = (self.operation(), self.number);
+        let facts = Facts { snapshot: Some(snapshot), ..Facts::default() };
         let changed = if self.remove {
             unpin(&opened.host, snapshot)?
         } else {
@@ -49,12 +59,11 @@ impl Arguments {
         };
         let cleanup = match changed {
             Changed::Done(cleanup) => cleanup,
-            Changed::NothingToDo(reason) => return Ok(nothing_to_do("pin", &reason)),
+            Changed::NothingToDo(reason) => return Ok(nothing_to_do(operation, &reason, &facts)),
         };
         let pinned = Pinned { snapshot, pinned: !self.remove, cleanup };
         let message = if self.remove { "is no longer pinned" } else { "is pinned" };
-        let facts = Facts { snapshot: Some(snapshot), ..Facts::default() };
-        record::done("pin", &format!("snapshot {snapshot} {message}"), &facts);
+        record::done(operation, &format!("snapshot {snapshot} {message}"), &facts);
         global.common.print(&pinned, || human(&pinned))?;
         Ok(exit::DONE)
     }

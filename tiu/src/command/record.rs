@@ -3,7 +3,6 @@
 //!
 //! `journalctl -t tiu` shows the messages, `journalctl -t tiu -o verbose` the fields as well.
 
-use tiu::outcome::NothingToDo;
 use tiu::status::{ImageFacts, SignerFacts};
 use tiu_cli::{Failure, exit};
 use tiu_system::text::printable;
@@ -60,9 +59,16 @@ pub fn done(operation: &str, message: &str, facts: &Facts) {
     );
 }
 
-/// Records that `operation` changed nothing.
-pub fn nothing_to_do(operation: &str, reason: &NothingToDo) {
+/// Records that an unfinished snapshot was removed.
+pub fn removed(number: u32) {
+    let facts = Facts { snapshot: Some(number), ..Facts::default() };
+    done("cleanup", &format!("removed the unfinished snapshot {number}"), &facts);
+}
+
+/// Records that `operation` changed nothing, for the reason `why`.
+pub fn nothing_to_do(operation: &str, why: &str, facts: &Facts) {
     let User { uid, login_uid, sudo_user } = User::current();
+    let Facts { snapshot, image, signer, .. } = *facts;
     tracing::info!(
         target: tiu_cli::log::RECORD,
         operation,
@@ -70,17 +76,23 @@ pub fn nothing_to_do(operation: &str, reason: &NothingToDo) {
         uid,
         login_uid,
         sudo_user,
+        snapshot,
+        compatible = image.map(|image| image.compatible.as_str()),
+        version = image.map(|image| image.version.as_str()),
+        signer = signer.map(|signer| signer.subject.as_str()),
+        fingerprint = signer.map(|signer| signer.fingerprint.as_str()),
         "{operation}: nothing to do: {}",
-        printable(&reason.to_string())
+        printable(why)
     );
 }
 
 /// Records that `operation` failed or was cancelled. `bundle` is what it was given, if it was given
 /// one.
-pub fn failed(operation: &str, bundle: Option<&str>, failure: &Failure) {
+pub fn failed(operation: &str, bundle: Option<&str>, facts: &Facts, failure: &Failure) {
     // A wrong command line changed nothing and tried nothing.
     let Failure::Error { error, code } = failure else { return };
     let User { uid, login_uid, sudo_user } = User::current();
+    let Facts { snapshot, image, signer, .. } = *facts;
     let result = if *code == exit::CANCELLED { "cancelled" } else { "failed" };
     let mut text = error.to_string();
     for cause in tiu_cli::causes(&**error) {
@@ -98,6 +110,11 @@ pub fn failed(operation: &str, bundle: Option<&str>, failure: &Failure) {
         login_uid,
         sudo_user,
         bundle,
+        snapshot,
+        compatible = image.map(|image| image.compatible.as_str()),
+        version = image.map(|image| image.version.as_str()),
+        signer = signer.map(|signer| signer.subject.as_str()),
+        fingerprint = signer.map(|signer| signer.fingerprint.as_str()),
         hint,
         "{operation}{of} {result}: {text}"
     );

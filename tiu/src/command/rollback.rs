@@ -36,6 +36,10 @@ struct RolledBack<'a> {
 }
 
 impl Arguments {
+    pub fn number(&self) -> Option<u32> {
+        self.number
+    }
+
     pub fn run(self, global: &GlobalArguments) -> Outcome {
         let opened = global.host.open()?;
         let _lock = opened.host.lock()?;
@@ -43,12 +47,13 @@ impl Arguments {
         let from = snapshots.iter().find(|s| s.next).map(|s| s.number);
         let to = match rollback::choose(&snapshots, self.number, self.force)? {
             Changed::Done(to) => to,
-            Changed::NothingToDo(reason) => return Ok(nothing_to_do("rollback", &reason)),
+            Changed::NothingToDo(reason) => return Ok(nothing_to_do("rollback", &reason, &Facts::default())),
         };
         rollback::switch(opened.next(), to.number)?;
         let was = from.map(|from| format!(" instead of snapshot {from}")).unwrap_or_default();
         let message = format!("snapshot {} ({}, {}) boots next{was}", to.number, to.title(), to.signed());
-        let facts = Facts { snapshot: Some(to.number), image: to.image.as_ref(), ..Facts::default() };
+        let signer = to.signature.signer();
+        let facts = Facts { snapshot: Some(to.number), image: to.image.as_ref(), signer, seconds: None };
         record::done("rollback", &message, &facts);
         let rolled_back = RolledBack { from, to };
         global.common.print(&rolled_back, || human(&rolled_back))?;

@@ -69,6 +69,16 @@ pub enum Signature {
     /// Manifest or index differ from what was signed, or cannot be read.
     Changed,
 }
+
+impl Signature {
+    /// Returns the signer, if the signature is good.
+    pub fn signer(&self) -> Option<&SignerFacts> {
+        match self {
+            Signature::AsSigned { signer } => Some(signer),
+            _ => None,
+        }
+    }
+}
 /// Returns facts about every snapshot of the host.
 pub fn snapshots(
     host: &Host,

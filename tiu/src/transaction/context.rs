@@ -4,7 +4,11 @@ use super::error::ApplyError;
 use crate::boot::Next;
 use crate::config::Config;
 use crate::host::Host;
+use crate::status::{ImageFacts, SignerFacts};
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use tiu_bundle::manifest::Manifest;
+use tiu_bundle::signature::Signer;
 use tiu_bundle::trust::Trust;
 use tiu_extract::Verity;
 use tiu_system::progress::Watch;
@@ -45,4 +49,37 @@ pub struct Request {
     pub allow_downgrade: bool,
     /// Whether the image that the base already has is applied once more.
     pub force: bool,
+    /// Receives what is known of the bundle.
+    pub known: KnownImage,
+}
+
+/// What is known of a bundle whose signature was verified, also if it was refused afterwards: for
+/// the one who records the refusal. Copies share it.
+#[derive(Clone, Debug, Default)]
+pub struct KnownImage(Arc<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    signer: OnceLock<SignerFacts>,
+    image: OnceLock<ImageFacts>,
+}
+
+impl KnownImage {
+    /// Returns the signer, if the signature is good.
+    pub fn signer(&self) -> Option<&SignerFacts> {
+        self.0.signer.get()
+    }
+
+    /// Returns the image, if its manifest could be read, too.
+    pub fn image(&self) -> Option<&ImageFacts> {
+        self.0.image.get()
+    }
+
+    pub(super) fn note_signer(&self, signer: &Signer) {
+        let _ = self.0.signer.set(signer.into());
+    }
+
+    pub(super) fn note_image(&self, manifest: &Manifest) {
+        let _ = self.0.image.set(manifest.into());
+    }
 }

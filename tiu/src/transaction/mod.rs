@@ -30,6 +30,6 @@ mod space;
 mod stage;
 
 pub use apply::{apply, dry_run};
-pub use context::{Context, Request};
+pub use context::{Context, KnownImage, Request};
 pub use error::ApplyError;
 pub use facts::{Applied, Planned, UpdateFacts};

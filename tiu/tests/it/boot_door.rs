@@ -15,7 +15,7 @@ use tiu::outcome::Outcome;
 use tiu::rollback;
 use tiu::snapshots::Snapshot;
 use tiu::state::ImageState;
-use tiu::transaction::{self, Applied, ApplyError, Context, Request};
+use tiu::transaction::{self, Applied, ApplyError, Context, KnownImage, Request};
 use tiu_bundle::trust::Trust;
 use tiu_extract::Verity;
 use tiu_system::Hint;
@@ -87,8 +87,13 @@ fn apply(root: &Path, keyring: &Path, bundle: &Path, loader: &Recorder) -> Resul
     let cancel = Cancel::new();
     let next = Next::new(&host, loader);
     let context = Context { next, config: &config, trust: &trust, watch: Watch::without_progress(&cancel) };
-    let request =
-        Request { bundle: bundle.into(), verity: Verity::User, allow_downgrade: false, force: false };
+    let request = Request {
+        bundle: bundle.into(),
+        verity: Verity::User,
+        allow_downgrade: false,
+        force: false,
+        known: KnownImage::default(),
+    };
     match transaction::apply(&context, &request)? {
         Outcome::Done(applied) => Ok(applied),
         Outcome::NothingToDo(why) => panic!("{why}"),
@@ -171,7 +176,13 @@ fn a_draft_whose_entry_cannot_be_removed_is_reported_after_the_cause() {
     let next = Next::new(&opened, &loader);
     let context = Context { next, config: &config, trust: &trust, watch: Watch::without_progress(&cancel) };
     let bundle = kit.bundle(1, |_| {});
-    let request = Request { bundle, verity: Verity::User, allow_downgrade: false, force: false };
+    let request = Request {
+        bundle,
+        verity: Verity::User,
+        allow_downgrade: false,
+        force: false,
+        known: KnownImage::default(),
+    };
     let error = transaction::apply(&context, &request).unwrap_err();
     let text = error.to_string();
     assert!(text.starts_with("the new snapshot differs from the image"), "{text}");

@@ -11,9 +11,12 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tiu_testing::bundles::{Parts, image, tiny_index};
 use tiu_testing::host::LoopHost;
-use tiu_testing::kit::Kit;
+use tiu_testing::kit::{Kit, Recipe};
 use tiu_testing::program::{Outcome, outcome};
+use tiu_testing::system::dracut;
+use tiu_testing::tree;
 
 type Message = BTreeMap<String, String>;
 
@@ -112,6 +115,7 @@ fn the_journal_tells_the_story_of_an_update() {
     assert!(create["TIU_PROGRAM"].ends_with("snapper") && create["TIU_EXIT"] == "0", "{create:?}");
     create["TIU_SECONDS"].parse::<f64>().unwrap();
     let done = record(&messages, "apply");
+    let fingerprint = done["TIU_FINGERPRINT"].clone();
     for (key, value) in
         [("TIU_RESULT", "done"), ("TIU_SNAPSHOT", "2"), ("TIU_VERSION", "1"), ("PRIORITY", "6")]
     {
@@ -125,7 +129,9 @@ fn the_journal_tells_the_story_of_an_update() {
 
     let (again, messages) = tiu(&host, "apply", &[path(&bundle)]);
     assert_eq!(again.code, Some(77));
-    assert_eq!(record(&messages, "apply")["TIU_RESULT"], "nothing-to-do");
+    let same = record(&messages, "apply");
+    assert_eq!((&same["TIU_RESULT"][..], &same["TIU_VERSION"][..]), ("nothing-to-do", "1"));
+    assert_eq!(same["TIU_FINGERPRINT"], done["TIU_FINGERPRINT"]);
 
     let stranger = Kit::new();
     let other = stranger.keyring();
@@ -139,16 +145,29 @@ fn the_journal_tells_the_story_of_an_update() {
     host.tiu("apply", [kit.bundle(2, |_| {})]).succeeded();
     let (_, messages) = tiu(&host, "rollback", &["2".as_ref()]);
     let back = record(&messages, "rollback");
+    assert_eq!((&back["TIU_FINGERPRINT"], &back["TIU_VERSION"][..]), (&fingerprint, "1"));
     assert_eq!((&back["TIU_RESULT"][..], &back["TIU_SNAPSHOT"][..]), ("done", "2"), "{back:?}");
     assert!(back["MESSAGE"].ends_with("boots next instead of snapshot 3"), "{back:?}");
 
     let (_, messages) = tiu(&host, "pin", &["2".as_ref()]);
     assert_eq!(record(&messages, "pin")["MESSAGE"], "pin: snapshot 2 is pinned");
+    let (_, messages) = tiu(&host, "pin", &["2".as_ref()]);
+    assert_eq!(record(&messages, "pin")["TIU_RESULT"], "nothing-to-do");
+    let (_, messages) = tiu(&host, "pin", &["--remove".as_ref(), "2".as_ref()]);
+    let unpinned = record(&messages, "unpin");
+    assert_eq!((&unpinned["TIU_SNAPSHOT"][..], &unpinned["TIU_RESULT"][..]), ("2", "done"));
+    let (_, messages) = tiu(&host, "pin", &["99".as_ref()]);
+    let failed = record(&messages, "pin");
+    assert_eq!((&failed["TIU_SNAPSHOT"][..], &failed["TIU_RESULT"][..]), ("99", "failed"));
     let (_, messages) = tiu(&host, "verify", &["2".as_ref()]);
     assert_eq!(record(&messages, "verify")["TIU_RESULT"], "done");
     host.snapper(&["create", "--userdata", "tiu-state=in-progress"]).succeeded();
     let (_, messages) = tiu(&host, "cleanup", &[]);
     assert_eq!(record(&messages, "cleanup")["MESSAGE"], "cleanup: removed the unfinished snapshot 4");
+    let (_, messages) = tiu(&host, "cleanup", &[]);
+    let nothing = record(&messages, "cleanup");
+    assert_eq!(nothing["MESSAGE"], "cleanup: nothing to do: nothing to remove");
+    assert_eq!(nothing["TIU_RESULT"], "nothing-to-do");
     for command in ["status", "list"] {
         assert_eq!(tiu(&host, command, &[]).1, [], "{command} changes nothing");
     }
@@ -162,4 +181,70 @@ fn without_a_journal_the_terminal_shows_it_on_demand() {
     let listed = outcome(host.command("list").env("TIU_LOG", "info")).succeeded();
     assert!(listed.stderr.contains("ran /usr/bin/snapper"), "{}", listed.stderr);
     assert_eq!(outcome(&mut host.command("list")).succeeded().stderr, "");
+}
+
+/// The record of a bundle that was refused, for a reason with `why` in it.
+#[track_caller]
+fn refused(host: &LoopHost, bundle: &Path, why: &str) -> Message {
+    let (outcome, messages) = tiu(host, "apply", &[path(bundle)]);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    let failed = record(&messages, "apply");
+    assert_eq!((&failed["TIU_RESULT"][..], &failed["PRIORITY"][..]), ("failed", "3"), "{failed:?}");
+    assert_eq!(failed["TIU_BUNDLE"], bundle.to_str().unwrap());
+    assert!(failed["MESSAGE"].contains(why), "{why}: {failed:?}");
+    failed.clone()
+}
+
+#[test]
+fn every_kind_of_refused_bundle_is_recorded_with_its_signer_if_the_signature_is_good() {
+    let kit = Kit::new();
+    let host = kit.host();
+    let first = kit.bundle(2, |_| {});
+    let (_, messages) = tiu(&host, "apply", &[path(&first)]);
+    let fingerprint = record(&messages, "apply")["TIU_FINGERPRINT"].clone();
+    let signed = |failed: &Message, version: Option<&str>| {
+        assert_eq!(failed.get("TIU_FINGERPRINT"), Some(&fingerprint), "{failed:?}");
+        assert!(failed["TIU_SIGNER"].contains("CN=Test Signer"), "{failed:?}");
+        assert_eq!(failed.get("TIU_VERSION").map(String::as_str), version, "{failed:?}");
+    };
+
+    let unknown = |failed: &Message| {
+        assert!(!failed.contains_key("TIU_SIGNER") && !failed.contains_key("TIU_VERSION"), "{failed:?}");
+    };
+    unknown(&refused(&host, &Kit::new().bundle(3, |_| {}), "Test Root"));
+    let empty = kit.path("empty.tiu");
+    std::fs::write(&empty, "").unwrap();
+    unknown(&refused(&host, &empty, "the file is empty"));
+    unknown(&refused(&host, &kit.path("absent.tiu"), "No such file"));
+
+    signed(&refused(&host, &kit.bundle(1, |_| {}), "downgrade"), Some("1"));
+    let recipe = Recipe { compatible: "other", version: "3", more: "" };
+    signed(&refused(&host, &kit.bundle_of(3, recipe, |_| {}), "other"), Some("3"));
+    let damaged = kit.bundle(3, |_| {});
+    let mut bytes = std::fs::read(&damaged).unwrap();
+    let half = bytes.len() / 2;
+    bytes[4096..half].fill(0xff);
+    std::fs::write(&damaged, bytes).unwrap();
+    signed(&refused(&host, &damaged, "block"), Some("3"));
+    // What is signed is not a manifest.
+    let tree = tempfile::tempdir().unwrap();
+    tree::file(tree.path(), "a", "content");
+    let parts = Parts::new(image(tree.path(), None), &tiny_index(b"content"));
+    let parts = Parts { text: Some("no manifest".into()), ..parts };
+    let wrong = parts.write(&kit.path("wrong.tiu"), &kit.signer.certificate, &kit.signer.key);
+    signed(&refused(&host, &wrong, "manifest"), None);
+}
+
+#[test]
+fn the_warnings_of_an_update_are_in_the_journal() {
+    let kit = Kit::new();
+    let host = kit.host();
+    let bundle = kit.bundle(1, |root| {
+        dracut(root, "echo 'dracut[E]: no driver x' >&2; cat /usr/lib/dracut/initrd-$kernel >\"$image\"\n");
+    });
+    let (outcome, messages) = tiu(&host, "apply", &[path(&bundle)]);
+    outcome.succeeded();
+    let warning = messages.iter().find(|m| m["MESSAGE"].contains("no driver x")).expect("the warning");
+    assert_eq!(warning["MESSAGE"], "warning: dracut reports: dracut[E]: no driver x");
+    assert_eq!((&warning["PRIORITY"][..], &warning["TIU_SNAPSHOT"][..]), ("4", "2"));
 }
