@@ -7,8 +7,9 @@ use crate::etc::report::EtcReport;
 use crate::host::Host;
 use crate::snapshots::nested_subvolumes;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tiu_bundle::index::Index;
+use tiu_bundle::policy::{POLICY_PATH, Policy};
 use tiu_bundle::trust::Trust;
 use tiu_system::fstab::{self, Mount};
 use tiu_system::tree::{MAX_TEXT, Tree};
@@ -26,9 +27,55 @@ pub struct ImageState {
     report: OnceLock<Option<EtcReport>>,
     mounts: OnceLock<Vec<Mount>>,
     nested: OnceLock<Vec<PathBuf>>,
+    /// Damaged parts that count as absent, where that is so.
+    ignored: Option<Mutex<Vec<String>>>,
 }
 
 impl ImageState {
+    /// Reads snapshot `number` of `host` as what an update starts from.
+    ///
+    /// Whatever nobody signed, or does not parse, or cannot be read, counts as absent: an update
+    /// must heal a damaged host. [`ignored`](Self::ignored) returns what that was.
+    pub fn open_base(host: &Host, number: u32, trust: &Trust) -> Result<Self, StateError> {
+        let failed = |source| StateError { number, source };
+        let tree = Tree::open(&host.snapshot_path(number)).map_err(|e| failed(e.into()))?;
+        Ok(Self::leniently(tree, number, Some(trust)))
+    }
+
+    fn leniently(tree: Tree, number: u32, trust: Option<&Trust>) -> Self {
+        let mut ignored = Vec::new();
+        let provenance = Provenance::read(&tree, trust).unwrap_or_else(|error| {
+            ignored.push(error.to_string());
+            None
+        });
+        // Without its index, a manifest says nothing of the tree.
+        let index = provenance.as_ref().map(|provenance| provenance.index(&tree));
+        let (provenance, index) = match index {
+            Some(Ok(index)) => (provenance, OnceLock::from(Arc::new(index))),
+            Some(Err(error)) => {
+                ignored.push(error.to_string());
+                (None, OnceLock::new())
+            }
+            None => (None, OnceLock::new()),
+        };
+        let state = ImageState { index, ..Self::new(tree, number, provenance) };
+        ImageState { ignored: Some(Mutex::new(ignored)), ..state }
+    }
+
+    fn new(tree: Tree, number: u32, provenance: Option<Provenance>) -> Self {
+        ImageState {
+            number,
+            tree,
+            provenance,
+            index: OnceLock::new(),
+            record: OnceLock::new(),
+            report: OnceLock::new(),
+            mounts: OnceLock::new(),
+            nested: OnceLock::new(),
+            ignored: None,
+        }
+    }
+
     /// Reads snapshot `number` of `host`. The signature is checked against `trust`, if there is
     /// any.
     pub fn open(host: &Host, number: u32, trust: Option<&Trust>) -> Result<Self, StateError> {
@@ -42,22 +89,19 @@ impl ImageState {
         let failed =
             |source: super::provenance::ProvenanceError| StateError { number, source: source.into() };
         let provenance = Provenance::read(&tree, trust).map_err(failed)?;
-        Ok(ImageState {
-            number,
-            tree,
-            provenance,
-            index: OnceLock::new(),
-            record: OnceLock::new(),
-            report: OnceLock::new(),
-            mounts: OnceLock::new(),
-            nested: OnceLock::new(),
-        })
+        Ok(Self::new(tree, number, provenance))
     }
 
     /// Reads the system in `tree`, which is snapshot `number` and was copied from `base`. Where the
     /// manifest still names the same index, `base`'s index is used instead of being read again.
+    ///
+    /// What counts as absent in `base` may be absent in the copy too.
     pub fn of_copy(base: &Self, tree: Tree, number: u32) -> Result<Self, StateError> {
-        let copy = Self::of_tree(tree, number, None)?;
+        if base.ignored.is_some() && base.provenance.is_none() {
+            return Ok(Self::leniently(tree, number, None));
+        }
+        let mut copy = Self::of_tree(tree, number, None)?;
+        copy.ignored = base.ignored.as_ref().map(|_| Mutex::default());
         let named = |state: &Self| state.provenance.as_ref().map(|p| p.manifest.tiu.index_digest);
         if let Some(index) = base.index.get()
             && named(base) == named(&copy)
@@ -106,12 +150,47 @@ impl ImageState {
 
     /// Returns what was made on the host when the image was applied.
     pub fn record(&self) -> Result<Option<&Record>, StateError> {
-        Ok(self.once(&self.record, || Ok(Record::read(&self.tree)?))?.as_ref())
+        let read = || match Record::read(&self.tree) {
+            Err(error) if self.ignore(&error) => Ok(None),
+            read => Ok(read?),
+        };
+        Ok(self.once(&self.record, read)?.as_ref())
+    }
+
+    /// Returns the persistent directories that the image of this system declared.
+    ///
+    /// If the record of them is damaged, those of the image's own policy count, if it is legible.
+    pub fn persistent(&self) -> Result<Vec<String>, StateError> {
+        if let Some(record) = self.record()? {
+            return Ok(record.persistent.clone());
+        }
+        if self.ignored().is_empty() {
+            return Ok(Vec::new());
+        }
+        let text = self.tree.read_text(POLICY_PATH, MAX_TEXT).ok().flatten().unwrap_or_default();
+        Ok(Policy::parse(&text).unwrap_or_default().persistent().to_vec())
+    }
+
+    /// Returns the damaged parts that count as absent, as far as they were asked for.
+    pub fn ignored(&self) -> Vec<String> {
+        let lock = |list: &Mutex<Vec<String>>| list.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.ignored.as_ref().map(lock).unwrap_or_default()
+    }
+
+    /// Notes a damaged part that counts as absent. Returns `false` where it does not.
+    fn ignore(&self, error: &dyn std::error::Error) -> bool {
+        let Some(list) = &self.ignored else { return false };
+        list.lock().unwrap_or_else(PoisonError::into_inner).push(error.to_string());
+        true
     }
 
     /// Returns what became of `/etc` when the image was applied.
     pub fn report(&self) -> Result<Option<&EtcReport>, StateError> {
-        Ok(self.once(&self.report, || Ok(EtcReport::read(&self.tree)?))?.as_ref())
+        let read = || match EtcReport::read(&self.tree) {
+            Err(error) if self.ignore(&error) => Ok(None),
+            read => Ok(read?),
+        };
+        Ok(self.once(&self.report, read)?.as_ref())
     }
 
     /// Returns what the system's fstab mounts.

@@ -35,11 +35,9 @@ impl ImageState {
     /// what the image declared as persistent is the host's.
     pub fn rules(&self, config: &Config) -> Result<Rules, StateError> {
         let mut rules = self.host_rules(config)?;
-        if let Some(record) = self.record()? {
-            rules
-                .host_paths
-                .extend(record.persistent.iter().filter_map(|path| TreePathBuf::new(path.clone()).ok()));
-        }
+        rules
+            .host_paths
+            .extend(self.persistent()?.into_iter().filter_map(|path| TreePathBuf::new(path).ok()));
         Ok(rules)
     }
 

@@ -104,7 +104,7 @@ pub fn prepare(context: &Context, request: &Request, purpose: Purpose) -> Result
     if base.state() == State::InProgress {
         return Err(ApplyError::BaseUnfinished(base.number));
     }
-    let state = ImageState::open(host, base.number, Some(trust))?;
+    let state = ImageState::open_base(host, base.number, trust)?;
 
     let machine = rustix::system::uname().machine().to_string_lossy().into_owned();
     let of_base = state.provenance().map(|provenance| &provenance.manifest);
@@ -147,6 +147,9 @@ pub fn prepare(context: &Context, request: &Request, purpose: Purpose) -> Result
 
     let not_installed = left_out(&index, &rules.host_paths);
     let mut warnings = warnings;
+    warnings.extend(state.ignored().iter().map(|reason| {
+        format!("snapshot {}: {reason}: it counts as absent, and the update makes it anew", base.number)
+    }));
     warnings.extend(etc.accounts.warnings.iter().cloned());
     warnings.extend(host.snapshots_are_open());
     warnings.extend(not_running(context, &base));
@@ -207,7 +210,7 @@ fn decide_persistent(
 ) -> Result<Decision, ApplyError> {
     let (tree, mounts) = (state.tree(), state.mounts()?);
     let declared = persistent::declared(&incoming.text(&[POLICY_PATH]), incoming.index)?;
-    let remembered = state.record()?.map_or(&[][..], |record| &record.persistent);
+    let remembered = &state.persistent()?[..];
     let mounted = persistent::mounted(mountinfo, context.host().root(), mounts);
     // Only where an image's file may have to become a directory.
     let other = |path: &String| matches!(persistent::content(tree, path), Content::Other { .. });
