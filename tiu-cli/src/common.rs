@@ -1,6 +1,6 @@
 //! The options that every program accepts, before and after the name of a command.
 
-use crate::{CliError, Failure, print, print_json};
+use crate::{CliError, Failure, print, print_json, warn};
 use serde::Serialize;
 
 /// The options that every program accepts.
@@ -24,6 +24,14 @@ impl CommonArguments {
     /// Prints `document` if `--json` was given, else the text that `human` returns.
     pub fn print(&self, document: &impl Serialize, human: impl FnOnce() -> String) -> Result<(), CliError> {
         if self.json { print_json(document) } else { print(&human()) }
+    }
+
+    /// Prints like [`print`](Self::print) what `program` has done. That stays done: if the output
+    /// cannot be written, warns on standard error. The exit code says what was done.
+    pub fn print_done(&self, program: &str, document: &impl Serialize, human: impl FnOnce() -> String) {
+        if let Err(e) = self.print(document, human) {
+            warn(program, &format!("{e}; the work itself is done"));
+        }
     }
 }
 

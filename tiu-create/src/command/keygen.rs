@@ -1,5 +1,6 @@
 //! `tiu-create keygen`: keys for development.
 
+use super::name::NAME;
 use serde_json::json;
 use std::path::PathBuf;
 use tiu_cli::{CommonArguments, Outcome, exit};
@@ -21,12 +22,12 @@ pub struct Arguments {
 impl Arguments {
     pub fn run(self, common: &CommonArguments) -> Outcome {
         let files = keygen(&self.directory)?;
-        common.print(&json!({"files": files}), || {
+        common.print_done(NAME, &json!({"files": files}), || {
             format!(
                 "made keys for development in {}: hosts trust ca.cert.pem, signer.cert.pem and signer.key.pem sign\n",
                 self.directory.display()
             )
-        })?;
+        });
         Ok(exit::DONE)
     }
 }

@@ -58,7 +58,7 @@ impl Arguments {
         if !common.json {
             warnings(&options.recipe, &packed).iter().for_each(|text| tiu_cli::warn(NAME, text));
         }
-        common.print(&document(&options, &packed), || summary(&options, &packed))?;
+        common.print_done(NAME, &document(&options, &packed), || summary(&options, &packed));
         Ok(exit::DONE)
     }
 }

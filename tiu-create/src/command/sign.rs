@@ -1,10 +1,11 @@
 //! `tiu-create sign`: the signature of a bundle.
 
+use super::name::NAME;
 use super::signer::SignerArguments;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use tiu_bundle::signature::Signer;
-use tiu_cli::{CliError, CommonArguments, Outcome, ProgressMode, SecondSignal, cancel_on_signals, exit};
+use tiu_cli::{CommonArguments, Outcome, ProgressMode, SecondSignal, cancel_on_signals, exit};
 use tiu_create::{SignError, Unsigned};
 use tiu_system::progress::Watch;
 
@@ -65,17 +66,11 @@ impl Arguments {
             // clap asks for one of them.
             (None, None, None) => None,
         };
-        self.print(common, &bundle, out, signer.as_ref())?;
+        self.print(common, &bundle, out, signer.as_ref());
         Ok(exit::DONE)
     }
 
-    fn print(
-        &self,
-        common: &CommonArguments,
-        bundle: &Unsigned,
-        out: &Path,
-        signer: Option<&Signer>,
-    ) -> Result<(), CliError> {
+    fn print(&self, common: &CommonArguments, bundle: &Unsigned, out: &Path, signer: Option<&Signer>) {
         let manifest = bundle.manifest();
         let document = json!({
             "bundle": out.to_string_lossy(),
@@ -86,10 +81,10 @@ impl Arguments {
             "signer": signer.map(|signer| &signer.subject),
         });
         let image = format!("version {} for {}", manifest.version, manifest.compatible);
-        common.print(&document, || match (signer, &self.write_payload) {
+        common.print_done(NAME, &document, || match (signer, &self.write_payload) {
             (Some(signer), _) => format!("{}: {image} signed by {}\n", out.display(), signer.subject),
             (None, Some(payload)) => format!("{}: payload to sign for {image}\n", payload.display()),
             (None, None) => String::new(),
-        })
+        });
     }
 }

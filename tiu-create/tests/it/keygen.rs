@@ -62,3 +62,16 @@ fn json_names_the_files() {
     assert_eq!(found["version"], 1);
     assert_eq!(found["files"].as_array().map(Vec::len), Some(4));
 }
+
+#[test]
+fn a_full_standard_output_does_not_undo_what_was_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = dir.path().join("keys");
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = std::process::Command::new(tiu_testing::program::path("tiu-create"));
+    let output = command.arg("keygen").arg(&keys).stdout(full).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(stderr.contains("tiu-create: warning: writing the output: No space left"), "{stderr}");
+    assert!(keys.join("ca.cert.pem").exists());
+}

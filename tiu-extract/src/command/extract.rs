@@ -1,6 +1,7 @@
 //! `tiu-extract extract`: the tree of a bundle, in a directory.
 
 use super::bundle::BundleArguments;
+use super::name::NAME;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use serde_json::json;
@@ -124,7 +125,8 @@ impl Arguments {
             return Err(DiffersError { count: differences.len(), first }.into());
         }
         let seconds = started.elapsed().as_secs_f64();
-        common.print(&document(&bundle, &summary, Some(seconds)), || text(&bundle, &summary, seconds))?;
+        let document = document(&bundle, &summary, Some(seconds));
+        common.print_done(NAME, &document, || text(&bundle, &summary, seconds));
         Ok(exit::DONE)
     }
 

@@ -6,6 +6,7 @@ mod extract;
 mod info;
 mod list;
 mod mount;
+mod name;
 mod verify;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -50,7 +51,7 @@ enum Command {
 }
 
 impl Program for Cli {
-    const NAME: &'static str = "tiu-extract";
+    const NAME: &'static str = name::NAME;
 
     fn logging(&self) -> Logging {
         Logging { verbose: self.common.verbose, journal: None }

@@ -1,6 +1,6 @@
 //! `tiu apply`: a bundle becomes what boots next.
 
-use super::global::{GlobalArguments, nothing_to_do};
+use super::global::{GlobalArguments, NAME, nothing_to_do};
 use super::host::NoKeyring;
 use super::record::{self, Facts};
 use super::table::printable;
@@ -93,7 +93,7 @@ impl Arguments {
             Changed::NothingToDo(reason) => return already(reason),
         };
         record(&applied);
-        global.common.print(&applied, || report(&applied, opened.host.is_live()))?;
+        global.common.print_done(NAME, &applied, || report(&applied, opened.host.is_live()));
         Ok(exit::DONE)
     }
 }

@@ -1,6 +1,6 @@
 //! `tiu cleanup`: the leftovers of interrupted runs.
 
-use super::global::GlobalArguments;
+use super::global::{GlobalArguments, NAME};
 use super::record::{self, Facts};
 use serde::Serialize;
 use tiu::draft;
@@ -37,7 +37,7 @@ impl Arguments {
             record::nothing_to_do("cleanup", NOTHING, &Facts::default());
         }
         let removed = Removed { removed };
-        global.common.print(&removed, || human(&removed.removed))?;
+        global.common.print_done(NAME, &removed, || human(&removed.removed));
         Ok(code)
     }
 }

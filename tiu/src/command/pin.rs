@@ -1,6 +1,6 @@
 //! `tiu pin`: a snapshot that no clean-up removes.
 
-use super::global::{GlobalArguments, nothing_to_do};
+use super::global::{GlobalArguments, NAME, nothing_to_do};
 use super::record::{self, Facts};
 use serde::Serialize;
 use tiu::outcome::Outcome as Changed;
@@ -64,7 +64,7 @@ impl Arguments {
         let pinned = Pinned { snapshot, pinned: !self.remove, cleanup };
         let message = if self.remove { "is no longer pinned" } else { "is pinned" };
         record::done(operation, &format!("snapshot {snapshot} {message}"), &facts);
-        global.common.print(&pinned, || human(&pinned))?;
+        global.common.print_done(NAME, &pinned, || human(&pinned));
         Ok(exit::DONE)
     }
 }

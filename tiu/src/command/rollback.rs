@@ -1,6 +1,6 @@
 //! `tiu rollback`: another snapshot boots next.
 
-use super::global::{GlobalArguments, nothing_to_do};
+use super::global::{GlobalArguments, NAME, nothing_to_do};
 use super::record::{self, Facts};
 use super::table::printable;
 use serde::Serialize;
@@ -56,7 +56,7 @@ impl Arguments {
         let facts = Facts { snapshot: Some(to.number), image: to.image.as_ref(), signer, seconds: None };
         record::done("rollback", &message, &facts);
         let rolled_back = RolledBack { from, to };
-        global.common.print(&rolled_back, || human(&rolled_back))?;
+        global.common.print_done(NAME, &rolled_back, || human(&rolled_back));
         Ok(exit::DONE)
     }
 }

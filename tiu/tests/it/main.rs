@@ -24,6 +24,7 @@ mod initrd;
 mod interrupted;
 mod journal;
 mod lock;
+mod outputs;
 mod persistent;
 mod pin;
 mod reads;

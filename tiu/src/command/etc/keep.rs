@@ -32,7 +32,7 @@ impl Arguments {
         edit::conflicts_in(&opened.view(&next)?, &wanted)?;
         let (kept, snapshot) = opened.change(self.target, cancel, |view| edit::keep(view, &wanted))?;
         let changed = Changed { snapshot, made: snapshot != next.number, paths: &kept };
-        changed.report(common, "etc keep", "The host's version stays, noted")?;
+        changed.report(common, "etc keep", "The host's version stays, noted");
         Ok(exit::DONE)
     }
 }

@@ -1,6 +1,7 @@
 //! `tiu etc reset`: back to the image's version.
 
 use super::shared::{Changed, paths};
+use crate::command::global::NAME;
 use crate::command::host::Opened;
 use tiu::config::EtcTarget;
 use tiu::edit;
@@ -46,12 +47,12 @@ impl Arguments {
             // A path that does not exist at all is an error.
             edit::check_there(&view, &wanted)?;
             let changed = Changed { snapshot: next.number, made: false, paths: &[] };
-            common.print(&changed, || "All of it equals the image's version.\n".into())?;
+            common.print_done(NAME, &changed, || "All of it equals the image's version.\n".into());
             return Ok(exit::NOTHING_TO_DO);
         }
         let (_, snapshot) = opened.change(self.target, cancel, |view| edit::reset(view, &wanted, cancel))?;
         let changed = Changed { snapshot, made: snapshot != next.number, paths: &differs };
-        changed.report(common, "etc reset", "The image's version again,")?;
+        changed.report(common, "etc reset", "The image's version again,");
         Ok(exit::DONE)
     }
 }

@@ -1,6 +1,7 @@
 //! What the commands of `tiu etc` share: the snapshot they work on, their paths, and what a change
 //! prints.
 
+use crate::command::global::NAME;
 use crate::command::host::Opened;
 use crate::command::record::{self, Facts};
 use tiu::config::EtcTarget;
@@ -11,7 +12,7 @@ use tiu::edit::path_in_etc;
 use tiu::etc::ETC;
 use tiu::snapshots::{Snapshot, SnapshotError};
 use tiu::state::ImageState;
-use tiu_cli::{CliError, CommonArguments};
+use tiu_cli::CommonArguments;
 use tiu_system::progress::Cancel;
 
 impl Opened {
@@ -71,12 +72,12 @@ pub struct Changed<'a> {
 impl Changed<'_> {
     /// Records the change that `operation` made, and prints it; as text it starts with `heading`
     /// and the place.
-    pub fn report(&self, common: &CommonArguments, operation: &str, heading: &str) -> Result<(), CliError> {
+    pub fn report(&self, common: &CommonArguments, operation: &str, heading: &str) {
         let paths: Vec<String> = self.paths.iter().map(|path| format!("/{path}")).collect();
         let message = format!("in snapshot {}: {}", self.snapshot, paths.join(", "));
         let facts = Facts { snapshot: Some(self.snapshot), ..Facts::default() };
         record::done(operation, &message, &facts);
-        common.print(self, || {
+        common.print_done(NAME, self, || {
             let place = if self.made {
                 format!("in the new snapshot {}, which boots next", self.snapshot)
             } else {
@@ -84,6 +85,6 @@ impl Changed<'_> {
             };
             let lines: String = self.paths.iter().map(|path| format!("  /{path}\n")).collect();
             format!("{heading} {place}:\n{lines}")
-        })
+        });
     }
 }
