@@ -39,6 +39,15 @@ pub fn change<T>(
     }
 }
 
+/// Returns whether a change at `target` would make a new snapshot.
+pub fn makes_snapshot(host: &Host, target: EtcTarget) -> Result<bool, EditError> {
+    match (target, why_not_in_place(host, &host.default_snapshot()?)?) {
+        (EtcTarget::Running, Some(why)) => Err(why),
+        (EtcTarget::Snapshot, _) | (EtcTarget::Auto, Some(_)) => Ok(true),
+        (EtcTarget::Auto | EtcTarget::Running, None) => Ok(false),
+    }
+}
+
 /// Returns why `/etc` of what boots next is not to be changed in place, or `None` if it can be.
 fn why_not_in_place(host: &Host, next: &Snapshot) -> Result<Option<EditError>, EditError> {
     if !next.active {

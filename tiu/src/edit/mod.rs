@@ -7,14 +7,15 @@ mod change;
 mod error;
 mod keep;
 mod paths;
+mod protected;
 mod reset;
 mod unified;
 mod view;
 
-pub use change::change;
+pub use change::{change, makes_snapshot};
 pub use error::EditError;
 pub use keep::{conflicts_in, keep};
 pub use paths::path_in_etc;
-pub use reset::{check_there, is_reset, reset};
+pub use reset::{ResetPlan, plan_reset, reset};
 pub use unified::unified;
 pub use view::{Change, View};

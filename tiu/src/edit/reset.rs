@@ -4,7 +4,7 @@
 //! index says, with the copy of the image's `/etc` as the image, and keeps all others.
 
 use super::error::EditError;
-use super::view::View;
+use super::view::{Change, View};
 use crate::accounts;
 use crate::etc::is_within;
 use crate::etc::pristine::{PRISTINE_PATH, index_of_etc};
@@ -52,7 +52,7 @@ pub fn reset(view: &View, paths: &[Vec<u8>], cancel: &Cancel) -> Result<Summary,
 }
 
 /// Fails unless each of `paths` exists on the host or in the image.
-pub fn check_there(view: &View, paths: &[Vec<u8>]) -> Result<(), EditError> {
+fn check_there(view: &View, paths: &[Vec<u8>]) -> Result<(), EditError> {
     let there = |states: &States, path: &[u8]| states.contains_key(path);
     if let Some(file) = paths.iter().find_map(|path| accounts::AccountFile::at(path)) {
         return Err(EditError::Accounts { path: file.path() });
@@ -63,9 +63,55 @@ pub fn check_there(view: &View, paths: &[Vec<u8>]) -> Result<(), EditError> {
     Ok(())
 }
 
-/// Returns whether a reset of `paths` returns `path` to the default. Accounts have none.
-pub fn is_reset(path: &[u8], paths: &[Vec<u8>]) -> bool {
-    accounts::AccountFile::at(path).is_none() && paths.iter().any(|top| is_within(path, top))
+/// The part that a path has in a reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// It returns to the default.
+    Reset,
+    /// It stays, because it is always the host's.
+    HostStays,
+    /// It is not in the reset. Accounts have no default to return to.
+    Outside,
+}
+
+/// Returns what a reset of `paths` does to `path`.
+fn fate(view: &View, path: &[u8], paths: &[Vec<u8>]) -> Fate {
+    let mut tops = paths.iter().filter(|top| is_within(path, top)).peekable();
+    if accounts::AccountFile::at(path).is_some() || tops.peek().is_none() {
+        Fate::Outside
+    } else if tops.all(|top| view.protected.stays(path, top)) {
+        Fate::HostStays
+    } else {
+        Fate::Reset
+    }
+}
+
+/// What a reset does.
+#[derive(Debug, Default)]
+pub struct ResetPlan {
+    /// The differences that it removes.
+    pub changes: Vec<Change>,
+    /// Paths that differ and stay, because they are always the host's.
+    pub always_host: Vec<String>,
+}
+
+/// Returns what a reset of `paths` would do. Fails where it would.
+pub fn plan_reset(view: &View, paths: &[Vec<u8>]) -> Result<ResetPlan, EditError> {
+    check_there(view, paths)?;
+    others(view, paths)?;
+    let hosts = || view.host.keys().filter(|path| fate(view, path, paths) == Fate::HostStays);
+    let mut plan = ResetPlan::default();
+    for change in view.changes() {
+        let path = crate::etc::unescape(&change.path);
+        match fate(view, &path, paths) {
+            // Such a directory stays for what it holds.
+            Fate::Reset if change.change == 'A' && hosts().any(|host| is_within(host, &path)) => {}
+            Fate::Reset => plan.changes.push(change),
+            Fate::HostStays => plan.always_host.push(change.path),
+            Fate::Outside => {}
+        }
+    }
+    Ok(plan)
 }
 
 /// Returns what stays, relative to `/etc`: everything outside `paths`. Directories that are missing
@@ -73,8 +119,17 @@ pub fn is_reset(path: &[u8], paths: &[Vec<u8>]) -> bool {
 fn others(view: &View, paths: &[Vec<u8>]) -> Result<Vec<TreePathBuf>, EditError> {
     let mut keep = Vec::new();
     for path in view.host.keys().chain(view.image.keys()) {
-        if is_reset(path, paths) {
+        if fate(view, path, paths) == Fate::Reset {
             continue;
+        }
+        // A directory that the image does not have stays for what it holds.
+        if view.host.contains_key(path) {
+            let is_directory =
+                |states: &States, path: &[u8]| states.get(path).is_some_and(|inode| inode.kind == Kind::Dir);
+            let above =
+                path.iter().enumerate().filter(|(_, c)| **c == b'/').map(|(at, _)| path.split_at(at).0);
+            let held = above.filter(|above| !is_directory(&view.image, above));
+            keep.extend(held.filter(|above| is_directory(&view.host, above)).filter_map(inside));
         }
         let on_the_way =
             paths.iter().find(|wanted| is_within(wanted, path) && view.image.contains_key(*wanted));

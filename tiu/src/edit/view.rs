@@ -2,6 +2,7 @@
 //! merge decided.
 
 use super::error::EditError;
+use super::protected::Protected;
 use crate::config::Config;
 use crate::etc::report::{Decided, EtcReport};
 use crate::etc::settled::{self, Settled};
@@ -24,6 +25,8 @@ pub struct View {
     pub host: States,
     /// Conflicts that the administrator settled.
     pub(super) settled: Settled,
+    /// Paths that are always the host's.
+    pub(super) protected: Protected,
 }
 
 /// A way in which `/etc` differs from the defaults.
@@ -49,7 +52,8 @@ impl View {
         let host = state::states_of_tree(state.tree(), &rules, Watch::silent())?;
         let image = state::states_of_index(index, &rules);
         let settled = settled::read(state.tree(), state.report()?)?;
-        Ok(View { state, rules, image, host, settled })
+        let protected = Protected::read(state.tree(), config)?;
+        Ok(View { state, rules, image, host, settled, protected })
     }
 
     /// Returns the snapshot's number.

@@ -16,6 +16,7 @@ mod etc;
 mod etc_commands;
 mod etc_lists;
 mod etc_peers;
+mod etc_reset;
 mod etc_table;
 mod floor;
 mod hidden;

@@ -31,7 +31,7 @@ impl Arguments {
         // Fails before a snapshot is made.
         edit::conflicts_in(&opened.view(&next)?, &wanted)?;
         let (kept, snapshot) = opened.change(self.target, cancel, |view| edit::keep(view, &wanted))?;
-        let changed = Changed { snapshot, made: snapshot != next.number, paths: &kept };
+        let changed = Changed { snapshot, made: snapshot != next.number, paths: &kept, always_host: &[] };
         changed.report(common, "etc keep", "The host's version stays, noted");
         Ok(exit::DONE)
     }

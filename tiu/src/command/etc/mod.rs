@@ -42,7 +42,7 @@ impl Arguments {
     /// Returns the name of what the command does, if it changes the host.
     pub fn operation(&self) -> Option<&'static str> {
         match self.command {
-            EtcCommand::Reset(_) => Some("etc reset"),
+            EtcCommand::Reset(ref arguments) if !arguments.is_dry_run() => Some("etc reset"),
             EtcCommand::Keep(_) => Some("etc keep"),
             _ => None,
         }

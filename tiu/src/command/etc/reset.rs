@@ -1,21 +1,23 @@
 //! `tiu etc reset`: back to the image's version.
 
-use super::shared::{Changed, paths};
+use super::shared::{Changed, paths, stays};
 use crate::command::global::NAME;
 use crate::command::host::Opened;
 use tiu::config::EtcTarget;
-use tiu::edit;
+use tiu::edit::{self, Change, ResetPlan};
 use tiu_cli::{CommonArguments, Outcome, SecondSignal, cancel_on_signals, exit};
 
 /// Take the image's version of files and directories in /etc, and remove what the image does not
 /// have
 ///
-/// Content, type, mode, owner and attributes become the image's. The change is made in the running
+/// Content, type, mode, owner and attributes become the image's. A directory is reset without what
+/// is always the host's, such as /etc/fstab, unless that is named itself. The change is made in the running
 /// system's /etc if that can be written and what runs also boots next, else in a new snapshot that
 /// boots next. `etc: change` in tiu.yaml and --in override this.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   tiu etc reset /etc/app.conf
+  tiu etc reset --dry-run /etc            show what would be reset
   tiu etc reset --in snapshot /etc/ssh
 
 Ends with 77 if all of it already equals the image's version.")]
@@ -26,33 +28,67 @@ pub struct Arguments {
     /// Place of the change: the running system's /etc, or a new snapshot
     #[arg(long = "in", value_parser = tiu_cli::named::<EtcTarget>(), value_name = "PLACE")]
     target: Option<EtcTarget>,
+    /// Show what would be reset; change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// What a reset would do: the document of `--dry-run --json`.
+#[derive(serde::Serialize)]
+struct Planned<'a> {
+    dry_run: bool,
+    #[serde(flatten)]
+    changed: Changed<'a>,
 }
 
 impl Arguments {
+    pub fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
     pub fn run(self, opened: &Opened, common: &CommonArguments) -> Outcome {
         let wanted = paths(&self.paths)?;
         let cancel = cancel_on_signals(SecondSignal::Waits)?;
         let next = opened.next_or(None)?;
         let view = opened.view(&next)?;
-        let differs: Vec<String> = view
-            .changes()
-            .into_iter()
-            .map(|change| change.path)
-            .filter(|path| {
-                let path = tiu::etc::unescape(path);
-                edit::is_reset(&path, &wanted)
-            })
-            .collect();
+        let ResetPlan { changes, always_host } = edit::plan_reset(&view, &wanted)?;
+        let differs: Vec<String> = changes.iter().map(|change| change.path.clone()).collect();
+        let changed = |snapshot, made, paths| Changed { snapshot, made, paths, always_host: &always_host };
         if differs.is_empty() {
-            // A path that does not exist at all is an error.
-            edit::check_there(&view, &wanted)?;
-            let changed = Changed { snapshot: next.number, made: false, paths: &[] };
-            common.print_done(NAME, &changed, || "All of it equals the image's version.\n".into());
+            common.print_done(NAME, &changed(next.number, false, &[]), || {
+                format!("All of it equals the image's version.\n{}", stays(&always_host))
+            });
             return Ok(exit::NOTHING_TO_DO);
         }
+        if self.dry_run {
+            let target = self.target.unwrap_or(opened.config.etc_change);
+            let made = edit::makes_snapshot(&opened.host, target)?;
+            let planned = Planned { dry_run: true, changed: changed(next.number, made, &differs) };
+            common.print(&planned, || {
+                let place = if made { "in a new snapshot" } else { "in the running system" };
+                format!("Would be reset {place}:\n{}{}", lines(&changes), stays(&always_host))
+            })?;
+            return Ok(exit::DONE);
+        }
         let (_, snapshot) = opened.change(self.target, cancel, |view| edit::reset(view, &wanted, cancel))?;
-        let changed = Changed { snapshot, made: snapshot != next.number, paths: &differs };
-        changed.report(common, "etc reset", "The image's version again,");
+        changed(snapshot, snapshot != next.number, &differs).report(
+            common,
+            "etc reset",
+            "The image's version again,",
+        );
         Ok(exit::DONE)
     }
+}
+
+/// Returns a line for each of `changes`: what a reset does to the path.
+fn lines(changes: &[Change]) -> String {
+    let line = |change: &Change| {
+        let verb = match change.change {
+            'A' => "remove",
+            'D' => "restore",
+            _ => "change",
+        };
+        format!("{verb:<8} /{}\n", change.path)
+    };
+    changes.iter().map(line).collect()
 }

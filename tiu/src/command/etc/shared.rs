@@ -67,6 +67,18 @@ pub struct Changed<'a> {
     pub made: bool,
     /// Paths that were changed.
     pub paths: &'a [String],
+    /// Paths that differ from the image and stay, because they are always the host's.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub always_host: &'a [String],
+}
+
+/// Returns the lines that name what stays because it is always the host's.
+pub fn stays(always_host: &[String]) -> String {
+    if always_host.is_empty() {
+        return String::new();
+    }
+    let lines: String = always_host.iter().map(|path| format!("  /{path}\n")).collect();
+    format!("Always the host's, so it stays unless it is named itself:\n{lines}")
 }
 
 impl Changed<'_> {
@@ -84,7 +96,7 @@ impl Changed<'_> {
                 format!("in snapshot {}, at once", self.snapshot)
             };
             let lines: String = self.paths.iter().map(|path| format!("  /{path}\n")).collect();
-            format!("{heading} {place}:\n{lines}")
+            format!("{heading} {place}:\n{lines}{}", stays(self.always_host))
         });
     }
 }

@@ -1,0 +1,85 @@
+//! Paths of `/etc` that are always the host's: a reset of a directory leaves them.
+
+use crate::config::Config;
+use crate::etc::{ETC, Lists, is_within};
+use tiu_bundle::policy::{POLICY_PATH, Policy};
+use tiu_system::glob::Glob;
+use tiu_system::tree::{MAX_TEXT, Tree, TreeError};
+
+/// Directories of which every file is the host's: without tiu's configuration and certificates, or
+/// snapper's, the host cannot be updated again.
+const DIRECTORIES: [&[u8]; 2] = [b"etc/tiu", b"etc/snapper"];
+
+/// Paths of `/etc` that are always the host's.
+pub struct Protected {
+    patterns: Vec<Glob>,
+    /// Files and directories of certificates and revocation lists.
+    trust: Vec<Vec<u8>>,
+}
+
+impl Protected {
+    /// Returns the paths of the defaults, of `config`, and of the policy of the image in `tree`. A
+    /// configuration that replaces the defaults does not take them away: it says what an update
+    /// merges.
+    pub fn read(tree: &Tree, config: &Config) -> Result<Self, TreeError> {
+        let policy = tree.read_text(POLICY_PATH, MAX_TEXT)?.unwrap_or_default();
+        // An image whose policy cannot be parsed was not applied.
+        let policy = Policy::parse(&policy).unwrap_or_default();
+        let lists = [Lists::of_host(&Config::default()), Lists::of_host(config), Lists::of_policy(&policy)];
+        let trust = config.keyring.iter().chain(&config.crl).map(|path| path.as_bytes().to_vec());
+        let trust = trust.filter(|path| path != ETC).collect();
+        Ok(Protected { patterns: lists.into_iter().flat_map(|lists| lists.host).collect(), trust })
+    }
+
+    /// Returns whether `path` is always the host's.
+    pub fn covers(&self, path: &[u8]) -> bool {
+        self.patterns.iter().any(|pattern| pattern.covers(path))
+            || self.trust.iter().any(|top| is_within(path, top))
+            || DIRECTORIES.iter().any(|top| path != *top && is_within(path, top))
+    }
+
+    /// Returns whether a reset of `wanted` leaves `path`, which is in it.
+    pub fn stays(&self, path: &[u8], wanted: &[u8]) -> bool {
+        self.covers(path) && !self.covers(wanted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tiu_system::path::TreePathBuf;
+
+    #[test]
+    fn a_directory_leaves_what_is_always_the_host_s_unless_it_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("usr/lib/tiu")).unwrap();
+        std::fs::write(dir.path().join(POLICY_PATH), "version: 1\netc:\n  always-host: [/etc/of-image]\n")
+            .unwrap();
+        let config = Config {
+            etc_always_host: vec![Glob::stars("/etc/private").unwrap()],
+            keyring: vec![TreePathBuf::new("etc/pki/mine").unwrap()],
+            ..Config::default()
+        };
+        let protected = Protected::read(&Tree::open(dir.path()).unwrap(), &config).unwrap();
+        let stays = |path: &str, wanted: &str| protected.stays(path.as_bytes(), wanted.as_bytes());
+        for path in [
+            "etc/fstab",
+            "etc/machine-id",
+            "etc/ssh/ssh_host_rsa_key",
+            "etc/tiu/tiu.yaml",
+            "etc/tiu/keyring.pem",
+            "etc/snapper/configs/root",
+            "etc/private/x",
+            "etc/of-image",
+            "etc/pki/mine/ca.pem",
+        ] {
+            assert!(stays(path, "etc"), "{path}");
+            assert!(!stays(path, path), "{path}");
+        }
+        assert!(stays("etc/tiu/tiu.yaml", "etc/tiu"));
+        assert!(!stays("etc/private/x", "etc/private"));
+        for path in ["etc/app.conf", "etc/ssh/sshd_config", "etc/tiu", "etc/pki"] {
+            assert!(!stays(path, "etc"), "{path}");
+        }
+    }
+}
