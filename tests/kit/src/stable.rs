@@ -29,9 +29,10 @@ static BORROWED: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     let rules = [
         (r"(usr/bin/(cat|dd|sh|sleep|touch)) \([0-9]+ bytes\)", "$1 (N bytes)"),
         (r"(?m)^.*(/ld-linux|\.so\b|lib64|-linux-gnu).*\n", ""),
-        (r"[0-9]+ (of its files and directories stayed|files written|inodes are what was signed)", "N $1"),
+        (r"[0-9]+ (of its files and directories stayed|files written)", "N $1"),
+        (r"([0-9]+ of )?[0-9]+ inodes are what was signed", "N inodes are what was signed"),
         (
-            r#"("(unchanged|written|made|metadata|reflinked|entries|files|bytes_[a-z]+|size|image|hash_tree|cms)": )[1-9][0-9]*"#,
+            r#"("(unchanged|written|made|metadata|reflinked|entries|compared|files|bytes_[a-z]+|size|image|hash_tree|cms)": )[1-9][0-9]*"#,
             "${1}N",
         ),
     ];

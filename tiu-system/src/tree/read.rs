@@ -30,6 +30,17 @@ impl Tree {
         }
     }
 
+    /// Returns the tree in the directory `fd`; `path` is its name for messages.
+    pub fn of_directory(fd: OwnedFd, path: &Path) -> Self {
+        Tree { path: path.to_owned(), fd }
+    }
+
+    /// Returns a path of this process that leads to the open directory itself, regardless of what
+    /// is mounted over [`path`](Self::path).
+    pub fn descriptor_path(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", self.fd.as_raw_fd()))
+    }
+
     /// Returns the path that it was opened at.
     pub fn path(&self) -> &Path {
         &self.path

@@ -25,13 +25,22 @@ pub struct Attributes {
 
 impl Tree {
     /// Writes a file with mode 0644.
-    pub fn write(&self, path: &str, mut content: impl Read) -> Result<(), TreeError> {
+    pub fn write(&self, path: &str, content: impl Read) -> Result<(), TreeError> {
+        self.write_with(path, content, Mode::from_raw_mode(0o644))
+    }
+
+    /// Writes a file with mode 0600. Nobody else can read it at any moment.
+    pub fn write_private(&self, path: &str, content: impl Read) -> Result<(), TreeError> {
+        self.write_with(path, content, Mode::RUSR | Mode::WUSR)
+    }
+
+    fn write_with(&self, path: &str, mut content: impl Read, mode: Mode) -> Result<(), TreeError> {
         self.put(path, |directory, name| {
-            let mut file = create(directory, name, Mode::from_raw_mode(0o644))?;
+            let mut file = create(directory, name, mode)?;
             io::copy(&mut content, &mut file)?;
             file.flush()?;
             // Regardless of the umask.
-            Ok(rustix::fs::fchmod(&file, Mode::from_raw_mode(0o644))?)
+            Ok(rustix::fs::fchmod(&file, mode)?)
         })
     }
 

@@ -50,13 +50,24 @@ impl HostArguments {
     /// Returns the configuration of the system at `root`, and which certificates to trust.
     pub fn settings(&self, root: &Path) -> Result<(Config, Option<Trust>), Failure> {
         let config = Config::load(root)?;
+        let trust = self.trust(&config, root)?;
+        Ok((config, trust))
+    }
+
+    /// Returns whether certificates are named on the command line.
+    pub fn has_keyring(&self) -> bool {
+        !self.keyring.is_empty()
+    }
+
+    /// Returns which certificates to trust. Paths of `config` are in the system at `root`.
+    pub fn trust(&self, config: &Config, root: &Path) -> Result<Option<Trust>, Failure> {
         let tree = Tree::open(root)?;
         let below = |paths: &[TreePathBuf]| -> Vec<PathBuf> {
             paths.iter().map(|path| tree.resolve(path.as_path())).collect()
         };
         let keyrings = if self.keyring.is_empty() { below(&config.keyring) } else { self.keyring.clone() };
         if keyrings.is_empty() {
-            return Ok((config, None));
+            return Ok(None);
         }
         let mut trust = Trust::from_paths(&keyrings)?;
         for crl in below(&config.crl) {
@@ -64,7 +75,7 @@ impl HostArguments {
         }
         trust.set_purpose(config.purpose);
         trust.set_valid_at(config.valid_at);
-        Ok((config, Some(trust)))
+        Ok(Some(trust))
     }
 
     /// Fails if an option was given to the command `name`, which works on no host.

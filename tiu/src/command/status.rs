@@ -14,7 +14,7 @@ use tiu::host::Host;
 use tiu::snapshots::State;
 use tiu::state::ImageState;
 use tiu::status::{Signature, SnapshotFacts, ways_back};
-use tiu::verify::{self, Depth};
+use tiu::verify::{self, Depth, VerifyRequest};
 use tiu_bundle::trust::Trust;
 use tiu_cli::{Failure, Outcome, exit};
 use tiu_extract::Difference;
@@ -90,7 +90,13 @@ fn differs(
     for facts in snapshots.iter().filter(|s| s.running || s.next).filter(signed) {
         let number = facts.number;
         let snapshot = host.snapshot(number)?;
-        let verified = verify::verify(host, config, trust, &snapshot, Depth::Metadata, Watch::silent());
+        let request = VerifyRequest {
+            depth: Depth::Metadata,
+            claimed: &config.host_paths,
+            accepted: &[],
+            initrd_path: config.initrd_path.as_deref(),
+        };
+        let verified = verify::verify(host, trust, &snapshot, &request, Watch::silent());
         let (differences, problem) = match verified {
             Ok(verified) => (verified.differences, None),
             Err(e) => (Vec::new(), Some(e.to_string())),

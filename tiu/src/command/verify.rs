@@ -5,30 +5,45 @@ use super::host::Opened;
 use super::record::{self, Facts};
 use super::table::printable;
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use tiu::accounts::AccountFile;
+use tiu::config::Config;
 use tiu::host::Host;
 use tiu::snapshots::{Snapshot, SnapshotError};
-use tiu::verify::{self, Depth, EtcDifference, Verified, VerifyError};
-use tiu_cli::{Outcome, ProgressMode, SecondSignal, cancel_on_signals, exit};
-use tiu_system::path::TreePath;
+use tiu::verify::{self, Depth, EtcDifference, NotCompared, Reason, Verified, VerifyError, VerifyRequest};
+use tiu_bundle::trust::Trust;
+use tiu_cli::{Failure, Outcome, ProgressMode, SecondSignal, cancel_on_signals, exit};
+use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::progress::{Unit, Watch};
 
 /// Compare a snapshot with what was signed
 ///
 /// Certificate, manifest, index, and every file's content, mode, owner and attributes are compared.
-/// Changes in /etc are the administrator's. They are listed apart and are not a failure. Files that
-/// were made on the host (the initrd) are not signed; they are compared with their digest of that
-/// time.
+/// Changes in /etc are the administrator's. They are listed apart and are not a failure. The initrd
+/// that was made on the host is not signed; it is compared with its digest of that time. What is not
+/// compared is listed; in the image's directories that is a failure, whatever the snapshot says.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   tiu verify                     verify what runs
   tiu verify 7                   verify snapshot 7
-  tiu verify --root /mnt         verify what boots next of the host at /mnt
+  tiu verify --root /mnt --config mine.yaml --keyring mine.pem
+                                 verify what boots next of the host at /mnt, and read nothing of
+                                 its own configuration
 
 Ends with 1 if anything differs.")]
 pub struct Arguments {
     /// Number of the snapshot [default: what runs; with --root, what boots next there]
     number: Option<u32>,
+    /// Configuration to use instead of the host's own, with --root; its paths of certificates are
+    /// this system's
+    #[arg(long, value_name = "FILE", requires = "root")]
+    config: Option<PathBuf>,
+    /// Path that need not be compared, or that was made on the host; can be given more than once
+    #[arg(long, value_name = "PATH", value_parser = accepted_path)]
+    accept: Vec<TreePathBuf>,
+    /// Fail also if /etc was changed since the update
+    #[arg(long)]
+    strict: bool,
     /// Form of the progress on standard error
     #[arg(long, value_enum, value_name = "FORM", default_value_t)]
     progress: ProgressMode,
@@ -36,17 +51,30 @@ pub struct Arguments {
 
 impl Arguments {
     pub fn run(self, global: &GlobalArguments) -> Outcome {
-        let Opened { host, config, trust, .. } = global.host.open()?;
+        let (host, config, trust, is_auditors) = self.open(global)?;
         let snapshot = self.snapshot(&host)?;
         let progress = tiu_cli::progress(self.progress);
         let cancel = cancel_on_signals(SecondSignal::Ends)?;
         let watch = Watch::new(&*progress, cancel);
+        let mut accepted = self.accept.clone();
+        // The auditor's word counts everywhere, the host's own outside of the image's directories.
+        let (claimed, initrd_path) = match is_auditors {
+            true => {
+                accepted.extend(config.host_paths.iter().cloned());
+                (&[][..], config.initrd_path.as_deref())
+            }
+            false => (&config.host_paths[..], None),
+        };
+        let request = VerifyRequest { depth: Depth::Content, claimed, accepted: &accepted, initrd_path };
         let verified = watch.phase("Verifying the snapshot", 0, Unit::Bytes, || {
-            verify::verify(&host, &config, trust.as_ref(), &snapshot, Depth::Content, watch)
+            verify::verify(&host, trust.as_ref(), &snapshot, &request, watch)
         })?;
         global.common.print(&verified, || human(&verified))?;
-        match verified.differences.len() {
-            0 => {
+        match (verified.differences.len(), verified.changed_since().len()) {
+            (0, count) if count > 0 && self.strict => {
+                Err(VerifyError::EtcChanged { number: snapshot.number, count }.into())
+            }
+            (0, _) => {
                 let (number, image, signer) = (snapshot.number, &verified.image, &verified.signer);
                 let message = format!(
                     "snapshot {number} is {} version {} as {} signed it",
@@ -57,8 +85,22 @@ impl Arguments {
                 record::done("verify", &message, &facts);
                 Ok(exit::DONE)
             }
-            count => Err(VerifyError::Differs { number: snapshot.number, count }.into()),
+            (count, _) => Err(VerifyError::Differs { number: snapshot.number, count }.into()),
         }
+    }
+
+    /// Returns the host, the configuration, which certificates to trust, and whether nothing of the
+    /// host's own configuration was read.
+    fn open(&self, global: &GlobalArguments) -> Result<(Host, Config, Option<Trust>, bool), Failure> {
+        let arguments = &global.host;
+        if arguments.root.is_none() || (self.config.is_none() && !arguments.has_keyring()) {
+            let Opened { host, config, trust, .. } = arguments.open()?;
+            return Ok((host, config, trust, false));
+        }
+        let host = Host::open(arguments.root.as_deref())?;
+        let config = self.config.as_deref().map_or_else(|| Ok(Config::default()), Config::load_file)?;
+        let trust = arguments.trust(&config, Path::new("/"))?;
+        Ok((host, config, trust, true))
     }
 
     fn snapshot(&self, host: &Host) -> Result<Snapshot, SnapshotError> {
@@ -106,14 +148,41 @@ fn human(verified: &Verified) -> String {
     for path in &verified.generated {
         text += &format!("  made on this host, not signed: /{path} (unchanged since)\n");
     }
-    text += &match verified.differences.len() {
-        0 => format!("All {} inodes are what was signed", verified.entries.saturating_sub(etc.len())),
+    for NotCompared { path, reason, entries } in &verified.not_compared {
+        let reason = match reason {
+            Reason::Table => "the host's own directory",
+            Reason::Accepted => "accepted",
+            Reason::Snapshot => "the host's own, says the snapshot",
+            Reason::Subvolume => "a subvolume of its own",
+        };
+        let entries = match entries {
+            0 => String::new(),
+            1 => ", 1 entry of the image".to_owned(),
+            count => format!(", {count} entries of the image"),
+        };
+        text += &format!("  not compared: /{path} ({reason}{entries})\n");
+    }
+    let mut notes = Vec::new();
+    if !etc.is_empty() {
+        notes.push(format!("{} paths in /etc are the administrator's, or merged", etc.len()));
+    }
+    if !verified.not_compared.is_empty() {
+        notes.push(format!("{} paths were not compared", verified.not_compared.len()));
+    }
+    let result = match verified.differences.len() {
+        0 if notes.is_empty() => format!("All {} inodes are what was signed", verified.compared),
+        0 => format!("{} of {} inodes are what was signed", verified.unchanged(), verified.compared),
         1 => "1 place differs from what was signed".into(),
         count => format!("{count} places differ from what was signed"),
     };
-    text += &match etc.len() {
-        0 => ".\n".to_owned(),
-        count => format!("; {count} paths in /etc are the administrator's, or merged.\n"),
-    };
-    text
+    notes.insert(0, result);
+    text + &notes.join("; ") + ".\n"
+}
+
+fn accepted_path(text: &str) -> Result<TreePathBuf, String> {
+    match TreePath::parse_absolute(text) {
+        Ok(path) if !path.is_root() => Ok(path.to_owned()),
+        Ok(_) => Err("the root itself cannot be left out".into()),
+        Err(e) => Err(e.to_string()),
+    }
 }

@@ -79,6 +79,15 @@ impl Config {
         Ok(config)
     }
 
+    /// Reads one file, outside of any host.
+    pub fn load_file(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let mut config = Config::default();
+        config.overlay(&text, path)?;
+        Ok(config)
+    }
+
     /// Overwrites the keys that `text` has; `path` is for messages.
     fn overlay(&mut self, text: &str, path: &Path) -> Result<(), ConfigError> {
         // A file of comments alone is null in YAML.

@@ -48,7 +48,7 @@ pub struct FileFacts {
     pub gid: u32,
     /// Bytes, of regular files.
     pub size: Option<u64>,
-    /// Content digest, of regular files.
+    /// Content digest, of regular files that everybody can read.
     pub digest: Option<String>,
     /// Target, of symlinks.
     pub target: Option<String>,
@@ -64,7 +64,8 @@ impl From<&Entry<'_>> for FileFacts {
             uid: entry.uid,
             gid: entry.gid,
             size: (entry.kind == Kind::File).then_some(entry.size),
-            digest: entry.digest.map(|digest| digest.to_string()),
+            // Nobody can try passwords against what is printed.
+            digest: entry.digest.filter(|_| entry.mode & 0o004 != 0).map(|digest| digest.to_string()),
             target: entry.target.as_ref().map(|target| Shown(target).to_string()),
             rdev: matches!(entry.kind, Kind::CharDev | Kind::BlockDev)
                 .then(|| format!("{}:{}", rustix::fs::major(entry.rdev), rustix::fs::minor(entry.rdev))),

@@ -43,7 +43,7 @@ pub fn keep(view: &View, paths: &[Vec<u8>]) -> Result<Vec<String>, EditError> {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(e) => return Err(failed(view.tree(), "etc/tiu", e)),
     }
-    view.tree().write(settled::KEPT_PATH, settled::text(&kept).as_bytes())?;
+    view.tree().write_private(settled::KEPT_PATH, settled::text(&kept).as_bytes())?;
     rustix::fs::syncfs(view.tree().directory("etc")?).map_err(|e| failed(view.tree(), "etc", e))?;
     Ok(noted)
 }

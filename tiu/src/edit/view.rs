@@ -91,7 +91,7 @@ impl View {
                 (None, _) => ('A', Vec::new()),
                 (_, None) => ('D', Vec::new()),
             };
-            let facts = |inode: Option<&state::Inode>| inode.map(InodeFacts::from);
+            let facts = |inode: Option<&state::Inode>| inode.map(|inode| InodeFacts::from(inode).public());
             Some(Change {
                 path: Shown(path).to_string(),
                 change,

@@ -214,7 +214,7 @@ fn make(
 }
 
 /// Whose the image's files are.
-fn used(index: &Index) -> UsedNumbers {
+pub(crate) fn used(index: &Index) -> UsedNumbers {
     let mut used = UsedNumbers::default();
     for entry in index.iter() {
         used.uids.insert(entry.uid);

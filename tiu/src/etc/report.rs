@@ -3,7 +3,7 @@
 
 use super::decision::{Decision, EtcSides, Merge, Reason, Side};
 use super::escape;
-use super::state::{Inode, InodeFacts, States, same};
+use super::state::{self, Inode, InodeFacts, States, same};
 use crate::accounts::Note;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -143,10 +143,13 @@ impl EtcReport {
         Ok(Some(report))
     }
 
-    /// Writes the report into `tree`.
+    /// Writes the report into `tree`, of which `/etc` is complete. Only root can read it. It has no
+    /// digests of files that not everybody can read.
     pub fn write(&self, tree: &Tree) -> Result<(), ReportError> {
-        let text = serde_json::to_vec_pretty(self).map_err(ReportError::Damaged)?;
-        Ok(tree.write(REPORT_PATH, &text[..])?)
+        let mut report = self.clone();
+        report.paths.iter_mut().for_each(|decided| decided.hide_secrets(tree));
+        let text = serde_json::to_vec_pretty(&report).map_err(ReportError::Damaged)?;
+        Ok(tree.write_private(REPORT_PATH, &text[..])?)
     }
 
     /// Returns the paths that stayed the host's as a whole.
@@ -175,13 +178,38 @@ impl EtcReport {
     /// image.
     pub fn explains(&self, path: &[u8], now: Option<&Inode>) -> bool {
         self.decided(path).is_some_and(|decided| match &decided.result {
-            Some(_) => decided.result == now.map(InodeFacts::from),
-            None => decided.side == Side::Host && decided.host == now.map(InodeFacts::from),
+            Some(result) => result.are_of(now),
+            None => {
+                decided.side == Side::Host
+                    && match &decided.host {
+                        Some(host) => host.are_of(now),
+                        None => now.is_none(),
+                    }
+            }
         })
     }
 }
 
 impl Decided {
+    /// Removes what tells the content of a file that not everybody can read on some side, or reach.
+    fn hide_secrets(&mut self, tree: &Tree) {
+        let path = String::from_utf8(self.raw_path()).ok();
+        let parents = path.iter().flat_map(|path| path.match_indices('/').map(|(at, _)| &path[..at]));
+        // Directories of mode 0700 keep others away from files of any mode.
+        let closed = path.is_none()
+            || parents.clone().any(|parent| tree.stat(parent).is_none_or(|stat| stat.st_mode & 0o001 == 0));
+        let sides = [&mut self.base, &mut self.host, &mut self.image, &mut self.result];
+        let is_secret = |facts: &InodeFacts| facts.clone().public().digest.is_none();
+        if !closed && !sides.iter().any(|side| side.as_ref().is_some_and(is_secret)) {
+            return;
+        }
+        let stat = path.and_then(|path| tree.stat(&path));
+        let modified = stat.map(|stat| state::time(stat.st_mtime, stat.st_mtime_nsec as u32));
+        for facts in sides.into_iter().flatten() {
+            facts.hide(modified.clone());
+        }
+    }
+
     /// Returns the path with its escapes resolved.
     pub fn raw_path(&self) -> Vec<u8> {
         escape::unescape(&self.path)

@@ -170,6 +170,10 @@ pub struct InodeFacts {
     /// Content digest of a regular file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+    /// Modification time of a regular file that not everybody can read, instead of the digest: from
+    /// a digest, anybody who reads the report could try passwords.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified: Option<String>,
     /// Where a symlink leads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
@@ -197,12 +201,23 @@ impl From<&Inode> for InodeFacts {
             uid: inode.uid,
             gid: inode.gid,
             digest: inode.digest.map(|digest| digest.to_string()),
+            modified: None,
             target: inode.target.as_ref().map(|target| Shown(target).to_string()),
             device: device
                 .then(|| format!("{}:{}", rustix::fs::major(inode.rdev), rustix::fs::minor(inode.rdev))),
             xattrs: xattrs.map(|(n, v)| (Shown(n).to_string(), value(v))).collect(),
         }
     }
+}
+
+/// Returns whether the permission bits, in octal, let everybody read.
+fn is_public(mode: Option<&str>) -> bool {
+    mode.and_then(|mode| u32::from_str_radix(mode, 8).ok()).is_none_or(|mode| mode & 0o004 != 0)
+}
+
+/// A modification time as text.
+pub(super) fn time(sec: i64, nsec: u32) -> String {
+    format!("{sec}.{nsec:09}")
 }
 
 impl std::fmt::Display for InodeFacts {
@@ -223,10 +238,35 @@ impl InodeFacts {
             uid,
             gid,
             digest: None,
+            modified: None,
             target: None,
             device: None,
             xattrs: BTreeMap::new(),
         }
+    }
+
+    /// Returns the facts without a digest, if not everybody can read the file.
+    pub fn public(self) -> Self {
+        let digest = self.digest.filter(|_| is_public(self.mode.as_deref()));
+        InodeFacts { digest, ..self }
+    }
+
+    /// Replaces the digest by the modification time.
+    pub fn hide(&mut self, modified: Option<String>) {
+        if self.digest.take().is_some() {
+            self.modified = modified;
+        }
+    }
+
+    /// Returns whether these are the facts of `inode`, as far as they were recorded.
+    pub fn are_of(&self, inode: Option<&Inode>) -> bool {
+        inode.is_some_and(|inode| {
+            let mut found = InodeFacts::from(inode);
+            if self.digest.is_none() {
+                found.hide(self.modified.is_some().then(|| time(inode.mtime.sec, inode.mtime.nsec)));
+            }
+            *self == found
+        })
     }
 
     /// Returns a digest of all facts (or of their absence) by which a default is recognized.

@@ -5,10 +5,12 @@ use super::error::{BTRFS_MAGIC, HostError};
 use super::held::HeldFile;
 use super::snapper::{CONFIG, Snapper};
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags};
+use rustix::mount::OpenTreeFlags;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use tiu_system::beneath::Beneath;
 
 /// `statfs` type of overlayfs (linux/magic.h).
 const OVERLAY_MAGIC: u64 = 0x794c_7630;
@@ -75,6 +77,25 @@ impl Host {
     /// Returns the path of the tree of snapshot `number`, without what is mounted over it.
     pub fn snapshot_path(&self, number: u32) -> PathBuf {
         self.root.join(".snapshots").join(number.to_string()).join("snapshot")
+    }
+
+    /// Opens the tree of snapshot `number` in a private mount of `.snapshots`, so that nothing that
+    /// is mounted over the snapshot or in it is seen.
+    pub fn open_around_mounts(&self, number: u32) -> Result<OwnedFd, HostError> {
+        let path = self.snapshot_path(number);
+        let failed = |e: rustix::io::Errno| HostError::Io { path: path.clone(), source: e.into() };
+        let flags =
+            OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+        let mount = rustix::mount::open_tree(&self.snapshots_fd, "", flags).map_err(failed)?;
+        let inner = format!("{number}/snapshot");
+        let opened =
+            Beneath::within_mount(mount.as_fd()).open(inner.as_bytes(), OFlags::RDONLY | OFlags::DIRECTORY);
+        let tree = opened.map_err(failed)?;
+        if rustix::fs::fstat(&tree).map_err(failed)?.st_ino != SUBVOLUME_INODE {
+            let source = io::Error::other("not the root of a subvolume");
+            return Err(HostError::Io { path, source });
+        }
+        Ok(tree)
     }
 
     /// Returns the descriptor of `.snapshots`.

@@ -204,7 +204,7 @@ impl ImageState {
 
     /// Returns the subvolumes inside the snapshot, relative to it, parents first.
     pub fn nested(&self) -> Result<&[PathBuf], StateError> {
-        Ok(self.once(&self.nested, || Ok(nested_subvolumes(self.tree.path())?))?)
+        Ok(self.once(&self.nested, || Ok(nested_subvolumes(&self.tree.descriptor_path())?))?)
     }
 
     fn once<'a, T>(

@@ -137,7 +137,7 @@ impl Record {
     /// Writes the record into `tree`.
     pub fn write(&self, tree: &Tree) -> Result<(), RecordError> {
         let text = serde_json::to_vec_pretty(self).map_err(RecordError::Damaged)?;
-        Ok(tree.write(RECORD_PATH, &text[..])?)
+        Ok(tree.write_private(RECORD_PATH, &text[..])?)
     }
 }
 

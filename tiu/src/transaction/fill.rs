@@ -2,19 +2,16 @@
 
 use super::context::Context;
 use super::error::ApplyError;
+use super::own_files;
 use super::preflight::Ready;
 use crate::draft::Draft;
 use crate::etc::decide::{EtcPlan, decide};
 use crate::etc::pristine;
 use crate::state::ImageState;
-use std::fs;
-use std::io;
-use std::os::fd::AsRawFd;
 use tiu_bundle::index::{CMS_PATH, INDEX_PATH};
-use tiu_bundle::places::{ETC_REPORT_PATH, RECORD_PATH};
 use tiu_extract::{Plan, Summary};
 use tiu_system::path::TreePath;
-use tiu_system::tree::{Tree, TreeError};
+use tiu_system::tree::Tree;
 
 /// What fill did.
 pub struct Filled {
@@ -48,30 +45,11 @@ pub fn fill(context: &Context, ready: &Ready, plan: Plan, draft: &Draft) -> Resu
     };
     let summary = tiu_extract::execute(&ready.job(context, tree, &etc.rules), &plan)?;
     etc.accounts.write(tree)?;
-    remove_directories_at_files(tree)?;
+    own_files::clear(tree)?;
     let pristine = pristine::fill(tree, &*ready.image, &ready.index, &etc.rules, context.watch)?;
     etc.report.write(tree)?;
     // As it is in the image, where it was checked against the manifest.
-    tree.write(INDEX_PATH, ready.image.open(TreePath::literal(INDEX_PATH))?)?;
-    tree.write(CMS_PATH, &ready.bundle.cms[..])?;
+    tree.write_private(INDEX_PATH, ready.image.open(TreePath::literal(INDEX_PATH))?)?;
+    tree.write_private(CMS_PATH, &ready.bundle.cms[..])?;
     Ok(Filled { summary, plan, pristine, etc })
-}
-
-/// Removes directories where tiu's own files will be: a damaged base may have some.
-fn remove_directories_at_files(tree: &Tree) -> Result<(), TreeError> {
-    for path in [CMS_PATH, INDEX_PATH, ETC_REPORT_PATH, RECORD_PATH] {
-        let Some((parent, name)) = path.rsplit_once('/') else { continue };
-        let directory = tree.directory(parent)?;
-        // Through the descriptor, so that no symlink of the old tree leads elsewhere.
-        let place = format!("/proc/self/fd/{}/{name}", directory.as_raw_fd());
-        match fs::symlink_metadata(&place) {
-            Ok(found) if found.is_dir() => fs::remove_dir_all(&place)
-                .map_err(|source| TreeError { path: tree.path().join(path), source })?,
-            Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                return Err(TreeError { path: tree.path().join(path), source: e });
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }

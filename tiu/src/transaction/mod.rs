@@ -25,6 +25,7 @@ mod finish;
 mod floor;
 mod initrd;
 mod open;
+mod own_files;
 mod preflight;
 mod space;
 mod stage;

@@ -34,3 +34,4 @@ mod snapshots;
 mod status;
 mod var;
 mod verify;
+mod verify_lies;

@@ -410,6 +410,11 @@ fn a_record_that_hides_programs_is_found_out() {
         tree::file(root, path, record.to_string());
         tree::file(root, "usr/share/added", "x");
     });
-    host.tiu("verify", ["2"])
-        .refused(&["generated.json: persistent: found \"/usr/share\", but /usr is the image's"]);
+    let shown = host.tiu("verify", ["2"]).refused(&["snapshot 2 differs"]).stdout;
+    for line in [
+        "generated.json: persistent: found \"/usr/share\", but /usr is the image's",
+        "DIFFERS  /usr/share/added: extra",
+    ] {
+        assert!(shown.contains(line), "{line}:\n{shown}");
+    }
 }

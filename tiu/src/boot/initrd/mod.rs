@@ -20,4 +20,4 @@ mod plan;
 pub use complaints::{QUIET, complaints};
 pub use contents::module_name;
 pub use judge::{Judgement, Needs, judge};
-pub use plan::{Dracut, InitrdError, InitrdPlan, places, plan};
+pub use plan::{Dracut, InitrdError, InitrdPlan, link, path, places, plan};

@@ -92,13 +92,9 @@ pub fn plan(
         (Initrd::Auto | Initrd::Image, Some(path), _, _) => Ok(InitrdPlan::Shipped(path.clone())),
         (Initrd::Image, None, _, _) => Err(InitrdError::NotShipped { looked }),
         (_, _, Some((kernel, path)), Some(program)) => {
-            let link = os.is_like("suse") && config.initrd_path.is_none();
-            Ok(InitrdPlan::Dracut(Dracut {
-                program: (*program).to_owned(),
-                kernel: kernel.to_owned(),
-                path,
-                link: link.then(|| ("boot/initrd".to_owned(), format!("initrd-{kernel}"))),
-            }))
+            let (program, kernel) = ((*program).to_owned(), kernel.to_owned());
+            let link = link(&kernel, os, config);
+            Ok(InitrdPlan::Dracut(Dracut { program, kernel, path, link }))
         }
         (Initrd::Dracut, _, None, _) => Err(InitrdError::NoKernel),
         (Initrd::Dracut, _, _, None) => Err(InitrdError::NoDracut),
@@ -118,8 +114,14 @@ pub fn places(kernel: &str, os: &OsRelease, config: &Config) -> Vec<String> {
     ]
 }
 
+/// Returns the symlink to the initrd that the distribution's boot loader reads, and its target.
+pub fn link(kernel: &str, os: &OsRelease, config: &Config) -> Option<(String, String)> {
+    let link = os.is_like("suse") && config.initrd_path.is_none();
+    link.then(|| ("boot/initrd".to_owned(), format!("initrd-{kernel}")))
+}
+
 /// Returns where the distribution's kernels look for their initrd.
-fn path(kernel: &str, os: &OsRelease, config: &Config) -> String {
+pub fn path(kernel: &str, os: &OsRelease, config: &Config) -> String {
     match &config.initrd_path {
         Some(path) => path.replace("{kernel}", kernel),
         None if os.is_like("debian") => format!("boot/initrd.img-{kernel}"),

@@ -1,28 +1,44 @@
 //! Verify: checks whether a snapshot is still what was signed, from the certificate to the last
 //! byte.
+//!
+//! ```text
+//! scope      which paths are compared, and who says so
+//! owners     the host's numbers of the image's owners, from signed and actual accounts
+//! generated  files that were made on the host
+//! own_files  the client's own directory
+//! ```
+//!
+//! The snapshot is the suspect. Its files say what an administrator may want to know; none of them
+//! keeps a part of the system from being compared.
 
-use crate::config::Config;
+mod generated;
+mod own_files;
+mod owners;
+mod scope;
+
+pub use scope::{NotCompared, Reason};
+
 use crate::etc::is_etc;
 use crate::etc::pristine::{self, PristineError};
-use crate::etc::report::ReportError;
+use crate::etc::report::{EtcReport, REPORT_PATH, ReportError};
 use crate::etc::state::{self, InodeFacts, ReadError, States};
 use crate::host::{Host, HostError};
-use crate::snapshots::{Snapshot, SnapshotError};
+use crate::snapshots::{Snapshot, SnapshotError, btrfs};
 use crate::state::provenance::{Provenance, Unsigned};
-use crate::state::record::RecordError;
+use crate::state::record::{RECORD_PATH, Record, RecordError};
 use crate::state::{ImageState, StateError};
 use crate::status::{ImageFacts, SignerFacts};
+use scope::Scope;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tiu_bundle::index::Index;
 use tiu_bundle::trust::Trust;
 use tiu_extract::{Difference, EngineError, ReadBack, Rules};
-use tiu_system::glob::Glob;
 use tiu_system::hints;
-use tiu_system::path::TreePathBuf;
+use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::progress::{Cancelled, Watch};
-use tiu_system::tree::TreeError;
+use tiu_system::tree::{Tree, TreeError};
 
 /// The result of a verification. The field names are those of `--json`.
 #[derive(Debug, Serialize)]
@@ -35,6 +51,8 @@ pub struct Verified {
     pub signer: SignerFacts,
     /// The number of entries of the index.
     pub entries: usize,
+    /// The number of them that were compared.
+    pub compared: usize,
     /// The differences of the snapshot from what was signed.
     pub differences: Vec<Difference>,
     /// The differences of `/etc`: changes of the administrator, which are not signed. Times do not
@@ -43,6 +61,43 @@ pub struct Verified {
     /// Files that were made on the host when the image was applied and are unchanged since. They
     /// are not signed.
     pub generated: Vec<String>,
+    /// Paths that were not compared, and hold something.
+    pub not_compared: Vec<NotCompared>,
+}
+
+impl Verified {
+    /// Returns the paths of `/etc` that were changed since the image was applied, or of which that
+    /// is not known.
+    pub fn changed_since(&self) -> BTreeSet<&TreePath> {
+        let since = self.etc.iter().filter(|difference| difference.merged != Some(true));
+        since.map(|difference| &*difference.difference.path).collect()
+    }
+
+    /// Returns the number of inodes of the index that are what was signed. Call it if there are no
+    /// differences.
+    pub fn unchanged(&self) -> usize {
+        let etc: BTreeSet<&TreePath> = self
+            .etc
+            .iter()
+            .filter(|difference| difference.difference.what != "extra")
+            .map(|difference| &*difference.difference.path)
+            .collect();
+        self.compared.saturating_sub(etc.len())
+    }
+}
+
+/// What to compare, as far as the caller decides.
+#[derive(Clone, Copy, Debug)]
+pub struct VerifyRequest<'a> {
+    /// The depth.
+    pub depth: Depth,
+    /// Paths that the host's configuration calls the host's. They count outside of the image's
+    /// directories alone.
+    pub claimed: &'a [TreePathBuf],
+    /// Paths that need not be compared.
+    pub accepted: &'a [TreePathBuf],
+    /// The path of the initrd in a configuration that the caller trusts.
+    pub initrd_path: Option<&'a str>,
 }
 
 /// The depth of a verification.
@@ -93,6 +148,18 @@ pub enum VerifyError {
     Engine(#[from] EngineError),
     #[error(transparent)]
     Report(#[from] ReportError),
+    /// Something else was mounted over the snapshot while it was looked for.
+    #[error(
+        "something is mounted over snapshot {number}: the subvolume below has id {found}, the listed one {expected}"
+    )]
+    Mounted { number: u32, found: u64, expected: u64 },
+    /// `/etc` was changed since the image was applied, and that is a failure too.
+    #[error("{count} path{} in /etc of snapshot {number} changed since the update", if *.count == 1 { "" } else { "s" })]
+    EtcChanged {
+        number: u32,
+        /// The number of paths.
+        count: usize,
+    },
     /// The snapshot differs from what was signed.
     #[error("snapshot {number} differs in {count} place{} from what was signed", if *.count == 1 { "" } else { "s" })]
     Differs {
@@ -115,32 +182,25 @@ impl From<ReadError> for VerifyError {
 
 hints! { VerifyError {
     forward Snapshot, Host, State, Tree, Record, Report, Pristine, Engine, Unsigned.source, Cancelled;
+    Mounted { .. } => "unmount it (findmnt -R shows what is mounted), then verify again",
+    EtcChanged { .. } => "tiu etc diff shows the changes; without --strict they are not a failure",
     NoImage(_) => "tiu list shows which snapshots hold images",
     Differs { .. } =>
         "apply the image once more (tiu apply --force BUNDLE), or go back (tiu rollback); then look for \
          who or what changed it",
 } }
 
-/// Returns whether the client makes files at `path`. A record that names another path was changed
-/// to hide that path from the comparison.
-fn may_be_generated(path: &str, config: &Config) -> bool {
-    let configured = config.initrd_path.as_ref();
-    let configured = configured.map(|path| format!("/{}", path.replace("{kernel}", "*")));
-    let places = ["/boot/*", "/usr/lib/modules/*/initr*"].into_iter().chain(configured.as_deref());
-    places.filter_map(|place| Glob::stars(place).ok()).any(|place| place.matches_exactly(path.as_bytes()))
-}
-
 /// Distinguishes what the merge left in `/etc` from what was changed since. Merged files count too:
 /// accounts that became the image's since the merge differ from the merged ones, although not from
 /// the image.
 fn explained(
     state: &ImageState,
+    report: Option<&EtcReport>,
     found: Vec<Difference>,
     rules: &Rules,
     watch: Watch,
 ) -> Result<Vec<EtcDifference>, VerifyError> {
     let found: Vec<Difference> = found.into_iter().filter(|difference| difference.what != "mtime").collect();
-    let report = state.report()?;
     let results =
         || report.into_iter().flat_map(|report| &report.paths).filter(|decided| decided.result.is_some());
     let now = if report.is_some() && (!found.is_empty() || results().next().is_some()) {
@@ -153,11 +213,13 @@ fn explained(
         .map(|decided| (decided.raw_path(), decided))
         .filter(|(path, _)| !differs.contains(&path[..]))
         .filter_map(|(path, decided)| {
-            let now = now.get(&path).map(InodeFacts::from);
-            let (found, expected) = (now.as_ref(), decided.result.as_ref());
+            let inode = now.get(&path);
+            let facts = inode.map(|inode| InodeFacts::from(inode).public());
+            let (found, expected) = (facts.as_ref(), decided.result.as_ref());
+            let is_same = expected.is_some_and(|expected| expected.are_of(inode));
             let shown =
                 |facts: Option<&InodeFacts>| facts.map_or("nothing".to_owned(), InodeFacts::to_string);
-            (found != expected).then(|| EtcDifference {
+            (!is_same).then(|| EtcDifference {
                 difference: Difference {
                     path: TreePathBuf::new(path).unwrap_or_default(),
                     what: "merged",
@@ -170,9 +232,19 @@ fn explained(
         .collect();
     let explained = |difference: Difference| EtcDifference {
         merged: report.map(|r| r.explains(difference.path.as_bytes(), now.get(difference.path.as_bytes()))),
-        difference,
+        difference: without_secret(state.tree(), difference),
     };
     Ok(found.into_iter().map(explained).chain(changed_back).collect())
+}
+
+/// Returns a difference of `/etc` without the digest of a file that not everybody can read.
+fn without_secret(tree: &Tree, difference: Difference) -> Difference {
+    let Difference { path, what, .. } = &difference;
+    let mode = path.to_str().and_then(|path| tree.stat(path)).map_or(0, |stat| stat.st_mode);
+    match *what == "content" && mode & 0o004 == 0 {
+        true => Difference { found: "other content".into(), expected: "the image's".into(), ..difference },
+        false => difference,
+    }
 }
 
 /// Returns the name under which the index describes an inode; `path` is any of its names.
@@ -180,17 +252,29 @@ fn first_name(index: &Index, path: &[u8]) -> Option<Vec<u8>> {
     Some(index.inode_of(&index.entry(index.find(path)?)).path.as_bytes().to_vec())
 }
 
-/// Compares every inode of `snapshot` with the signed index, to `depth`.
+/// Returns the snapshot's tree without what is mounted over it or in it.
+fn open(host: &Host, snapshot: &Snapshot) -> Result<Tree, VerifyError> {
+    let number = snapshot.number;
+    let tree = Tree::of_directory(host.open_around_mounts(number)?, &host.snapshot_path(number));
+    let path = tree.descriptor_path();
+    let found = btrfs("asking for the id of", &path, libbtrfsutil::subvolume_id(&path))?;
+    if found != snapshot.id {
+        return Err(VerifyError::Mounted { number, found, expected: snapshot.id });
+    }
+    Ok(tree)
+}
+
+/// Compares every inode of `snapshot` with the signed index.
 pub fn verify(
     host: &Host,
-    config: &Config,
     trust: Option<&Trust>,
     snapshot: &Snapshot,
-    depth: Depth,
+    request: &VerifyRequest,
     watch: Watch,
 ) -> Result<Verified, VerifyError> {
+    let VerifyRequest { depth, claimed, accepted, initrd_path } = *request;
     let number = snapshot.number;
-    let state = ImageState::open(host, number, trust)?;
+    let state = ImageState::of_tree(open(host, snapshot)?, number, trust)?;
     let tree = state.tree();
     let Some(index) = state.index()? else { return Err(VerifyError::NoImage(number)) };
     let Some(Provenance { manifest, signer }) = state.provenance() else {
@@ -198,23 +282,42 @@ pub fn verify(
     };
     let signer =
         signer.as_ref().map_err(|source| VerifyError::Unsigned { number, source: source.clone() })?;
-    let files = state.record()?.map_or(&[][..], |record| &record.files);
-    if let Some(file) = files.iter().find(|file| !may_be_generated(&file.path, config)) {
-        return Err(VerifyError::Record(RecordError::Unexpected { path: file.path.clone() }));
-    }
 
+    let mut differences = own_files::check(tree)?;
+    // What nobody signed and cannot be read says nothing, and was changed.
+    let record = Record::read(tree).unwrap_or_else(|e| {
+        differences.push(own_files::unusable(RECORD_PATH, e.to_string()));
+        None
+    });
+    let report = EtcReport::read(tree).unwrap_or_else(|e| {
+        differences.push(own_files::unusable(REPORT_PATH, e.to_string()));
+        None
+    });
+    let owners = owners::owners(tree, index, record.as_ref());
+    differences.extend(owners.differences);
+    let scope = Scope::new(&state, index, record.as_ref(), claimed, accepted)?;
+    differences.extend(scope.differences);
+    let files = generated::sort(tree, manifest, index, initrd_path, accepted, record.as_ref());
+    differences.extend(files.differences);
+
+    let own_etc = state.nested()?.iter().any(|path| path.as_os_str() == "etc");
     let rules = Rules {
+        host_paths: scope.host_paths,
+        subvolumes: own_etc.then(|| TreePath::literal("etc").to_owned()).into_iter().collect(),
+        uids: owners.uids,
+        gids: owners.gids,
         // They are compared with the record below.
-        keep: files.iter().filter_map(|file| TreePathBuf::new(file.path.clone()).ok()).collect(),
-        ..state.rules(config)?
+        keep: files.implied.iter().filter_map(|file| TreePathBuf::new(file.path.clone()).ok()).collect(),
+        ..Rules::default()
     };
     let read_back = match depth {
         Depth::Content => ReadBack::All,
         Depth::Metadata => ReadBack::Metadata,
     };
     let found = tiu_extract::check(index, tree.fd(), &rules, read_back, watch)?;
-    let (etc, mut differences): (Vec<_>, Vec<_>) = found.into_iter().partition(|d| is_etc(d.path.as_bytes()));
-    let etc = explained(&state, etc, &rules, watch)?;
+    let (etc, found): (Vec<_>, Vec<_>) = found.into_iter().partition(|d| is_etc(d.path.as_bytes()));
+    differences.extend(found);
+    let etc = explained(&state, report.as_ref(), etc, &rules, watch)?;
     // If the merge or the administrator replaced a file of `/etc`, its other names no longer are
     // links to it.
     let replaced = etc.iter().filter(|d| d.merged == Some(true) || d.difference.what != "hardlink");
@@ -226,29 +329,24 @@ pub fn verify(
     });
     differences.extend(pristine::check(tree, index, &rules, read_back, watch)?);
     let mut generated = Vec::new();
-    for file in files {
-        let found = match depth {
-            Depth::Metadata if tree.stat(&file.path).is_some() => None,
-            _ => file.difference(tree)?,
-        };
-        match found {
-            None => generated.push(file.path.clone()),
-            Some(found) => differences.push(Difference {
-                path: TreePathBuf::new(file.path.clone()).unwrap_or_default(),
-                what: "content",
-                found,
-                expected: file.what.to_string(),
-            }),
+    for file in files.implied {
+        let found = generated::differences(tree, file, depth == Depth::Content)?;
+        if found.is_empty() {
+            generated.push(file.path.clone());
         }
+        differences.extend(found);
     }
     differences.sort();
+    differences.dedup();
     Ok(Verified {
         snapshot: number,
         image: manifest.into(),
         signer: signer.into(),
         entries: index.len(),
+        compared: scope.compared,
         differences,
         etc,
         generated,
+        not_compared: scope.not_compared,
     })
 }

@@ -1,0 +1,44 @@
+//! The client's own directory in the new snapshot: what a base that was tampered with, or an
+//! interrupted write, left there goes.
+
+use rustix::fs::{AtFlags, Dir};
+use rustix::io::Errno;
+use std::ffi::OsStr;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use tiu_bundle::places::{CMS_PATH, INDEX_PATH, PRISTINE_ETC_PATH, STATE_DIR};
+use tiu_system::tree::{Tree, TreeError};
+
+/// Removes everything in the directory except the manifest and the index, which fill replaces, and
+/// the copy of `/etc`, which the engine makes right.
+pub(super) fn clear(tree: &Tree) -> Result<(), TreeError> {
+    let failed = |e: std::io::Error| TreeError { path: tree.path().join(STATE_DIR), source: e };
+    let directory = tree.directory(STATE_DIR)?;
+    let entries = Dir::read_from(&directory).map_err(|e| failed(e.into()))?;
+    let names: Result<Vec<_>, Errno> =
+        entries.map(|entry| entry.map(|entry| entry.file_name().to_owned())).collect();
+    for name in names.map_err(|e| failed(e.into()))? {
+        let bytes = name.to_bytes();
+        let path = [STATE_DIR.as_bytes(), b"/", bytes].concat();
+        let is = |own: &str| own.as_bytes() == path;
+        // Each update writes all of them again. What the engine makes right or replaces can stay.
+        if matches!(bytes, b"." | b"..") || is(PRISTINE_ETC_PATH) || is(INDEX_PATH) || is(CMS_PATH) {
+            let kind = rustix::fs::statat(&directory, &name, AtFlags::SYMLINK_NOFOLLOW);
+            let is_dir = kind.is_ok_and(|stat| stat.st_mode & 0o170_000 == 0o040_000);
+            if matches!(bytes, b"." | b"..") || is_dir == is(PRISTINE_ETC_PATH) {
+                continue;
+            }
+        }
+        match rustix::fs::unlinkat(&directory, &name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(Errno::ISDIR) => {
+                // Through the descriptor, so that no symlink of the old tree leads elsewhere.
+                let at = PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd()));
+                std::fs::remove_dir_all(at.join(OsStr::from_bytes(bytes))).map_err(failed)?;
+            }
+            Err(e) => return Err(failed(e.into())),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! Files that were made on the host: which ones the signed manifest and index imply, and whether
+//! they are as they were made.
+
+use crate::boot::initrd;
+use crate::config::Config;
+use crate::state::record::{Generated, GeneratedContent, RECORD_PATH, Record};
+use tiu_bundle::index::Index;
+use tiu_bundle::manifest::Manifest;
+use tiu_extract::Difference;
+use tiu_system::os_release::{self, OsRelease};
+use tiu_system::path::{TreePath, TreePathBuf};
+use tiu_system::tree::{MAX_TEXT, Tree, TreeError};
+
+/// The files of a record, by what is signed about them.
+#[derive(Default)]
+pub(super) struct GeneratedFiles<'a> {
+    /// Those that the client makes for this image.
+    pub implied: Vec<&'a Generated>,
+    /// Names of others: their files are compared as if the record did not have them.
+    pub differences: Vec<Difference>,
+}
+
+/// Sorts the files of `record`. `initrd_path` is the configured path of the initrd, where the
+/// caller trusts the configuration.
+pub(super) fn sort<'a>(
+    tree: &Tree,
+    manifest: &Manifest,
+    index: &Index,
+    initrd_path: Option<&str>,
+    accepted: &[TreePathBuf],
+    record: Option<&'a Record>,
+) -> GeneratedFiles<'a> {
+    let mut sorted = GeneratedFiles::default();
+    let implied = implied(tree, manifest, index, initrd_path);
+    for file in record.map_or(&[][..], |record| &record.files) {
+        let is_accepted = accepted.iter().any(|path| path.as_bytes() == file.path.as_bytes());
+        let fits = implied.iter().any(|(path, target)| {
+            let same_target = match (&file.what, target) {
+                (GeneratedContent::Target(found), Some(target)) => found == target,
+                (GeneratedContent::Digest(_), None) => true,
+                _ => false,
+            };
+            *path == file.path && same_target
+        });
+        if (fits || is_accepted) && index.find(file.path.as_bytes()).is_none() {
+            sorted.implied.push(file);
+            continue;
+        }
+        let expected = match &implied[..] {
+            [] => "nothing: the image needs nothing from the host".to_owned(),
+            list => list.iter().map(|(path, _)| format!("/{path}")).collect::<Vec<_>>().join(", "),
+        };
+        sorted.differences.push(Difference {
+            path: TreePath::literal(RECORD_PATH).to_owned(),
+            what: "generated",
+            found: format!("/{}", file.path),
+            expected,
+        });
+    }
+    sorted
+}
+
+/// Returns the paths at which the client makes an initrd for this image, and the target if it is a
+/// symlink.
+fn implied(
+    tree: &Tree,
+    manifest: &Manifest,
+    index: &Index,
+    initrd_path: Option<&str>,
+) -> Vec<(String, Option<String>)> {
+    let Some(kernel) = manifest.tiu.kernel.as_deref() else { return Vec::new() };
+    let modules = ["usr/lib/modules", "lib/modules"].map(|place| format!("{place}/{kernel}"));
+    if kernel.contains('/') || !modules.iter().any(|path| index.find(path.as_bytes()).is_some()) {
+        return Vec::new();
+    }
+    // The file of /usr, which is the image's. A changed one is a difference by itself.
+    let [own, vendor] = os_release::PATHS;
+    let text = [vendor, own].iter().find_map(|path| tree.read_text(path, MAX_TEXT).ok().flatten());
+    let os = OsRelease::parse(&text.unwrap_or_default());
+    let config = Config { initrd_path: initrd_path.map(str::to_owned), ..Config::default() };
+    let link = initrd::link(kernel, &os, &config).map(|(path, target)| (path, Some(target)));
+    let mut implied = vec![(initrd::path(kernel, &os, &config), None)];
+    implied.extend(link);
+    implied
+}
+
+/// Returns the differences of a file that was made on the host from what the client left.
+pub(super) fn differences(
+    tree: &Tree,
+    file: &Generated,
+    content: bool,
+) -> Result<Vec<Difference>, TreeError> {
+    let path = TreePathBuf::new(file.path.clone()).unwrap_or_default();
+    let difference =
+        |what, found: String, expected: String| Difference { path: path.clone(), what, found, expected };
+    let Some(stat) = tree.stat(&file.path) else {
+        return Ok(vec![difference("content", "nothing".into(), file.what.to_string())]);
+    };
+    let mut found = Vec::new();
+    if (stat.st_uid, stat.st_gid) != (0, 0) {
+        found.push(difference("owner", format!("{}:{}", stat.st_uid, stat.st_gid), "0:0".into()));
+    }
+    let mode = stat.st_mode & 0o7777;
+    if matches!(file.what, GeneratedContent::Digest(_)) {
+        // dracut makes it with 0600; a builder's dracut.conf may say 0644.
+        if mode & !0o755 != 0 {
+            found.push(difference("mode", format!("{mode:04o}"), "at most 0755".into()));
+        }
+        if stat.st_nlink != 1 {
+            found.push(difference("hardlink", format!("{} names", stat.st_nlink), "1 name".into()));
+        }
+    }
+    if content && let Some(now) = file.difference(tree)? {
+        found.push(difference("content", now, file.what.to_string()));
+    }
+    Ok(found)
+}
