@@ -15,7 +15,7 @@
 //! | [`named`] | values that have the same names in configuration files and on command lines |
 //! | [`text`] | text from outside, made fit for a terminal |
 //! | [`progress`] | progress and cancellation of long work |
-//! | [`hint`] | what a person can do about an error |
+//! | [`hint`], [`errno`] | what a person can do about an error; and about one of the system |
 //!
 //! An error of any module has a hint:
 //!
@@ -29,6 +29,7 @@
 //! ```
 
 pub mod beneath;
+pub mod errno;
 pub mod fstab;
 pub mod glob;
 pub mod hint;

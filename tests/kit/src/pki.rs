@@ -60,6 +60,8 @@ pub struct Certificate {
     end: i64,
     digest: MessageDigest,
     rsa_bits: Option<u32>,
+    key: Option<PKey<Private>>,
+    names_issuer: bool,
 }
 
 impl Certificate {
@@ -75,6 +77,8 @@ impl Certificate {
             end: END,
             digest: MessageDigest::sha256(),
             rsa_bits: None,
+            key: None,
+            names_issuer: false,
         }
     }
     /// May issue other certificates and revocation lists.
@@ -114,6 +118,17 @@ impl Certificate {
         self
     }
 
+    /// With a key that already exists: a renewed certificate.
+    pub fn key(mut self, key: &PKey<Private>) -> Self {
+        self.key = Some(key.clone());
+        self
+    }
+    /// Names its issuer's certificate by that one's issuer and serial number, too.
+    pub fn names_issuer(mut self) -> Self {
+        self.names_issuer = true;
+        self
+    }
+
     /// Issued by itself.
     pub fn self_signed(&self) -> Identity {
         self.make(None)
@@ -125,6 +140,7 @@ impl Certificate {
 
     fn make(&self, issuer: Option<&Identity>) -> Identity {
         let key = match self.rsa_bits {
+            _ if self.key.is_some() => self.key.clone().unwrap(),
             Some(bits) => PKey::from_rsa(Rsa::generate(bits).unwrap()).unwrap(),
             None => {
                 let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
@@ -169,7 +185,8 @@ impl Certificate {
         builder.append_extension(key_id).unwrap();
         if issuer.is_some() {
             let context = builder.x509v3_context(issuer_certificate, None);
-            let key_id = AuthorityKeyIdentifier::new().keyid(true).build(&context).unwrap();
+            let key_id =
+                AuthorityKeyIdentifier::new().keyid(true).issuer(self.names_issuer).build(&context).unwrap();
             builder.append_extension(key_id).unwrap();
         }
         builder.sign(issuer.map_or(&key, |i| &i.key), self.digest).unwrap();

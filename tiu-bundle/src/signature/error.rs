@@ -99,6 +99,11 @@ pub enum SignatureError {
         "the certificate of {subject} was issued by {issuer} with another key than that of the certificate of this name in the keyring"
     )]
     OtherIssuerKey { subject: String, issuer: String },
+    /// The keyring has the issuer's key, but in another certificate.
+    #[error(
+        "the certificate of {subject} was issued by {issuer} with the key that the keyring has, but under another certificate of this authority"
+    )]
+    RenewedIssuer { subject: String, issuer: String },
     /// Expired.
     #[error("the certificate of {subject} expired at {not_after} (checked at {at})")]
     Expired { subject: String, not_after: String, at: String },
@@ -212,6 +217,10 @@ impl Hint for SignatureError {
             }
             OtherIssuerKey { .. } => {
                 "if the authority has a new certificate, get it from the authority itself and add it to the keyring; otherwise do not use the bundle"
+            }
+            RenewedIssuer { .. } => {
+                "the authority has renewed its certificate: get the one that is in use from the authority itself and add it to \
+                 the keyring; the old one can stay there"
             }
             UntrustedRoot { .. } => {
                 "add the certificate of this authority to the keyring if you trust it; otherwise do not use the bundle"

@@ -96,6 +96,17 @@ impl Trust {
         self.anchors.iter().any(|anchor| subject(anchor) == name)
     }
 
+    /// Returns whether a certificate in the keyring has the name and the key of the issuer of
+    /// `certificate`, and is still not its issuer: OpenSSL compares serial numbers and key
+    /// identifiers, too.
+    fn has_key_of(&self, certificate: &X509Ref) -> bool {
+        let name = issuer(certificate);
+        let signed_by = |anchor: &X509Ref| {
+            anchor.public_key().and_then(|key| certificate.verify(&key)).is_ok_and(|signed| signed)
+        };
+        self.anchors.iter().any(|anchor| subject(anchor) == name && signed_by(anchor))
+    }
+
     /// Returns the names in the keyring, for a message.
     fn names(&self) -> String {
         let names: Vec<_> = self.anchors.iter().take(NAMES).map(|anchor| subject(anchor)).collect();
@@ -110,6 +121,7 @@ impl Trust {
         let certificate = &failure.certificate;
         let (subject, issuer, at) = (subject(certificate), issuer(certificate), rfc3339(at));
         match failure.code {
+            2 | 18..=21 if self.has_key_of(certificate) => E::RenewedIssuer { subject, issuer },
             // UNABLE_TO_GET_ISSUER_CERT, UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
             // UNABLE_TO_VERIFY_LEAF_SIGNATURE
             2 | 20 | 21 if self.has_name(&issuer) => E::OtherIssuerKey { subject, issuer },

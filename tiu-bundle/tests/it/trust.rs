@@ -119,6 +119,23 @@ fn unknown_ca() {
 }
 
 #[test]
+fn an_authority_that_renewed_its_certificate_with_the_same_key() {
+    let old = Certificate::new("Root").authority().self_signed();
+    let renewed = Certificate::new("Root").authority().key(&old.key).self_signed();
+    let certificate = Certificate::new("Signer").usages(&["codeSigning"]).names_issuer();
+    let signer = certificate.issued_by(&renewed);
+    for enclosed in [vec![], vec![renewed.certificate.clone()]] {
+        let cms = sign(CONTENT, &signer.certificate, &signer.key, &enclosed).expect("a signature");
+        let found = error(&cms, &keyring(&[&old.certificate]));
+        assert!(matches!(&found, SignatureError::RenewedIssuer { .. }), "{found}");
+        assert!(found.hint().is_some_and(|hint| hint.contains("renewed")), "{found}");
+        // Both in the keyring: the one that is in use is found.
+        let both = keyring(&[&old.certificate, &renewed.certificate]);
+        tiu_bundle::signature::verify(&cms, &both).expect("both are trusted");
+    }
+}
+
+#[test]
 fn self_signed_and_unknown() {
     let signer = signer().self_signed();
     let cms = sign(CONTENT, &signer.certificate, &signer.key, &[]).expect("a signature");

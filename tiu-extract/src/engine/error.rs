@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use tiu_bundle::content_digest::Digest;
 use tiu_bundle::hash_tree::VerityError;
 use tiu_bundle::index::Kind;
+use tiu_system::errno;
 use tiu_system::hints;
 use tiu_system::progress::Cancelled;
 
@@ -35,6 +36,21 @@ pub enum EngineError {
         free: u64,
         /// Bytes that are still to be written, less those that are free.
         missing: u64,
+    },
+    /// The filesystem has no room, although it has free bytes.
+    #[error(
+        "cannot {operation} {}: no space left on the filesystem of the target, although {free} bytes are free and \
+         about {needed} are still to be written",
+        path.display()
+    )]
+    NoMetadataSpace {
+        /// The operation as a verb.
+        operation: &'static str,
+        path: PathBuf,
+        /// Free bytes, as the filesystem reports them.
+        free: u64,
+        /// Bytes that are still to be written.
+        needed: u64,
     },
     /// The content that was read back differs from the index.
     #[error("{}: the content that was written has digest {found}, the index says {expected}", path.display())]
@@ -115,6 +131,15 @@ hints! { EngineError {
         "free some space (delete old snapshots, see `btrfs filesystem usage`), then run again: what is already \
          there is reused"
     },
+    NoMetadataSpace { operation, .. } if operation.contains("extended attribute") => {
+        "btrfs keeps the extended attributes of a file in a block of metadata, 16 KiB as a rule: an attribute of the \
+         image may be larger; else btrfs has no room for metadata: see `btrfs filesystem usage`, then \
+         `btrfs balance start -dusage=20`"
+    },
+    NoMetadataSpace { .. } => {
+        "btrfs has no room for metadata: see `btrfs filesystem usage`, then `btrfs balance start -dusage=20`, or \
+         delete old snapshots"
+    },
     Digest { .. } | Size { .. } => {
         "the bundle was built wrongly (check it with `tiu-extract verify`), or memory or disk are failing (dmesg)"
     },
@@ -134,7 +159,7 @@ fn io_hint(error: &io::Error) -> Option<&'static str> {
     Some(match Errno::from_io_error(error)? {
         Errno::PERM | Errno::ACCESS => {
             "owners, devices and trusted attributes need root: run as root, or extract with --no-owner; as root, \
-             look for the immutable attribute (lsattr)"
+             look for the immutable or append-only flag: `lsattr -d` shows it, `chattr -i -a` removes it"
         }
         Errno::ROFS => "the target is read-only: make it writable first",
         Errno::LOOP => "a symlink lies on the way; the target was changed while it was being read: run again",
@@ -142,9 +167,6 @@ fn io_hint(error: &io::Error) -> Option<&'static str> {
         Errno::XDEV | Errno::BUSY => {
             "something is mounted there: unmount it, or name it as a path of the host"
         }
-        Errno::MFILE | Errno::NFILE => "raise the limit of open files (ulimit -n)",
-        Errno::OPNOTSUPP => "the filesystem of the target does not support this; use btrfs",
-        Errno::IO => "the disk reports an error: look at the kernel's messages (dmesg)",
-        _ => return None,
+        _ => return errno::hint(error),
     })
 }

@@ -15,12 +15,14 @@
 #![allow(unsafe_code)]
 
 mod default_subvolume;
+mod filesystem;
 mod inherited;
 mod loop_device;
 mod reflink;
 mod verity;
 
 pub use default_subvolume::{default_subvolume, set_default_subvolume};
+pub use filesystem::btrfs_uuid;
 pub use inherited::close_inherited_on_exec;
 pub use loop_device::{loop_clear, loop_configure, loop_get_free};
 pub use reflink::{clone_file, clone_range};

@@ -1,6 +1,7 @@
 //! Why a program did not do its work.
 
 use super::Program;
+use crate::errno::hint_of_output;
 use crate::hints;
 use crate::progress::Cancelled;
 use crate::text::printable;
@@ -39,7 +40,10 @@ hints! { RunError {
     forward Cancelled;
     Missing { program } => format!("install the package {}", program.package),
     Start { .. } => "see whether the program is executable and the system has memory left",
-    Failed { command, .. } => format!("run it by hand to see more: {command}"),
+    Failed { command, stdout, stderr, .. } => match hint_of_output(stderr).or(hint_of_output(stdout)) {
+        Some(hint) => hint.to_owned(),
+        None => format!("run it by hand to see more: {command}"),
+    },
     Timeout { .. } => "see what it waits for: a hanging D-Bus service, or a very slow disk",
 } }
 

@@ -1,7 +1,6 @@
 //! A file of a tree that cannot be used.
 
-use crate::Hint;
-use rustix::io::Errno;
+use crate::{Hint, errno};
 use std::io;
 use std::path::PathBuf;
 
@@ -17,11 +16,7 @@ pub struct TreeError {
 
 impl Hint for TreeError {
     fn hint(&self) -> Option<String> {
-        let hint = match Errno::from_io_error(&self.source) {
-            Some(Errno::LOOP) => "a symlink lies on the way, which is not followed: look at what is there",
-            Some(Errno::NOSPC) => "free some space: delete snapshots that are no longer needed",
-            _ => "check that you are root and that the disk is healthy (dmesg)",
-        };
-        Some(hint.to_owned())
+        let hint = errno::hint(&self.source);
+        Some(hint.unwrap_or("check that you are root and that the disk is healthy (dmesg)").to_owned())
     }
 }

@@ -16,8 +16,6 @@ use tiu_cli::{Outcome, exit};
 Ends with 77 if there is nothing to remove.")]
 pub struct Arguments {}
 
-const NOTHING: &str = "nothing to remove";
-
 /// The document of `--json`.
 #[derive(Serialize)]
 struct Removed {
@@ -34,7 +32,7 @@ impl Arguments {
             record::removed(*number);
         }
         if removed.is_empty() {
-            record::nothing_to_do("cleanup", NOTHING, &Facts::default());
+            record::nothing_to_do("cleanup", "nothing to remove", &Facts::default());
         }
         let removed = Removed { removed };
         global.common.print_done(NAME, &removed, || human(&removed.removed));
@@ -44,7 +42,7 @@ impl Arguments {
 
 fn human(removed: &[u32]) -> String {
     if removed.is_empty() {
-        return format!("There is {NOTHING}.\n");
+        return "There is nothing to remove.\n".into();
     }
     removed.iter().map(|number| format!("Removed the unfinished snapshot {number}.\n")).collect()
 }

@@ -4,6 +4,7 @@ use crate::boot::BootError;
 use crate::snapshots::SnapshotError;
 use std::io;
 use tiu_system::Hint;
+use tiu_system::errno;
 use tiu_system::hints;
 use tiu_system::tree::TreeError;
 
@@ -25,7 +26,7 @@ pub enum DraftError {
 
 hints! { DraftError {
     forward Snapshot, Boot, Tree;
-    Sync(_) => "the disk may be failing: see dmesg",
+    Sync(source) => errno::hint(source).unwrap_or("the disk may be failing: see dmesg"),
 } }
 
 /// An error, and a draft that could not be removed after it. The cause comes first.

@@ -58,6 +58,11 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Returns the id of the snapshot's subvolume.
+    pub fn subvolume(&self) -> u64 {
+        self.snapshot.id
+    }
+
     /// Returns the snapshot's number.
     pub fn number(&self) -> u32 {
         self.snapshot.number

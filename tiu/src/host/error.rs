@@ -3,6 +3,7 @@
 use super::snapper::ListError;
 use std::io;
 use std::path::PathBuf;
+use tiu_system::errno;
 use tiu_system::hints;
 use tiu_system::program::RunError;
 
@@ -56,6 +57,18 @@ pub enum HostError {
         /// Path of the default subvolume.
         found: String,
     },
+    /// snapper does not list the snapshot that boots next.
+    #[error(
+        "snapshot {number} boots next, but snapper does not list it: {} {what}",
+        path.display()
+    )]
+    InfoXml {
+        number: u32,
+        /// snapper's file about the snapshot.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
     /// Another tiu is working on this host.
     #[error("another tiu works on this host{}", holder.map(|pid| format!(": process {pid}")).unwrap_or_default())]
     Locked {
@@ -78,7 +91,8 @@ pub enum HostError {
 
 hints! { HostError {
     forward Run;
-    Io { .. } => "see whether the path exists, and whether tiu runs as root",
+    Io { source, .. } =>
+        errno::hint(source).unwrap_or("see whether the path exists, and whether tiu runs as root"),
     NotBtrfs { .. } => "tiu keeps images as btrfs snapshots; install a host for it with btrfs as root \
         (--root DIR for another host)",
     NoSnapshots { root, .. } => format!(
@@ -96,6 +110,11 @@ hints! { HostError {
     SeparateUsr { .. } => "move /usr into the root's filesystem",
     DefaultIsNoSnapshot { .. } =>
         "boot from a snapshot: btrfs subvolume set-default .snapshots/N/snapshot of the one to start from",
+    InfoXml { number, path, .. } => format!(
+        "write it again: printf '<?xml version=\"1.0\"?>\\n<snapshot><type>single</type><num>{number}</num>\
+         <date>1970-01-01 00:00:00</date></snapshot>\\n' >{}",
+        path.display()
+    ),
     Locked { .. } => "wait until it is done, or end it; it cleans up after itself",
     TukitRuns { .. } => "wait until it is done: systemctl status transactional-update.service",
     List(_) => "run snapper --jsonout list by hand to see what it prints",

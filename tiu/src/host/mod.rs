@@ -25,6 +25,7 @@ mod memory;
 mod open;
 pub(crate) mod paths;
 pub(crate) mod persistent;
+mod quota;
 pub(crate) mod snapper;
 mod tukit;
 
@@ -35,3 +36,4 @@ pub use memory::{Memory, Newest, Recalled};
 pub use open::Host;
 pub use paths::NotInstalled;
 pub use persistent::{Persistent, PersistentError, PersistentState};
+pub use quota::Quota;

@@ -3,6 +3,7 @@
 use crate::host::HostError;
 use std::io;
 use std::path::{Path, PathBuf};
+use tiu_system::errno;
 use tiu_system::hints;
 use tiu_system::program::RunError;
 
@@ -55,7 +56,8 @@ impl From<RunError> for SnapshotError {
 
 hints! { SnapshotError {
     forward Host;
-    Btrfs { .. } => "run tiu as root; see the kernel's log for btrfs errors",
+    Btrfs { source, .. } =>
+        errno::hint(source).unwrap_or("run tiu as root; see the kernel's log for btrfs errors"),
     NotFound { .. } => "tiu list shows all snapshots",
     NotDone { .. } => "run the snapper command by hand to see why",
     InUse { .. } => "choose another default first: tiu rollback N",

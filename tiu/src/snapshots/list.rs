@@ -43,7 +43,24 @@ impl Host {
         let id = self.default_id()?;
         let found = subvolume_path_with_id(self.root(), id)
             .map_or_else(|_| format!("subvolume {id}"), |path| path.display().to_string());
+        if let Some(error) = self.not_listed(id) {
+            return Err(error.into());
+        }
         Err(HostError::DefaultIsNoSnapshot { root: self.root().to_owned(), found }.into())
+    }
+
+    /// Returns why snapper does not list the subvolume `id`, if that is a snapshot's.
+    fn not_listed(&self, id: u64) -> Option<HostError> {
+        let directories = std::fs::read_dir(self.root().join(".snapshots")).ok()?.flatten();
+        let mut numbers = directories.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        let number = numbers.find(|n| subvolume_id(self.snapshot_path(*n)).is_ok_and(|found| found == id))?;
+        let path = self.snapshot_path(number).with_file_name("info.xml");
+        let what = match std::fs::read(&path) {
+            Err(e) => format!("cannot be read: {e}"),
+            Ok(text) if text.is_empty() => "is empty".to_owned(),
+            Ok(_) => "is not what snapper writes".to_owned(),
+        };
+        Some(HostError::InfoXml { number, path, what })
     }
 
     /// Returns the id of the subvolume that is mounted at the host's root.

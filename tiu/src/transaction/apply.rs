@@ -76,6 +76,7 @@ struct Stages {
 
 /// Runs everything between the new draft and its commit.
 fn stages(context: &Context, ready: &Ready, plan: Plan, draft: &Draft) -> Result<Stages, ApplyError> {
+    space::check_quota(context, ready, &plan, Some(draft.subvolume()))?;
     let (number, version) = (Some(draft.number()), Some(ready.bundle.manifest.version.as_str()));
     let filled = context.stage(Stage::Copy, number, version, || fill::fill(context, ready, plan, draft))?;
     context.check_cancelled()?;

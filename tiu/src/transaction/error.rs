@@ -15,6 +15,7 @@ use crate::state::record::RecordError;
 use std::io;
 use tiu_bundle::bundle::OpenError;
 use tiu_extract::{Difference, EngineError, ImageError};
+use tiu_system::errno;
 use tiu_system::hints;
 use tiu_system::program::RunError;
 use tiu_system::progress::Cancelled;
@@ -77,6 +78,19 @@ pub enum ApplyError {
         /// Bytes.
         free: u64,
     },
+    /// A quota leaves too little.
+    #[error(
+        "the quota of btrfs qgroup {qgroup} leaves {} MiB, and the image needs {} MiB more",
+        left >> 20,
+        needed.div_ceil(1 << 20)
+    )]
+    Quota {
+        qgroup: String,
+        /// Bytes.
+        needed: u64,
+        /// Bytes.
+        left: u64,
+    },
     /// dracut failed.
     #[error("the initrd for kernel {kernel} was not made: {source}")]
     Dracut { kernel: String, source: RunError },
@@ -105,6 +119,7 @@ hints! { ApplyError {
     forward Open, Image, Mismatch, Host, Snapshot, Base, Copy, Tree, Record, Persistent, Merge, Report, Pristine, Engine, Initrd, Boot, NotBootable, Hidden, Draft, LeftBehind, Cancelled;
     BaseUnfinished(_) =>
     "choose a finished one: tiu rollback N (tiu list shows them)",
+    Quota { .. } => errno::hint_of_output("Disk quota exceeded").unwrap_or_default(),
     NoSpace { .. } =>
     "delete snapshots that are no longer needed (tiu list, snapper delete N)",
     Dracut { source: source @ (RunError::Missing { .. } | RunError::Start { .. } | RunError::Timeout { .. }), .. } =>

@@ -4,6 +4,7 @@ use super::context::Context;
 use super::error::ApplyError;
 use super::preflight::Ready;
 use crate::boot::initrd;
+use crate::host::Quota;
 use std::time::{Duration, Instant};
 use tiu_bundle::index::Index;
 use tiu_extract::Plan;
@@ -20,19 +21,42 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub fn plan(context: &Context, ready: &Ready) -> Result<Plan, ApplyError> {
     let tree = ready.state.tree();
     let plan = tiu_extract::plan(&ready.job(context, tree, &ready.etc.rules))?;
-    let initrd = match &ready.initrd {
-        initrd::InitrdPlan::Dracut(dracut) => {
-            let old = tree.stat(&dracut.path).map_or(0, |stat| stat.st_size.max(0) as u64);
-            // The new one, and what dracut leaves in the way of metadata.
-            old.saturating_mul(2).max(INITRD_SPACE)
-        }
-        _ => 0,
-    };
+    let old = old_initrd(ready);
+    // The new one, and what dracut leaves in the way of metadata.
+    let initrd = old.map_or(0, |old| old.saturating_mul(2).max(INITRD_SPACE));
     let needed = [initrd, pristine_space(&ready.index), RESERVE]
         .into_iter()
         .fold(plan.space_needed(), u64::saturating_add);
     let free = wait_for_space(context, tree, needed)?;
-    if free < needed { Err(ApplyError::NoSpace { needed, free }) } else { Ok(plan) }
+    if free < needed {
+        return Err(ApplyError::NoSpace { needed, free });
+    }
+    check_quota(context, ready, &plan, None)?;
+    Ok(plan)
+}
+
+/// Checks that the quotas have room for what is sure to be written. `subvolume` is the new
+/// snapshot's, if it exists.
+pub fn check_quota(
+    context: &Context,
+    ready: &Ready,
+    plan: &Plan,
+    subvolume: Option<u64>,
+) -> Result<(), ApplyError> {
+    let Some(Quota { qgroup, left }) = context.host().quota(subvolume) else { return Ok(()) };
+    let more = [pristine_space(&ready.index), old_initrd(ready).unwrap_or(0)];
+    let needed = more.into_iter().fold(plan.space_needed(), u64::saturating_add);
+    if left < needed { Err(ApplyError::Quota { qgroup, needed, left }) } else { Ok(()) }
+}
+
+/// Returns the size of the base's initrd, if dracut is to make a new one.
+fn old_initrd(ready: &Ready) -> Option<u64> {
+    match &ready.initrd {
+        initrd::InitrdPlan::Dracut(dracut) => {
+            Some(ready.state.tree().stat(&dracut.path).map_or(0, |stat| stat.st_size.max(0) as u64))
+        }
+        _ => None,
+    }
 }
 
 /// Returns the free bytes. Where they are fewer than `needed`, waits until btrfs has freed what

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 use tiu_testing::host::LoopHost;
 use tiu_testing::kit::Kit;
 use tiu_testing::program::{self, Outcome};
@@ -124,4 +125,86 @@ fn a_bundle_that_is_missing() {
     let host = LoopHost::new();
     refused(&host, &["/nowhere/bundle.tiu", "No such file"]);
     assert_eq!(host.snapshots(), [1]);
+}
+
+fn btrfs(arguments: &[&str], path: &Path) {
+    run("btrfs", arguments, path);
+}
+
+/// Limits the referenced bytes of the new snapshots of `host`, which snapper puts into qgroup 1/0.
+fn limit(host: &LoopHost, bytes: &str) {
+    btrfs(&["quota", "enable"], &host.root());
+    btrfs(&["quota", "rescan", "-w"], &host.root());
+    btrfs(&["qgroup", "create", "1/0"], &host.root());
+    btrfs(&["qgroup", "limit", bytes, "1/0"], &host.root());
+    host.edit(1, |root| {
+        let path = root.join("etc/snapper/configs/root");
+        let text = fs::read_to_string(&path).unwrap();
+        let others = text.lines().filter(|line| !line.starts_with("QGROUP="));
+        fs::write(&path, others.map(|line| format!("{line}\n")).collect::<String>() + "QGROUP=\"1/0\"\n")
+            .unwrap();
+    });
+}
+
+#[test]
+fn a_quota_that_leaves_too_little_is_named_before_anything_is_touched() {
+    let kit = Kit::new();
+    let host = kit.host();
+    let bundle = kit.bundle(1, |root| tree::file(root, "usr/share/large", tree::noise(9, 40 << 20)));
+    limit(&host, "30M");
+    let before = host.state();
+    let needles = ["the quota of btrfs qgroup 1/0 leaves", "MiB more", "btrfs qgroup show"];
+    host.tiu("apply", [bundle.as_os_str(), "--dry-run".as_ref()]).refused(&needles);
+    host.tiu("apply", [&bundle]).refused(&needles);
+    assert_eq!(host.state(), before, "something was changed");
+    btrfs(&["qgroup", "limit", "none", "1/0"], &host.root());
+    host.tiu("apply", [&bundle]).succeeded();
+}
+
+#[test]
+fn a_quota_on_the_new_snapshot_is_named() {
+    let kit = Kit::new();
+    let host = kit.host();
+    let bundle = kit.bundle(1, |root| tree::file(root, "usr/share/large", tree::noise(9, 60 << 20)));
+    btrfs(&["quota", "enable"], &host.root());
+    btrfs(&["quota", "rescan", "-w"], &host.root());
+    let outline = host.outline();
+    let new = host.snapshot(2);
+    std::thread::scope(|scope| {
+        let apply = scope.spawn(|| host.tiu("apply", [&bundle]));
+        while !new.exists() {
+            assert!(!apply.is_finished(), "no snapshot was made");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        btrfs(&["qgroup", "limit", "20M"], &new);
+        let outcome = apply.join().unwrap();
+        outcome.refused(&["quota", "btrfs qgroup show"]);
+    });
+    assert_eq!(host.outline(), outline, "something stayed");
+}
+
+#[test]
+fn a_snapshot_that_snapper_no_longer_lists_is_named_with_its_file() {
+    let kit = Kit::new();
+    let host = kit.host();
+    let bundle = kit.bundle(1, |_| {});
+    let file = host.root().join(".snapshots/1/info.xml");
+    for (text, what) in [("", "is empty"), ("<snapshot><num>", "is not what snapper writes")] {
+        fs::write(&file, text).unwrap();
+        let outcome = host.tiu("apply", [&bundle]);
+        outcome.refused(&[
+            "snapshot 1 boots next, but snapper does not list it",
+            "info.xml",
+            what,
+            "write it again",
+        ]);
+    }
+    fs::remove_file(&file).unwrap();
+    let found = host.tiu("apply", [&bundle]);
+    let text = found.stderr.clone();
+    found.refused(&["info.xml cannot be read: No such file", "printf"]);
+    // What the hint says helps.
+    let command = text.split_once("write it again: ").expect("a hint").1.lines().next().unwrap();
+    assert!(Command::new("sh").args(["-c", command]).status().unwrap().success());
+    host.tiu("apply", [&bundle]).succeeded();
 }

@@ -11,9 +11,9 @@ use crate::engine::rules::Lookup;
 use crate::engine::scan::open_seed;
 use crate::engine::temporary_names::TemporaryNames;
 use rustix::fs::OFlags;
-use rustix::io::Errno;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tiu_system::errno;
 use tiu_system::progress::Unit;
 
 /// Files of this size in bytes and more start first, each as a job of its own, so that none is left
@@ -152,14 +152,19 @@ impl<'a> Context<'a> {
 
     /// Makes an error of a full filesystem say how much space is missing.
     fn explain(&self, error: EngineError) -> EngineError {
-        let EngineError::Io { path, source, .. } = &error else { return error };
-        if !matches!(Errno::from_io_error(source), Some(Errno::NOSPC | Errno::DQUOT)) {
+        let EngineError::Io { operation, path, source } = &error else { return error };
+        // A quota is another matter: free space says nothing about it.
+        if !errno::is_full(source) {
             return error;
         }
         let free =
             rustix::fs::fstatvfs(self.job.target).map_or(0, |fs| fs.f_frsize.saturating_mul(fs.f_bavail));
         let needed = self.plan.space_needed().saturating_sub(self.done.load(Ordering::Relaxed));
-        EngineError::NoSpace { path: path.clone(), free, missing: needed.saturating_sub(free).max(4096) }
+        let path = path.clone();
+        if free >= needed {
+            return EngineError::NoMetadataSpace { operation, path, free, needed };
+        }
+        EngineError::NoSpace { path, free, missing: needed - free }
     }
 
     /// Removes the files that were made under temporary names and not renamed yet, after an error.

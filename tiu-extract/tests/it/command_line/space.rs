@@ -51,3 +51,38 @@ fn filesystem_that_is_read_only() {
     kit.run("extract", [&kit.bundle(&super::kit::good()), &target]).refused(&needles);
     assert_eq!(fs::read(target.join("a")).unwrap(), b"another content");
 }
+
+#[test]
+fn quota_that_is_used_up() {
+    let kit = Kit::new();
+    let root = tempfile::tempdir().unwrap();
+    let content = tree::noise(1, 24 << 20);
+    tree::file(root.path(), "file", &content);
+    let index = index_of([file_entry("file", &content)]);
+    let bundle = kit.bundle(&Parts::new(image(root.path(), Some(&zst(&index))), &index));
+    let disk = LoopBtrfs::new(256);
+    let target = disk.subvolume("target");
+    for arguments in [&["quota", "enable"][..], &["quota", "rescan", "-w"], &["qgroup", "limit", "8M"]] {
+        let path = if arguments[0] == "quota" { disk.path() } else { target.clone() };
+        assert!(Command::new("btrfs").args(arguments).arg(path).status().unwrap().success(), "{arguments:?}");
+    }
+    kit.run("extract", [&bundle, &target]).refused(&["Disk quota exceeded", "btrfs qgroup show"]);
+}
+
+#[test]
+fn attribute_that_is_larger_than_a_block_of_the_filesystem() {
+    let kit = Kit::new();
+    let root = tempfile::tempdir().unwrap();
+    let content = tree::noise(1, 20_000);
+    tree::file(root.path(), "file", &content);
+    let mut entry = file_entry("file", &content);
+    entry.xattrs = vec![(b"user.large".to_vec().into(), vec![b'v'; 60_000].into())];
+    let index = index_of([entry]);
+    let bundle = kit.bundle(&Parts::new(image(root.path(), Some(&zst(&index))), &index));
+    let disk = LoopBtrfs::new(256);
+    kit.run("extract", [&bundle, &disk.path().join("target")]).refused(&[
+        "cannot set an extended attribute of file: no space left on the filesystem of the target, although",
+        "16 KiB",
+        "btrfs filesystem usage",
+    ]);
+}
