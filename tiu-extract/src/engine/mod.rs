@@ -41,7 +41,7 @@ pub(crate) use error::bytes_read;
 pub use execute::execute;
 pub use inventory::{InventoryEntry, inventory};
 pub use job::{Job, Summary};
-pub use plan::{Plan, plan};
+pub use plan::{Lost, Plan, plan};
 pub use rules::{Reflink, Rules};
 pub use shown::Shown;
 pub use temporary_names::is_temporary;

@@ -3,6 +3,7 @@
 use super::context::{Context, Request};
 use super::error::ApplyError;
 use super::facts::{Applied, Planned, UpdateFacts};
+use super::foreign::{self, Foreign};
 use super::preflight::{self, Preflight, Purpose, Ready};
 use super::stage::Stage;
 use super::{bootable, check, fill, finish, floor, space};
@@ -15,18 +16,18 @@ use tiu_extract::{Plan, Summary};
 
 /// Checks everything that can be checked without a change, and returns the plan. Leftovers stay.
 pub fn dry_run(context: &Context, request: &Request) -> Result<Outcome<Planned>, ApplyError> {
-    let ready = match preflight::prepare(context, request, Purpose::DryRun)? {
+    let mut ready = match preflight::prepare(context, request, Purpose::DryRun)? {
         Preflight::Ready(ready) => ready,
         Preflight::NothingToDo { why, .. } => return Ok(Outcome::NothingToDo(why)),
     };
-    let plan = planned(context, &ready)?;
-    Ok(Outcome::Done(Planned::new(*ready, &plan).map_err(ApplyError::Output)?))
+    let (plan, foreign) = planned(context, &mut ready)?;
+    Ok(Outcome::Done(Planned::new(*ready, &plan, foreign).map_err(ApplyError::Output)?))
 }
 
 /// Applies a bundle: afterwards the image boots next, or nothing has changed.
 pub fn apply(context: &Context, request: &Request) -> Result<Outcome<Applied>, ApplyError> {
     let began = Instant::now();
-    let ready = match preflight::prepare(context, request, Purpose::Apply)? {
+    let mut ready = match preflight::prepare(context, request, Purpose::Apply)? {
         Preflight::Ready(ready) => ready,
         Preflight::NothingToDo { why, lock: _lock } => {
             // An earlier run may have been cut off right after the switch.
@@ -35,7 +36,7 @@ pub fn apply(context: &Context, request: &Request) -> Result<Outcome<Applied>, A
         }
     };
     let removed = clean_up(context.next)?;
-    let plan = planned(context, &ready)?;
+    let (plan, foreign) = planned(context, &mut ready)?;
     context.check_cancelled()?;
     let Manifest { compatible, version, .. } = &ready.bundle.manifest;
     let image = ImageName { version: version.clone(), compatible: compatible.clone() };
@@ -53,17 +54,20 @@ pub fn apply(context: &Context, request: &Request) -> Result<Outcome<Applied>, A
         }
         draft.commit::<ApplyError>(context.watch.cancel())
     })?;
-    let mut facts = UpdateFacts::new(*ready, summary, etc);
+    let mut facts = UpdateFacts::new(*ready, summary, etc, foreign);
     facts.warnings.extend(warnings);
     Ok(Outcome::Done(Applied { snapshot, facts, generated, removed, took: began.elapsed() }))
 }
 
 /// Checks that what will be made can boot, compares the base with the image, and checks that there
-/// is room.
-fn planned(context: &Context, ready: &Ready) -> Result<Plan, ApplyError> {
+/// is room. Warns about what no image brought and will be gone.
+fn planned(context: &Context, ready: &mut Ready) -> Result<(Plan, Foreign), ApplyError> {
     bootable::check_plan(context, ready)?;
-    let version = ready.bundle.manifest.version.as_str();
-    context.stage(Stage::Compare, None, Some(version), || space::plan(context, ready))
+    let version = Some(ready.bundle.manifest.version.as_str());
+    let plan = context.stage(Stage::Compare, None, version, || space::plan(context, ready))?;
+    let foreign = foreign::foreign(ready, &plan)?;
+    ready.warnings.extend(foreign.warning(ready.base.number));
+    Ok((plan, foreign))
 }
 
 /// What the stages return.

@@ -70,6 +70,12 @@ pub enum ApplyError {
     Draft(#[from] DraftError),
     #[error(transparent)]
     Hidden(#[from] Hidden),
+    /// A swap file of fstab is in the snapshot.
+    #[error("{path} is swap in /etc/fstab and lies in the snapshot: the new snapshot would not have it")]
+    Swap { path: String },
+    /// A swap file in the snapshot is in use.
+    #[error("{path} is active swap and lies in the snapshot: btrfs makes no snapshot of it")]
+    ActiveSwap { path: String },
     /// The filesystem is too full.
     #[error("the image needs {} MiB more, and {} MiB are free", needed.div_ceil(1 << 20), free >> 20)]
     NoSpace {
@@ -126,6 +132,12 @@ hints! { ApplyError {
         source.hint(),
     Dracut { .. } => "correct what dracut names above: in /etc/dracut.conf.d of the host if it is the host's own, else \
         in the image; nothing has changed",
+    Swap { path } => format!(
+        "put it into a subvolume of its own that fstab mounts, or name {path} under host-paths in tiu.yaml"
+    ),
+    ActiveSwap { path } => format!(
+        "end it with swapoff {path}, then put it into a subvolume of its own that fstab mounts"
+    ),
     Differs(_) =>
     "something wrote into the snapshot while it was made, or the disk is failing (dmesg); run again",
     Output(_) => "see whether the output's file or pipe can still be written",

@@ -1,5 +1,6 @@
 //! The facts about an update, planned or done. Their names are those of `--json`.
 
+use super::foreign::Foreign;
 use super::preflight::Ready;
 use crate::accounts::Note;
 use crate::etc::report::EtcReport;
@@ -29,12 +30,14 @@ pub struct UpdateFacts {
     pub persistent: Vec<Persistent>,
     /// Parts of the image that are not installed, because they lie where the host's paths are.
     pub not_installed: Vec<NotInstalled>,
+    /// What no image brought, and will not be in the new snapshot.
+    pub foreign: Foreign,
     /// What the administrator should know.
     pub warnings: Vec<String>,
 }
 
 impl UpdateFacts {
-    pub(super) fn new(ready: Ready, summary: Summary, etc: EtcReport) -> Self {
+    pub(super) fn new(ready: Ready, summary: Summary, etc: EtcReport, foreign: Foreign) -> Self {
         UpdateFacts {
             base: ready.base.number,
             image: (&ready.bundle.manifest).into(),
@@ -43,6 +46,7 @@ impl UpdateFacts {
             etc,
             persistent: ready.persistent.paths,
             not_installed: ready.not_installed,
+            foreign,
             warnings: ready.warnings,
         }
     }
@@ -99,13 +103,13 @@ pub struct Planned {
 }
 
 impl Planned {
-    pub(super) fn new(ready: Ready, plan: &Plan) -> io::Result<Self> {
+    pub(super) fn new(ready: Ready, plan: &Plan, foreign: Foreign) -> io::Result<Self> {
         let mut text = Vec::new();
         ready.describe(&mut text)?;
         ready.etc.report.describe(&mut text)?;
         plan.describe(&ready.index, &mut text)?;
         let (summary, etc) = (plan.summary(), ready.etc.report.clone());
-        Ok(Planned { dry_run: true, facts: UpdateFacts::new(ready, summary, etc), text })
+        Ok(Planned { dry_run: true, facts: UpdateFacts::new(ready, summary, etc, foreign), text })
     }
 
     /// Returns the plan as text, one line for each step.

@@ -23,12 +23,14 @@ mod facts;
 mod fill;
 mod finish;
 mod floor;
+mod foreign;
 mod initrd;
 mod open;
 mod own_files;
 mod preflight;
 mod space;
 mod stage;
+mod swap;
 
 pub use apply::{apply, dry_run};
 pub use context::{Context, KnownImage, Request};

@@ -6,6 +6,7 @@ use super::error::ApplyError;
 use super::floor::{self, Floors};
 use super::open::{self, Opened};
 use super::stage::Stage;
+use super::swap;
 use crate::boot::initrd;
 use crate::etc::decide::{EtcPlan, decide};
 use crate::etc::update::{BaseImage, EtcUpdate};
@@ -145,6 +146,8 @@ pub fn prepare(context: &Context, request: &Request, purpose: Purpose) -> Result
         Ok(decide(&etc_update(context, &state, incoming, &rules)?)?)
     })?;
 
+    let active = host.is_live().then(|| std::fs::read_to_string(swap::ACTIVE).ok()).flatten();
+    swap::check(state.tree(), &rules.host_paths, active.as_deref())?;
     let not_installed = left_out(&index, &rules.host_paths);
     let mut warnings = warnings;
     warnings.extend(state.ignored().iter().map(|reason| {

@@ -19,6 +19,7 @@ mod etc_peers;
 mod etc_reset;
 mod etc_table;
 mod floor;
+mod foreign;
 mod hidden;
 mod in_target;
 mod initrd;

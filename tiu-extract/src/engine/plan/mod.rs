@@ -19,12 +19,14 @@
 
 mod compare;
 mod describe;
+mod lost;
 mod make;
 mod sources;
 mod steps;
 #[cfg(test)]
 mod tests;
 
+pub use lost::Lost;
 pub use make::plan;
 pub use steps::Plan;
 pub(super) use steps::{Content, FileStep, Link, MakeDir, Source};
