@@ -14,6 +14,11 @@ use tiu_system::tree::MAX_TEXT;
 const PROGRAMS: [&str; 6] =
     ["usr/bin/sh", "bin/sh", "usr/bin/bash", "usr/lib/systemd/systemd", "usr/bin/env", "sbin/init"];
 
+/// Names of kernels, as the client looks for them: in their modules' directory, or with their
+/// version in `/boot`.
+const KERNELS: [&str; 8] =
+    ["vmlinuz", "vmlinux", "Image", "image", "zImage", "bzImage", "uImage", "vmlinuz.efi"];
+
 /// The manifest's facts about the image, except those that packing finds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
@@ -25,7 +30,7 @@ pub struct Facts {
     pub arch: String,
     /// `ID` of os-release.
     pub os_id: String,
-    /// Directory under `/usr/lib/modules`.
+    /// Version: a directory under `/usr/lib/modules`.
     pub kernel: Option<String>,
 }
 
@@ -49,10 +54,10 @@ pub enum FactsError {
     #[error("the tree does not show its architecture: none of /{} is an ELF program of a known machine", PROGRAMS.join(", /"))]
     Arch,
     /// More than one kernel.
-    #[error("the tree has {} kernels in /usr/lib/modules, expected one: {}", found.len(), found.join(", "))]
+    #[error("the tree has {} kernels with modules in /usr/lib/modules, expected one: {}", found.len(), found.join(", "))]
     Kernels { found: Vec<String> },
     /// The recipe's kernel is missing.
-    #[error("the recipe says kernel {expected}, but /usr/lib/modules has {}", if found.is_empty() { "none".to_owned() } else { found.join(", ") })]
+    #[error("the recipe says kernel {expected}, but the tree has {}", if found.is_empty() { "none".to_owned() } else { found.join(", ") })]
     KernelMissing { expected: String, found: Vec<String> },
 }
 
@@ -147,19 +152,36 @@ pub fn elf_machine(head: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// Returns the names of the directories under `/usr/lib/modules` that are not empty, sorted.
+/// Returns the versions of the tree's kernels, sorted: the names of the directories under
+/// `/usr/lib/modules` for which there is a kernel. Packages leave directories of modules behind
+/// when their kernel is removed, and out-of-tree modules make their own.
 fn kernels(root: &Root) -> Result<Vec<String>, FactsError> {
     let mut found = Vec::new();
     for modules in ["usr/lib/modules", "lib/modules"] {
         for name in directories(root, modules)? {
-            let path = format!("{modules}/{name}");
-            if !found.contains(&name) && !is_empty(root, &path)? {
+            if !found.contains(&name) && has_kernel(root, modules, &name)? {
                 found.push(name);
             }
         }
     }
     found.sort();
     Ok(found)
+}
+
+/// Returns whether the tree has a kernel `version`, with its modules in `modules` or in `/boot`.
+fn has_kernel(root: &Root, modules: &str, version: &str) -> Result<bool, FactsError> {
+    for name in KERNELS {
+        for path in [format!("{modules}/{version}/{name}"), format!("boot/{name}-{version}")] {
+            // A symlink that leads nowhere is not a kernel.
+            if root.open_as_system(&path, OFlags::empty())?.is_some() {
+                return Ok(true);
+            }
+        }
+    }
+    // A unified kernel image has a name of its own.
+    let own = entries(root, &format!("{modules}/{version}"))?.into_iter().flatten().flatten();
+    let is_unified = |name: &[u8]| name.ends_with(b".efi");
+    Ok(own.into_iter().any(|entry| is_unified(entry.file_name().to_bytes())))
 }
 
 fn entries(root: &Root, path: &str) -> Result<Option<Dir>, TreeError> {
@@ -188,11 +210,6 @@ fn directories(root: &Root, path: &str) -> Result<Vec<String>, TreeError> {
         }
     }
     Ok(names)
-}
-
-fn is_empty(root: &Root, path: &str) -> Result<bool, TreeError> {
-    let mut names = entries(root, path)?.into_iter().flatten().flatten();
-    Ok(!names.any(|entry| !matches!(entry.file_name().to_bytes(), b"." | b"..")))
 }
 
 /// Returns the only kernel of those `found`, or the one of the recipe.

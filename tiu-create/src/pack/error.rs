@@ -10,6 +10,7 @@ use tiu_bundle::bundle::BundleError;
 use tiu_bundle::index::IndexError;
 use tiu_bundle::manifest::ManifestError;
 use tiu_bundle::policy::PolicyError;
+use tiu_system::errno;
 use tiu_system::glob::GlobError;
 use tiu_system::hints;
 use tiu_system::program::RunError;
@@ -88,7 +89,8 @@ hints! { PackError {
     Write { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
         "make room, or write to another filesystem: packing needs about a third of the tree's size"
     },
-    Write { .. } => "check that the directory is there and can be written to",
+    Write { source, .. } =>
+        errno::hint(source).unwrap_or("check that the directory is there and can be written to"),
     Created { .. } => "set it to what `date +%s` prints, or unset it for the current time",
     Stream(_) | Reader => None,
 } }

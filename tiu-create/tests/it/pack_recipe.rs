@@ -229,6 +229,22 @@ fn two_kernels() {
 }
 
 #[test]
+fn a_directory_of_modules_without_a_kernel_is_not_a_kernel() {
+    let place = Place::new();
+    // What removed kernels leave behind, and out-of-tree modules of another kernel.
+    place.file("usr/lib/modules/6.0.9-old/modules.dep", "x");
+    place.file("usr/lib/modules/6.2-other/extra/x.ko", "x");
+    place.recipe("kernel: 6.0.9-old\n");
+    refused(&place, &["the recipe says kernel 6.0.9-old", "6.1.1-test"]);
+    // A kernel in /boot counts.
+    place.recipe("");
+    place.file("boot/vmlinuz-6.2-other", "x");
+    refused(&place, &["2 kernels", "6.1.1-test, 6.2-other"]);
+    fs::remove_file(place.root().join("boot/vmlinuz-6.2-other")).expect("a file");
+    assert_eq!(place.packed().bundle.manifest.tiu.kernel.as_deref(), Some("6.1.1-test"));
+}
+
+#[test]
 fn a_kernel_that_is_not_there() {
     let place = Place::new();
     place.recipe("kernel: '7'\n");
