@@ -31,8 +31,8 @@ pub struct Running<'a> {
     limit: Duration,
     cancel: Option<&'a Cancel>,
     ended: bool,
-    /// The program was killed because it did not read its input.
-    stalled: bool,
+    /// Why the program was killed while the caller wrote to it.
+    killed: Option<End>,
     started: Instant,
 }
 
@@ -57,7 +57,7 @@ impl<'a> Running<'a> {
         match prepared() {
             Ok((pidfd, stdout, stderr)) => {
                 let stdin = child.stdin.take();
-                let (ended, stalled, started) = (false, false, Instant::now());
+                let (ended, killed, started) = (false, None, Instant::now());
                 Ok(Running {
                     child,
                     pidfd,
@@ -68,7 +68,7 @@ impl<'a> Running<'a> {
                     limit,
                     cancel,
                     ended,
-                    stalled,
+                    killed,
                     started,
                 })
             }
@@ -107,7 +107,7 @@ impl<'a> Running<'a> {
     /// Waits for the end. The input stays as it is until then.
     pub(super) fn end(mut self) -> Result<Output, RunError> {
         let deadline = Instant::now() + self.limit;
-        let waited = self.wait(deadline);
+        let waited = self.wait(deadline).map(|end| self.killed.unwrap_or(end));
         if !matches!(waited, Ok(End::Exited)) {
             self.kill();
         }
@@ -131,9 +131,6 @@ impl<'a> Running<'a> {
             (Err(source), _) | (_, Err(source)) => Err(RunError::Start { command, source }),
             (Ok(End::Cancelled), _) => Err(Cancelled.into()),
             (Ok(End::Late), _) => Err(RunError::Timeout { command, limit: self.limit, stdout, stderr }),
-            (Ok(End::Exited), _) if self.stalled => {
-                Err(RunError::Timeout { command, limit: self.limit, stdout, stderr })
-            }
             (Ok(End::Exited), Ok(status)) if status.success() => Ok(Output { stdout, stderr }),
             (Ok(End::Exited), Ok(status)) => Err(RunError::Failed { command, status, stdout, stderr }),
         }
@@ -218,11 +215,9 @@ impl Write for Running<'_> {
             if has_ended && !can_write {
                 return Err(io::ErrorKind::BrokenPipe.into());
             }
-            if self.is_cancelled() {
-                return Err(io::ErrorKind::BrokenPipe.into());
-            }
-            if !can_write && Instant::now() >= deadline {
-                self.stalled = true;
+            let late = !can_write && Instant::now() >= deadline;
+            if late || self.is_cancelled() {
+                self.killed = Some(if late { End::Late } else { End::Cancelled });
                 self.kill();
                 return Err(io::ErrorKind::BrokenPipe.into());
             }

@@ -233,3 +233,18 @@ fn a_child_that_keeps_the_input_open_does_not_hold_the_writer() {
     assert!(matches!(running.finish(), Err(RunError::Failed { .. })));
     assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
 }
+
+#[test]
+fn a_cancellation_while_the_caller_writes_is_a_cancellation() {
+    let cancel = Cancel::new();
+    let mut running = shell("sleep 60").cancel(&cancel).spawn().unwrap();
+    let written = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(200));
+            cancel.cancel();
+        });
+        (0..100).try_for_each(|_| running.write_all(&[0; 65536]))
+    });
+    assert!(written.is_err());
+    assert!(running.finish().unwrap_err().is_cancelled());
+}
