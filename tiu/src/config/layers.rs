@@ -1,4 +1,5 @@
-//! The files of the configuration: each overwrites the weaker ones.
+//! The files of the configuration: each overwrites the weaker ones, key by key. A list is
+//! overwritten as a whole; its `add-` key adds to what the defaults and the weaker files have.
 
 use super::error::ConfigError;
 use super::keys::{Boot, Config, EtcTarget, Initrd, Sysusers};
@@ -22,7 +23,9 @@ pub const FILES: [&TreePath; 3] = [
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 struct Layer {
     keyring: Option<OneOrMany>,
+    add_keyring: Option<OneOrMany>,
     crl: Option<OneOrMany>,
+    add_crl: Option<OneOrMany>,
     purpose: Option<String>,
     valid_at: Option<String>,
     compatible: Option<String>,
@@ -31,6 +34,7 @@ struct Layer {
     min_version: Option<String>,
     etc: EtcLayer,
     host_paths: Option<OneOrMany>,
+    add_host_paths: Option<OneOrMany>,
     initrd: Option<Initrd>,
     initrd_path: Option<String>,
     initrd_strict: Option<bool>,
@@ -42,7 +46,9 @@ struct Layer {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 struct EtcLayer {
     always_host: Option<OneOrMany>,
+    add_always_host: Option<OneOrMany>,
     always_image: Option<OneOrMany>,
+    add_always_image: Option<OneOrMany>,
     change: Option<EtcTarget>,
 }
 
@@ -67,7 +73,8 @@ impl Config {
     pub fn load(root: &Path) -> Result<Self, ConfigError> {
         let mut config = Config::default();
         let tree = Tree::open(root).map_err(|e| ConfigError::Read { path: e.path, source: e.source })?;
-        // The weakest file is read first: each later file overwrites the keys that it has.
+        // The weakest file is read first: each later file overwrites the keys that it has, or adds
+        // to them.
         for file in FILES.iter().rev() {
             let path = tree.resolve(file.as_path());
             match std::fs::read_to_string(&path) {
@@ -88,7 +95,8 @@ impl Config {
         Ok(config)
     }
 
-    /// Overwrites the keys that `text` has; `path` is for messages.
+    /// Overwrites the keys that `text` has, and adds to lists what its `add-` keys have; `path` is
+    /// for messages.
     fn overlay(&mut self, text: &str, path: &Path) -> Result<(), ConfigError> {
         // A file of comments alone is null in YAML.
         let layer: Option<Layer> = serde_yaml::from_str(text)
@@ -114,8 +122,14 @@ impl Config {
         if let Some(list) = layer.keyring {
             self.keyring = paths("keyring", list)?;
         }
+        if let Some(list) = layer.add_keyring {
+            add(&mut self.keyring, paths("add-keyring", list)?);
+        }
         if let Some(list) = layer.crl {
             self.crl = paths("crl", list)?;
+        }
+        if let Some(list) = layer.add_crl {
+            add(&mut self.crl, paths("add-crl", list)?);
         }
         if let Some(list) = layer.etc.always_host {
             self.etc_always_host = patterns("etc.always-host", list)?;
@@ -123,8 +137,22 @@ impl Config {
         if let Some(list) = layer.etc.always_image {
             self.etc_always_image = patterns("etc.always-image", list)?;
         }
+        // What is added to one list leaves the other: both would name it, and the image would win.
+        if let Some(list) = layer.etc.add_always_host {
+            let more = patterns("etc.add-always-host", list)?;
+            self.etc_always_image.retain(|pattern| !more.contains(pattern));
+            add(&mut self.etc_always_host, more);
+        }
+        if let Some(list) = layer.etc.add_always_image {
+            let more = patterns("etc.add-always-image", list)?;
+            self.etc_always_host.retain(|pattern| !more.contains(pattern));
+            add(&mut self.etc_always_image, more);
+        }
         if let Some(list) = layer.host_paths {
             self.host_paths = paths("host-paths", list)?;
+        }
+        if let Some(list) = layer.add_host_paths {
+            add(&mut self.host_paths, paths("add-host-paths", list)?);
         }
         if let Some(found) = layer.initrd_path {
             self.initrd_path = path_of("initrd-path", &found)?.to_str().map(str::to_owned);
@@ -154,6 +182,15 @@ impl Config {
         self.sysusers = layer.sysusers.unwrap_or(self.sysusers);
         self.boot = layer.boot.unwrap_or(self.boot);
         Ok(())
+    }
+}
+
+/// Adds the values of `more` that `list` does not have.
+fn add<T: PartialEq>(list: &mut Vec<T>, more: Vec<T>) {
+    for value in more {
+        if !list.contains(&value) {
+            list.push(value);
+        }
     }
 }
 
@@ -205,6 +242,49 @@ mod tests {
     }
 
     #[test]
+    fn a_list_is_added_to_or_replaced() {
+        let defaults = Config::default();
+        let load = |texts: &[(&TreePath, &str)]| load(texts).unwrap();
+        let added = load(&[
+            (FILES[2], "host-paths: /vendor\nkeyring: /usr/share/vendor.pem\ncrl: /usr/share/crl\n"),
+            (FILES[1], "add-host-paths: [/distribution, /vendor]\n"),
+            (
+                FILES[0],
+                "etc: {add-always-host: [/etc/mine, /etc/fstab]}\nadd-host-paths: /mine\nadd-keyring: /etc/mine.pem\nadd-crl: /etc/crl\n",
+            ),
+        ]);
+        let shown = |list: &[TreePathBuf]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(shown(&added.host_paths), ["vendor", "distribution", "mine"]);
+        assert_eq!(shown(&added.keyring), ["usr/share/vendor.pem", "etc/mine.pem"]);
+        assert_eq!(shown(&added.crl), ["usr/share/crl", "etc/crl"]);
+        let (mine, fstab) = (pattern("/etc/mine").unwrap(), pattern("/etc/fstab").unwrap());
+        assert_eq!(
+            added.etc_always_host,
+            [&defaults.etc_always_host[..], std::slice::from_ref(&mine)].concat()
+        );
+        assert!(added.etc_always_host.contains(&fstab));
+        // The one that replaces, and a file that does both.
+        let replaced = load(&[
+            (FILES[2], "host-paths: /vendor\netc: {add-always-host: /etc/vendor}\n"),
+            (FILES[0], "host-paths: /mine\netc: {always-host: /etc/fstab, add-always-host: /etc/mine}\n"),
+        ]);
+        assert_eq!(shown(&replaced.host_paths), ["mine"]);
+        assert_eq!(replaced.etc_always_host, [fstab, mine]);
+        assert_eq!(replaced.etc_always_image, defaults.etc_always_image);
+    }
+
+    #[test]
+    fn what_is_added_to_one_list_leaves_the_other() {
+        let pattern = |text| pattern(text).unwrap();
+        let host = load(&[(FILES[0], "etc: {add-always-host: /etc/os-release}\n")]).unwrap();
+        assert!(host.etc_always_host.contains(&pattern("/etc/os-release")));
+        assert!(!host.etc_always_image.contains(&pattern("/etc/os-release")));
+        let image = load(&[(FILES[0], "etc: {add-always-image: /etc/hostname}\n")]).unwrap();
+        assert!(image.etc_always_image.contains(&pattern("/etc/hostname")));
+        assert!(!image.etc_always_host.contains(&pattern("/etc/hostname")));
+    }
+
+    #[test]
     fn the_error_names_an_unknown_key_and_its_file() {
         let error = load(&[(FILES[0], "keyrings: /x\n")]).unwrap_err();
         assert!(error.to_string().contains("keyrings"), "{error}");
@@ -223,6 +303,11 @@ mod tests {
             "host-paths: /",
             "etc: {always-host: /}",
             "etc: {always-host: [x]}",
+            "etc: {add-always-host: x}",
+            "etc: {add-always-image: [/etc/..]}",
+            "add-host-paths: data",
+            "add-keyring: a.pem",
+            "add-crl: [./a]",
             "etc: {always-image: [/etc/../x]}",
         ] {
             assert!(matches!(load(&[(FILES[0], text)]), Err(ConfigError::Value { .. })), "{text}");
