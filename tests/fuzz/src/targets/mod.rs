@@ -4,6 +4,7 @@ mod accounts;
 mod bundle;
 mod fstab;
 mod index;
+mod initrd;
 mod keyring;
 mod records;
 mod squashfs;
@@ -30,6 +31,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "etc-report", check: records::etc_report, total: false, words: records::WORDS },
     Target { name: "fstab", check: fstab::check, total: true, words: fstab::WORDS },
     Target { name: "index", check: index::check, total: false, words: &["\\x00", " ", "\n", "../"] },
+    Target { name: "initrd", check: initrd::check, total: false, words: initrd::WORDS },
     Target { name: "keyring", check: keyring::check, total: false, words: &["-----BEGIN X509 CRL-----\n"] },
     Target { name: "policy", check: yaml::policy, total: false, words: yaml::WORDS },
     Target { name: "recipe", check: yaml::recipe, total: false, words: yaml::WORDS },

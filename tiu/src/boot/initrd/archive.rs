@@ -172,7 +172,11 @@ impl<R: Read> Lz4<R> {
             }
         }
         let stored = u32::from_le_bytes(number) as usize;
-        if stored == 0 || stored > lz4_flex::block::get_maximum_output_size(LZ4_BLOCK) {
+        if stored == 0 {
+            // Padding after the last block.
+            return Ok(false);
+        }
+        if stored > lz4_flex::block::get_maximum_output_size(LZ4_BLOCK) {
             return Err(io::Error::other(format!("a block of LZ4 has {stored} bytes")));
         }
         let mut bytes = vec![0; stored];
@@ -280,6 +284,7 @@ mod tests {
         packed.extend(u32::try_from(block.len()).unwrap().to_le_bytes());
         packed.extend(&block);
         assert_eq!(read(&packed).unwrap(), BOTH[1..]);
+        assert_eq!(read(&[&packed[..], &[0; 512]].concat()).unwrap(), BOTH[1..]);
         assert!(matches!(read(&packed[..packed.len() - 1]), Err(Stop::Damaged(_))));
     }
 
