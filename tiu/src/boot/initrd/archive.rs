@@ -76,9 +76,10 @@ fn compressed(
         [0x89, b'L', b'Z', b'O', ..] => unreadable("compressed by lzop"),
         [0x04, 0x22, 0x4d, 0x18, ..] => unreadable("in the frame format of LZ4"),
         [b'M', b'Z', ..] => unreadable("a program for UEFI"),
-        other => Err(Stop::Damaged(format!(
-            "it has neither an archive nor a compressed one where {other:02x?} is found"
-        ))),
+        other => {
+            let found: String = other.iter().map(|byte| format!("{byte:02x}")).collect();
+            Err(Stop::Damaged(format!("found the bytes {found}, expected an archive, plain or compressed")))
+        }
     }
 }
 
