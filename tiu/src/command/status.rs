@@ -174,6 +174,15 @@ fn human(status: &Status) -> String {
         if status.live { "this system".to_owned() } else { format!("mounted at {}", status.root.display()) };
     let mut text = format!("Host: {}\n{}", printable(&host), columns(&rows, "  "));
     text.extend(status.differs.iter().map(warning));
+    for snapshot in status.snapshots.iter().filter(|s| s.next && s.image.is_some()) {
+        if let Some(lacks) = &snapshot.lacks {
+            text += &format!(
+                "Snapshot {} boots next, but would not boot: {}\n",
+                snapshot.number,
+                printable(lacks)
+            );
+        }
+    }
     for snapshot in status.snapshots.iter().filter(|s| s.running || s.next) {
         for warning in &snapshot.initrd_warnings {
             text += &format!("Snapshot {}: warning: {}\n", snapshot.number, printable(warning));

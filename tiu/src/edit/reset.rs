@@ -6,6 +6,7 @@
 use super::error::EditError;
 use super::view::{Change, View};
 use crate::accounts;
+use crate::boot::bootable::check_fstab;
 use crate::etc::is_within;
 use crate::etc::pristine::{PRISTINE_PATH, index_of_etc};
 use crate::etc::state::States;
@@ -20,12 +21,13 @@ use tiu_extract::{Image, ImageError, Job, ReadBack, Rules, Shown, Summary};
 use tiu_system::beneath::Beneath;
 use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::progress::{Cancel, Watch};
-use tiu_system::tree::{Tree, TreeError};
+use tiu_system::tree::{MAX_TEXT, Tree, TreeError};
 
 /// Brings `paths`, with all below them, back to the defaults. What the image does not have is
 /// removed.
 pub fn reset(view: &View, paths: &[Vec<u8>], cancel: &Cancel) -> Result<Summary, EditError> {
     check_there(view, paths)?;
+    check_image_fstab(view, paths)?;
     let rules = Rules { keep: others(view, paths)?, host_paths: host_paths(view), ..view.rules.clone() };
     let target = view.tree().directory("etc")?;
     let index = index_of_etc(view.index()?)?;
@@ -49,6 +51,16 @@ pub fn reset(view: &View, paths: &[Vec<u8>], cancel: &Cancel) -> Result<Summary,
     }
     rustix::fs::syncfs(&target).map_err(|e| failed(view.tree(), "etc", e))?;
     Ok(summary)
+}
+
+/// Fails if the reset would bring an fstab that cannot be parsed. A change of the running `/etc`
+/// cannot be undone.
+fn check_image_fstab(view: &View, paths: &[Vec<u8>]) -> Result<(), EditError> {
+    if fate(view, b"etc/fstab", paths) != Fate::Reset {
+        return Ok(());
+    }
+    let text = view.tree().read_text(&format!("{PRISTINE_PATH}/fstab"), MAX_TEXT)?;
+    Ok(check_fstab(&text.unwrap_or_default())?)
 }
 
 /// Fails unless each of `paths` exists on the host or in the image.
@@ -98,6 +110,7 @@ pub struct ResetPlan {
 /// Returns what a reset of `paths` would do. Fails where it would.
 pub fn plan_reset(view: &View, paths: &[Vec<u8>]) -> Result<ResetPlan, EditError> {
     check_there(view, paths)?;
+    check_image_fstab(view, paths)?;
     others(view, paths)?;
     let hosts = || view.host.keys().filter(|path| fate(view, path, paths) == Fate::HostStays);
     let mut plan = ResetPlan::default();

@@ -124,6 +124,8 @@ fn a_rollback_to_what_would_not_boot_is_refused_unless_forced() {
     assert_eq!(host.default(), 3);
     host.tiu("rollback", ["2", "--force"]).succeeded();
     assert_eq!(host.default(), 2);
+    let shown = host.tiu("status", [""; 0]).succeeded().stdout;
+    assert!(shown.contains("Snapshot 2 boots next, but would not boot: it has no initrd"), "{shown}");
 }
 
 #[test]

@@ -12,8 +12,10 @@ use tiu_testing::tree;
 
 const STATE: &str = "usr/lib/sysimage/tiu";
 
-/// The damages: a name, and what does it to a file.
-const DAMAGES: [(&str, fn(&Path)); 7] = [
+/// A damage: its name, and what does it to a file.
+type Damage = (&'static str, fn(&Path));
+
+const DAMAGES: [Damage; 7] = [
     ("empty", |path| fs::write(path, "").unwrap()),
     ("truncated", |path| {
         let content = fs::read(path).unwrap();

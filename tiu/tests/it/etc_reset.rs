@@ -101,3 +101,18 @@ fn a_dry_run_shows_what_would_be_reset_and_changes_nothing() {
     host.tiu("etc", ["reset", "--dry-run", "/etc/none"]).refused(&["/etc/none exists neither"]);
     assert_eq!(host.state(), before);
 }
+
+#[test]
+fn an_fstab_of_the_image_that_cannot_be_parsed_is_not_taken() {
+    let kit = Kit::new();
+    let mut host = kit.host();
+    libbtrfsutil::set_subvolume_read_only(host.snapshot(1), false).unwrap();
+    host.tiu("apply", [kit.bundle(1, |root| tree::file(root, "etc/fstab", "garbage\n"))]).succeeded();
+    host.reboot();
+    let before = fs::read(host.snapshot(2).join("etc/fstab")).unwrap();
+    for place in ["running", "snapshot"] {
+        host.tiu("etc", ["reset", "--in", place, "/etc/fstab"]).refused(&["/etc/fstab: line 1", "garbage"]);
+    }
+    assert_eq!(fs::read(host.snapshot(2).join("etc/fstab")).unwrap(), before);
+    assert_eq!(host.snapshots(), [1, 2]);
+}

@@ -104,14 +104,16 @@ pub fn plan(
 
 /// Returns the paths at which the initrd of a kernel can lie, the distribution's first.
 pub fn places(kernel: &str, os: &OsRelease, config: &Config) -> Vec<String> {
-    vec![
-        path(kernel, os, config),
+    let own = path(kernel, os, config);
+    let usual = [
         format!("boot/initrd.img-{kernel}"),
         format!("boot/initrd-{kernel}"),
         format!("boot/initramfs-{kernel}.img"),
         format!("usr/lib/modules/{kernel}/initrd"),
         format!("usr/lib/modules/{kernel}/initramfs.img"),
-    ]
+    ];
+    let others = usual.into_iter().filter(|path| *path != own);
+    std::iter::once(own.clone()).chain(others).collect()
 }
 
 /// Returns the symlink to the initrd that the distribution's boot loader reads, and its target.
