@@ -1,5 +1,6 @@
 //! The options that every program accepts, before and after the name of a command.
 
+use crate::report::{json, print_all};
 use crate::{CliError, Failure, print, print_json, warn};
 use serde::Serialize;
 
@@ -29,8 +30,9 @@ impl CommonArguments {
     /// Prints like [`print`](Self::print) what `program` has done. That stays done: if the output
     /// cannot be written, warns on standard error. The exit code says what was done.
     pub fn print_done(&self, program: &str, document: &impl Serialize, human: impl FnOnce() -> String) {
-        if let Err(e) = self.print(document, human) {
-            warn(program, &format!("{e}; the work itself is done"));
+        let text = if self.json { json(document) } else { Ok(human()) };
+        if let Err(e) = text.and_then(|text| print_all(&text)) {
+            warn(program, &format!("{}; the work itself is done", CliError::Output(e)));
         }
     }
 }

@@ -56,16 +56,26 @@ pub fn warn(program: &str, text: &str) {
 
 /// Writes `text` to standard output. A reader that left (`| head`) is not an error.
 pub fn print(text: &str) -> Result<(), CliError> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match print_all(text) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Output(e)),
         _ => Ok(()),
     }
 }
 
+/// Writes `text` to standard output. A reader that left is an error, too.
+pub(crate) fn print_all(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush())
+}
+
 /// Prints `document`, a map or struct, as JSON. The first key is `version`: the version of its
 /// schema, 1 today.
 pub fn print_json(document: &impl Serialize) -> Result<(), CliError> {
+    print(&json(document).map_err(CliError::Output)?)
+}
+
+/// Returns the text that [`print_json`] prints.
+pub(crate) fn json(document: &impl Serialize) -> io::Result<String> {
     #[derive(Serialize)]
     struct Versioned<'a, T> {
         version: u32,
@@ -73,5 +83,5 @@ pub fn print_json(document: &impl Serialize) -> Result<(), CliError> {
         document: &'a T,
     }
     let text = serde_json::to_string_pretty(&Versioned { version: 1, document });
-    print(&(text.map_err(|e| CliError::Output(e.into()))? + "\n"))
+    Ok(text? + "\n")
 }

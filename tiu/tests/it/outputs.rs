@@ -57,6 +57,19 @@ fn a_change_with_a_full_standard_output_is_done() {
 }
 
 #[test]
+fn a_reader_that_left_is_named() {
+    let kit = Kit::new();
+    let host = kit.host();
+    let bundle = kit.bundle(1, |_| {});
+    let arguments = ["apply".as_ref(), bundle.as_os_str()];
+    let output = command(&host, arguments).stdout(abandoned()).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(stderr.contains("tiu: warning: writing the output: Broken pipe (os error 32)"), "{stderr}");
+    assert_eq!(host.default(), 2);
+}
+
+#[test]
 fn a_plan_that_cannot_be_written_is_an_error() {
     let kit = Kit::new();
     let host = kit.host();
