@@ -19,7 +19,7 @@ pub struct Mount {
 /// `none`). Blanks and tabs alone separate fields.
 pub fn parse(text: &str) -> Vec<Mount> {
     let line = |line: &str| {
-        let mut fields = line.split([' ', '\t']).filter(|field| !field.is_empty()).peekable();
+        let mut fields = fields(line).peekable();
         if fields.peek()?.starts_with('#') {
             return None;
         }
@@ -30,6 +30,11 @@ pub fn parse(text: &str) -> Vec<Mount> {
         mount.target.starts_with('/').then_some(mount)
     };
     text.lines().filter_map(line).collect()
+}
+
+/// Returns the fields of a line. Blanks and tabs separate them.
+fn fields(line: &str) -> impl Iterator<Item = &str> {
+    line.split([' ', '\t']).filter(|field| !field.is_empty())
 }
 
 /// A line of an fstab that mount(8) cannot parse.
@@ -46,10 +51,13 @@ pub struct LineError {
 
 /// Checks that each line is empty, a comment, or what mount(8) can parse.
 pub fn check(text: &str) -> Result<(), LineError> {
+    /// The most characters of a line that an error quotes.
+    const SHOWN: usize = 80;
     for (line, number) in text.lines().zip(1..) {
-        let line = line.trim();
-        let error =
-            |found: &str, expected| Err(LineError { number, found: crate::text::printable(found), expected });
+        let line = line.trim_matches([' ', '\t', '\r']);
+        let error = |found: &str, expected| {
+            Err(LineError { number, found: found.chars().take(SHOWN).collect(), expected })
+        };
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
@@ -57,7 +65,7 @@ pub fn check(text: &str) -> Result<(), LineError> {
         {
             return error(line, "text");
         }
-        let fields: Vec<&str> = line.split_whitespace().take_while(|field| !field.starts_with('#')).collect();
+        let fields: Vec<&str> = fields(line).take_while(|field| !field.starts_with('#')).collect();
         let [_, target, _, rest @ ..] = &fields[..] else {
             return error(line, "a device, a mount point and a type");
         };
@@ -74,12 +82,14 @@ pub fn check(text: &str) -> Result<(), LineError> {
 /// Returns the files that an fstab names as swap, as absolute paths. Ignores devices.
 pub fn swap_files(text: &str) -> Vec<String> {
     let file = |line: &str| {
-        let line = line.trim();
-        let mut fields = line.split_whitespace();
+        let mut fields = fields(line).peekable();
+        if fields.peek()?.starts_with('#') {
+            return None;
+        }
         let (source, _, fstype) = (fields.next()?, fields.next()?, fields.next()?);
         let source = unescape(source);
         let is_file = fstype == "swap" && source.starts_with('/') && !source.starts_with("/dev/");
-        (is_file && !line.starts_with('#')).then_some(source)
+        is_file.then_some(source)
     };
     text.lines().filter_map(file).collect()
 }
@@ -189,6 +199,7 @@ short line
             assert_eq!((error.number, error.found.as_str()), (2, found), "{line}");
         }
         assert!(check("a\u{0}b /a ext4\n").is_err());
+        assert_eq!(check(&"x".repeat(1000)).unwrap_err().found.len(), 80);
         assert!(check(&String::from_utf8_lossy(b"\xff /a ext4\n")).is_err());
     }
 

@@ -1,6 +1,6 @@
 //! fstab(5).
 
-use tiu_system::fstab::{Mount, parse};
+use tiu_system::fstab::{Mount, check as check_lines, parse, swap_files};
 
 /// Words of an fstab.
 pub const WORDS: &[&str] = &[
@@ -11,7 +11,19 @@ pub const WORDS: &[&str] = &[
 /// Reads the text. What is read can be written again and means the same; mount points stay inside
 /// the tree.
 pub fn check(data: &[u8]) -> bool {
-    let mounts = parse(&String::from_utf8_lossy(data));
+    let text = String::from_utf8_lossy(data);
+    let mounts = parse(&text);
+    // A file in which each line can be parsed loses none but swap and what is mounted nowhere.
+    if check_lines(&text).is_ok() {
+        let lines = text.lines().map(|line| line.trim_matches([' ', '\t', '\r']));
+        let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let nowhere = |line: &&str| {
+            let target = line.split([' ', '\t']).filter(|field| !field.is_empty()).nth(1);
+            matches!(target, Some("none" | "swap"))
+        };
+        assert_eq!(mounts.len(), lines.filter(|line| !nowhere(line)).count());
+    }
+    assert!(swap_files(&text).iter().all(|path| path.starts_with('/')));
     for mount in &mounts {
         if let Some(path) = mount.path() {
             let names: Vec<&[u8]> = path.split(|byte| *byte == b'/').collect();
