@@ -15,6 +15,7 @@
 
 mod error;
 mod read;
+mod system;
 mod write;
 
 #[cfg(test)]
@@ -22,4 +23,5 @@ mod tests;
 
 pub use error::TreeError;
 pub use read::{MAX_TEXT, Tree};
+pub use system::System;
 pub use write::Attributes;
