@@ -113,6 +113,9 @@ pub enum SignatureError {
     /// Revoked.
     #[error("the certificate of {subject} was revoked by {issuer}")]
     Revoked { subject: String, issuer: String },
+    /// The host distrusts it.
+    #[error("the certificate of {subject} is distrusted on this host")]
+    Distrusted { subject: String },
     /// Revocation lists are configured, but this issuer's is missing.
     #[error("there is no revocation list of {issuer}, which issued the certificate of {subject}")]
     NoCrl { subject: String, issuer: String },
@@ -229,6 +232,9 @@ impl Hint for SignatureError {
             NotYetValid { .. } | CrlNotYetValid { .. } => "check this host's clock",
             Revoked { .. } => {
                 "do not use this bundle: its signer is no longer trusted; ask for one with another signature"
+            }
+            Distrusted { .. } => {
+                "do not use this bundle; `distrust` in tiu.yaml says whose certificates are refused"
             }
             NoCrl { .. } => {
                 "add the revocation list of this issuer: when any is configured, every issuer needs one"

@@ -13,7 +13,7 @@ pub use error::SignatureError;
 pub use limits::MAX_CMS_SIZE;
 
 use crate::names::{asn1_rfc3339, issuer, rfc3339, subject};
-use crate::trust::Trust;
+use crate::trust::{Trust, ValidAt};
 use cms::{SignedData, SignerId};
 use openssl::cms::{CMSOptions, CmsContentInfo};
 use openssl::error::ErrorStack;
@@ -78,6 +78,30 @@ pub fn verify(cms: &[u8], trust: &Trust) -> Result<Signed, SignatureError> {
     let checked = check(cms)?;
     let chain = trust.verify_chain(&checked.certificate, &checked.enclosed, checked.signing_time)?;
     Ok(checked.signed(chain))
+}
+
+/// Checks `cms` like [`verify`], for something that was accepted in the past. Where only the dates
+/// of a certificate have run out since, returns when, with the signed content: the certificate was
+/// valid at the signing time. A revoked one is an error.
+pub fn verify_at_rest(cms: &[u8], trust: &Trust) -> Result<(Signed, Option<String>), SignatureError> {
+    match verify(cms, trust) {
+        Ok(signed) => Ok((signed, None)),
+        Err(SignatureError::Expired { subject, not_after, at }) => {
+            let mut at_signing = trust.clone();
+            at_signing.set_valid_at(ValidAt::SigningTime);
+            match verify(cms, &at_signing) {
+                Ok(signed) => Ok((signed, Some(not_after))),
+                // It was never valid, or the signature does not say when it was made.
+                Err(
+                    SignatureError::Expired { .. }
+                    | SignatureError::NotYetValid { .. }
+                    | SignatureError::NoSigningTime,
+                ) => Err(SignatureError::Expired { subject, not_after, at }),
+                Err(error) => Err(error),
+            }
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Checks everything that [`verify`] does except trust: that `cms` is well formed, and signed by

@@ -28,6 +28,17 @@ struct Failure {
     certificate: X509,
 }
 
+/// The clocks of a verification.
+#[derive(Clone, Copy)]
+enum Time {
+    /// Certificates and revocation lists are valid at this time.
+    WithLists(i64),
+    /// Certificates are valid at this time. Revocation lists do not count.
+    WithoutLists(i64),
+    /// Certificates and revocation lists count at any time.
+    Any,
+}
+
 impl Trust {
     /// Verifies the chain of `certificate` with the help of `enclosed`; returns the subjects from
     /// the signer to the anchor.
@@ -38,57 +49,73 @@ impl Trust {
         signing_time: Option<i64>,
     ) -> Result<Vec<String>, SignatureError> {
         let at = match self.valid_at {
-            ValidAt::Now => time::OffsetDateTime::now_utc().unix_timestamp(),
+            ValidAt::Now => now(),
             ValidAt::SigningTime => signing_time.ok_or(SignatureError::NoSigningTime)?,
             ValidAt::Unix(at) => at,
         };
-        let store = self.store(at)?;
-        let mut helpers = Stack::new().map_err(internal)?;
-        for helper in enclosed {
-            helpers.push(helper.clone()).map_err(internal)?;
+        // Revocation has its own clock: it counts as soon as it is known.
+        let apart = !self.crls.is_empty() && self.valid_at != ValidAt::Now;
+        let time = if apart { Time::WithoutLists(at) } else { Time::WithLists(at) };
+        let outcome = verify(&self.store(&self.anchors, time)?, certificate, enclosed)?;
+        let chain = outcome.map_err(|failure| self.explain(&failure, at))?;
+        if apart {
+            self.check_revocation(&chain)?;
         }
-        let mut context = X509StoreContext::new().map_err(internal)?;
-        let outcome = context.init(&store, certificate, &helpers, |context| {
-            if context.verify_cert()? {
-                let chain = context.chain().map(|chain| chain.iter().map(ToOwned::to_owned).collect());
-                return Ok(Ok(chain.unwrap_or_default()));
-            }
-            Ok(Err(Failure {
-                code: context.error().as_raw(),
-                words: context.error().error_string(),
-                certificate: context.current_cert().unwrap_or(certificate).to_owned(),
-            }))
-        });
-        let chain: Vec<X509> = match outcome.map_err(internal)? {
-            Ok(chain) => chain,
-            Err(failure) => return Err(self.explain(&failure, at)),
-        };
+        if let Some(bad) = chain.iter().find(|certificate| self.is_distrusted(certificate)) {
+            return Err(SignatureError::Distrusted { subject: subject(bad) });
+        }
         // The last one is the anchor: the host decides what it can be used for.
         let issuers = chain.iter().skip(1).take(chain.len().saturating_sub(2)).map(|issuer| &**issuer);
         usage::check(certificate, issuers, self.purpose)?;
         Ok(chain.iter().map(|certificate| subject(certificate)).collect())
     }
 
-    fn store(&self, at: i64) -> Result<X509Store, SignatureError> {
+    /// Checks the certificates of `chain`, which are valid at another time than now, against
+    /// revocation lists that are current now.
+    fn check_revocation(&self, chain: &[X509]) -> Result<(), SignatureError> {
+        let ([certificate, .., anchor] | [certificate @ anchor]) = chain else { return Ok(()) };
+        let anchors = std::slice::from_ref(anchor);
+        let now = now();
+        // OpenSSL looks at lists before it looks at the dates of certificates: a certificate whose
+        // dates alone are wrong is not revoked, and its list is current.
+        match verify(&self.store(anchors, Time::WithLists(now))?, certificate, chain)? {
+            // CERT_NOT_YET_VALID, CERT_HAS_EXPIRED
+            Err(Failure { code: 9 | 10, .. }) | Ok(_) => {}
+            Err(failure) => return Err(self.explain(&failure, now)),
+        }
+        // The same without any date, in case another OpenSSL looks at them first.
+        let outcome = verify(&self.store(anchors, Time::Any)?, certificate, chain)?;
+        outcome.map(drop).map_err(|failure| self.explain(&failure, now))
+    }
+
+    fn store(&self, anchors: &[X509], time: Time) -> Result<X509Store, SignatureError> {
         let mut store = X509StoreBuilder::new().map_err(internal)?;
-        for anchor in &self.anchors {
+        for anchor in anchors {
             store.add_cert(anchor.clone()).map_err(internal)?;
         }
         let mut parameters = X509VerifyParam::new().map_err(internal)?;
-        parameters.set_time(at);
+        let mut flags = X509VerifyFlags::empty();
+        match time {
+            Time::WithLists(at) | Time::WithoutLists(at) => parameters.set_time(at),
+            Time::Any => flags |= X509VerifyFlags::NO_CHECK_TIME,
+        }
         parameters.set_auth_level(SECURITY_LEVEL);
-        if !self.crls.is_empty() {
+        if !self.crls.is_empty() && !matches!(time, Time::WithoutLists(_)) {
             let lookup = store.add_lookup(X509Lookup::file()).map_err(internal)?;
             for crl in &self.crls {
                 let unreadable = |_| TrustError::NotACertificate { path: crl.path.clone() };
                 lookup.load_crl_file(&crl.path, crl.file_type()).map_err(unreadable)?;
             }
-            parameters
-                .set_flags(X509VerifyFlags::CRL_CHECK | X509VerifyFlags::CRL_CHECK_ALL)
-                .map_err(internal)?;
+            flags |= X509VerifyFlags::CRL_CHECK | X509VerifyFlags::CRL_CHECK_ALL;
         }
+        parameters.set_flags(flags).map_err(internal)?;
         store.set_param(&parameters).map_err(internal)?;
         Ok(store.build())
+    }
+
+    /// Returns whether a distrusted certificate has this name.
+    fn distrusts_name(&self, name: &str) -> bool {
+        self.distrusted.iter().any(|bad| subject(bad) == name)
     }
 
     /// Returns whether a certificate in the keyring has this name.
@@ -121,6 +148,8 @@ impl Trust {
         let certificate = &failure.certificate;
         let (subject, issuer, at) = (subject(certificate), issuer(certificate), rfc3339(at));
         match failure.code {
+            // The same codes as below, where the host distrusts what would have been the issuer.
+            2 | 18..=21 if self.distrusts_name(&issuer) => E::Distrusted { subject: issuer },
             2 | 18..=21 if self.has_key_of(certificate) => E::RenewedIssuer { subject, issuer },
             // UNABLE_TO_GET_ISSUER_CERT, UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
             // UNABLE_TO_VERIFY_LEAF_SIGNATURE
@@ -163,6 +192,36 @@ impl Trust {
             code => E::Chain { subject, reason: failure.words.to_owned(), code },
         }
     }
+}
+
+/// Returns the chain of `certificate` to an anchor of `store`, or why there is none.
+fn verify(
+    store: &X509Store,
+    certificate: &X509Ref,
+    enclosed: &[X509],
+) -> Result<Result<Vec<X509>, Failure>, SignatureError> {
+    let mut helpers = Stack::new().map_err(internal)?;
+    for helper in enclosed {
+        helpers.push(helper.clone()).map_err(internal)?;
+    }
+    let mut context = X509StoreContext::new().map_err(internal)?;
+    let outcome = context.init(store, certificate, &helpers, |context| {
+        if context.verify_cert()? {
+            let chain = context.chain().map(|chain| chain.iter().map(ToOwned::to_owned).collect());
+            return Ok(Ok(chain.unwrap_or_default()));
+        }
+        Ok(Err(Failure {
+            code: context.error().as_raw(),
+            words: context.error().error_string(),
+            certificate: context.current_cert().unwrap_or(certificate).to_owned(),
+        }))
+    });
+    outcome.map_err(internal)
+}
+
+/// Returns the seconds since 1970.
+fn now() -> i64 {
+    time::OffsetDateTime::now_utc().unix_timestamp()
 }
 
 fn internal(errors: ErrorStack) -> SignatureError {

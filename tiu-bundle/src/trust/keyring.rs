@@ -3,7 +3,7 @@
 use super::error::TrustError;
 use super::files;
 use super::when::{Purpose, ValidAt};
-use openssl::x509::X509;
+use openssl::x509::{X509, X509Ref};
 use std::path::Path;
 
 /// The rules by which signatures are checked.
@@ -15,6 +15,8 @@ pub struct Trust {
     pub(super) anchors: Vec<X509>,
     /// Read again for each check: the `openssl` crate takes revocation lists from files only.
     pub(super) crls: Vec<files::CrlFile>,
+    /// Certificates that no chain may have, and no other certificate of their keys.
+    pub(super) distrusted: Vec<X509>,
     pub(super) purpose: Purpose,
     pub(super) valid_at: ValidAt,
 }
@@ -24,9 +26,46 @@ impl Trust {
     /// `*.crt`, `*.cer`, `*.der` of a directory. CRLs found in the same places (`*.crl`, or `X509
     /// CRL` blocks in PEM files) are used too.
     pub fn from_paths(keyrings: &[impl AsRef<Path>]) -> Result<Self, TrustError> {
+        let trust = Self::of_paths(keyrings)?;
+        if trust.anchors.is_empty() {
+            let paths = keyrings.iter().map(|p| p.as_ref().to_owned()).collect();
+            return Err(TrustError::Empty { paths });
+        }
+        Ok(trust)
+    }
+
+    /// Reads certificates like [`from_paths`](Self::from_paths), and those in `of_image`, which an
+    /// image brought. A file of the image that cannot be used is left out and returned as an error;
+    /// revocation lists of the image are left out too: one that runs out would end all updates.
+    pub fn with_image(
+        keyrings: &[impl AsRef<Path>],
+        of_image: &Path,
+    ) -> Result<(Self, Vec<TrustError>), TrustError> {
+        let mut trust = Self::of_paths(keyrings)?;
+        let mut left_out = Vec::new();
+        match files::expand(of_image) {
+            Ok(files) => {
+                for file in files {
+                    match files::read(&file) {
+                        Ok(found) => trust.anchors.extend(found.certificates),
+                        Err(error) => left_out.push(error),
+                    }
+                }
+            }
+            Err(error) => left_out.push(error),
+        }
+        if trust.anchors.is_empty() {
+            let of_host = keyrings.iter().map(|path| path.as_ref().to_owned());
+            return Err(TrustError::Empty { paths: of_host.chain([of_image.to_owned()]).collect() });
+        }
+        Ok((trust, left_out))
+    }
+
+    fn of_paths(keyrings: &[impl AsRef<Path>]) -> Result<Self, TrustError> {
         let mut trust = Trust {
             anchors: Vec::new(),
             crls: Vec::new(),
+            distrusted: Vec::new(),
             purpose: Purpose::default(),
             valid_at: ValidAt::default(),
         };
@@ -36,10 +75,6 @@ impl Trust {
                 trust.anchors.extend(found.certificates);
                 trust.crls.extend(found.crl);
             }
-        }
-        if trust.anchors.is_empty() {
-            let paths = keyrings.iter().map(|p| p.as_ref().to_owned()).collect();
-            return Err(TrustError::Empty { paths });
         }
         Ok(trust)
     }
@@ -52,6 +87,24 @@ impl Trust {
             self.crls.extend(files::read(&file)?.crl);
         }
         if self.crls.len() == before { Err(TrustError::NoCrl { path: path.to_owned() }) } else { Ok(()) }
+    }
+
+    /// Distrusts the certificates in a file or directory: chains with one of them, or with another
+    /// certificate of the same key, are refused.
+    pub fn distrust(&mut self, path: &Path) -> Result<(), TrustError> {
+        for file in files::expand(path)? {
+            self.distrusted.extend(files::read(&file)?.certificates);
+        }
+        // Another chain may lead to another anchor.
+        let distrusted = std::mem::take(&mut self.anchors);
+        self.anchors = distrusted.into_iter().filter(|anchor| !self.is_distrusted(anchor)).collect();
+        Ok(())
+    }
+
+    /// Returns whether the certificate has the key of a distrusted one.
+    pub(super) fn is_distrusted(&self, certificate: &X509Ref) -> bool {
+        let Ok(key) = certificate.public_key() else { return true };
+        self.distrusted.iter().any(|bad| bad.public_key().is_ok_and(|bad| bad.public_eq(&key)))
     }
 
     /// Sets the purpose. Default: [`Purpose::CodeSigningOrNone`].
@@ -71,6 +124,7 @@ impl std::fmt::Debug for Trust {
         f.debug_struct("Trust")
             .field("anchors", &anchors)
             .field("crls", &self.crls)
+            .field("distrusted", &self.distrusted.len())
             .field("purpose", &self.purpose)
             .field("valid_at", &self.valid_at)
             .finish()

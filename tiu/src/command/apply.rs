@@ -35,6 +35,9 @@ pub struct Arguments {
     /// Accept an image that is older than the host's
     #[arg(long)]
     allow_downgrade: bool,
+    /// Go on where the new snapshot would not accept this image by its own keyring
+    #[arg(long)]
+    allow_trust_change: bool,
     /// Apply the image again, although it is already installed
     #[arg(long)]
     force: bool,
@@ -73,6 +76,7 @@ impl Arguments {
             bundle: self.bundle,
             verity: self.verity.unwrap_or(config.verity),
             allow_downgrade: self.allow_downgrade,
+            allow_trust_change: self.allow_trust_change,
             force: self.force,
             known: self.known.clone(),
         };

@@ -24,7 +24,7 @@ struct Removed {
 
 impl Arguments {
     pub fn run(self, global: &GlobalArguments) -> Outcome {
-        let opened = global.host.open()?;
+        let opened = global.host.open_without_trust()?;
         let _lock = opened.host.lock()?;
         let removed = draft::clean_up(opened.next())?;
         let code = if removed.is_empty() { exit::NOTHING_TO_DO } else { exit::DONE };

@@ -2,12 +2,10 @@
 //! reported.
 
 use super::host::HostArguments;
+pub use super::name::NAME;
 use super::record::{self, Facts};
 use tiu::outcome::NothingToDo;
 use tiu_cli::{CommonArguments, Failure};
-
-/// Name of the program.
-pub const NAME: &str = "tiu";
 
 /// The options that are accepted before and after the name of a command.
 #[derive(clap::Args, Clone, Debug)]

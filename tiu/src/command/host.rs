@@ -1,14 +1,14 @@
 //! The host that a command works on, and the certificates that it trusts.
 
+use super::name::NAME;
 use std::path::{Path, PathBuf};
 use tiu::boot::{BootLoader, Next, boot_loader};
-use tiu::config::Config;
+use tiu::config::{Config, ConfiguredTrustError};
 use tiu::host::Host;
 use tiu_bundle::trust::Trust;
 use tiu_cli::{Failure, refuse};
 use tiu_system::Hint;
-use tiu_system::path::TreePathBuf;
-use tiu_system::tree::Tree;
+use tiu_system::tree::{System, Tree};
 
 /// The host, and which certificates to trust.
 #[derive(clap::Args, Clone, Debug)]
@@ -47,6 +47,23 @@ impl HostArguments {
         Ok(Opened { host, loader, config, trust })
     }
 
+    /// Opens the host like [`open`](Self::open), for a command that has to work although the
+    /// configured keyring cannot be used: that is a warning, and there is no [`Trust`].
+    pub fn open_without_trust(&self) -> Result<Opened, Failure> {
+        let host = Host::open(self.root.as_deref())?;
+        let config = Config::load(host.root())?;
+        let trust = match self.trust(&config, host.root()) {
+            // One that was given is meant.
+            Err(error) if self.keyring.is_empty() => {
+                tiu_cli::warn(NAME, &format!("signatures are not checked: {error}"));
+                None
+            }
+            trust => trust?,
+        };
+        let loader = boot_loader(config.boot);
+        Ok(Opened { host, loader, config, trust })
+    }
+
     /// Returns the configuration of the system at `root`, and which certificates to trust.
     pub fn settings(&self, root: &Path) -> Result<(Config, Option<Trust>), Failure> {
         let config = Config::load(root)?;
@@ -60,22 +77,13 @@ impl HostArguments {
     }
 
     /// Returns which certificates to trust. Paths of `config` are in the system at `root`.
-    pub fn trust(&self, config: &Config, root: &Path) -> Result<Option<Trust>, Failure> {
+    pub fn trust(&self, config: &Config, root: &Path) -> Result<Option<Trust>, ConfiguredTrustError> {
         let tree = Tree::open(root)?;
-        let below = |paths: &[TreePathBuf]| -> Vec<PathBuf> {
-            paths.iter().map(|path| tree.resolve(path.as_path())).collect()
-        };
-        let keyrings = if self.keyring.is_empty() { below(&config.keyring) } else { self.keyring.clone() };
-        if keyrings.is_empty() {
-            return Ok(None);
+        let trusted = config.trust(&System::new(&tree), &self.keyring)?;
+        for warning in &trusted.warnings {
+            tiu_cli::warn(NAME, warning);
         }
-        let mut trust = Trust::from_paths(&keyrings)?;
-        for crl in below(&config.crl) {
-            trust.add_crls(&crl)?;
-        }
-        trust.set_purpose(config.purpose);
-        trust.set_valid_at(config.valid_at);
-        Ok(Some(trust))
+        Ok(trusted.trust)
     }
 
     /// Fails if an option was given to the command `name`, which works on no host.

@@ -24,7 +24,7 @@ struct List<'a> {
 
 impl Arguments {
     pub fn run(self, global: &GlobalArguments) -> Outcome {
-        let Opened { host, config, trust, .. } = global.host.open()?;
+        let Opened { host, config, trust, .. } = global.host.open_without_trust()?;
         let snapshots = tiu::status::snapshots(&host, &config, trust.as_ref())?;
         global.common.print(&List { snapshots: &snapshots }, || human(&snapshots))?;
         Ok(exit::DONE)

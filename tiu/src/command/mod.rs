@@ -9,6 +9,7 @@ mod global;
 mod host;
 mod in_target;
 mod list;
+mod name;
 mod pin;
 mod record;
 mod rollback;
@@ -18,7 +19,8 @@ mod verify;
 mod without_plugins;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use global::{GlobalArguments, NAME};
+use global::GlobalArguments;
+use name::NAME;
 use record::Facts;
 use tiu::transaction::KnownImage;
 use tiu_cli::log::Logging;

@@ -45,7 +45,7 @@ impl Arguments {
     }
 
     pub fn run(self, global: &GlobalArguments) -> Outcome {
-        let opened = global.host.open()?;
+        let opened = global.host.open_without_trust()?;
         let _lock = opened.host.lock()?;
         let (operation, snapshot) = (self.operation(), self.number);
         let facts = Facts { snapshot: Some(snapshot), ..Facts::default() };

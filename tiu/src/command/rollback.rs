@@ -41,7 +41,7 @@ impl Arguments {
     }
 
     pub fn run(self, global: &GlobalArguments) -> Outcome {
-        let opened = global.host.open()?;
+        let opened = global.host.open_without_trust()?;
         let _lock = opened.host.lock()?;
         let snapshots = tiu::status::snapshots(&opened.host, &opened.config, opened.trust.as_ref())?;
         let from = snapshots.iter().find(|s| s.next).map(|s| s.number);

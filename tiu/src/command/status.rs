@@ -58,7 +58,7 @@ struct Differs {
 
 impl Arguments {
     pub fn run(self, global: &GlobalArguments) -> Outcome {
-        let Opened { host, config, trust, .. } = global.host.open()?;
+        let Opened { host, config, trust, .. } = global.host.open_without_trust()?;
         let snapshots = tiu::status::snapshots(&host, &config, trust.as_ref())?;
         let number =
             |wanted: fn(&SnapshotFacts) -> bool| snapshots.iter().find(|s| wanted(s)).map(|s| s.number);

@@ -123,6 +123,9 @@ fn human(verified: &Verified) -> String {
         printable(&image.version),
         printable(&verified.signer.subject)
     );
+    if let Some(time) = &verified.expired_since {
+        text += &format!("  expired since {time}; the certificate was valid when the image was signed\n");
+    }
     for difference in &verified.differences {
         text += &format!(
             "  DIFFERS  /{}: {}: found {}, expected {}\n",

@@ -33,6 +33,7 @@ impl Default for Config {
         Config {
             keyring: Vec::new(),
             crl: Vec::new(),
+            distrust: Vec::new(),
             purpose: Purpose::default(),
             valid_at: ValidAt::default(),
             compatible: None,

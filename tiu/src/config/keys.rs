@@ -77,6 +77,8 @@ pub struct Config {
     pub keyring: Vec<TreePathBuf>,
     /// Revocation lists besides those in the keyring.
     pub crl: Vec<TreePathBuf>,
+    /// Certificates that are not trusted, whoever names them.
+    pub distrust: Vec<TreePathBuf>,
     /// The purpose that the signer's certificate must have.
     pub purpose: Purpose,
     /// The time at which certificates must be valid.

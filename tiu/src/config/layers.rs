@@ -6,11 +6,11 @@ use super::keys::{Boot, Config, EtcTarget, Initrd, Sysusers};
 use super::paths::{pattern, tree_path};
 use serde::Deserialize;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tiu_system::glob::Glob;
 use tiu_system::named::Named;
 use tiu_system::path::{TreePath, TreePathBuf};
-use tiu_system::tree::Tree;
+use tiu_system::tree::{MAX_TEXT, System, Tree, TreeError};
 
 /// The files of the configuration; earlier ones win.
 pub const FILES: [&TreePath; 3] = [
@@ -26,6 +26,7 @@ struct Layer {
     add_keyring: Option<OneOrMany>,
     crl: Option<OneOrMany>,
     add_crl: Option<OneOrMany>,
+    distrust: Option<OneOrMany>,
     purpose: Option<String>,
     valid_at: Option<String>,
     compatible: Option<String>,
@@ -69,20 +70,38 @@ impl OneOrMany {
 }
 
 impl Config {
-    /// Reads the files of the host at `root`. A file that does not exist counts as empty.
+    /// Reads the files of the host at `root`. A file that does not exist counts as empty; one that
+    /// cannot be reached is an error.
     pub fn load(root: &Path) -> Result<Self, ConfigError> {
+        let tree = Tree::open(root).map_err(unreadable)?;
+        Self::load_files(&System::new(&tree), Keys::All)
+    }
+
+    /// Reads the files of a system that does not run yet. Of the files that its image brings, only
+    /// the keys about trust are read: its own tiu may know keys that this one does not.
+    pub fn load_next(system: &System) -> Result<Self, ConfigError> {
+        Self::load_files(system, Keys::TrustOfImage)
+    }
+
+    fn load_files(system: &System, keys: Keys) -> Result<Self, ConfigError> {
         let mut config = Config::default();
-        let tree = Tree::open(root).map_err(|e| ConfigError::Read { path: e.path, source: e.source })?;
         // The weakest file is read first: each later file overwrites the keys that it has, or adds
         // to them.
         for file in FILES.iter().rev() {
-            let path = tree.resolve(file.as_path());
-            match std::fs::read_to_string(&path) {
-                Ok(text) => config.overlay(&text, &path)?,
-                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-                Err(source) => return Err(ConfigError::Read { path, source }),
+            let Some(bytes) = system.read(file.as_path(), MAX_TEXT).map_err(unreadable)? else { continue };
+            let path = system.tree().path().join(file);
+            let text = String::from_utf8(bytes).map_err(|e| ConfigError::Read {
+                path: path.clone(),
+                source: io::Error::new(io::ErrorKind::InvalidData, e),
+            })?;
+            let by_image = file.as_path().starts_with("usr");
+            if keys == Keys::TrustOfImage && by_image {
+                config.overlay(&only_trust(&text, &path)?, &path)?;
+            } else {
+                config.overlay(&text, &path)?;
             }
         }
+        config.keep_trust(system);
         Ok(config)
     }
 
@@ -93,6 +112,22 @@ impl Config {
         let mut config = Config::default();
         config.overlay(&text, path)?;
         Ok(config)
+    }
+
+    /// What the next update needs to trust its image is the host's: an image does not replace it,
+    /// and does not take it away.
+    fn keep_trust(&mut self, system: &System) {
+        let named: Vec<&Path> = self.trust_paths().map(|path| path.as_path()).collect();
+        let real: Vec<PathBuf> = named.iter().filter_map(|path| system.real_path(path)).collect();
+        let paths = named.into_iter().chain(real.iter().map(PathBuf::as_path));
+        let in_etc = paths.filter(|path| path.starts_with("etc") && *path != Path::new("etc"));
+        let globs: Vec<Glob> =
+            in_etc.filter_map(|path| Glob::stars(&format!("/{}", path.to_str()?)).ok()).collect();
+        for glob in globs {
+            if !self.etc_always_host.contains(&glob) {
+                self.etc_always_host.push(glob);
+            }
+        }
     }
 
     /// Overwrites the keys that `text` has, and adds to lists what its `add-` keys have; `path` is
@@ -130,6 +165,9 @@ impl Config {
         }
         if let Some(list) = layer.add_crl {
             add(&mut self.crl, paths("add-crl", list)?);
+        }
+        if let Some(list) = layer.distrust {
+            self.distrust = paths("distrust", list)?;
         }
         if let Some(list) = layer.etc.always_host {
             self.etc_always_host = patterns("etc.always-host", list)?;
@@ -192,6 +230,31 @@ fn add<T: PartialEq>(list: &mut Vec<T>, more: Vec<T>) {
             list.push(value);
         }
     }
+}
+
+/// Which keys are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keys {
+    /// All.
+    All,
+    /// All of the administrator's file, and those about trust of the image's files.
+    TrustOfImage,
+}
+
+/// Keys about trust.
+const TRUST_KEYS: [&str; 7] = ["keyring", "add-keyring", "crl", "add-crl", "distrust", "purpose", "valid-at"];
+
+/// Returns the keys about trust of a file.
+fn only_trust(text: &str, path: &Path) -> Result<String, ConfigError> {
+    let failed = |source| ConfigError::Syntax { path: path.to_owned(), source };
+    let keys: Option<serde_yaml::Mapping> = serde_yaml::from_str(text).map_err(failed)?;
+    let mut keys = keys.unwrap_or_default();
+    keys.retain(|key, _| key.as_str().is_some_and(|key| TRUST_KEYS.contains(&key)));
+    serde_yaml::to_string(&keys).map_err(failed)
+}
+
+fn unreadable(error: TreeError) -> ConfigError {
+    ConfigError::Read { path: error.path, source: error.source }
 }
 
 /// Reads a value that is also a value of an option on the command line, where it has the same name.
@@ -258,10 +321,9 @@ mod tests {
         assert_eq!(shown(&added.keyring), ["usr/share/vendor.pem", "etc/mine.pem"]);
         assert_eq!(shown(&added.crl), ["usr/share/crl", "etc/crl"]);
         let (mine, fstab) = (pattern("/etc/mine").unwrap(), pattern("/etc/fstab").unwrap());
-        assert_eq!(
-            added.etc_always_host,
-            [&defaults.etc_always_host[..], std::slice::from_ref(&mine)].concat()
-        );
+        // What `keyring` and `crl` name in /etc is the host's, too.
+        let own = ["/etc/mine", "/etc/mine.pem", "/etc/crl"].map(|path| pattern(path).unwrap());
+        assert_eq!(added.etc_always_host, [&defaults.etc_always_host[..], &own].concat());
         assert!(added.etc_always_host.contains(&fstab));
         // The one that replaces, and a file that does both.
         let replaced = load(&[

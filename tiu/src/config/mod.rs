@@ -9,6 +9,7 @@
 //! defaults   the configuration without any file
 //! layers     the files (YAML), one over the other
 //! paths      paths and patterns as they are written there
+//! trust      the certificates that a system trusts
 //! ```
 
 mod defaults;
@@ -16,8 +17,10 @@ mod error;
 mod keys;
 mod layers;
 mod paths;
+mod trust;
 
 pub use error::ConfigError;
 pub use keys::{Boot, Config, EtcTarget, Initrd, Sysusers};
 pub use layers::FILES;
 pub(crate) use paths::pattern;
+pub use trust::{ConfiguredTrustError, Trusted};

@@ -16,6 +16,8 @@ pub struct Provenance {
     pub manifest: Manifest,
     /// The signer, if it is one that is trusted.
     pub signer: Result<Signer, Arc<Unsigned>>,
+    /// The time at which a certificate of the signer expired, if it has since the image was signed.
+    pub expired: Option<String>,
 }
 
 /// Why nobody can be named as signer.
@@ -69,17 +71,18 @@ impl Provenance {
     pub fn read(tree: &Tree, trust: Option<&Trust>) -> Result<Option<Self>, ProvenanceError> {
         let Some(cms) = tree.read(CMS_PATH, MAX_CMS_SIZE)? else { return Ok(None) };
         let checked = match trust {
-            Some(trust) => signature::verify(&cms, trust).map_err(Unsigned::from),
+            Some(trust) => signature::verify_at_rest(&cms, trust).map_err(Unsigned::from),
             None => Err(Unsigned::NoKeyring),
         };
-        let (content, signer) = match checked {
-            Ok(signed) => (signed.content, Ok(signed.signer)),
+        let (content, signer, expired) = match checked {
+            Ok((signed, expired)) => (signed.content, Ok(signed.signer), expired),
             Err(why) => {
-                (signature::content_unverified(&cms).map_err(ProvenanceError::Signature)?, Err(Arc::new(why)))
+                let content = signature::content_unverified(&cms).map_err(ProvenanceError::Signature)?;
+                (content, Err(Arc::new(why)), None)
             }
         };
         let manifest = Manifest::parse(&content).map_err(ProvenanceError::Manifest)?;
-        Ok(Some(Provenance { manifest, signer }))
+        Ok(Some(Provenance { manifest, signer, expired }))
     }
 
     /// Reads the index of the system in `tree`, which must be the one in the manifest.

@@ -61,6 +61,8 @@ pub enum Signature {
     AsSigned {
         /// The signer.
         signer: SignerFacts,
+        /// The time at which a certificate expired, if it has since the image was signed.
+        expired_since: Option<String>,
     },
     /// No keyring was given.
     NotChecked,
@@ -74,7 +76,7 @@ impl Signature {
     /// Returns the signer, if the signature is good.
     pub fn signer(&self) -> Option<&SignerFacts> {
         match self {
-            Signature::AsSigned { signer } => Some(signer),
+            Signature::AsSigned { signer, .. } => Some(signer),
             _ => None,
         }
     }
@@ -151,7 +153,10 @@ impl SnapshotFacts {
             return Some(state);
         }
         match &provenance.signer {
-            Ok(signer) => self.signature = Signature::AsSigned { signer: signer.into() },
+            Ok(signer) => {
+                let expired_since = provenance.expired.clone();
+                self.signature = Signature::AsSigned { signer: signer.into(), expired_since };
+            }
             Err(e) => {
                 self.signature = if trust.is_some() { Signature::NotTrusted } else { Signature::NotChecked };
                 self.problem = trust.is_some().then(|| e.to_string());
@@ -179,7 +184,10 @@ impl SnapshotFacts {
         match (&self.signature, &self.problem) {
             (_, _) if self.state == State::InProgress => "unfinished".into(),
             (Signature::None, _) => "no image".into(),
-            (Signature::AsSigned { signer }, _) => format!("as signed by {}", signer.subject),
+            (Signature::AsSigned { signer, expired_since: Some(time) }, _) => {
+                format!("as signed by {}, expired since {time}", signer.subject)
+            }
+            (Signature::AsSigned { signer, .. }, _) => format!("as signed by {}", signer.subject),
             (Signature::NotChecked, _) => "signature not checked: no keyring".into(),
             (Signature::NotTrusted, problem) => {
                 format!("NOT TRUSTED: {}", problem.as_deref().unwrap_or_default())

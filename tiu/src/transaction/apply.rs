@@ -6,7 +6,7 @@ use super::facts::{Applied, Planned, UpdateFacts};
 use super::foreign::{self, Foreign};
 use super::preflight::{self, Preflight, Purpose, Ready};
 use super::stage::Stage;
-use super::{bootable, check, fill, finish, floor, space};
+use super::{bootable, check, fill, finish, floor, next_trust, space};
 use crate::draft::{Draft, ImageName, clean_up};
 use crate::etc::report::EtcReport;
 use crate::outcome::Outcome;
@@ -41,7 +41,7 @@ pub fn apply(context: &Context, request: &Request) -> Result<Outcome<Applied>, A
     let Manifest { compatible, version, .. } = &ready.bundle.manifest;
     let image = ImageName { version: version.clone(), compatible: compatible.clone() };
     let draft = Draft::open(context.next, &ready.base, &format!("tiu: {compatible} {version}"), image)?;
-    let Stages { summary, etc, generated, warnings } = match stages(context, &ready, plan, &draft) {
+    let Stages { summary, etc, generated, warnings } = match stages(context, request, &ready, plan, &draft) {
         Ok(stages) => stages,
         Err(error) => return Err(draft.abandon(error)),
     };
@@ -79,7 +79,13 @@ struct Stages {
 }
 
 /// Runs everything between the new draft and its commit.
-fn stages(context: &Context, ready: &Ready, plan: Plan, draft: &Draft) -> Result<Stages, ApplyError> {
+fn stages(
+    context: &Context,
+    request: &Request,
+    ready: &Ready,
+    plan: Plan,
+    draft: &Draft,
+) -> Result<Stages, ApplyError> {
     space::check_quota(context, ready, &plan, Some(draft.subvolume()))?;
     let (number, version) = (Some(draft.number()), Some(ready.bundle.manifest.version.as_str()));
     let filled = context.stage(Stage::Copy, number, version, || fill::fill(context, ready, plan, draft))?;
@@ -88,7 +94,8 @@ fn stages(context: &Context, ready: &Ready, plan: Plan, draft: &Draft) -> Result
     context.check_cancelled()?;
     context.stage(Stage::Check, number, version, || check::check(context, ready, &filled, &record, draft))?;
     context.check_cancelled()?;
-    let warnings = record.initrd.map(|initrd| initrd.warnings).unwrap_or_default();
+    let mut warnings = record.initrd.map(|initrd| initrd.warnings).unwrap_or_default();
+    warnings.extend(next_trust::check(context, request, &ready.bundle, draft)?);
     let generated = record.files.into_iter().map(|file| file.path).collect();
     Ok(Stages { summary: filled.summary, etc: filled.etc.report, generated, warnings })
 }

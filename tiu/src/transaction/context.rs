@@ -47,6 +47,8 @@ pub struct Request {
     pub verity: Verity,
     /// Whether an older image than the base's is accepted.
     pub allow_downgrade: bool,
+    /// Whether the new snapshot may refuse what this host accepts.
+    pub allow_trust_change: bool,
     /// Whether the image that the base already has is applied once more.
     pub force: bool,
     /// Receives what is known of the bundle.

@@ -1,5 +1,6 @@
 //! Why an image was not applied.
 
+use super::not_accepted::NotAccepted;
 use crate::boot::initrd::InitrdError;
 use crate::boot::{BootError, NotBootable};
 use crate::draft::{DraftError, LeftBehind};
@@ -103,6 +104,9 @@ pub enum ApplyError {
     /// The new snapshot is not what the image says.
     #[error("the new snapshot differs from the image in {} place{}: {}", .0.len(), if .0.len() == 1 { "" } else { "s" }, first(.0))]
     Differs(Vec<Difference>),
+    /// The host would not accept an image of this signer again.
+    #[error("the next update would be refused, because the new snapshot does not accept this image: {0}")]
+    NextTrust(NotAccepted),
     /// The plan of a dry run could not be written.
     #[error("writing the plan: {0}")]
     Output(io::Error),
@@ -123,6 +127,9 @@ fn first(differences: &[Difference]) -> String {
 
 hints! { ApplyError {
     forward Open, Image, Mismatch, Host, Snapshot, Base, Copy, Tree, Record, Persistent, Merge, Report, Pristine, Engine, Initrd, Boot, NotBootable, Hidden, Draft, LeftBehind, Cancelled;
+    NextTrust(_) =>
+    "keep the certificate in the image's /usr/lib/tiu/keyring or in the host's keyring; if the trust is to \
+     change: --allow-trust-change",
     BaseUnfinished(_) =>
     "choose a finished one: tiu rollback N (tiu list shows them)",
     Quota { .. } => errno::hint_of_output("Disk quota exceeded").unwrap_or_default(),

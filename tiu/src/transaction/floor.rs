@@ -57,7 +57,7 @@ pub fn read(
     };
     let mut floors = Vec::new();
     match base.provenance() {
-        Some(Provenance { manifest, signer: Ok(signer) }) => {
+        Some(Provenance { manifest, signer: Ok(signer), .. }) => {
             floors.push(Floor::new(Source::Base, manifest, signed_at(signer)));
             raise(&mut memory, manifest, signer);
         }
@@ -109,7 +109,7 @@ fn of_snapshots(context: &Context) -> Result<Memory, ApplyError> {
     let mut memory = Memory::default();
     for snapshot in context.host().snapshots()?.iter().filter(|s| s.state() != State::InProgress) {
         let Ok(tree) = Tree::open(&context.host().snapshot_path(snapshot.number)) else { continue };
-        if let Ok(Some(Provenance { manifest, signer: Ok(signer) })) =
+        if let Ok(Some(Provenance { manifest, signer: Ok(signer), .. })) =
             Provenance::read(&tree, Some(context.trust))
         {
             raise(&mut memory, &manifest, &signer);

@@ -49,6 +49,8 @@ pub struct Verified {
     pub image: ImageFacts,
     /// The signer of the image.
     pub signer: SignerFacts,
+    /// The time at which a certificate of the signer expired, if it has since the image was signed.
+    pub expired_since: Option<String>,
     /// The number of entries of the index.
     pub entries: usize,
     /// The number of them that were compared.
@@ -277,7 +279,7 @@ pub fn verify(
     let state = ImageState::of_tree(open(host, snapshot)?, number, trust)?;
     let tree = state.tree();
     let Some(index) = state.index()? else { return Err(VerifyError::NoImage(number)) };
-    let Some(Provenance { manifest, signer }) = state.provenance() else {
+    let Some(Provenance { manifest, signer, expired }) = state.provenance() else {
         return Err(VerifyError::NoImage(number));
     };
     let signer =
@@ -342,6 +344,7 @@ pub fn verify(
         snapshot: number,
         image: manifest.into(),
         signer: signer.into(),
+        expired_since: expired.clone(),
         entries: index.len(),
         compared: scope.compared,
         differences,

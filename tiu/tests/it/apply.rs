@@ -264,7 +264,8 @@ fn a_keyring_behind_an_absolute_symlink_is_the_host_s_own() {
         fs::rename(etc.join("keyring.pem"), root.join("usr/share/vendor/ca.pem")).unwrap();
         std::os::unix::fs::symlink("/usr/share/vendor/ca.pem", etc.join("keyring.pem")).unwrap();
     });
-    host.tiu("apply", [kit.bundle(1, |_| {})]).succeeded();
+    let vendor = |root: &Path| tree::file(root, "usr/share/vendor/ca.pem", fs::read(kit.keyring()).unwrap());
+    host.tiu("apply", [kit.bundle(1, vendor)]).succeeded();
 }
 
 #[test]

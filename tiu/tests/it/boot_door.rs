@@ -91,6 +91,7 @@ fn apply(root: &Path, keyring: &Path, bundle: &Path, loader: &Recorder) -> Resul
         bundle: bundle.into(),
         verity: Verity::User,
         allow_downgrade: false,
+        allow_trust_change: false,
         force: false,
         known: KnownImage::default(),
     };
@@ -180,6 +181,7 @@ fn a_draft_whose_entry_cannot_be_removed_is_reported_after_the_cause() {
         bundle,
         verity: Verity::User,
         allow_downgrade: false,
+        allow_trust_change: false,
         force: false,
         known: KnownImage::default(),
     };

@@ -33,6 +33,7 @@ mod reads;
 mod rollback;
 mod snapshots;
 mod status;
+mod trust;
 mod var;
 mod verify;
 mod verify_lies;

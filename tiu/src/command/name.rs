@@ -1,0 +1,4 @@
+//! The program's name.
+
+/// Name of the program.
+pub const NAME: &str = "tiu";

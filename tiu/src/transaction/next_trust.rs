@@ -1,0 +1,63 @@
+//! Whether the trust that the next update needs is still there after this one.
+//!
+//! Configuration and certificates are read as the new snapshot would read them, and this bundle is
+//! verified with them. An image that drops a certificate, or a configuration that a later tiu
+//! cannot read, would lock the host out.
+
+use super::context::{Context, Request};
+use super::error::ApplyError;
+use super::not_accepted::NotAccepted;
+use crate::config::{Config, Trusted};
+use crate::draft::Draft;
+use std::path::Path;
+use tiu_bundle::bundle::Bundle;
+use tiu_bundle::signature;
+use tiu_system::mountinfo;
+use tiu_system::tree::{System, Tree, TreeError};
+
+/// Checks that the finished draft accepts the image that is in it, if the host does. Returns what
+/// the administrator should know.
+pub fn check(
+    context: &Context,
+    request: &Request,
+    bundle: &Bundle,
+    draft: &Draft,
+) -> Result<Option<String>, ApplyError> {
+    let host = Tree::open(context.host().root())?;
+    let before = accepts(context.config, &System::new(&host), bundle);
+    let mounted = mounted(context.host().root())?;
+    let system = System::with_mounts(draft.tree(), &host, mounted);
+    let after = match Config::load_next(&system) {
+        Ok(config) => accepts(&config, &system, bundle),
+        Err(e) => Err(e.into()),
+    };
+    match (before, after) {
+        (_, Ok(())) => Ok(None),
+        // Where nobody was trusted, --keyring is needed now and later.
+        (Err(NotAccepted::Nobody), Err(NotAccepted::Nobody)) => Ok(None),
+        (Ok(()), Err(reason)) if !request.allow_trust_change => Err(ApplyError::NextTrust(reason)),
+        (_, Err(reason @ NotAccepted::Config(_))) if !request.allow_trust_change => {
+            Err(ApplyError::NextTrust(reason))
+        }
+        (_, Err(reason)) => Ok(Some(format!("the new snapshot will not accept this image again: {reason}"))),
+    }
+}
+
+/// Checks that a system accepts the image by its own configuration.
+fn accepts(config: &Config, system: &System, bundle: &Bundle) -> Result<(), NotAccepted> {
+    let Trusted { trust, .. } = config.trust(system, &[])?;
+    signature::verify(&bundle.cms, &trust.ok_or(NotAccepted::Nobody)?)?;
+    Ok(())
+}
+
+/// Returns the paths below `root` where something is mounted, and will be again. `/etc` is the
+/// snapshot's own, also where it is mounted onto itself.
+fn mounted(root: &Path) -> Result<Vec<Vec<u8>>, TreeError> {
+    let text = mountinfo::read().map_err(|source| TreeError { path: mountinfo::PATH.into(), source })?;
+    let below = |point: String| {
+        let below = Path::new(&point).strip_prefix(root).ok()?;
+        let own = below == Path::new("") || below == Path::new("etc");
+        (!own).then(|| below.as_os_str().as_encoded_bytes().to_vec())
+    };
+    Ok(mountinfo::mount_points(&text).filter_map(below).collect())
+}

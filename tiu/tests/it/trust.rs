@@ -1,0 +1,215 @@
+//! Which certificates a host trusts, and that it still does after an update.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tiu_testing::host::LoopHost;
+use tiu_testing::kit::Kit;
+use tiu_testing::pki::Certificate;
+use tiu_testing::program::{Outcome, json};
+use tiu_testing::tree;
+
+/// Writes the kit's root certificate into a system.
+fn certificate(kit: &Kit, root: &Path, path: &str) {
+    tree::file(root, path, fs::read(kit.keyring()).unwrap());
+}
+
+/// A host with this configuration, and nothing else about trust.
+fn configured(yaml: &str, fill: impl FnOnce(&Path)) -> LoopHost {
+    LoopHost::with(512, |root| {
+        tree::file(root, "etc/tiu/tiu.yaml", format!("compatible: testos\n{yaml}"));
+        fill(root);
+    })
+}
+
+/// `tiu apply` with the kit's keyring on the command line.
+fn apply_with(host: &LoopHost, kit: &Kit, bundle: &Path) -> Outcome {
+    host.tiu("apply", [bundle.as_os_str(), "--keyring".as_ref(), kit.keyring().as_os_str()])
+}
+
+#[test]
+fn a_certificate_in_etc_that_the_keyring_names_stays_though_the_image_drops_it() {
+    let kit = Kit::new();
+    for (yaml, path) in [
+        ("keyring: /etc/tiu/ca.pem\n", "etc/tiu/ca.pem"),
+        ("keyring: /etc/tiu/keyring\n", "etc/tiu/keyring/ca.pem"),
+        ("keyring: /etc/tiu/link\n", "etc/pki/vendor.pem"),
+    ] {
+        let host = configured(yaml, |root| {
+            fs::create_dir_all(root.join("etc/tiu")).unwrap();
+            symlink("../pki/vendor.pem", root.join("etc/tiu/link")).unwrap();
+        });
+        let mut host = host;
+        apply_with(&host, &kit, &kit.bundle(1, |root| certificate(&kit, root, path))).succeeded();
+        host.reboot();
+        host.tiu("apply", [kit.bundle(2, |_| {})]).succeeded();
+        assert!(host.snapshot(3).join(path).is_file(), "{path}");
+        host.reboot();
+        host.tiu("apply", [kit.bundle(3, |_| {})]).succeeded();
+    }
+}
+
+#[test]
+fn an_image_that_drops_the_certificate_outside_etc_is_refused_before_it_boots_next() {
+    let kit = Kit::new();
+    let mut host = configured("keyring: /usr/share/vendor.pem\n", |_| {});
+    apply_with(&host, &kit, &kit.bundle(1, |root| certificate(&kit, root, "usr/share/vendor.pem")))
+        .succeeded();
+    host.reboot();
+    let second = kit.bundle(2, |_| {});
+    host.tiu("apply", [&second]).refused(&[
+        "the next update would be refused",
+        "usr/share/vendor.pem",
+        "--allow-trust-change",
+    ]);
+    assert_eq!((host.snapshots(), host.default()), (vec![1, 2], 2));
+    let applied = host.tiu("apply", [second.as_os_str(), "--allow-trust-change".as_ref()]).succeeded();
+    assert!(
+        applied.stdout.contains("warning: the new snapshot will not accept this image again"),
+        "{}",
+        applied.stdout
+    );
+    assert_eq!(host.default(), 3);
+}
+
+#[test]
+fn an_image_that_brings_another_certificate_in_its_own_keyring_rotates_the_trust() {
+    let (old, new) = (Kit::new(), Kit::new());
+    let mut host = configured("keyring: /etc/tiu/ca.pem\n", |root| certificate(&old, root, "etc/tiu/ca.pem"));
+    host.tiu("apply", [new.bundle(1, |_| {})]).refused(&["with another key than"]);
+    host.tiu("apply", [old.bundle(1, |root| certificate(&new, root, "usr/lib/tiu/keyring/new.pem"))])
+        .succeeded();
+    host.reboot();
+    // Signed with the new key, for which only the image vouches. It has to bring it again.
+    host.tiu("apply", [new.bundle(2, |_| {})]).refused(&["the next update would be refused"]);
+    host.tiu("apply", [new.bundle(2, |root| certificate(&new, root, "usr/lib/tiu/keyring/new.pem"))])
+        .succeeded();
+    host.reboot();
+    host.tiu::<&str>("status", []).succeeded();
+    host.tiu::<&str>("verify", []).succeeded();
+    // What the host distrusts is not trusted, whoever brings it.
+    host.edit(3, |root| {
+        certificate(&new, root, "etc/tiu/bad.pem");
+        let text = "compatible: testos\nkeyring: /etc/tiu/ca.pem\ndistrust: /etc/tiu/bad.pem\n";
+        tree::file(root, "etc/tiu/tiu.yaml", text);
+    });
+    let third = new.bundle(3, |root| certificate(&new, root, "usr/lib/tiu/keyring/new.pem"));
+    host.tiu("apply", [&third]).refused(&["is distrusted on this host", "distrust"]);
+    host.tiu("apply", [old.bundle(3, |_| {})]).succeeded();
+}
+
+#[test]
+fn a_damaged_certificate_of_the_image_is_left_out_and_said() {
+    let kit = Kit::new();
+    let mut host = kit.host();
+    host.tiu("apply", [kit.bundle(1, |root| tree::file(root, "usr/lib/tiu/keyring/a.pem", "damaged"))])
+        .succeeded();
+    host.reboot();
+    let applied = host.tiu("apply", [kit.bundle(2, |_| {})]).succeeded();
+    assert!(applied.stderr.contains("a certificate of the image is left out"), "{}", applied.stderr);
+    assert!(applied.stderr.contains("a.pem is neither a certificate"), "{}", applied.stderr);
+}
+
+#[test]
+fn a_keyring_on_a_mounted_subvolume_is_found_by_the_new_snapshot() {
+    let kit = Kit::new();
+    let host = configured("keyring: /etc/tiu/link\n", |root| {
+        fs::create_dir_all(root.join("etc/tiu")).unwrap();
+        symlink("/var/lib/ca.pem", root.join("etc/tiu/link")).unwrap();
+    });
+    certificate(&kit, &host.root(), "var/lib/ca.pem");
+    host.tiu("apply", [kit.bundle(1, |_| {})]).succeeded();
+}
+
+#[test]
+fn a_configuration_of_the_image_with_keys_of_a_later_tiu_is_none_of_ours() {
+    let kit = Kit::new();
+    let host = kit.host();
+    let later = |root: &Path| {
+        tree::file(root, "usr/lib/tiu/tiu.yaml", "channel: https://example.com\nvalid-at: now\n")
+    };
+    host.tiu("apply", [kit.bundle(1, later)]).succeeded();
+    let broken = |root: &Path| tree::file(root, "usr/lib/tiu/tiu.yaml", "keyring: [\n");
+    host.tiu("apply", [kit.bundle(2, broken)]).refused(&["the next update would be refused", "tiu.yaml"]);
+    let relative = |root: &Path| tree::file(root, "usr/lib/tiu/tiu.yaml", "crl: x\n");
+    host.tiu("apply", [kit.bundle(2, relative)]).refused(&["the next update would be refused", "crl"]);
+}
+
+#[test]
+fn a_file_of_the_configuration_that_cannot_be_reached_is_not_one_that_is_absent() {
+    let kit = Kit::new();
+    type Damage = (&'static str, &'static str, fn(&Path));
+    let damage: [Damage; 6] = [
+        ("etc/tiu/tiu.yaml", "leads to real, which does not exist", |path| symlink("real", path).unwrap()),
+        ("etc/tiu/tiu.yaml", "symbolic link", |path| symlink("tiu.yaml", path).unwrap()),
+        ("etc/tiu/tiu.yaml", "not a regular file", |path| fs::create_dir(path).unwrap()),
+        ("etc/tiu", "Not a directory", |path| fs::write(path, "").unwrap()),
+        ("etc/tiu", "which does not exist", |path| symlink("/nowhere", path).unwrap()),
+        ("etc/tiu/keyring.pem", "which does not exist", |path| symlink("real.pem", path).unwrap()),
+    ];
+    let bundle = kit.bundle(1, |_| {});
+    for (path, expected, damage) in damage {
+        let host = kit.host();
+        host.edit(1, |root| {
+            let path = root.join(path);
+            if path.is_dir() {
+                fs::remove_dir_all(&path).unwrap()
+            } else {
+                fs::remove_file(&path).unwrap()
+            }
+            damage(&path);
+        });
+        let named = path.rsplit('/').next().unwrap();
+        host.tiu("apply", [&bundle]).refused(&[expected, named]);
+        // A keyring is not needed to go back.
+        if path.ends_with("keyring.pem") {
+            let status = host.tiu::<&str>("status", []).succeeded();
+            assert!(status.stderr.contains("signatures are not checked: "), "{}", status.stderr);
+            assert_eq!(host.tiu::<&str>("cleanup", []).code, Some(77));
+        }
+        assert_eq!(host.snapshots(), [1]);
+    }
+}
+
+#[test]
+fn an_image_whose_signer_s_certificate_expired_since_is_not_distrusted_at_rest() {
+    let kit = Kit::new();
+    let host = kit.host();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
+    let short = Certificate::new("Short").usages(&["codeSigning"]).valid(now - 86400, now + 15);
+    short.issued_by(&kit.authority).write(&kit.path(""), "signer");
+    host.tiu("apply", [kit.bundle(1, |_| {})]).succeeded();
+    let left = u64::try_from(now + 17).unwrap();
+    let wait = left.saturating_sub(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs());
+    std::thread::sleep(Duration::from_secs(wait));
+    let status = host.tiu::<&str>("status", []).succeeded();
+    assert!(
+        status.stdout.contains("as signed by CN=Short, O=tiu test, expired since 20"),
+        "{}",
+        status.stdout
+    );
+    assert!(!status.stdout.contains("NOT TRUSTED"), "{}", status.stdout);
+    let verified = host.tiu("verify", ["2"]).succeeded();
+    assert!(verified.stdout.contains("expired since 20"), "{}", verified.stdout);
+    let verified = json(&host.tiu("verify", ["2", "--json"]).succeeded());
+    assert!(verified["expired_since"].is_string());
+    // It still is what an image must not be older than.
+    kit.signer.write(&kit.path(""), "signer");
+    host.tiu("apply", [kit.bundle(0, |_| {})]).refused(&["the host has 1: that is a downgrade"]);
+}
+
+#[test]
+fn where_the_signing_time_counts_an_earlier_signature_is_a_downgrade() {
+    let kit = Kit::new();
+    let host = kit.host_with(512, |root| {
+        let path = root.join("etc/tiu/tiu.yaml");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(path, text + "valid-at: signing-time\n").unwrap();
+    });
+    let second = kit.bundle(2, |_| {});
+    std::thread::sleep(Duration::from_millis(1100));
+    host.tiu("apply", [kit.bundle(1, |_| {})]).succeeded();
+    host.tiu("apply", [&second]).refused(&["the image was signed at", "that is a downgrade"]);
+    host.tiu("apply", [second.as_os_str(), "--allow-downgrade".as_ref()]).succeeded();
+}
