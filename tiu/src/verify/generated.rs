@@ -42,7 +42,8 @@ pub(super) fn sort<'a>(
             };
             *path == file.path && same_target
         });
-        if (fits || is_accepted) && index.find(file.path.as_bytes()).is_none() {
+        // A file of the image was signed: only the caller can say that another one may be there.
+        if is_accepted || (fits && index.find(file.path.as_bytes()).is_none()) {
             sorted.implied.push(file);
             continue;
         }

@@ -44,7 +44,11 @@ fn dracut_replaces_the_image_s_own_where_configured() {
     });
     host.tiu("apply", [bundle]).succeeded();
     assert_eq!(text(&host, "boot/initramfs-6.1.1-test.img"), "made\n");
-    host.tiu("verify", ["2"]).succeeded();
+    // It is not what was signed, and no record can say that it need not be.
+    let outcome = host.tiu("verify", ["2"]);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    assert!(outcome.stdout.contains("DIFFERS  /boot/initramfs-6.1.1-test.img"), "{}", outcome.stdout);
+    host.tiu("verify", ["2", "--accept", "/boot/initramfs-6.1.1-test.img"]).succeeded();
 }
 
 #[test]
