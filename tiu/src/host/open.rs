@@ -11,6 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use tiu_system::beneath::Beneath;
+use tiu_system::tree::{MAX_TEXT, System, Tree, TreeError};
 
 /// `statfs` type of overlayfs (linux/magic.h).
 const OVERLAY_MAGIC: u64 = 0x794c_7630;
@@ -51,7 +52,9 @@ impl Host {
             return Err(none("it is a directory, not a mounted btrfs subvolume".into()));
         }
         let config = Path::new("etc/snapper/configs").join(CONFIG);
-        if !root.join(&config).is_file() {
+        let unreadable = |e: TreeError| HostError::Io { path: e.path, source: e.source };
+        let tree = Tree::open(&root).map_err(unreadable)?;
+        if System::new(&tree).read(&config, MAX_TEXT).map_err(unreadable)?.is_none() {
             return Err(HostError::NoSnapperConfig { path: Path::new("/").join(config), root });
         }
         let held = HeldFile::default();

@@ -20,6 +20,7 @@ use crate::outcome::{NothingToDo, Outcome};
 use crate::snapshots::{Snapshot, State};
 use crate::state::{ImageState, StateError};
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
 use tiu_bundle::bundle::Bundle;
 use tiu_bundle::index::{Index, Kind};
@@ -30,7 +31,7 @@ use tiu_system::fstab::Mount;
 use tiu_system::mountinfo;
 use tiu_system::os_release::{self, OsRelease};
 use tiu_system::text::printable;
-use tiu_system::tree::{MAX_TEXT, Tree, TreeError};
+use tiu_system::tree::{MAX_TEXT, System, Tree, TreeError};
 
 /// What preflight found: all that the other stages need.
 pub struct Ready {
@@ -109,10 +110,11 @@ pub fn prepare(context: &Context, request: &Request, purpose: Purpose) -> Result
 
     let machine = rustix::system::uname().machine().to_string_lossy().into_owned();
     let of_base = state.provenance().map(|provenance| &provenance.manifest);
-    let os = OsRelease::parse(&release_text(state.tree())?);
+    let (os, unreadable) = release(&state);
     let mut identity = Identity::new(config.compatible.as_deref(), of_base, &os, &machine);
-    let Floors { floors, memory, warnings } =
+    let Floors { floors, memory, mut warnings } =
         floor::read(context, &state, &os, identity.compatible.as_deref())?;
+    warnings.extend(unreadable);
     identity.floors = floors;
     identity.minimum = config.min_version.clone();
     identity.by_signing_time = config.valid_at == ValidAt::SigningTime;
@@ -149,7 +151,6 @@ pub fn prepare(context: &Context, request: &Request, purpose: Purpose) -> Result
     let active = host.is_live().then(|| std::fs::read_to_string(swap::ACTIVE).ok()).flatten();
     swap::check(state.tree(), &rules.host_paths, active.as_deref())?;
     let not_installed = left_out(&index, &rules.host_paths);
-    let mut warnings = warnings;
     warnings.extend(state.ignored().iter().map(|reason| {
         format!("snapshot {}: {reason}: it counts as absent, and the update makes it anew", base.number)
     }));
@@ -293,14 +294,21 @@ impl Ready {
     }
 }
 
-/// Returns the os-release of a tree, or nothing. `/etc/os-release` is mostly a link to the other.
-fn release_text(tree: &Tree) -> Result<String, ApplyError> {
+/// Returns the os-release of the base, and warnings about files of it that cannot be read. The image
+/// brought them: a damaged one must not stop the update that mends it.
+fn release(base: &ImageState) -> (OsRelease, Vec<String>) {
+    let system = System::new(base.tree());
+    let mut warnings = Vec::new();
     let [own, vendor] = os_release::PATHS;
-    if let Some(text) = tree.read_text(vendor, MAX_TEXT)? {
-        return Ok(text);
+    for path in [vendor, own] {
+        match system.read(Path::new(path), MAX_TEXT) {
+            Ok(Some(bytes)) => return (OsRelease::parse(&String::from_utf8_lossy(&bytes)), warnings),
+            Ok(None) => {}
+            Err(error) => warnings.push(format!(
+                "snapshot {}: its os-release cannot be read, and is not compared with the image: {error}",
+                base.number()
+            )),
+        }
     }
-    match tree.link(own) {
-        Some(_) => Ok(String::new()),
-        None => Ok(tree.read_text(own, MAX_TEXT)?.unwrap_or_default()),
-    }
+    (OsRelease::default(), warnings)
 }

@@ -213,3 +213,40 @@ fn where_the_signing_time_counts_an_earlier_signature_is_a_downgrade() {
     host.tiu("apply", [&second]).refused(&["the image was signed at", "that is a downgrade"]);
     host.tiu("apply", [second.as_os_str(), "--allow-downgrade".as_ref()]).succeeded();
 }
+
+#[test]
+fn an_os_release_of_the_base_that_cannot_be_read_stops_no_update() {
+    let kit = Kit::new();
+    let damage: [fn(&Path); 3] = [
+        |path| symlink("nowhere", path).unwrap(),
+        |path| fs::create_dir(path).unwrap(),
+        |path| symlink("os-release", path).unwrap(),
+    ];
+    for damage in damage {
+        let mut host = kit.host();
+        host.tiu("apply", [kit.bundle(1, |_| {})]).succeeded();
+        host.reboot();
+        host.edit(2, |root| {
+            let path = root.join("usr/lib/os-release");
+            fs::remove_file(&path).unwrap();
+            damage(&path);
+        });
+        let applied = host.tiu("apply", [kit.bundle(2, |_| {})]).succeeded();
+        assert!(applied.stdout.contains("snapshot 2: its os-release cannot be read"), "{}", applied.stdout);
+        assert!(host.snapshot(3).join("usr/lib/os-release").is_file());
+    }
+}
+
+#[test]
+fn a_configuration_of_snapper_that_cannot_be_reached_is_not_one_that_is_missing() {
+    for (target, expected) in
+        [("nowhere", "leads to nowhere, which does not exist"), (".", "not a regular file")]
+    {
+        let host = LoopHost::with(512, |root| {
+            let path = root.join("etc/snapper/configs/root");
+            fs::remove_file(&path).unwrap();
+            symlink(target, path).unwrap();
+        });
+        host.tiu::<&str>("status", []).refused(&["etc/snapper/configs", expected]);
+    }
+}
