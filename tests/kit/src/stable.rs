@@ -13,6 +13,7 @@ use std::sync::LazyLock;
 static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     let rules = [
         (r"[0-9a-f]{64}", "DIGEST"),
+        (r#""modified": "[0-9]+\.[0-9]{9}""#, r#""modified": "MTIME""#),
         (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
         // Fixtures are of 2023 and 2024 and valid until 2100.
         (r"20(2[5-9]|[3-9][0-9])-[0-9]{2}-[0-9]{2}T[0-9:.]{8,}Z", "TIME"),
