@@ -13,6 +13,7 @@ use super::scan::scan;
 use super::shown::Shown;
 use super::tree::{NONE, Ownership, ScannedTree};
 use super::walk::ReadAttributes;
+use std::io;
 use std::os::fd::BorrowedFd;
 use tiu_bundle::index::{Entry, Index, Kind};
 use tiu_system::path::{TreePath, TreePathBuf};
@@ -23,8 +24,8 @@ use tiu_system::progress::Watch;
 pub struct Difference {
     /// The path.
     pub path: TreePathBuf,
-    /// `missing`, `extra`, `type`, `content`, `mode`, `owner`, `xattrs`, `target`, `rdev`, `mtime`,
-    /// `hardlink`.
+    /// `missing`, `extra`, `type`, `content`, `unreadable`, `mode`, `owner`, `xattrs`, `flags`,
+    /// `target`, `rdev`, `mtime`, `hardlink`.
     pub what: &'static str,
     /// The found value.
     pub found: String,
@@ -123,6 +124,10 @@ impl Checker<'_> {
 
     fn content(&mut self, inode: &Entry, node: u32, path: &TreePath) {
         let found = self.tree.node(node);
+        if let Some(error) = self.tree.unreadable(node) {
+            let expected = inode.digest.map(|digest| digest.to_string()).unwrap_or_default();
+            return self.add(path, "unreadable", io::Error::from(error), expected);
+        }
         match inode.kind {
             Kind::File if found.value != inode.size => {
                 self.add(path, "content", format!("{} bytes", found.value), format!("{} bytes", inode.size));
@@ -162,6 +167,9 @@ impl Checker<'_> {
         if wrong.mtime {
             let time = |m: tiu_bundle::index::Mtime| format!("{}.{:09}", m.sec, m.nsec);
             self.add(path, "mtime", time(found.mtime), time(wanted.mtime));
+        }
+        if wrong.flags {
+            self.add(path, "flags", "immutable or append-only", "none");
         }
         if wrong.xattrs {
             let none = super::xattr::Xattrs::default();

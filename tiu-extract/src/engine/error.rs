@@ -66,6 +66,9 @@ pub enum EngineError {
     /// Reading a file's content from the image failed.
     #[error("cannot read {} from the image: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
+    /// The filesystem cannot read a file that is the host's.
+    #[error("cannot read {}, which is the host's: {source}", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
     /// A directory must become something else, but it holds something that belongs to the host.
     #[error(
         "{} is a directory and becomes a {expected} in the image, but it holds {}, which is not ours to remove",
@@ -146,6 +149,10 @@ hints! { EngineError {
     Read { source, .. } => match source.get_ref().and_then(|cause| cause.downcast_ref::<VerityError>()) {
         Some(damaged) => damaged.hint(),
         None => Some("check the bundle with `tiu-extract verify`".to_owned()),
+    },
+    Unreadable { .. } => {
+        "its blocks are damaged (dmesg, `btrfs scrub`): restore it from a backup or another snapshot, or remove \
+         it, then run again"
     },
     Conflict { .. } => "move it elsewhere or unmount it, then run again",
     NoReflink { .. } => "use a btrfs or xfs filesystem with reflink",

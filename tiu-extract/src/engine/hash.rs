@@ -51,7 +51,8 @@ pub(crate) struct HashRequest {
 /// A file whose content was read.
 struct HashedFile {
     node: u32,
-    digest: Digest,
+    /// The digest, or why the filesystem cannot read the content.
+    digest: Result<Digest, Errno>,
     xattrs: Option<Xattrs>,
 }
 
@@ -92,6 +93,8 @@ impl Reading<'_> {
         });
         let total = files.iter().map(|file| tree.node(file.node).value).fold(0, u64::saturating_add);
         self.watch.phase(phase, total, Unit::Bytes, || self.compute(tree, files))?;
+        let unreadable = others.iter().filter_map(|(node, first)| Some((*node, tree.unreadable(*first)?)));
+        tree.add_unreadable(unreadable.collect::<Vec<_>>());
         let digests = others.iter().filter_map(|(node, first)| Some((*node, tree.digest(*first)?)));
         tree.add_digests(digests.collect::<Vec<_>>());
         let xattrs = others.iter().filter_map(|(node, first)| Some((*node, tree.xattrs(*first)?.clone())));
@@ -123,7 +126,7 @@ impl Reading<'_> {
                     let digest = match measured {
                         Some(digest) => {
                             self.watch.advance(node.value);
-                            digest
+                            Ok(digest)
                         }
                         None => self.digest(fd.as_fd(), &path, node.value, buf)?,
                     };
@@ -139,18 +142,20 @@ impl Reading<'_> {
         )?;
         let mut found: Vec<HashedFile> = found.into_iter().flat_map(|(_, found)| found).collect();
         tree.add_xattrs(found.iter_mut().filter_map(|found| Some((found.node, found.xattrs.take()?))));
-        tree.add_digests(found.iter().map(|found| (found.node, found.digest)));
+        tree.add_digests(found.iter().filter_map(|found| Some((found.node, found.digest.ok()?))));
+        tree.add_unreadable(found.iter().filter_map(|found| Some((found.node, found.digest.err()?))));
         Ok(())
     }
 
-    /// Reads a file that had `size` bytes when it was scanned.
+    /// Reads a file that had `size` bytes when it was scanned. Returns its digest, or the error if
+    /// the filesystem cannot read its content.
     fn digest(
         &self,
         file: BorrowedFd,
         path: &[u8],
         size: u64,
         buf: &mut [u8],
-    ) -> Result<Digest, EngineError> {
+    ) -> Result<Result<Digest, Errno>, EngineError> {
         let start = buf.as_ptr().align_offset(ALIGN);
         let buf = buf.get_mut(start..).and_then(|buf| buf.get_mut(..READ)).unwrap_or_default();
         let mut hasher = ContentHasher::new();
@@ -183,10 +188,11 @@ impl Reading<'_> {
                     rustix::fs::fcntl_setfl(file, OFlags::NONBLOCK)
                         .map_err(|e| EngineError::io("read", path, e))?;
                 }
+                Err(e) if is_damage(e) => return Ok(Err(e)),
                 Err(e) => return Err(EngineError::io("read", path, e)),
             }
         }
-        Ok(hasher.finalize())
+        Ok(Ok(hasher.finalize()))
     }
 }
 
@@ -202,6 +208,12 @@ fn open(root: BorrowedFd, path: &[u8], direct: bool) -> Result<OwnedFd, EngineEr
         beneath::open_quietly(root, path, flags)
     };
     file.map_err(|e| EngineError::io("open", path, e))
+}
+
+/// Returns true for the errors of a disk or filesystem that cannot return a file's content.
+pub(super) fn is_damage(error: Errno) -> bool {
+    // EILSEQ and ENODATA are what some disks and filesystems say of a bad sector.
+    matches!(error, Errno::IO | Errno::UCLEAN | Errno::ILSEQ | Errno::NODATA)
 }
 
 /// Returns `expected` if fs-verity confirms that the file has that content.

@@ -1,6 +1,6 @@
 //! Describes an existing tree in the terms of an index, for three-way merges and comparisons.
 
-use super::error::EngineError;
+use super::error::{EngineError, shown};
 use super::hash::{Caching, HashRequest, Reading};
 use super::rules::{Lookup, Rules};
 use super::tree::Ownership;
@@ -34,6 +34,9 @@ pub fn inventory(root: BorrowedFd, rules: &Rules, watch: Watch) -> Result<Vec<In
         .map(|(node, _)| HashRequest { node, expected: None, attributes: false })
         .collect();
     Reading { root, caching: Caching::PageCache, rules, watch }.run("Reading", &mut tree, files)?;
+    if let Some((node, error)) = tree.first_unreadable() {
+        return Err(EngineError::Unreadable { path: shown(&tree.path(node)), source: error.into() });
+    }
     let entry = |(i, node): (u32, &super::tree::Node)| {
         let xattrs = tree.xattrs(i).map_or(&[][..], |xattrs| &xattrs.0);
         let own = |bytes: &[u8]| -> Cow<'static, [u8]> { Cow::Owned(bytes.to_vec()) };

@@ -41,6 +41,8 @@ pub(crate) struct Wrong {
     pub mode: bool,
     pub xattrs: bool,
     pub mtime: bool,
+    /// The inode has flags that stop changes; no index has any.
+    pub flags: bool,
 }
 
 impl Wrong {
@@ -58,6 +60,7 @@ pub(crate) fn differences(tree: &ScannedTree, node: u32, wanted: &MetadataWanted
         mode: found.kind != Kind::Symlink && wanted.mode.is_some_and(|mode| mode != found.mode),
         xattrs: !tree.xattrs(node).unwrap_or(&NONE).changes_to(&wanted.xattrs).is_empty(),
         mtime: wanted.mtime != found.mtime,
+        flags: found.locked,
     }
 }
 

@@ -2,6 +2,7 @@
 //! one buffer.
 
 use super::xattr::Xattrs;
+use rustix::io::Errno;
 use std::collections::HashMap;
 use std::ops::Range;
 use tiu_bundle::content_digest::Digest;
@@ -49,6 +50,8 @@ pub(crate) struct Node {
     /// The size in bytes of a regular file; `st_rdev` of a device.
     pub value: u64,
     pub mtime: Mtime,
+    /// True if a flag stops changes of the inode: immutable or append-only.
+    pub locked: bool,
     /// True if the kernel holds a content digest of the file (fs-verity).
     pub verity: bool,
 }
@@ -61,6 +64,8 @@ pub(crate) struct ScannedTree {
     xattrs: HashMap<u32, Xattrs>,
     /// Sorted by node.
     digests: Vec<(u32, Digest)>,
+    /// Regular files whose content the filesystem cannot read, with the error.
+    unreadable: HashMap<u32, Errno>,
     /// Paths of nested subvolumes that are part of the tree: no inode has names on both sides of
     /// their border.
     pub subvolumes: Vec<Vec<u8>>,
@@ -172,6 +177,21 @@ impl ScannedTree {
     pub fn add_digests(&mut self, digests: impl IntoIterator<Item = (u32, Digest)>) {
         self.digests.extend(digests);
         self.digests.sort_unstable_by_key(|(node, _)| *node);
+    }
+
+    /// Returns why the content of node `i` could not be read, if that was tried.
+    pub fn unreadable(&self, i: u32) -> Option<Errno> {
+        self.unreadable.get(&i).copied()
+    }
+
+    /// Notes files whose content could not be read.
+    pub fn add_unreadable(&mut self, files: impl IntoIterator<Item = (u32, Errno)>) {
+        self.unreadable.extend(files);
+    }
+
+    /// Returns the first file whose content could not be read.
+    pub fn first_unreadable(&self) -> Option<(u32, Errno)> {
+        self.unreadable.iter().map(|(node, error)| (*node, *error)).min_by_key(|(node, _)| *node)
     }
 
     /// Returns all digests that were computed, with their nodes.

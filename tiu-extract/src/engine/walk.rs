@@ -7,6 +7,7 @@
 
 use super::beneath::{self, ProcPath};
 use super::error::EngineError;
+use super::flags;
 use super::pool::{cores, lock};
 use super::reach::Reach;
 use super::rules::Lookup;
@@ -303,6 +304,7 @@ fn node(stat: &Statx, parent: u32) -> Node {
         ino: stat.stx_ino,
         value,
         mtime: Mtime { sec: stat.stx_mtime.tv_sec, nsec: stat.stx_mtime.tv_nsec },
+        locked: flags::is_locked(stat),
         verity: stat.stx_attributes.contains(StatxAttributes::VERITY),
     }
 }

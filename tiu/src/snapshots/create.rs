@@ -1,6 +1,7 @@
 //! Making a snapshot, in two steps: snapper makes it, then what it may have left out is added.
 
 use super::error::{SnapshotError, btrfs};
+use super::flags::unlock;
 use super::leftovers;
 use super::model::{IN_PROGRESS, STATE_KEY, Snapshot, State, VERSION_KEY};
 use super::nested::is_nested_subvolume;
@@ -49,6 +50,7 @@ pub(crate) fn complete(host: &Host, base: &Snapshot, number: u32) -> Result<Snap
             output: String::new(),
         });
     }
+    unlock(&host.snapshot_path(number))?;
     let from = host.snapshot_path(base.number).join("etc");
     let to = host.snapshot_path(number).join("etc");
     if is_nested_subvolume(&from)? && !is_nested_subvolume(&to)? {

@@ -1,6 +1,7 @@
 //! Deleting a snapshot. Only the boot room calls this: a boot entry goes before its snapshot.
 
 use super::error::SnapshotError;
+use super::flags::unlock;
 use super::model::Snapshot;
 use super::nested::delete_nested;
 use crate::host::Host;
@@ -19,6 +20,9 @@ pub(crate) fn delete(host: &Host, snapshot: &Snapshot) -> Result<(), SnapshotErr
     let number = snapshot.number;
     check_unused(snapshot)?;
     let path = host.snapshot_path(number);
+    if path.is_dir() {
+        unlock(&path)?;
+    }
     let first = host.snapper.delete(number);
     if !path.exists() {
         return Ok(());

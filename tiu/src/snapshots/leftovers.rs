@@ -12,6 +12,7 @@
 //! Somebody's own subvolume stays.
 
 use super::error::{SnapshotError, btrfs};
+use super::flags::unlock;
 use super::model::{CHECKED, IN_PROGRESS, STATE_KEY, Snapshot};
 use super::nested::delete_nested;
 use crate::host::Host;
@@ -190,6 +191,7 @@ fn remove(host: &Host, number: u32) -> Result<(), SnapshotError> {
     let path = host.snapshot_path(number);
     if path.symlink_metadata().is_ok() {
         delete_nested(&path)?;
+        unlock(&path)?;
         btrfs("deleting", &path, DeleteSubvolumeOptions::new().delete(&path))?;
     }
     remove_entries(host, number, b"info.xml")?;

@@ -9,6 +9,7 @@ mod change;
 pub(crate) mod create;
 pub(crate) mod delete;
 mod error;
+pub(crate) mod flags;
 pub mod leftovers;
 mod list;
 mod model;

@@ -1,6 +1,7 @@
 //! Subvolumes inside a snapshot: `/etc` on some hosts.
 
 use super::error::{SnapshotError, btrfs};
+use super::flags::unlock;
 use libbtrfsutil::{DeleteSubvolumeOptions, IterateSubvolume, is_subvolume, set_subvolume_read_only};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,8 @@ pub(crate) fn delete_nested(path: &Path) -> Result<usize, SnapshotError> {
     if !nested.is_empty() {
         btrfs("changing the flags of", path, set_subvolume_read_only(path, false))?;
         for inner in nested.iter().rev().map(|inner| path.join(inner)) {
+            unlock(&inner)?;
+            inner.parent().map_or(Ok(()), unlock)?;
             btrfs("deleting", &inner, DeleteSubvolumeOptions::new().delete(&inner))?;
         }
     }

@@ -9,7 +9,7 @@ use crate::etc::decide::{EtcPlan, decide};
 use crate::etc::pristine;
 use crate::state::ImageState;
 use tiu_bundle::index::{CMS_PATH, INDEX_PATH};
-use tiu_extract::{Plan, Summary};
+use tiu_extract::{ClearedFlags, Plan, Summary};
 use tiu_system::path::TreePath;
 use tiu_system::tree::Tree;
 
@@ -23,6 +23,9 @@ pub struct Filled {
     pub pristine: Plan,
     /// What became of `/etc`.
     pub etc: EtcPlan,
+    /// Inodes of the host's whose flags (immutable, append-only) are cleared for as long as the
+    /// draft is worked on.
+    pub flags: Vec<ClearedFlags>,
 }
 
 /// Carries out `plan`, which was made on the base, in its copy. Then writes the merged accounts,
@@ -43,6 +46,7 @@ pub fn fill(context: &Context, ready: &Ready, plan: Plan, draft: &Draft) -> Resu
         let plan = tiu_extract::plan(&ready.job(context, tree, &etc.rules))?;
         (etc, plan)
     };
+    let flags = plan.clear_flags_of_host(tree.fd())?;
     let summary = tiu_extract::execute(&ready.job(context, tree, &etc.rules), &plan)?;
     etc.accounts.write(tree)?;
     own_files::clear(tree)?;
@@ -51,5 +55,5 @@ pub fn fill(context: &Context, ready: &Ready, plan: Plan, draft: &Draft) -> Resu
     // As it is in the image, where it was checked against the manifest.
     tree.write_private(INDEX_PATH, ready.image.open(TreePath::literal(INDEX_PATH))?)?;
     tree.write_private(CMS_PATH, &ready.bundle.cms[..])?;
-    Ok(Filled { summary, plan, pristine, etc })
+    Ok(Filled { summary, plan, pristine, etc, flags })
 }

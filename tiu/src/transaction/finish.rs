@@ -26,5 +26,6 @@ pub fn finish(
         record.add(tree, &path)?;
     }
     record.write(tree)?;
+    tiu_extract::restore_flags(tree.fd(), &filled.flags)?;
     Ok(record)
 }

@@ -1,6 +1,7 @@
 //! The client's own directory in the new snapshot: what a base that was tampered with, or an
 //! interrupted write, left there goes.
 
+use crate::snapshots::flags::unlock_below;
 use rustix::fs::{AtFlags, Dir};
 use rustix::io::Errno;
 use std::ffi::OsStr;
@@ -22,6 +23,12 @@ pub(super) fn clear(tree: &Tree) -> Result<(), TreeError> {
         let bytes = name.to_bytes();
         let path = [STATE_DIR.as_bytes(), b"/", bytes].concat();
         let is = |own: &str| own.as_bytes() == path;
+        // Through the descriptor, so that no symlink of the old tree leads elsewhere.
+        let place =
+            PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd())).join(OsStr::from_bytes(bytes));
+        if !matches!(bytes, b"." | b"..") && !is(PRISTINE_ETC_PATH) {
+            unlock_below(&place).map_err(failed)?;
+        }
         // Each update writes all of them again. What the engine makes right or replaces can stay.
         if matches!(bytes, b"." | b"..") || is(PRISTINE_ETC_PATH) || is(INDEX_PATH) || is(CMS_PATH) {
             let kind = rustix::fs::statat(&directory, &name, AtFlags::SYMLINK_NOFOLLOW);
@@ -33,9 +40,7 @@ pub(super) fn clear(tree: &Tree) -> Result<(), TreeError> {
         match rustix::fs::unlinkat(&directory, &name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(Errno::ISDIR) => {
-                // Through the descriptor, so that no symlink of the old tree leads elsewhere.
-                let at = PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd()));
-                std::fs::remove_dir_all(at.join(OsStr::from_bytes(bytes))).map_err(failed)?;
+                std::fs::remove_dir_all(&place).map_err(failed)?;
             }
             Err(e) => return Err(failed(e.into())),
         }

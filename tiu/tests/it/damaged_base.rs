@@ -3,11 +3,11 @@
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::Value;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{FileExt, symlink};
 use std::path::Path;
 use tiu_testing::host::LoopHost;
 use tiu_testing::kit::{Kit, Recipe};
-use tiu_testing::program::json;
+use tiu_testing::program::{json, tool};
 use tiu_testing::tree;
 
 const STATE: &str = "usr/lib/sysimage/tiu";
@@ -142,4 +142,194 @@ fn the_etc_of_a_host_survives_a_damaged_manifest() {
     let read = |path: &str| fs::read_to_string(host.snapshot(3).join(path)).unwrap();
     assert_eq!(read("etc/app.conf"), "the administrator's");
     assert_eq!(read("etc/own.conf"), "own");
+}
+
+/// Runs chattr(1) on `paths` in snapshot `number`.
+fn chattr(host: &LoopHost, number: u32, flag: &str, paths: &[&str]) {
+    host.edit(number, |root| {
+        for path in paths {
+            let path = root.join(path);
+            tool("chattr", "e2fsprogs", &[flag.as_ref(), path.as_os_str()]).succeeded();
+        }
+    });
+}
+
+/// Returns true if the inode has the flag, as lsattr(1) prints it.
+fn has_flag(host: &LoopHost, number: u32, path: &str, flag: char) -> bool {
+    let path = host.snapshot(number).join(path);
+    let listed = tool("lsattr", "e2fsprogs", &["-d".as_ref(), path.as_os_str()]).succeeded().stdout;
+    listed.split(' ').next().unwrap().contains(flag)
+}
+
+/// Images 1 and 2, which differ in what the tests lock.
+fn two_images(kit: &Kit) -> [std::path::PathBuf; 2] {
+    [1, 2].map(|version| {
+        kit.bundle(version, |root| {
+            tree::file(root, "usr/bin/tool", format!("{version}"));
+            tree::file(root, "usr/share/docs/same", "same");
+            tree::file(root, &format!("usr/share/docs/only-{version}"), "x");
+            tree::file(root, "etc/motd", format!("{version}"));
+        })
+    })
+}
+
+#[test]
+fn immutable_and_append_only_files_of_the_image_do_not_stop_an_update() {
+    let kit = Kit::new();
+    for flag in ["+i", "+a"] {
+        let host = kit.host();
+        let [first, second] = two_images(&kit);
+        apply(&host, &first);
+        let locked =
+            ["usr/bin/tool", "usr/share/docs/same", "usr/share/docs/only-1", "usr/share/docs", "usr/bin"];
+        chattr(&host, 2, flag, &locked);
+        let verified = host.tiu("verify", ["2"]).refused(&[]);
+        assert!(verified.stdout.contains("/usr/bin/tool: flags"), "{}", verified.stdout);
+        host.tiu("apply", ["--dry-run".as_ref(), second.as_os_str()]).succeeded();
+        apply(&host, &second);
+        host.tiu("verify", ["3"]).succeeded();
+        for path in ["usr/bin/tool", "usr/share/docs/same", "usr/share/docs", "usr/bin"] {
+            assert!(!has_flag(&host, 3, path, flag.chars().nth(1).unwrap()), "{path}");
+        }
+        assert!(!host.snapshot(3).join("usr/share/docs/only-1").exists());
+    }
+}
+
+#[test]
+fn an_immutable_file_of_the_host_stays_immutable() {
+    let kit = Kit::new();
+    let host = kit.host();
+    let [first, second] = two_images(&kit);
+    apply(&host, &first);
+    host.edit(2, |root| {
+        tree::file(root, "etc/motd", "the administrator's");
+        tree::file(root, "etc/own", "own");
+    });
+    chattr(&host, 2, "+i", &["etc/motd", "etc/own", "etc/passwd"]);
+    // Also in tiu's own directory.
+    host.edit(2, |root| {
+        let state = root.join(STATE);
+        tree::file(&state, "foreign/file", "x");
+        // It fails at symlinks, after it changed the rest.
+        tool("chattr", "e2fsprogs", &["-R".as_ref(), "+i".as_ref(), state.as_os_str()]);
+    });
+    apply(&host, &second);
+    assert_eq!(fs::read(host.snapshot(3).join("etc/motd")).unwrap(), b"the administrator's");
+    for path in ["etc/motd", "etc/own", "etc/passwd"] {
+        assert!(has_flag(&host, 3, path, 'i'), "{path}");
+    }
+    host.tiu("verify", ["3"]).succeeded();
+    // And the next update works, too.
+    apply(&host, &kit.bundle(3, |_| {}));
+}
+
+#[test]
+fn an_immutable_root_does_not_stop_an_update_or_its_undoing() {
+    let kit = Kit::new();
+    let host = kit.host();
+    let [first, second] = two_images(&kit);
+    apply(&host, &first);
+    chattr(&host, 2, "+i", &[""]);
+    // A draft that fails is removed, although it is a copy of an immutable root.
+    let failing = kit.bundle(2, |root| tiu_testing::system::dracut(root, "exit 3\n"));
+    host.tiu("apply", [failing]).refused(&["initrd"]);
+    assert_eq!(host.snapshots(), [1, 2]);
+    apply(&host, &second);
+    host.tiu("verify", ["3"]).succeeded();
+    assert_eq!(host.default(), 3);
+}
+
+#[test]
+fn an_unfinished_snapshot_with_an_immutable_root_is_cleaned_up() {
+    let kit = Kit::new();
+    let host = kit.host();
+    let [first, second] = two_images(&kit);
+    apply(&host, &first);
+    host.snapper(&["create", "--read-write", "--userdata", "tiu-state=in-progress", "--from", "2"])
+        .succeeded();
+    assert_eq!(host.snapshots(), [1, 2, 3]);
+    chattr(&host, 3, "+i", &[""]);
+    let applied = apply(&host, &second);
+    assert_eq!(applied["removed"], serde_json::json!([3]));
+}
+
+/// Text that is nowhere else on the disk. Files with it are too large to lie in the metadata.
+const MARK: &str = "a block of this file will not be what its checksum says";
+
+fn large(text: &str) -> Vec<u8> {
+    let mut content = text.as_bytes().to_vec();
+    content.extend(tree::noise(9, 40_000));
+    content
+}
+
+/// Changes a byte after each [`MARK`] on the disk, behind the back of the filesystem, and returns
+/// the host after a boot.
+fn with_damaged_blocks(mut host: LoopHost, parent: &Path) -> LoopHost {
+    host.shut_down();
+    let disk = host.disk();
+    let arguments = ["-obUaF".as_ref(), MARK.as_ref(), disk.as_os_str()];
+    let found = tool("grep", "grep", &arguments).succeeded().stdout;
+    let file = fs::File::options().write(true).open(&disk).unwrap();
+    let mut count = 0;
+    for line in found.lines() {
+        let offset: u64 = line.split(':').next().unwrap().parse().unwrap();
+        file.write_all_at(b"DAMAGED", offset + 200).unwrap();
+        count += 1;
+    }
+    assert!(count > 0, "the content is not on the disk");
+    let damaged = host.copy(parent);
+    std::mem::forget(host);
+    damaged
+}
+
+#[test]
+fn an_unreadable_block_in_the_base_is_written_anew() {
+    let kit = Kit::new();
+    let host = kit.host();
+    let image = |version: u32| {
+        kit.bundle(version, |root| {
+            tree::file(root, "usr/lib/same", large(MARK));
+            tree::file(root, "usr/lib/changed", large(&format!("{MARK}{}", "x".repeat(version as usize))));
+            tree::file(root, "usr/lib/fine", large("fine"));
+        })
+    };
+    let [first, second] = [1, 2].map(image);
+    apply(&host, &first);
+    let scratch = tempfile::tempdir().unwrap();
+    let host = with_damaged_blocks(host, scratch.path());
+    let broken = host.snapshot(2).join("usr/lib/same");
+    assert_eq!(fs::read(&broken).unwrap_err().raw_os_error(), Some(5), "the block is not damaged");
+
+    // Verify names it and compares the rest.
+    host.edit(2, |root| fs::write(root.join("usr/lib/extra"), "x").unwrap());
+    let verified = host.tiu("verify", ["2"]).refused(&[]);
+    assert!(verified.stdout.contains("/usr/lib/same: unreadable"), "{}", verified.stdout);
+    assert!(verified.stdout.contains("/usr/lib/changed: unreadable"), "{}", verified.stdout);
+    assert!(verified.stdout.contains("/usr/lib/extra: extra"), "{}", verified.stdout);
+    host.tiu("status", [""; 0]).succeeded();
+
+    host.tiu("apply", ["--dry-run".as_ref(), second.as_os_str()]).succeeded();
+    apply(&host, &second);
+    host.tiu("verify", ["3"]).succeeded();
+    assert_eq!(fs::read(host.snapshot(3).join("usr/lib/same")).unwrap(), large(MARK));
+    // The same image again heals as well.
+    host.tiu("apply", ["--force".as_ref(), second.as_os_str()]).succeeded();
+}
+
+#[test]
+fn an_unreadable_file_of_the_administrator_is_named() {
+    let kit = Kit::new();
+    let host = kit.host();
+    let [first, second] = two_images(&kit);
+    apply(&host, &first);
+    host.edit(2, |root| tree::file(root, "etc/own", large(MARK)));
+    let scratch = tempfile::tempdir().unwrap();
+    let host = with_damaged_blocks(host, scratch.path());
+    let before = host.snapshots();
+    host.tiu("apply", [second.as_os_str()])
+        .refused(&["own, which is the host's", "restore it from a backup"]);
+    assert_eq!(host.snapshots(), before);
+    // The hint helps.
+    host.edit(2, |root| fs::remove_file(root.join("etc/own")).unwrap());
+    apply(&host, &second);
 }

@@ -7,6 +7,7 @@
 
 use super::context::{Context, reflink_failed};
 use crate::engine::error::{EngineError, shown};
+use crate::engine::hash::is_damage;
 use rustix::io::Errno;
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -171,8 +172,12 @@ pub(super) fn write(
         }
         let m = match writer.old {
             Some(fd) if n > 0 && probe.is_due() => {
-                pread_full(fd, older.get_mut(..n).unwrap_or_default(), offset)
-                    .map_err(|e| EngineError::io("read the older version of", path, e))?
+                match pread_full(fd, older.get_mut(..n).unwrap_or_default(), offset) {
+                    Ok(read) => read,
+                    // What cannot be read is not shared.
+                    Err(e) if is_damage(e) => 0,
+                    Err(e) => return Err(EngineError::io("read the older version of", path, e)),
+                }
             }
             _ => 0,
         };

@@ -4,15 +4,18 @@ use super::context::Context;
 use super::worker::Worker;
 use crate::engine::beneath;
 use crate::engine::error::EngineError;
+use crate::engine::flags;
 use crate::engine::job::{Job, Summary};
 use crate::engine::plan::{Content, FileStep, Plan};
 use crate::engine::pool;
 use crate::engine::rules::Lookup;
 use crate::engine::scan::open_seed;
 use crate::engine::temporary_names::TemporaryNames;
+use crate::engine::tree::Ownership;
 use rustix::fs::OFlags;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tiu_bundle::index::Kind;
 use tiu_system::errno;
 use tiu_system::progress::Unit;
 
@@ -49,6 +52,11 @@ pub fn execute(job: &Job, plan: &Plan) -> Result<Summary, EngineError> {
         done: AtomicU64::new(0),
     };
     let total = plan.steps.all_files().map(|file| file.size).sum();
+    let owned = |ownership, _| matches!(ownership, Ownership::Ours | Ownership::Opaque);
+    flags::clear(job.target, &plan.tree, owned)?;
+    // Something may be made or removed in a directory of the host's.
+    let around = |ownership, kind| ownership == Ownership::Kept && kind == Kind::Dir;
+    let directories = flags::clear(job.target, &plan.tree, around)?;
     let result = job.watch.phase("Writing", total, Unit::Bytes, || {
         let result = context.run();
         if result.is_err() {
@@ -57,6 +65,7 @@ pub fn execute(job: &Job, plan: &Plan) -> Result<Summary, EngineError> {
         result
     });
     let mut sum = result.map_err(|error| context.explain(error))?;
+    flags::restore_flags(job.target, &directories)?;
     sum.unchanged = plan.steps.unchanged;
     Ok(sum)
 }

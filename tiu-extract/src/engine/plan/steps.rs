@@ -1,8 +1,11 @@
 //! The plan as data.
 
+use crate::engine::error::EngineError;
+use crate::engine::flags::{self, ClearedFlags};
 use crate::engine::job::Summary;
 use crate::engine::join::Place;
-use crate::engine::tree::ScannedTree;
+use crate::engine::tree::{Ownership, ScannedTree};
+use std::os::fd::BorrowedFd;
 use tiu_bundle::index::Kind;
 
 /// Size in bytes up to which btrfs stores a file's content next to its metadata (`max_inline`), so
@@ -141,6 +144,13 @@ impl Plan {
     pub fn is_empty(&self) -> bool {
         let Summary { reflinked, written, metadata, removed, made, .. } = self.summary();
         reflinked + written + metadata + removed + made == 0
+    }
+
+    /// Clears the flags that stop changes (immutable, append-only) of what is the host's in the
+    /// tree that was scanned, or in a copy of it. The caller restores them with
+    /// [`restore_flags`](crate::restore_flags) when it has made its own changes.
+    pub fn clear_flags_of_host(&self, target: BorrowedFd) -> Result<Vec<ClearedFlags>, EngineError> {
+        flags::clear(target, &self.tree, |ownership, _| ownership == Ownership::Kept)
     }
 
     /// Returns the most bytes that the plan needs on the target's filesystem, including metadata,

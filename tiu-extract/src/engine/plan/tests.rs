@@ -127,6 +127,7 @@ fn tree(paper: &Paper, index: &Index) -> ScannedTree {
                 ino: if inode.ino == 0 { number } else { inode.ino },
                 value: inode.size,
                 mtime: Mtime::default(),
+                locked: false,
                 verity: false,
             });
         }

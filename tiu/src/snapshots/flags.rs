@@ -1,0 +1,51 @@
+//! Inode flags (chattr(1)) that keep subvolumes and directories from being changed and deleted.
+
+use super::error::SnapshotError;
+use libbtrfsutil::{is_subvolume, set_subvolume_read_only, subvolume_read_only};
+use rustix::fs::{IFlags, Mode, OFlags, ioctl_getflags, ioctl_setflags};
+use std::io;
+use std::path::Path;
+
+/// Clears the flags of the directory at `path` that stop changes (immutable, append-only). A
+/// read-only subvolume becomes read-write for that.
+pub(crate) fn unlock(path: &Path) -> Result<(), SnapshotError> {
+    let failed = |source: io::Error| SnapshotError::Btrfs {
+        what: "clearing the inode flags of",
+        path: path.to_owned(),
+        source,
+    };
+    let options = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let directory = rustix::fs::open(path, options, Mode::empty()).map_err(|e| failed(e.into()))?;
+    // A filesystem without flags has none to clear.
+    let Ok(flags) = ioctl_getflags(&directory) else { return Ok(()) };
+    let blocking = IFlags::IMMUTABLE | IFlags::APPEND;
+    if !flags.intersects(blocking) {
+        return Ok(());
+    }
+    if is_subvolume(path).unwrap_or(false) && subvolume_read_only(path).unwrap_or(false) {
+        set_subvolume_read_only(path, false).map_err(|e| failed(io::Error::other(e)))?;
+    }
+    ioctl_setflags(&directory, flags - blocking).map_err(|e| failed(e.into()))
+}
+
+/// Clears the flags of the file or directory at `path`, and of all below it. Follows no symlink.
+pub(crate) fn unlock_below(path: &Path) -> io::Result<()> {
+    let kind = path.symlink_metadata()?.file_type();
+    if !kind.is_dir() && !kind.is_file() {
+        return Ok(());
+    }
+    let options = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::open(path, options, Mode::empty())?;
+    if let Ok(flags) = ioctl_getflags(&file) {
+        let blocking = IFlags::IMMUTABLE | IFlags::APPEND;
+        if flags.intersects(blocking) {
+            ioctl_setflags(&file, flags - blocking)?;
+        }
+    }
+    if kind.is_dir() {
+        for entry in path.read_dir()? {
+            unlock_below(&entry?.path())?;
+        }
+    }
+    Ok(())
+}
