@@ -95,7 +95,7 @@ fn stages(
     context.stage(Stage::Check, number, version, || check::check(context, ready, &filled, &record, draft))?;
     context.check_cancelled()?;
     let mut warnings = record.initrd.map(|initrd| initrd.warnings).unwrap_or_default();
-    warnings.extend(next_trust::check(context, request, &ready.bundle, draft)?);
+    warnings.extend(next_trust::check(context, request, &ready.bundle, ready.state.tree(), draft)?);
     let generated = record.files.into_iter().map(|file| file.path).collect();
     Ok(Stages { summary: filled.summary, etc: filled.etc.report, generated, warnings })
 }

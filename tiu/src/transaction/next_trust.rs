@@ -21,16 +21,15 @@ pub fn check(
     context: &Context,
     request: &Request,
     bundle: &Bundle,
+    base: &Tree,
     draft: &Draft,
 ) -> Result<Option<String>, ApplyError> {
     let host = Tree::open(context.host().root())?;
-    let before = accepts(context.config, &System::new(&host), bundle);
     let mounted = mounted(context.host().root())?;
-    let system = System::with_mounts(draft.tree(), &host, mounted);
-    let after = match Config::load_next(&system) {
-        Ok(config) => accepts(&config, &system, bundle),
-        Err(e) => Err(e.into()),
-    };
+    // What boots next can differ from what runs, and its /etc is the one that goes on.
+    let by_base = by_itself(&System::with_mounts(base, &host, mounted.clone()), bundle);
+    let before = by_base.or_else(|_| accepts(context.config, &System::new(&host), bundle));
+    let after = by_itself(&System::with_mounts(draft.tree(), &host, mounted), bundle);
     match (before, after) {
         (_, Ok(())) => Ok(None),
         // Where nobody was trusted, --keyring is needed now and later.
@@ -43,7 +42,12 @@ pub fn check(
     }
 }
 
-/// Checks that a system accepts the image by its own configuration.
+/// Checks that a system accepts the image by the configuration that is in it.
+fn by_itself(system: &System, bundle: &Bundle) -> Result<(), NotAccepted> {
+    accepts(&Config::load_next(system)?, system, bundle)
+}
+
+/// Checks that a system accepts the image by this configuration.
 fn accepts(config: &Config, system: &System, bundle: &Bundle) -> Result<(), NotAccepted> {
     let Trusted { trust, .. } = config.trust(system, &[])?;
     signature::verify(&bundle.cms, &trust.ok_or(NotAccepted::Nobody)?)?;

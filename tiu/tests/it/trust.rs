@@ -250,3 +250,15 @@ fn a_configuration_of_snapper_that_cannot_be_reached_is_not_one_that_is_missing(
         host.tiu::<&str>("status", []).refused(&["etc/snapper/configs", expected]);
     }
 }
+
+#[test]
+fn the_trust_of_what_boots_next_counts_where_that_does_not_run_yet() {
+    let kit = Kit::new();
+    let host = configured("", |_| {});
+    apply_with(&host, &kit, &kit.bundle(1, |root| certificate(&kit, root, "etc/tiu/ca.pem"))).succeeded();
+    host.edit(2, |root| {
+        tree::file(root, "etc/tiu/tiu.yaml", "compatible: testos\nkeyring: /etc/tiu/ca.pem\n");
+    });
+    apply_with(&host, &kit, &kit.bundle(2, |_| {})).refused(&["the next update would be refused", "ca.pem"]);
+    assert_eq!(host.default(), 2);
+}
