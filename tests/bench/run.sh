@@ -216,7 +216,7 @@ prepare_none() {
     esac
 }
 
-tiu() { echo "$bin/tiu-extract extract --progress none --keyring $keys/ca.cert.pem $work/v$1.tiu $mnt/fs/target"; }
+tiu() { echo "$bin/tiu-extract extract --delete --progress none --keyring $keys/ca.cert.pem $work/v$1.tiu $mnt/fs/target"; }
 peers() { # JOB VERSION BASE
     local job=$1 v=$2 base=$3
     # shellcheck disable=SC2046  # the words of the command

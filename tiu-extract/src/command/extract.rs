@@ -8,24 +8,28 @@ use serde_json::json;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 use tiu_bundle::bundle::Bundle;
+use tiu_bundle::index::Index;
 use tiu_cli::{
     CliError, CommonArguments, Failure, Outcome, ProgressMode, SecondSignal, TrustArguments,
     cancel_on_signals, exit,
 };
-use tiu_extract::{Difference, Job, ReadBack, Rules, Summary, Verity};
+use tiu_extract::{Difference, Job, Plan, ReadBack, Rules, Summary, Verity};
 use tiu_system::Hint;
+use tiu_system::path::TreePathBuf;
 use tiu_system::progress::{Unit, Watch};
 use tiu_system::text::bytes;
 
 /// Bring a directory to exactly the tree of a bundle
 ///
 /// Entries of DIRECTORY that are right stay as they are. Equal content is shared (reflinked) from
-/// DIRECTORY and the seeds. Everything else is written. Entries that the image does not have are
-/// REMOVED from DIRECTORY, unless paths are given. Everything is verified, and each file is read
-/// back after it was written.
+/// DIRECTORY and the seeds. Everything else is written. Everything is verified, and each file is
+/// read back after it was written.
+///
+/// If DIRECTORY has entries that the image does not have, the command refuses. With --delete it
+/// REMOVES them; with paths it leaves them alone.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   tiu-extract extract --keyring ca.cert.pem system-2.tiu /srv/tree
@@ -43,6 +47,9 @@ pub struct Arguments {
     /// Tree whose content can be shared; can be given more than once
     #[arg(long, value_name = "DIR")]
     seed: Vec<PathBuf>,
+    /// Remove what the image does not have from DIRECTORY
+    #[arg(long, conflicts_with = "path")]
+    delete: bool,
     /// Print what would be done, and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -65,6 +72,40 @@ struct BusyError(PathBuf);
 impl Hint for BusyError {
     fn hint(&self) -> Option<String> {
         Some("wait until it has ended, or extract into another directory".into())
+    }
+}
+
+/// The directory holds what the image does not have.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{} has {count} files and directories that the image does not have, the first: {}",
+    directory.display(),
+    first.absolute()
+)]
+struct ForeignError {
+    directory: PathBuf,
+    count: usize,
+    first: TreePathBuf,
+}
+
+impl Hint for ForeignError {
+    fn hint(&self) -> Option<String> {
+        Some("extract into an empty directory, or remove them with --delete (--dry-run lists them)".into())
+    }
+}
+
+/// Refuses a plan that removes what the image does not have. What a run that was killed left under
+/// temporary names does not count.
+fn check_nothing_lost(plan: &Plan, index: &Index, directory: &Path) -> Result<(), ForeignError> {
+    let is_foreign = |path: &TreePathBuf| {
+        index.find(path).is_none() && !path.file_name().is_some_and(tiu_extract::is_temporary)
+    };
+    let lost = plan.lost().into_iter().filter_map(|lost| TreePathBuf::new(lost.path).ok());
+    let mut foreign: Vec<TreePathBuf> = lost.filter(is_foreign).collect();
+    foreign.sort();
+    match foreign.first().cloned() {
+        Some(first) => Err(ForeignError { directory: directory.to_owned(), count: foreign.len(), first }),
+        None => Ok(()),
     }
 }
 
@@ -114,6 +155,9 @@ impl Arguments {
             let document = document(&bundle, &plan.summary(), None);
             common.print(&document, || String::from_utf8_lossy(&lines).into_owned())?;
             return Ok(exit::DONE);
+        }
+        if !self.delete {
+            check_nothing_lost(&plan, &index, &self.directory)?;
         }
         let summary = watch.phase("Copying files", 0, Unit::Bytes, || tiu_extract::execute(&job, &plan))?;
         let read_back = ReadBack::Executed(&plan);

@@ -79,7 +79,8 @@ fn refused(change: impl Fn(&Path), needles: &[&str]) {
     for (command, more) in [("verify", None), ("extract", Some(target.as_os_str()))] {
         let before = tree::files(&target);
         let bundle = bundle(&kit);
-        let arguments: Vec<_> = [bundle.as_os_str()].into_iter().chain(more).collect();
+        let delete = more.map(|_| "--delete".as_ref());
+        let arguments: Vec<_> = [bundle.as_os_str()].into_iter().chain(more).chain(delete).collect();
         let held = Held::start(&kit, command, &arguments);
         change(&bundle);
         held.end().refused(needles);

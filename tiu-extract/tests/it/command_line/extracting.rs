@@ -60,7 +60,12 @@ fn names(dir: &Path) -> Vec<Vec<u8>> {
 fn whole() {
     let kit = Kit::new();
     let (bundle, target) = (bundle(&kit), kit.target());
-    let shown = kit.run("extract", [&bundle, &target]).succeeded().stdout;
+    let before = tree::state(&target);
+    kit.run("extract", [&bundle, &target])
+        .refused(&["files and directories that the image does not have, the first: /", "--delete"]);
+    assert_eq!(tree::state(&target), before);
+    let arguments = [bundle.as_os_str(), target.as_os_str(), "--delete".as_ref()];
+    let shown = kit.run("extract", arguments).succeeded().stdout;
     assert!(shown.starts_with("testos version 1: "), "{shown}");
     let expected: [&[u8]; 10] = [
         b"",
@@ -182,7 +187,7 @@ fn two_runs_at_once() {
     assert_eq!(tree::state(&target), before);
     kit.run("extract", ["--dry-run".as_ref(), bundle.as_path(), &target]).succeeded();
     drop(other);
-    kit.run("extract", [&bundle, &target]).succeeded();
+    kit.run("extract", [bundle.as_os_str(), target.as_os_str(), "--delete".as_ref()]).succeeded();
 }
 
 #[test]
@@ -191,7 +196,10 @@ fn one_core_gives_the_same() {
     let (bundle, target) = (bundle(&kit), kit.path("new"));
     let program = env!("CARGO_BIN_EXE_tiu-extract");
     let mut taskset = Command::new("taskset");
-    taskset.args(["-c", "0", program, "extract", "--keyring"]).arg(kit.keyring()).args([&bundle, &target]);
+    taskset
+        .args(["-c", "0", program, "extract", "--delete", "--keyring"])
+        .arg(kit.keyring())
+        .args([&bundle, &target]);
     outcome(&mut taskset).succeeded();
     assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o7777, 0o755);
     assert_eq!(names(&target).len(), 10);

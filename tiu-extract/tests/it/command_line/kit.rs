@@ -130,7 +130,7 @@ impl Kit {
         if found == Found::Opening {
             run("mount", &[target.as_os_str()]).refused(needles);
         }
-        run("extract", &[target.as_os_str()]).refused(needles);
+        run("extract", &["--delete".as_ref(), target.as_os_str()]).refused(needles);
         run("extract", &[new.as_os_str()]).refused(needles);
         if found == Found::Reading {
             // What is bad is never there, under whatever name.

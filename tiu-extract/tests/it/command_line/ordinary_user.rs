@@ -69,7 +69,10 @@ fn target_that_belongs_to_somebody_else() {
     let target = place.kit.target();
     let needles = ["Permission denied"];
     place
-        .run("extract", &["--no-owner".as_ref(), place.bundle.as_os_str(), target.as_os_str()])
+        .run(
+            "extract",
+            &["--no-owner".as_ref(), "--delete".as_ref(), place.bundle.as_os_str(), target.as_os_str()],
+        )
         .refused(&needles);
     assert_eq!(fs::read(target.join("a")).unwrap(), b"another content");
 }

@@ -26,7 +26,7 @@ fn filesystem_that_becomes_full() {
         "bytes are free, about",
         "free some space",
     ];
-    kit.run("extract", [&bundle, &target]).refused(&needles);
+    kit.run("extract", [bundle.as_os_str(), target.as_os_str(), "--delete".as_ref()]).refused(&needles);
     assert_eq!(fs::read(target.join("old")).unwrap(), b"was here before");
     // Files that are there are complete, and nothing else is there.
     for entry in fs::read_dir(&target).unwrap() {
