@@ -8,7 +8,7 @@ INITRAMFS_PROGRAMS=(
     awk basename bash cat chmod chown cmp comm cp cut date dd diff dirname du env false find grep head id kill ln ls mkdir mkfifo mknod mktemp
     mv nproc od printf ps readlink realpath rm rmdir sed seq setsid sha256sum sleep sort stat stty sync tail tee timeout touch tr true truncate
     uname uniq wc xargs
-    blockdev findmnt flock losetup mount mountpoint nsenter umount unshare
+    blockdev findmnt flock losetup mount mountpoint nsenter setpriv umount unshare
     insmod lsmod modinfo modprobe rmmod
     btrfs dmsetup fsverity getfattr mkfs.btrfs setfattr strace veritysetup
 )
