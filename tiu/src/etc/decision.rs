@@ -65,7 +65,7 @@ impl fmt::Display for Reason {
             Reason::AlwaysImage => "always the image's",
             Reason::AlwaysHost => "always the host's",
             Reason::ByEntry => "accounts are merged by entry",
-            Reason::Mount => "something is mounted there",
+            Reason::Mount => "a mount point, a subvolume or a path of the host",
         })
     }
 }

@@ -418,3 +418,27 @@ fn a_record_that_hides_programs_is_found_out() {
         assert!(shown.contains(line), "{line}:\n{shown}");
     }
 }
+
+#[test]
+fn a_subvolume_with_data_inside_etc_is_refused() {
+    let kit = Kit::new();
+    let host = kit.host();
+    host.tiu("apply", [kit.bundle(1, |_| {})]).succeeded();
+    let subvolume = |root: &Path| root.join("etc/ours").into_os_string();
+    host.edit(2, |root| {
+        let path = subvolume(root);
+        tool("btrfs", "btrfs-progs", &["subvolume".as_ref(), "create".as_ref(), &path]).succeeded();
+        tree::file(root, "etc/ours/key", "secret");
+    });
+    let before = host.snapshots();
+    let second = kit.bundle(2, |_| {});
+    for options in [vec!["--dry-run"], vec![]] {
+        let arguments = options.iter().map(|option| option.as_ref()).chain([second.as_os_str()]);
+        host.tiu("apply", arguments).refused(&["etc/ours", "move what it holds"]);
+    }
+    assert_eq!(host.snapshots(), before);
+    assert_eq!(fs::read(host.snapshot(2).join("etc/ours/key")).unwrap(), b"secret");
+    // An empty one holds nothing to lose.
+    host.edit(2, |root| fs::remove_file(root.join("etc/ours/key")).unwrap());
+    host.tiu("apply", [second]).succeeded();
+}

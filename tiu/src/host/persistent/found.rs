@@ -3,7 +3,7 @@
 
 use super::decide::Content;
 use super::error::PersistentError;
-use crate::etc::{is_etc, is_within};
+use crate::etc::{ETC, is_within};
 use rustix::fs::{Dir, FileType, Mode, OFlags};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
@@ -76,7 +76,8 @@ pub fn check_nested(tree: &Tree, nested: &[PathBuf], mounted: &[Vec<u8>]) -> Res
             Some(path) => matches!(content(tree, path), Content::Empty | Content::Nothing),
             None => false,
         };
-        !is_etc(bytes) && !fleeting && !elsewhere && !empty()
+        // A new snapshot gets a copy of /etc itself, but not of what is inside it.
+        bytes != ETC && !fleeting && !elsewhere && !empty()
     };
     match nested.iter().find(stranded) {
         Some(path) => Err(PersistentError::Nested { path: path.clone() }),
