@@ -1,6 +1,7 @@
 //! A reader for the few DER structures that the `openssl` crate gives no access to (ITU-T X.690,
 //! the DER subset only: definite lengths in their shortest form, tags below 31).
 
+pub(crate) const BOOLEAN: u8 = 0x01;
 pub(crate) const BIT_STRING: u8 = 0x03;
 pub(crate) const OCTET_STRING: u8 = 0x04;
 pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;

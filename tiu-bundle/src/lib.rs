@@ -17,6 +17,7 @@
 //! | [`hash_tree`], [`content_digest`] | the digests of the image and of a file |
 //! | [`index`] | every inode of the image |
 //! | [`policy`] | what an image says to the client: persistent directories, lists about `/etc` |
+//! | [`host_files`] | the files that belong to one host |
 //! | [`places`] | whose each directory of a host is, and where an image's own files lie |
 //! | [`read_at`] | the source of bytes that a bundle is read from |
 //!
@@ -56,6 +57,7 @@ pub mod bundle;
 pub mod content_digest;
 mod der;
 pub mod hash_tree;
+pub mod host_files;
 pub mod index;
 pub mod manifest;
 mod names;

@@ -42,7 +42,7 @@ pub(crate) fn issuer(certificate: &X509Ref) -> String {
 }
 
 /// Returns seconds since 1970.
-fn asn1_unix_time(time: &Asn1TimeRef) -> Option<i64> {
+pub(crate) fn asn1_unix_time(time: &Asn1TimeRef) -> Option<i64> {
     let difference = Asn1Time::from_unix(0).ok()?.diff(time).ok()?;
     Some(i64::from(difference.days) * 86_400 + i64::from(difference.secs))
 }

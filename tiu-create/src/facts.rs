@@ -5,6 +5,7 @@ use crate::factory::Owners;
 use crate::recipe::Recipe;
 use crate::tree::{Root, TreeError};
 use rustix::fs::{Dir, FileType, OFlags};
+use tiu_bundle::host_files;
 use tiu_system::fstab;
 use tiu_system::hints;
 use tiu_system::os_release::{self, OsRelease};
@@ -24,6 +25,8 @@ const KERNELS: [&str; 8] =
 pub struct Facts {
     /// `[update] version`.
     pub version: String,
+    /// True if the version is that of the operating system, because nothing else says one.
+    pub shared_version: bool,
     /// `[update] build`.
     pub build: Option<String>,
     /// `uname -m`.
@@ -50,6 +53,9 @@ pub enum FactsError {
         expected: &'static str,
         key: &'static str,
     },
+    /// The key that the recipe names is missing.
+    #[error("the recipe takes the version from {expected}, but os-release has none")]
+    VersionFrom { expected: &'static str },
     /// No program of a known architecture.
     #[error("the tree does not show its architecture: none of /{} is an ELF program of a known machine", PROGRAMS.join(", /"))]
     Arch,
@@ -64,6 +70,7 @@ pub enum FactsError {
 hints! { FactsError {
     forward Tree;
     OsRelease { key, .. } => format!("add it to os-release, or to the recipe: `{key}: \"...\"`"),
+    VersionFrom { expected } => format!("add {expected} to the tree's os-release, or correct the recipe"),
     Arch => "say it in the recipe, as `uname -m` does: `arch: x86_64`",
     Kernels { .. } =>
         "say in the recipe which one hosts boot: `kernel: VERSION`; `exclude` the others' directories to \
@@ -81,8 +88,21 @@ impl Facts {
         };
         let release = OsRelease::parse(&String::from_utf8_lossy(&release.unwrap_or_default()));
         let key = |name: &str| release.get(name).map(str::to_owned);
-        let version = recipe.version.clone();
-        let version = version.or_else(|| key("IMAGE_VERSION")).or_else(|| key("VERSION_ID"));
+        let mut shared_version = false;
+        let version = match (&recipe.version, recipe.version_from) {
+            (Some(version), _) => Some(version.clone()),
+            (None, Some(from)) => {
+                let found = key(from.key());
+                Some(found.ok_or(FactsError::VersionFrom { expected: from.key() })?)
+            }
+            (None, None) => match (key("IMAGE_VERSION"), key("VERSION_ID")) {
+                (Some(version), _) => Some(version),
+                (None, version) => {
+                    shared_version = version.is_some();
+                    version
+                }
+            },
+        };
         let os_id = recipe.os_id.clone().or_else(|| key("ID"));
         Ok(Facts {
             version: version.ok_or(FactsError::OsRelease {
@@ -90,6 +110,7 @@ impl Facts {
                 expected: "IMAGE_VERSION or VERSION_ID",
                 key: "version",
             })?,
+            shared_version,
             build: recipe.build.clone().or_else(|| key("BUILD_ID")),
             arch: match &recipe.arch {
                 Some(arch) => arch.clone(),
@@ -103,6 +124,18 @@ impl Facts {
             kernel: kernel(kernels(root)?, recipe.kernel.as_deref())?,
         })
     }
+}
+
+/// Returns the machine IDs of the tree that are those of no machine.
+pub fn blank_machine_ids(root: &Root) -> Result<Vec<&'static str>, TreeError> {
+    let mut blank = Vec::new();
+    for path in host_files::MACHINE_IDS {
+        let text = root.read_as_system(path, MAX_TEXT)?;
+        if text.is_none_or(|text| host_files::is_blank_machine_id(&text)) {
+            blank.push(path);
+        }
+    }
+    Ok(blank)
 }
 
 /// Returns the names of the tree's users and groups.

@@ -22,6 +22,7 @@
 //!     recipe: Recipe::read("bundle.yaml".as_ref())?,
 //!     threads: 4,
 //!     created: 1_767_225_600, // 2026-01-01T00:00:00Z
+//!     strict: false,
 //! };
 //! let packed = pack(&options, None, Watch::silent())?;
 //! println!("version {}, {} bytes", packed.manifest.version, packed.bundle_size);
@@ -54,11 +55,17 @@ mod tree;
 
 pub use factory::{Loss, Lost, TMPFILES_PATH};
 pub use facts::FactsError;
+pub use files::OutputError;
 pub use keygen::{FILES as KEY_FILES, KeygenError, keygen};
 pub use pack::{Options, PackError, Packed, pack};
 pub use plan::{LeftOut, PlanError};
-pub use recipe::{BlockSize, Compression, Compressor, EtcLists, Recipe, RecipeError};
+pub use recipe::{BlockSize, Compression, Compressor, EtcLists, Recipe, RecipeError, VersionFrom};
 pub use rules::Reason;
-pub use sign::{Identity, KeySource, Secret, SignError, Unsigned};
+pub use sign::{Hosts, Identity, KeySource, Secret, SignError, SignerWarning, Unsigned};
 pub use tiu_system::text::printable_bytes as shown;
 pub use tree::TreeError;
+
+/// Checks that an output named `path` would make or replace a regular file.
+pub fn check_output(path: &std::path::Path) -> Result<(), OutputError> {
+    files::output(path).map(drop)
+}

@@ -207,7 +207,15 @@ impl Plan {
             };
             // The scan adds paths of the tree only.
             let tree_path = TreePath::new(path).unwrap_or_default();
-            match input.rules.verdict(tree_path) {
+            let verdict = input.rules.verdict(tree_path);
+            let kept = matches!(verdict, Verdict::Keep | Verdict::Factory);
+            // A link or an empty file says nothing about a host.
+            let identity = kept && node.kind == Kind::File && node.size > 0;
+            let verdict = match verdict {
+                _ if identity && input.rules.is_identity(tree_path) => Verdict::LeaveOut(Reason::Identity),
+                other => other,
+            };
+            match verdict {
                 Verdict::Keep => {}
                 Verdict::Factory => {
                     let moved = factory_path(tree_path);

@@ -16,6 +16,8 @@ pub struct Recipe {
     pub compatible: String,
     /// Version; default: `IMAGE_VERSION`, else `VERSION_ID` of the tree's os-release.
     pub version: Option<String>,
+    /// The key of the tree's os-release that has the version, if `version` is missing.
+    pub version_from: Option<VersionFrom>,
     /// One line of description.
     pub description: Option<String>,
     /// Build identifier; default: `BUILD_ID` of the tree's os-release.
@@ -44,6 +46,31 @@ pub struct Recipe {
     /// Lists about `/etc`, in addition to the client's own defaults.
     #[serde(default)]
     pub etc: EtcLists,
+}
+
+/// A key of os-release that can have the version.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+pub enum VersionFrom {
+    /// The version of the image.
+    #[serde(rename = "IMAGE_VERSION")]
+    ImageVersion,
+    /// The version of the operating system, which many images can share.
+    #[serde(rename = "VERSION_ID")]
+    VersionId,
+    /// The build identifier.
+    #[serde(rename = "BUILD_ID")]
+    BuildId,
+}
+
+impl VersionFrom {
+    /// Returns the key.
+    pub fn key(self) -> &'static str {
+        match self {
+            VersionFrom::ImageVersion => "IMAGE_VERSION",
+            VersionFrom::VersionId => "VERSION_ID",
+            VersionFrom::BuildId => "BUILD_ID",
+        }
+    }
 }
 
 fn yes() -> bool {
@@ -266,6 +293,7 @@ mod tests {
         let keys = [
             "compatible",
             "version",
+            "version-from",
             "description",
             "build",
             "arch",

@@ -44,6 +44,8 @@ pub enum Reason {
     Persistent(usize),
     /// Matched by pattern number N of the recipe.
     Excluded(usize),
+    /// A file that distinguishes one host from another, or a secret of a host.
+    Identity,
     /// `/var` with `factory-var: false`.
     Var,
 }
@@ -60,7 +62,7 @@ pub enum Verdict {
 }
 
 /// The rules of one run.
-#[derive(Clone, Debug)]
+#[derive(Default, Clone, Debug)]
 pub struct Rules {
     /// Patterns of the recipe.
     pub exclude: Vec<Glob>,
@@ -68,6 +70,12 @@ pub struct Rules {
     pub persistent: Vec<TreePathBuf>,
     /// Whether `/var` becomes defaults. Otherwise it is left out.
     pub factory_var: bool,
+    /// Patterns of files that belong to one host.
+    pub identity: Vec<Glob>,
+    /// Patterns of the recipe that are the image's in any case.
+    pub images: Vec<Glob>,
+    /// Machine IDs of the tree that are those of no machine.
+    pub blank_machine_ids: Vec<&'static str>,
 }
 
 const SNAPSHOTS: &TreePath = TreePath::literal(".snapshots");
@@ -112,6 +120,13 @@ impl Rules {
         }
     }
 
+    /// Returns whether a regular file at `path`, which is not empty, belongs to one host.
+    pub fn is_identity(&self, path: &TreePath) -> bool {
+        let covers = |patterns: &[Glob]| patterns.iter().any(|pattern| pattern.covers(path.as_bytes()));
+        let blank = self.blank_machine_ids.iter().any(|blank| path.as_bytes() == blank.as_bytes());
+        covers(&self.identity) && !covers(&self.images) && !blank
+    }
+
     /// Returns whether the directory at `path` must be read. Below some there is nothing to pack or
     /// to report.
     pub fn descends(&self, path: &TreePath) -> bool {
@@ -145,10 +160,19 @@ mod tests {
         TreePath::new(path).expect("a good path")
     }
 
+    fn rules(exclude: &str, persistent: &str) -> Rules {
+        Rules {
+            exclude: vec![Glob::new(exclude).expect("a good pattern")],
+            persistent: vec![path_of(persistent).to_owned()],
+            factory_var: true,
+            identity: Vec::new(),
+            images: Vec::new(),
+            blank_machine_ids: Vec::new(),
+        }
+    }
+
     fn verdict(path: &str) -> Verdict {
-        let exclude = vec![Glob::new("/usr/share/doc/*").expect("a good pattern")];
-        Rules { exclude, persistent: vec![path_of("data/x").to_owned()], factory_var: true }
-            .verdict(path_of(path))
+        rules("/usr/share/doc/*", "data/x").verdict(path_of(path))
     }
 
     #[test]
@@ -212,7 +236,7 @@ mod tests {
         assert_eq!(&*factory_path(path_of("var/lib/x")), path_of("usr/share/factory/var/lib/x"));
         assert!(factory_path(path_of("var/x")).starts_with(path_of(FACTORY_VAR)));
         assert_eq!(verdict("var/tmp/x"), Verdict::LeaveOut(Reason::Runtime));
-        let off = Rules { exclude: vec![], persistent: vec![], factory_var: false };
+        let off = Rules { factory_var: false, ..rules("/none", "none") };
         assert_eq!(off.verdict(path_of("var/lib")), Verdict::LeaveOut(Reason::Var));
         assert_eq!(off.verdict(path_of("var")), Verdict::Keep);
     }
@@ -239,8 +263,7 @@ mod tests {
 
     #[test]
     fn what_is_left_out_as_a_whole_is_not_read() {
-        let exclude = vec![Glob::new("/big").expect("a good pattern")];
-        let rules = Rules { exclude, persistent: vec![path_of("data").to_owned()], factory_var: true };
+        let rules = rules("/big", "data");
         for dir in ["proc", "tmp", "image", "big", "usr/lib/sysimage/tiu"] {
             assert!(!rules.descends(path_of(dir)), "{dir}");
         }

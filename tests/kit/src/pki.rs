@@ -11,7 +11,7 @@ use openssl::bn::{BigNum, MsbOption};
 use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
-use openssl::pkey::{PKey, Private};
+use openssl::pkey::{Id, PKey, Private};
 use openssl::rsa::Rsa;
 use openssl::x509::extension::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier,
@@ -62,6 +62,8 @@ pub struct Certificate {
     rsa_bits: Option<u32>,
     key: Option<PKey<Private>>,
     names_issuer: bool,
+    ed25519: bool,
+    signing_authority: bool,
 }
 
 impl Certificate {
@@ -79,6 +81,8 @@ impl Certificate {
             rsa_bits: None,
             key: None,
             names_issuer: false,
+            ed25519: false,
+            signing_authority: false,
         }
     }
     /// May issue other certificates and revocation lists.
@@ -128,6 +132,16 @@ impl Certificate {
         self.names_issuer = true;
         self
     }
+    /// Ed25519 instead of EC P-256.
+    pub fn ed25519(mut self) -> Self {
+        self.ed25519 = true;
+        self
+    }
+    /// An authority whose key may sign data too, as `openssl req -x509` makes it.
+    pub fn signing_authority(mut self) -> Self {
+        (self.authority, self.signing_authority) = (true, true);
+        self
+    }
 
     /// Issued by itself.
     pub fn self_signed(&self) -> Identity {
@@ -141,6 +155,7 @@ impl Certificate {
     fn make(&self, issuer: Option<&Identity>) -> Identity {
         let key = match self.rsa_bits {
             _ if self.key.is_some() => self.key.clone().unwrap(),
+            _ if self.ed25519 => PKey::generate_ed25519().unwrap(),
             Some(bits) => PKey::from_rsa(Rsa::generate(bits).unwrap()).unwrap(),
             None => {
                 let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
@@ -165,8 +180,12 @@ impl Certificate {
                 constraints.pathlen(length);
             }
             builder.append_extension(constraints.build().unwrap()).unwrap();
-            let usage = KeyUsage::new().critical().key_cert_sign().crl_sign().build().unwrap();
-            builder.append_extension(usage).unwrap();
+            let mut usage = KeyUsage::new();
+            usage.critical().key_cert_sign().crl_sign();
+            if self.signing_authority {
+                usage.digital_signature();
+            }
+            builder.append_extension(usage.build().unwrap()).unwrap();
         }
         if self.encipherment_only {
             let usage = KeyUsage::new().critical().key_encipherment().build().unwrap();
@@ -189,7 +208,9 @@ impl Certificate {
                 AuthorityKeyIdentifier::new().keyid(true).issuer(self.names_issuer).build(&context).unwrap();
             builder.append_extension(key_id).unwrap();
         }
-        builder.sign(issuer.map_or(&key, |i| &i.key), self.digest).unwrap();
+        let issuer_key = issuer.map_or(&key, |i| &i.key);
+        let digest = if issuer_key.id() == Id::ED25519 { MessageDigest::null() } else { self.digest };
+        builder.sign(issuer_key, digest).unwrap();
         Identity { certificate: builder.build(), key }
     }
 }

@@ -27,7 +27,7 @@ const DIGESTS: [&str; 6] = [
 ];
 
 /// Signature algorithms that have a strong digest, or none of their own.
-const SIGNATURES: [&str; 12] = [
+const SIGNATURES: [&str; 10] = [
     "1.2.840.113549.1.1.1",    // RSA, with the digest of the signer's digestAlgorithm
     "1.2.840.113549.1.1.11",   // RSA with SHA-256
     "1.2.840.113549.1.1.12",   // RSA with SHA-384
@@ -38,9 +38,11 @@ const SIGNATURES: [&str; 12] = [
     "2.16.840.1.101.3.4.3.10", // ECDSA with SHA3-256
     "2.16.840.1.101.3.4.3.11", // ECDSA with SHA3-384
     "2.16.840.1.101.3.4.3.12", // ECDSA with SHA3-512
-    "1.3.101.112",             // Ed25519
-    "1.3.101.113",             // Ed448
 ];
+
+/// Ed25519 and Ed448, with a digest of their own. Certificates can be signed with them. OpenSSL 3.0
+/// can neither make nor check a CMS that is.
+const EDWARDS: [&str; 2] = ["1.3.101.112", "1.3.101.113"];
 
 /// A CMS, taken apart.
 pub(super) struct SignedData<'a> {
@@ -152,7 +154,10 @@ fn signer_info(mut info: Reader) -> Result<(SignerId, Option<i64>), SignatureErr
         return Err(SignatureError::NoSignedAttributes);
     };
     let signing_time = signed_attributes(attributes.inside())?;
-    signature_algorithm(info.take(SEQUENCE, "the signature algorithm")?.inside())?;
+    let algorithm = info.take(SEQUENCE, "the signature algorithm")?.inside();
+    if let Algorithm::Edwards(found) = signature_algorithm(algorithm)? {
+        return Err(SignatureError::Algorithm { found: algorithm_name(&found) });
+    }
     info.take(OCTET_STRING, "the signature")?;
     info.optional(context(1), "the unsigned attributes")?;
     info.end("the end of the SignerInfo")?;
@@ -184,7 +189,15 @@ fn signed_attributes(mut attributes: Reader) -> Result<Option<i64>, SignatureErr
     if typed { Ok(time) } else { Err(SignatureError::NoSignedAttributes) }
 }
 
-fn signature_algorithm(mut algorithm: Reader) -> Result<(), SignatureError> {
+/// A signature algorithm that is strong enough.
+enum Algorithm {
+    /// RSA or ECDSA.
+    Common,
+    /// One of [`EDWARDS`].
+    Edwards(String),
+}
+
+fn signature_algorithm(mut algorithm: Reader) -> Result<Algorithm, SignatureError> {
     let name = oid(&mut algorithm, "the signature algorithm")?;
     let weak = |found: &str| Err(SignatureError::WeakDigest { found: algorithm_name(found) });
     if name == RSA_PSS {
@@ -195,9 +208,29 @@ fn signature_algorithm(mut algorithm: Reader) -> Result<(), SignatureError> {
         };
         let mut hash = hash.inside().take(SEQUENCE, "the digest of RSA-PSS")?.inside();
         let digest = oid(&mut hash, "the digest of RSA-PSS")?;
-        return if DIGESTS.contains(&digest.as_str()) { Ok(()) } else { weak(&digest) };
+        return if DIGESTS.contains(&digest.as_str()) { Ok(Algorithm::Common) } else { weak(&digest) };
     }
-    if SIGNATURES.contains(&name.as_str()) { Ok(()) } else { weak(&name) }
+    if SIGNATURES.contains(&name.as_str()) {
+        Ok(Algorithm::Common)
+    } else if EDWARDS.contains(&name.as_str()) {
+        Ok(Algorithm::Edwards(name))
+    } else {
+        weak(&name)
+    }
+}
+
+/// Checks that a certificate is signed with SHA-256 or stronger; returns the name of a weak
+/// algorithm.
+pub(crate) fn weak_certificate_signature(certificate: &[u8]) -> Result<Option<String>, DerError> {
+    let mut outer = Reader::new(certificate).take(SEQUENCE, "a certificate")?.inside();
+    outer.take(SEQUENCE, "the body of a certificate")?;
+    let algorithm = outer.take(SEQUENCE, "the signature algorithm of a certificate")?;
+    match signature_algorithm(algorithm.inside()) {
+        Ok(_) => Ok(None),
+        Err(SignatureError::WeakDigest { found }) => Ok(Some(found)),
+        // RSA-PSS without parameters has SHA-1.
+        Err(_) => Ok(Some(algorithm_name(SHA1))),
+    }
 }
 
 fn oid(reader: &mut Reader, expected: &'static str) -> Result<String, DerError> {
@@ -215,6 +248,10 @@ fn algorithm_name(oid: &str) -> String {
         "1.2.840.113549.1.1.14" => "RSA with SHA-224",
         "1.2.840.10045.4.1" => "ECDSA with SHA-1",
         "1.2.840.10045.4.3.1" => "ECDSA with SHA-224",
+        "1.2.840.10040.4.3" => "DSA with SHA-1",
+        "2.16.840.1.101.3.4.3.2" => "DSA with SHA-256",
+        "1.3.101.112" => "Ed25519",
+        "1.3.101.113" => "Ed448",
         other => return format!("the algorithm {other}"),
     };
     name.to_owned()

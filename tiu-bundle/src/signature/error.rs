@@ -2,6 +2,7 @@
 
 use super::limits::MAX_CMS_SIZE;
 use crate::trust::TrustError;
+use openssl::error::ErrorStack;
 use tiu_system::Hint;
 
 /// A signature that cannot be made, or is not accepted. Certificates are named by their subject;
@@ -52,6 +53,19 @@ pub enum SignatureError {
     #[error("the signature uses {found}, expected SHA-256 or stronger")]
     WeakDigest {
         /// Name or object identifier.
+        found: String,
+    },
+    /// A signature algorithm that not every host can check.
+    #[error("the signature is made with {found}, expected RSA or ECDSA")]
+    Algorithm {
+        /// Name of the algorithm.
+        found: String,
+    },
+    /// A key that not every host can check signatures of.
+    #[error("the key of {subject} is for {found}, expected RSA or ECDSA")]
+    KeyAlgorithm {
+        subject: String,
+        /// Name of the algorithm.
         found: String,
     },
     /// No certificate enclosed.
@@ -142,6 +156,9 @@ pub enum SignatureError {
         "the certificate of {subject} does not allow its key to sign data (key usage without digitalSignature)"
     )]
     KeyUsage { subject: String },
+    /// The signer's certificate is that of a certification authority.
+    #[error("the certificate of {subject} is that of a certification authority, which must not sign bundles")]
+    SignerIsAuthority { subject: String },
     /// An issuer that is not a certification authority, or not one for chains as long as this.
     #[error("the certificate of {subject} must not issue other certificates like this: {reason}")]
     NotAnIssuer { subject: String, reason: &'static str },
@@ -149,8 +166,12 @@ pub enum SignatureError {
     #[error("the key of {subject} is too weak: expected at least RSA with 2048 bits or a curve of 224 bits")]
     WeakKey { subject: String },
     /// A certificate signed with a digest that can be forged.
-    #[error("the certificate of {subject} is signed with a weak digest, expected SHA-256 or stronger")]
-    WeakCertificate { subject: String },
+    #[error("the certificate of {subject} is signed with {found}, expected SHA-256 or stronger")]
+    WeakCertificate {
+        subject: String,
+        /// Name of the algorithm.
+        found: String,
+    },
     /// A certificate that its issuer did not sign.
     #[error("the certificate of {subject} was not signed by {issuer}")]
     ForgedCertificate {
@@ -241,6 +262,14 @@ impl Hint for SignatureError {
             }
             CrlExpired { .. } => "fetch a current revocation list; check this host's clock",
             BadCrl { .. } => "fetch the revocation list again from its issuer",
+            Algorithm { .. } | KeyAlgorithm { .. } => {
+                "sign with an RSA key of at least 2048 bits or an EC key (P-256, for example): OpenSSL 3.0, which \
+                 hosts and RAUC may have, cannot check others"
+            }
+            SignerIsAuthority { .. } => {
+                "let the authority issue a certificate for the signer, and sign with that one; `purpose: any` on a host \
+                 accepts an authority"
+            }
             WrongPurpose { .. } | KeyUsage { .. } => {
                 "sign with a certificate for code signing, or set the expected purpose in the configuration"
             }
@@ -260,4 +289,10 @@ impl Hint for SignatureError {
         };
         Some(hint.into())
     }
+}
+
+/// Returns the last reason of OpenSSL, which says most.
+pub(crate) fn reason(errors: &ErrorStack) -> String {
+    let last = errors.errors().last();
+    last.and_then(|e| e.reason()).unwrap_or("OpenSSL reports no reason").to_owned()
 }

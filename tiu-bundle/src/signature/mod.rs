@@ -12,8 +12,11 @@ mod limits;
 pub use error::SignatureError;
 pub use limits::MAX_CMS_SIZE;
 
+pub(crate) use cms::weak_certificate_signature;
+pub(crate) use error::reason;
+
 use crate::names::{asn1_rfc3339, issuer, rfc3339, subject};
-use crate::trust::{Trust, ValidAt};
+use crate::trust::{self, Trust, ValidAt};
 use cms::{SignedData, SignerId};
 use openssl::cms::{CMSOptions, CmsContentInfo};
 use openssl::error::ErrorStack;
@@ -60,6 +63,7 @@ pub fn sign(
     if !certificate.public_key().map_err(signing)?.public_eq(key) {
         return Err(SignatureError::KeyMismatch { subject: subject(certificate) });
     }
+    trust::check_key(certificate)?;
     let mut enclosed = Stack::new().map_err(signing)?;
     for intermediate in intermediates {
         enclosed.push(intermediate.clone()).map_err(signing)?;
@@ -113,6 +117,24 @@ pub fn verify_untrusted(cms: &[u8]) -> Result<Signed, SignatureError> {
     let checked = check(cms)?;
     let chain = vec![subject(&checked.certificate)];
     Ok(checked.signed(chain))
+}
+
+/// A signature with what hosts will say about its signer.
+#[derive(Debug)]
+pub struct Judged {
+    /// The signed content.
+    pub signed: Signed,
+    /// The certificate that expires first, or why hosts will refuse the signature.
+    pub outcome: Result<trust::Expiry, SignatureError>,
+}
+
+/// Checks `cms` for those who make bundles: like [`verify_untrusted`], and
+/// [`check_signer`](trust::check_signer) of the certificates in it.
+pub fn judge(cms: &[u8], keyring: Option<&Trust>) -> Result<Judged, SignatureError> {
+    let checked = check(cms)?;
+    let outcome = trust::check_signer(&checked.certificate, &checked.enclosed, keyring);
+    let chain = vec![subject(&checked.certificate)];
+    Ok(Judged { signed: checked.signed(chain), outcome })
 }
 
 /// Returns the content of `cms` without any check of the signer, to show it and to sign it again.
@@ -191,10 +213,4 @@ fn check(cms: &[u8]) -> Result<Checked, SignatureError> {
         return Err(SignatureError::BadSignature { subject: subject(&certificate) });
     }
     Ok(Checked { content, certificate, enclosed, signing_time: parsed.signing_time })
-}
-
-/// Returns the last reason of OpenSSL, which says most.
-pub(crate) fn reason(errors: &ErrorStack) -> String {
-    let last = errors.errors().last();
-    last.and_then(|e| e.reason()).unwrap_or("OpenSSL reports no reason").to_owned()
 }

@@ -3,8 +3,8 @@
 
 use super::error::TrustError;
 use super::keyring::Trust;
-use super::usage;
 use super::when::ValidAt;
+use super::{strength, usage};
 use crate::names::{asn1_rfc3339, issuer, rfc3339, subject};
 use crate::signature::{SignatureError, reason};
 use openssl::error::ErrorStack;
@@ -48,6 +48,17 @@ impl Trust {
         enclosed: &[X509],
         signing_time: Option<i64>,
     ) -> Result<Vec<String>, SignatureError> {
+        let chain = self.chain(certificate, enclosed, signing_time)?;
+        Ok(chain.iter().map(|certificate| subject(certificate)).collect())
+    }
+
+    /// Verifies like [`verify_chain`](Self::verify_chain); returns the certificates.
+    pub(super) fn chain(
+        &self,
+        certificate: &X509Ref,
+        enclosed: &[X509],
+        signing_time: Option<i64>,
+    ) -> Result<Vec<X509>, SignatureError> {
         let at = match self.valid_at {
             ValidAt::Now => now(),
             ValidAt::SigningTime => signing_time.ok_or(SignatureError::NoSigningTime)?,
@@ -64,10 +75,13 @@ impl Trust {
         if let Some(bad) = chain.iter().find(|certificate| self.is_distrusted(certificate)) {
             return Err(SignatureError::Distrusted { subject: subject(bad) });
         }
-        // The last one is the anchor: the host decides what it can be used for.
-        let issuers = chain.iter().skip(1).take(chain.len().saturating_sub(2)).map(|issuer| &**issuer);
-        usage::check(certificate, issuers, self.purpose)?;
-        Ok(chain.iter().map(|certificate| subject(certificate)).collect())
+        // The last one is the anchor: the host decides what it can be used for. A chain that ends
+        // below the anchor has none.
+        let anchors = usize::from(!self.partial || chain.last().is_some_and(strength::is_self_signed));
+        let below = chain.get(..chain.len().saturating_sub(anchors)).unwrap_or_default();
+        usage::check(certificate, below.iter().skip(1).map(|issuer| &**issuer), self.purpose)?;
+        strength::check(&chain)?;
+        Ok(chain)
     }
 
     /// Checks the certificates of `chain`, which are valid at another time than now, against
@@ -100,6 +114,9 @@ impl Trust {
             Time::Any => flags |= X509VerifyFlags::NO_CHECK_TIME,
         }
         parameters.set_auth_level(SECURITY_LEVEL);
+        if self.partial {
+            parameters.set_flags(X509VerifyFlags::PARTIAL_CHAIN).map_err(internal)?;
+        }
         if !self.crls.is_empty() && !matches!(time, Time::WithoutLists(_)) {
             let lookup = store.add_lookup(X509Lookup::file()).map_err(internal)?;
             for crl in &self.crls {
@@ -188,7 +205,7 @@ impl Trust {
             // EE_KEY_TOO_SMALL, CA_KEY_TOO_SMALL
             66 | 67 => E::WeakKey { subject },
             // CA_MD_TOO_WEAK
-            68 => E::WeakCertificate { subject },
+            68 => E::WeakCertificate { subject, found: "a digest that can be forged".to_owned() },
             code => E::Chain { subject, reason: failure.words.to_owned(), code },
         }
     }

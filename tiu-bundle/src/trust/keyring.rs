@@ -19,6 +19,8 @@ pub struct Trust {
     pub(super) distrusted: Vec<X509>,
     pub(super) purpose: Purpose,
     pub(super) valid_at: ValidAt,
+    /// True if a chain may end in a certificate of the keyring that is not self-signed.
+    pub(super) partial: bool,
 }
 
 impl Trust {
@@ -68,6 +70,7 @@ impl Trust {
             distrusted: Vec::new(),
             purpose: Purpose::default(),
             valid_at: ValidAt::default(),
+            partial: false,
         };
         for path in keyrings {
             for file in files::expand(path.as_ref())? {

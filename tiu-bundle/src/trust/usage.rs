@@ -4,12 +4,15 @@
 //! OpenSSL before 3.2 has no check for code signing, so the extensions are read here.
 
 use super::when::Purpose;
-use crate::der::{BIT_STRING, DerError, OBJECT_IDENTIFIER, OCTET_STRING, Reader, SEQUENCE, context, dotted};
+use crate::der::{
+    BIT_STRING, BOOLEAN, DerError, OBJECT_IDENTIFIER, OCTET_STRING, Reader, SEQUENCE, context, dotted,
+};
 use crate::names::subject;
 use crate::signature::SignatureError;
 use openssl::x509::X509Ref;
 
 const KEY_USAGE: &str = "2.5.29.15";
+const BASIC_CONSTRAINTS: &str = "2.5.29.19";
 const EXTENDED_KEY_USAGE: &str = "2.5.29.37";
 const ANY: &str = "2.5.29.37.0";
 const SERVER_AUTH: &str = "1.3.6.1.5.5.7.3.1";
@@ -18,6 +21,8 @@ const EMAIL_PROTECTION: &str = "1.3.6.1.5.5.7.3.4";
 
 /// digitalSignature and nonRepudiation, the first two bits.
 const SIGNING_BITS: u8 = 0b1100_0000;
+/// keyCertSign.
+const ISSUING_BIT: u8 = 0b0000_0100;
 
 /// The usages that a certificate names. `None` if it has no such extension.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -25,6 +30,8 @@ struct Usage {
     /// First byte of the key usage bits.
     key: Option<u8>,
     extended: Option<Vec<String>>,
+    /// True if the basic constraints say that it is a certification authority.
+    authority: bool,
 }
 
 /// Checks the signer's certificate; `issuers` are the intermediate certificates above it.
@@ -37,6 +44,9 @@ pub(super) fn check<'a>(
         return Ok(());
     }
     let usage = usage_of(signer)?;
+    if usage.authority || usage.key.is_some_and(|bits| bits & ISSUING_BIT != 0) {
+        return Err(SignatureError::SignerIsAuthority { subject: subject(signer) });
+    }
     if usage.key.is_some_and(|bits| bits & SIGNING_BITS == 0) {
         return Err(SignatureError::KeyUsage { subject: subject(signer) });
     }
@@ -110,7 +120,7 @@ fn parse(certificate: &[u8]) -> Result<Usage, DerError> {
         while !extensions.rest().is_empty() {
             let mut extension = extensions.take(SEQUENCE, "an extension")?.inside();
             let name = dotted(extension.take(OBJECT_IDENTIFIER, "the name of an extension")?.content);
-            extension.optional(0x01, "whether an extension is critical")?;
+            extension.optional(BOOLEAN, "whether an extension is critical")?;
             let value = extension.take(OCTET_STRING, "the value of an extension")?;
             let mut value = value.inside();
             match name.as_str() {
@@ -125,6 +135,12 @@ fn parse(certificate: &[u8]) -> Result<Usage, DerError> {
                     while !names.rest().is_empty() {
                         usages.push(dotted(names.take(OBJECT_IDENTIFIER, "an extended key usage")?.content));
                     }
+                }
+                BASIC_CONSTRAINTS => {
+                    let mut constraints = value.take(SEQUENCE, "the basic constraints")?.inside();
+                    // DER leaves the default, false, out.
+                    let authority = constraints.optional(BOOLEAN, "whether it is an authority")?;
+                    usage.authority = authority.is_some_and(|value| value.content != [0]);
                 }
                 _ => {}
             }

@@ -15,8 +15,9 @@ use tiu_system::named::Named;
 /// | serverAuth | no | no | no | yes |
 ///
 /// A certificate for code signing must not be one for serverAuth or for any purpose too. All except
-/// `Any` also require that the key usage, if present, allows digital signatures, and that
-/// intermediate certificates that have an EKU have this one.
+/// `Any` also require that the certificate is not a certification authority's, that the key usage,
+/// if present, allows digital signatures, and that intermediate certificates that have an EKU have
+/// this one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Purpose {
     /// codeSigning, or no extended key usage at all.

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
 use tiu_bundle::signature::{SignatureError, sign, verify, verify_at_rest};
-use tiu_bundle::trust::{Purpose, Trust, TrustError, ValidAt};
+use tiu_bundle::trust::{Expiry, Purpose, Trust, TrustError, ValidAt, check_signer};
 use tiu_system::Hint;
 use tiu_testing::pki::{BEGIN, Certificate, END, Identity, revocation_list};
 
@@ -275,9 +275,31 @@ fn key_must_not_sign() {
     let mut chain = chain(&signer().encipherment_only());
     let found = chain.error();
     assert!(matches!(&found, SignatureError::KeyUsage { subject } if *subject == named("Signer")), "{found}");
-    let authority = Certificate::new("Signer").authority().issued_by(&chain.intermediate);
-    chain.signer = authority;
-    assert!(matches!(chain.error(), SignatureError::KeyUsage { .. }));
+    let found = chain.error();
+    chain.signer = Certificate::new("Signer").issued_by(&chain.intermediate);
+    assert!(verify(&chain.cms(), &chain.trust()).is_ok(), "{found}");
+}
+
+#[test]
+fn an_authority_must_not_sign_bundles() {
+    let mut chain = chain(&signer());
+    for authority in [Certificate::new("Signer").authority(), Certificate::new("Signer").signing_authority()]
+    {
+        chain.signer = authority.issued_by(&chain.intermediate);
+        let found = chain.error();
+        assert!(
+            matches!(&found, SignatureError::SignerIsAuthority { subject } if *subject == named("Signer")),
+            "{found}"
+        );
+        assert!(found.hint().is_some_and(|hint| hint.contains("purpose: any")), "{:?}", found.hint());
+        let mut trust = chain.trust();
+        trust.set_purpose(Purpose::Any);
+        verify(&chain.cms(), &trust).expect("the host accepts any purpose");
+    }
+    // The trusted one itself is not an exception.
+    let root = Certificate::new("Root").signing_authority().self_signed();
+    let cms = sign(CONTENT, &root.certificate, &root.key, &[]).expect("a signature");
+    assert!(matches!(error(&cms, &keyring(&[&root.certificate])), SignatureError::SignerIsAuthority { .. }));
 }
 
 #[test]
@@ -315,9 +337,96 @@ fn certificate_signed_with_sha1() {
     let signer = signer().digest(MessageDigest::sha1()).issued_by(&intermediate);
     let found = Chain { root, intermediate, signer }.error();
     assert!(
-        matches!(&found, SignatureError::WeakCertificate { subject } if *subject == named("Signer")),
+        matches!(&found, SignatureError::WeakCertificate { subject, .. } if *subject == named("Signer")),
         "{found}"
     );
+}
+
+#[test]
+fn certificates_signed_with_sha224() {
+    let root = Certificate::new("Root").authority().digest(MessageDigest::sha224()).self_signed();
+    let weak = Certificate::new("Intermediate").authority().digest(MessageDigest::sha224()).issued_by(&root);
+    let good = Certificate::new("Intermediate").authority().issued_by(&root);
+    let leaf = |issuer: &Identity, digest| signer().digest(digest).issued_by(issuer);
+    for (intermediate, digest, name) in
+        [(&good, MessageDigest::sha224(), "Signer"), (&weak, MessageDigest::sha256(), "Intermediate")]
+    {
+        let signer = leaf(intermediate, digest);
+        let chain = Chain { root: root.clone(), intermediate: intermediate.clone(), signer };
+        match chain.error() {
+            SignatureError::WeakCertificate { subject, found } => {
+                assert_eq!((subject, found.as_str()), (named(name), "ECDSA with SHA-224"));
+            }
+            other => panic!("{other}"),
+        }
+    }
+    // How a trusted certificate is signed says nothing.
+    let signer = leaf(&good, MessageDigest::sha256());
+    let chain = Chain { root, intermediate: good, signer };
+    verify(&chain.cms(), &chain.trust()).expect("a good chain");
+}
+
+#[test]
+fn a_key_that_not_every_host_can_check() {
+    let chain = chain(&signer());
+    let edwards = signer().ed25519().issued_by(&chain.intermediate);
+    let found = sign(CONTENT, &edwards.certificate, &edwards.key, &[]).expect_err("not to be signed");
+    assert_eq!(found.to_string(), "the key of CN=Signer, O=tiu test is for Ed25519, expected RSA or ECDSA");
+    assert!(found.hint().is_some_and(|hint| hint.contains("P-256")));
+    // As the key of an authority it is as good as another.
+    let root = Certificate::new("Root").authority().ed25519().self_signed();
+    let direct = signer().issued_by(&root);
+    let cms = sign(CONTENT, &direct.certificate, &direct.key, &[]).expect("a signature");
+    verify(&cms, &keyring(&[&root.certificate])).expect("a good chain");
+}
+
+#[test]
+fn a_signer_is_judged_without_the_hosts_keyring_as_hosts_do() {
+    let now = time::OffsetDateTime::now_utc().unix_timestamp();
+    let root = Certificate::new("Root").authority().self_signed();
+    let between = Certificate::new("Intermediate").authority().issued_by(&root);
+    let judge = |signer: &Certificate, enclosed: &[&Identity]| {
+        let signer = signer.issued_by(&between);
+        let enclosed: Vec<X509> = enclosed.iter().map(|identity| identity.certificate.clone()).collect();
+        check_signer(&signer.certificate, &enclosed, None)
+    };
+    for enclosed in [&[][..], &[&between], &[&root, &between]] {
+        let soon = signer().valid(BEGIN, now + 86_400);
+        let expiry = judge(&soon, enclosed).expect("a good signer");
+        assert_eq!(expiry, Expiry { subject: named("Signer"), not_after: now + 86_400 });
+        let bad = [
+            (signer().valid(BEGIN, now - 60), "Expired"),
+            (signer().valid(now + 3600, END), "NotYetValid"),
+            (signer().rsa(1024), "WeakKey"),
+            (signer().usages(&["emailProtection"]), "WrongPurpose"),
+            (signer().encipherment_only(), "KeyUsage"),
+            (signer().signing_authority(), "SignerIsAuthority"),
+            (signer().digest(MessageDigest::sha224()), "WeakCertificate"),
+            (signer().digest(MessageDigest::sha1()), "WeakCertificate"),
+            (signer().ed25519(), "KeyAlgorithm"),
+        ];
+        for (certificate, expected) in bad {
+            let found = judge(&certificate, enclosed).expect_err(expected);
+            assert!(format!("{found:?}").starts_with(expected), "{found:?} instead of {expected}");
+        }
+    }
+    // What is wrong with an intermediate counts too,
+    for bad in [
+        Certificate::new("Intermediate").authority().valid(BEGIN, now - 60),
+        Certificate::new("Intermediate").authority().usages(&["serverAuth"]),
+        Certificate::new("Intermediate").authority().digest(MessageDigest::sha224()),
+        Certificate::new("Intermediate"),
+    ] {
+        let between = bad.issued_by(&root);
+        let signer = signer().usages(&["codeSigning"]).issued_by(&between);
+        check_signer(&signer.certificate, &[between.certificate], None).expect_err("a bad intermediate");
+    }
+    // and with the hosts' keyring all does.
+    let signer = signer().issued_by(&between);
+    let trust = keyring(&[&root.certificate]);
+    let found = check_signer(&signer.certificate, &[], Some(&trust)).expect_err("no intermediate");
+    assert!(matches!(found, SignatureError::UnknownIssuer { .. }), "{found}");
+    check_signer(&signer.certificate, &[between.certificate], Some(&trust)).expect("a good chain");
 }
 
 /// The chain's trust with a revocation list of the root and one of the intermediate in one

@@ -27,6 +27,12 @@ pub struct Arguments {
     /// Leave the signature to `tiu-create sign`
     #[arg(long, conflicts_with = "cert", required_unless_present = "cert")]
     unsigned: bool,
+    /// Version of the image, instead of that of the recipe or of the tree
+    #[arg(long, value_name = "VERSION")]
+    image_version: Option<String>,
+    /// Refuse a tree that has files of one host: its machine ID, ssh host keys, and the like
+    #[arg(long)]
+    strict: bool,
     /// Number of threads that compress [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -42,7 +48,10 @@ pub struct Arguments {
 impl Arguments {
     pub fn run(self, common: &CommonArguments) -> Outcome {
         let cancel = cancel_on_signals(SecondSignal::Ends)?;
-        let recipe = Recipe::read(&self.recipe)?;
+        let mut recipe = Recipe::read(&self.recipe)?;
+        recipe.version = self.image_version.or(recipe.version);
+        // Before anybody is asked for a passphrase.
+        tiu_create::check_output(&self.out)?;
         let created = created(std::env::var_os("SOURCE_DATE_EPOCH"))?;
         let identity = self.signer.load()?;
         let processors = || std::thread::available_parallelism().map_or(1, usize::from);
@@ -52,6 +61,7 @@ impl Arguments {
             recipe,
             threads: self.threads.map_or_else(processors, usize::from),
             created,
+            strict: self.strict,
         };
         let progress = tiu_cli::progress(self.progress);
         let packed = pack(&options, identity.as_ref(), Watch::new(&*progress, cancel))?;
@@ -85,6 +95,7 @@ fn reason_name(reason: Reason, recipe: &Recipe) -> String {
     match reason {
         Reason::Runtime => "runtime".to_owned(),
         Reason::Builder => "builder".to_owned(),
+        Reason::Identity => "identity".to_owned(),
         Reason::LostFound => "lost+found".to_owned(),
         Reason::Snapshots => "snapshots".to_owned(),
         Reason::ClientState => "client-state".to_owned(),
@@ -153,6 +164,7 @@ fn document(options: &Options, packed: &Packed) -> serde_json::Value {
         "root_hash": manifest.verity_hash.to_string(),
         "index_digest": manifest.tiu.index_digest.to_string(),
         "signer": packed.signer,
+        "signer_warnings": packed.signer_warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "seconds": packed.seconds,
         "left_out": left_out.collect::<Vec<_>>(),
         "at_mount_points": at_mount_points.collect::<Vec<_>>(),
@@ -191,11 +203,19 @@ fn summary(options: &Options, packed: &Packed) -> String {
 
 /// Returns a text for each fact that the builder of an image may not expect.
 fn warnings(recipe: &Recipe, packed: &Packed) -> Vec<String> {
-    let mut texts = Vec::new();
+    let mut texts: Vec<String> = packed.signer_warnings.iter().map(ToString::to_string).collect();
+    if packed.shared_version {
+        texts.push(format!(
+            "version {} is VERSION_ID of os-release, which many images share: give each image its own in the recipe \
+             (`version: \"...\"`) or in IMAGE_VERSION; if it is right, say `version-from: VERSION_ID`",
+            packed.manifest.version
+        ));
+    }
     for (reason, left) in &packed.left_out {
         let why = match reason {
             Reason::Host(directory) => format!("{} is the host's", directory.absolute()),
             Reason::Persistent(i) => format!("{} is persistent, and so the host's", persistent(recipe, *i)),
+            Reason::Identity => "an image is for many hosts, these belong to one".to_owned(),
             Reason::Var => "/var is left out, as the recipe says".to_owned(),
             _ => continue,
         };

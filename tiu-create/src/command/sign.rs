@@ -47,6 +47,10 @@ pub struct Arguments {
 impl Arguments {
     pub fn run(self, common: &CommonArguments) -> Outcome {
         let cancel = cancel_on_signals(SecondSignal::Ends)?;
+        if self.write_payload.is_none() {
+            // Before the work.
+            tiu_create::check_output(self.output.as_deref().unwrap_or(&self.bundle))?;
+        }
         let identity = self.signer.load()?;
         let progress = tiu_cli::progress(self.progress);
         let bundle = Unsigned::open(&self.bundle, Watch::new(&*progress, cancel))?;
@@ -56,21 +60,32 @@ impl Arguments {
             (None, Some(cms), _) => {
                 let cms =
                     std::fs::read(cms).map_err(|source| SignError::Read { path: cms.clone(), source })?;
-                Some(bundle.put_in(&cms, out)?)
+                Some(bundle.put_in(&cms, &self.signer.hosts()?, out)?)
             }
             (None, None, Some(payload)) => {
-                std::fs::write(payload, bundle.payload())
-                    .map_err(|source| SignError::Write { path: payload.clone(), source })?;
+                bundle.write_payload(payload)?;
                 None
             }
             // clap asks for one of them.
             (None, None, None) => None,
         };
-        self.print(common, &bundle, out, signer.as_ref());
+        let (signer, warnings) = signer.unzip();
+        let warnings: Vec<String> = warnings.iter().flatten().map(ToString::to_string).collect();
+        if !common.json {
+            warnings.iter().for_each(|text| tiu_cli::warn(NAME, text));
+        }
+        self.print(common, &bundle, out, signer.as_ref(), &warnings);
         Ok(exit::DONE)
     }
 
-    fn print(&self, common: &CommonArguments, bundle: &Unsigned, out: &Path, signer: Option<&Signer>) {
+    fn print(
+        &self,
+        common: &CommonArguments,
+        bundle: &Unsigned,
+        out: &Path,
+        signer: Option<&Signer>,
+        warnings: &[String],
+    ) {
         let manifest = bundle.manifest();
         let document = json!({
             "bundle": out.to_string_lossy(),
@@ -79,6 +94,7 @@ impl Arguments {
             "root_hash": manifest.verity_hash.to_string(),
             "payload": self.write_payload.as_ref().map(|path| path.to_string_lossy()),
             "signer": signer.map(|signer| &signer.subject),
+            "signer_warnings": warnings,
         });
         let image = format!("version {} for {}", manifest.version, manifest.compatible);
         common.print_done(NAME, &document, || match (signer, &self.write_payload) {

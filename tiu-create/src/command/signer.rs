@@ -1,8 +1,9 @@
 //! The options of all commands that sign: the certificate, and where its key is.
 
 use std::path::PathBuf;
+use tiu_bundle::trust::Trust;
 use tiu_cli::Failure;
-use tiu_create::{Identity, KeySource, Secret};
+use tiu_create::{Hosts, Identity, KeySource, Secret};
 
 /// The signer.
 #[derive(clap::Args)]
@@ -26,6 +27,13 @@ pub struct SignerArguments {
     /// PKCS#11 module of the token [default: the modules that the system is configured for]
     #[arg(long, value_name = "FILE", requires = "key")]
     pkcs11_module: Option<PathBuf>,
+    /// Keyring of the hosts, a file or a directory: they must accept the signature; can be given
+    /// more than once
+    #[arg(long, value_name = "FILE|DIR")]
+    keyring: Vec<PathBuf>,
+    /// Sign even if hosts will refuse the signature
+    #[arg(long)]
+    allow_unverifiable: bool,
 }
 
 impl SignerArguments {
@@ -33,7 +41,8 @@ impl SignerArguments {
     pub fn load(&self) -> Result<Option<Identity>, Failure> {
         let (Some(cert), Some(key)) = (&self.cert, &self.key) else { return Ok(None) };
         let secret = |file: &Option<PathBuf>| file.clone().map_or(Secret::Prompt, Secret::File);
-        let key = if key.starts_with("pkcs11:") {
+        let scheme = key.split(':').next().unwrap_or_default();
+        let key = if key.contains(':') && scheme.eq_ignore_ascii_case("pkcs11") {
             KeySource::Pkcs11 {
                 uri: key.clone(),
                 pin: secret(&self.pin_file),
@@ -42,6 +51,12 @@ impl SignerArguments {
         } else {
             KeySource::File { path: key.into(), passphrase: secret(&self.passphrase_file) }
         };
-        Ok(Some(Identity::load(cert, &key, &self.intermediate)?))
+        Ok(Some(Identity::load(cert, &key, &self.intermediate, self.hosts()?)?))
+    }
+
+    /// Returns the hosts that are to accept the signature.
+    pub fn hosts(&self) -> Result<Hosts, Failure> {
+        let keyring = if self.keyring.is_empty() { None } else { Some(Trust::from_paths(&self.keyring)?) };
+        Ok(Hosts { keyring, allow_unverifiable: self.allow_unverifiable })
     }
 }

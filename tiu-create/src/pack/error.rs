@@ -1,6 +1,7 @@
 //! The errors of packing.
 
 use crate::facts::FactsError;
+use crate::files::OutputError;
 use crate::plan::PlanError;
 use crate::sign::SignError;
 use crate::tree::TreeError;
@@ -60,6 +61,16 @@ pub enum PackError {
     /// The bundle would become part of its own tree.
     #[error("{} lies in the tree {}, which is never changed", path.display(), root.display())]
     InsideTree { path: PathBuf, root: PathBuf },
+    /// The bundle's name is that of something else than a file.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// The tree has files that belong to one host.
+    #[error("{files} files of the tree belong to one host: {}", first.join(", "))]
+    Identity {
+        files: u64,
+        /// The first few paths.
+        first: Vec<String>,
+    },
     /// The bundle could not be written.
     #[error("writing {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
@@ -81,11 +92,13 @@ impl From<RunError> for PackError {
 }
 
 hints! { PackError {
-    forward Tree, Facts, Plan, Pattern, Policy, Program, Sign, Bundle, Cancelled;
+    forward Tree, Facts, Plan, Pattern, Policy, Program, Sign, Bundle, Output, Cancelled;
     Program(RunError::Failed { .. }) => "the last words of the program say why; a full disk is the most common reason",
     Manifest(_) => "set the value in the recipe: what the recipe says is not taken from the tree",
     Index(_) => "leave it out with the recipe's `exclude`",
     InsideTree { .. } => "write the bundle to another directory",
+    Identity { .. } => "remove them when the tree is made, `exclude` them in the recipe, or pack without --strict, \
+        which leaves them out; `etc: always-image` of the recipe keeps what is meant to be the image's",
     Write { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
         "make room, or write to another filesystem: packing needs about a third of the tree's size"
     },

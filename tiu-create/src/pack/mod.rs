@@ -17,11 +17,11 @@ pub use error::PackError;
 use self::squash::Squash;
 use crate::factory::{Loss, Lost};
 use crate::facts::{self, Facts};
-use crate::files::{beside, publish};
+use crate::files::{self, beside, publish};
 use crate::plan::{self, Input, LeftOut};
 use crate::recipe::Recipe;
 use crate::rules::{Reason, Rules};
-use crate::sign::{Identity, SignError};
+use crate::sign::{Identity, SignerWarning, read_back};
 use crate::tree::{self, Root};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -31,9 +31,11 @@ use std::time::Instant;
 use tempfile::NamedTempFile;
 use tiu_bundle::content_digest::Digest;
 use tiu_bundle::hash_tree::{self, Salt};
+use tiu_bundle::host_files;
 use tiu_bundle::manifest::{FORMAT, Manifest, Meta};
 use tiu_bundle::read_at::FileSource;
-use tiu_bundle::{BLOCK_SIZE, bundle, signature};
+use tiu_bundle::{BLOCK_SIZE, bundle};
+use tiu_system::glob::Glob;
 use tiu_system::path::TreePathBuf;
 use tiu_system::progress::{Progress, Watch};
 
@@ -49,6 +51,9 @@ pub struct Options {
     pub threads: usize,
     /// Time of the image in seconds since 1970. Nothing in it is younger.
     pub created: i64,
+    /// True if a tree with files that belong to one host is refused. Otherwise they are left out
+    /// and reported.
+    pub strict: bool,
 }
 
 /// The result of [`pack`]. Sizes are in bytes.
@@ -62,6 +67,10 @@ pub struct Packed {
     pub image_size: u64,
     /// Subject of the signer's certificate; `None` if the bundle is not signed yet.
     pub signer: Option<String>,
+    /// The facts about the signature that its maker may not expect.
+    pub signer_warnings: Vec<SignerWarning>,
+    /// True if the version is `VERSION_ID`, because neither the recipe nor `IMAGE_VERSION` says one.
+    pub shared_version: bool,
     /// The entries that are not in the image, by reason.
     pub left_out: BTreeMap<Reason, LeftOut>,
     /// The entries of the image that lie below mount points of its own fstab.
@@ -94,6 +103,9 @@ pub fn pack(options: &Options, identity: Option<&Identity>, watch: Watch) -> Res
             .filter_map(|path| TreePathBuf::new(path.as_str()).ok())
             .collect(),
         factory_var: recipe.factory_var,
+        identity: host_files::identity_patterns(),
+        images: policy.always_image().iter().filter_map(|path| Glob::new(&format!("/{path}")).ok()).collect(),
+        blank_machine_ids: facts::blank_machine_ids(&root)?,
     };
     let out = Output::new(&options.out, &options.root)?;
 
@@ -104,6 +116,15 @@ pub fn pack(options: &Options, identity: Option<&Identity>, watch: Watch) -> Res
     let input =
         Input { rules: &rules, newest: options.created, owners, mount_points, policy: policy.to_text() };
     let mut plan = plan::plan(tree, &input)?;
+
+    if options.strict
+        && let Some(found) = plan.left_out.get(&Reason::Identity)
+    {
+        return Err(PackError::Identity {
+            files: found.files,
+            first: found.first.iter().map(|path| format!("/{}", crate::shown(path))).collect(),
+        });
+    }
 
     let squash = Squash::start(
         &recipe.compression,
@@ -126,20 +147,22 @@ pub fn pack(options: &Options, identity: Option<&Identity>, watch: Watch) -> Res
     watch.check()?;
     let manifest = manifest(recipe, &facts, options.created, &made)?;
     let text = manifest.to_checked_text()?;
-    let (tail, signer) = match identity {
+    let (tail, signer, signer_warnings) = match identity {
         Some(identity) => {
             let cms = identity.sign(text.as_bytes())?;
-            let signed = signature::verify_untrusted(&cms).map_err(SignError::Signature)?;
-            (cms, Some(signed.signer.subject))
+            let (signed, warnings) = identity.hosts().judge_signature(&cms)?;
+            (cms, Some(signed.signer.subject), warnings)
         }
-        None => (text.into_bytes(), None),
+        None => (text.into_bytes(), None, Vec::new()),
     };
-    let bundle_size = out.finish(&tail)?;
+    let bundle_size = out.finish(&tail, signer.is_some())?;
     Ok(Packed {
         manifest,
         bundle_size,
         image_size: made.image_size,
         signer,
+        shared_version: facts.shared_version,
+        signer_warnings,
         left_out,
         at_mount_points,
         var_losses,
@@ -215,18 +238,22 @@ fn salt(index: &Digest) -> Salt {
 /// The bundle while it is written.
 struct Output {
     file: NamedTempFile,
+    /// As it was given.
     path: PathBuf,
+    /// The file that it names.
+    target: PathBuf,
 }
 
 impl Output {
     fn new(path: &Path, root: &Path) -> Result<Self, PackError> {
         let fail = |source| PackError::Write { path: path.to_owned(), source };
-        let folder = crate::files::parent_directory(path);
+        let target = files::output(path)?;
+        let folder = files::parent_directory(&target);
         let (inside, outside) = (folder.canonicalize().map_err(fail)?, root.canonicalize().map_err(fail)?);
         if inside.starts_with(&outside) {
             return Err(PackError::InsideTree { path: path.to_owned(), root: root.to_owned() });
         }
-        Ok(Output { file: beside(path).map_err(fail)?, path: path.to_owned() })
+        Ok(Output { file: beside(&target).map_err(fail)?, path: path.to_owned(), target })
     }
 
     fn fail(&self) -> impl Fn(std::io::Error) -> PackError + '_ {
@@ -269,14 +296,17 @@ impl Output {
     }
 
     /// Appends the signed (or the bare) manifest, makes everything durable, and gives the bundle
-    /// its name. Returns its size in bytes.
-    fn finish(self, tail: &[u8]) -> Result<u64, PackError> {
+    /// its name. What was signed is read back first. Returns its size in bytes.
+    fn finish(self, tail: &[u8], signed: bool) -> Result<u64, PackError> {
         let fail = |source| PackError::Write { path: self.path.clone(), source };
         let mut file: &File = self.file.as_file();
         file.seek(SeekFrom::End(0)).map_err(fail)?;
         bundle::append(file, tail)?;
         let size = file.metadata().map_err(fail)?.len();
-        publish(self.file, &self.path).map_err(fail)?;
+        if signed {
+            read_back(file, tail)?;
+        }
+        publish(self.file, &self.target).map_err(fail)?;
         Ok(size)
     }
 }

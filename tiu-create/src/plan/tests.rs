@@ -41,7 +41,7 @@ impl Build {
 
     fn plan_with(self, exclude: &[&str]) -> Result<Plan, PlanError> {
         let exclude = exclude.iter().map(|pattern| Glob::new(pattern).expect("a good pattern")).collect();
-        self.plan_by(&Rules { exclude, persistent: vec![], factory_var: true })
+        self.plan_by(&Rules { exclude, factory_var: true, ..Rules::default() })
     }
 
     fn plan_by(self, rules: &Rules) -> Result<Plan, PlanError> {
@@ -159,6 +159,7 @@ fn with_data(build: Build) -> Result<Plan, PlanError> {
         exclude: vec![],
         persistent: vec![TreePath::literal("data/app").to_owned()],
         factory_var: true,
+        ..Rules::default()
     })
 }
 

@@ -1,5 +1,6 @@
 //! The errors of signing.
 
+use crate::files::OutputError;
 use std::io;
 use std::path::PathBuf;
 use tiu_bundle::bundle::BundleError;
@@ -19,6 +20,15 @@ pub enum SignError {
     /// A file could not be written.
     #[error("writing {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
+    /// A file that is not written to.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// Hosts would refuse what the certificate signs.
+    #[error("hosts would refuse a bundle with this signature: {0}")]
+    Unverifiable(SignatureError),
+    /// The PIN is part of the key's URI.
+    #[error("the URI of the key holds the PIN (pin-value), which others can see on the command line")]
+    PinInUri,
     /// The bundle cannot be signed.
     #[error("{}: {source}", path.display())]
     Bundle { path: PathBuf, source: BundleError },
@@ -69,7 +79,17 @@ pub enum SignError {
 }
 
 hints! { SignError {
-    forward Bundle.source, Signature, Cancelled;
+    forward Output, Bundle.source, Signature, Cancelled;
+    Unverifiable(SignatureError::Expired { .. } | SignatureError::NotYetValid { .. }) => {
+        "sign with a certificate that is valid now, and check this machine's clock; \
+         --allow-unverifiable signs nevertheless"
+    },
+    Unverifiable(source) => format!(
+        "{}; --allow-unverifiable signs nevertheless",
+        source.hint().unwrap_or_else(|| "sign with another certificate".to_owned())
+    ),
+    PinInUri => "take it out of the URI and use --pin-file FILE, or type it when asked; change the PIN if others \
+        use this machine",
     Token(RunError::Missing { program }) => format!("install the package {}", program.package),
     Token(_) => "OpenSSL's pkcs11 engine must be installed (libengine-pkcs11-openssl), the token plugged in, \
         URI and PIN right; `p11tool --list-tokens` or `pkcs11-tool -L` shows tokens",

@@ -1,7 +1,7 @@
 //! The signer: a certificate, its private key (a file, or a token behind PKCS#11), and the
 //! certificates between it and the CA.
 
-use super::{Secret, SignError, pkcs11};
+use super::{Hosts, Secret, SignError, SignerWarning, pkcs11};
 use openssl::pkey::{PKey, Private};
 use openssl::x509::X509;
 use std::cell::RefCell;
@@ -39,25 +39,34 @@ pub struct Identity {
     certificate: X509,
     intermediates: Vec<X509>,
     key: Key,
+    hosts: Hosts,
+    warnings: Vec<SignerWarning>,
 }
 
 impl Identity {
-    /// Reads certificates and key. Further certificates in the signer's own file count as
-    /// intermediates.
-    pub fn load(certificate: &Path, key: &KeySource, intermediates: &[PathBuf]) -> Result<Self, SignError> {
+    /// Reads certificates and key, and checks that `hosts` will accept what they sign. Further
+    /// certificates in the signer's own file count as intermediates.
+    pub fn load(
+        certificate: &Path,
+        key: &KeySource,
+        intermediates: &[PathBuf],
+        hosts: Hosts,
+    ) -> Result<Self, SignError> {
         let mut own = certificates(certificate)?;
         let signer = own.remove(0);
         let mut between = own;
         for path in intermediates {
             between.append(&mut certificates(path)?);
         }
+        // Before anybody is asked for a passphrase.
+        let warnings = hosts.judge(&signer, &between)?;
         let key = match key {
             KeySource::File { path, passphrase } => Key::Local(private_key(path, passphrase)?),
             KeySource::Pkcs11 { uri, pin, module } => {
                 Key::Token(pkcs11::Token::new(uri, pin, module.as_deref())?)
             }
         };
-        let identity = Identity { certificate: signer, intermediates: between, key };
+        let identity = Identity { certificate: signer, intermediates: between, key, hosts, warnings };
         identity.check()?;
         Ok(identity)
     }
@@ -69,6 +78,16 @@ impl Identity {
             // A token can require a touch or count its signatures.
             Key::Token(_) => Ok(()),
         }
+    }
+
+    /// Returns what the maker of a signature may not expect.
+    pub fn warnings(&self) -> &[SignerWarning] {
+        &self.warnings
+    }
+
+    /// Returns the hosts that are to accept the signatures.
+    pub fn hosts(&self) -> &Hosts {
+        &self.hosts
     }
 
     /// Returns a CMS over `payload`.

@@ -6,21 +6,23 @@
 //! whole image is compared with its hash tree: a damaged file is not signed.
 
 mod error;
+mod hosts;
 mod identity;
 mod passphrase;
 mod pkcs11;
 
 pub use error::SignError;
+pub use hosts::{Hosts, SignerWarning};
 pub use identity::{Identity, KeySource};
 pub use passphrase::Secret;
 
-use crate::files::{beside, publish};
+use crate::files::{self, beside, publish};
 use rustix::fs::ioctl_ficlone;
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tiu_bundle::bundle::{self, Layout};
+use tiu_bundle::bundle::{self, Bundle, BundleError, Layout};
 use tiu_bundle::hash_tree::{VerifiedImage, VerityError};
 use tiu_bundle::manifest::Manifest;
 use tiu_bundle::read_at::FileSource;
@@ -42,6 +44,9 @@ impl Unsigned {
     /// Opens the bundle at `path`, signed or not, and checks everything except the signer.
     pub fn open(path: &Path, watch: Watch) -> Result<Self, SignError> {
         let fail = |source| SignError::Read { path: path.to_owned(), source };
+        // Opening a named pipe would wait for its writer.
+        path.metadata().map_err(fail)?;
+        files::check_regular(path)?;
         let file = File::open(path).map_err(fail)?;
         let source = Arc::new(FileSource::new(file.try_clone().map_err(fail)?).map_err(fail)?);
         let bad = |source| SignError::Bundle { path: path.to_owned(), source };
@@ -80,25 +85,43 @@ impl Unsigned {
     }
 
     /// Signs with `identity` and writes the bundle to `out` (in place when that is its own path).
-    pub fn sign(&self, identity: &Identity, out: &Path) -> Result<Signer, SignError> {
-        self.put_in(&identity.sign(&self.payload)?, out)
+    pub fn sign(&self, identity: &Identity, out: &Path) -> Result<(Signer, Vec<SignerWarning>), SignError> {
+        self.put_in(&identity.sign(&self.payload)?, identity.hosts(), out)
     }
 
     /// Takes in a CMS that was made elsewhere, if it holds this bundle's manifest and is one that
-    /// clients accept.
-    pub fn put_in(&self, cms: &[u8], out: &Path) -> Result<Signer, SignError> {
+    /// `hosts` accept.
+    pub fn put_in(
+        &self,
+        cms: &[u8],
+        hosts: &Hosts,
+        out: &Path,
+    ) -> Result<(Signer, Vec<SignerWarning>), SignError> {
         let signed = signature::verify_untrusted(cms).map_err(SignError::Cms)?;
         if signed.content != self.payload {
             return Err(other_content(&signed.content, &self.payload));
         }
-        self.write(cms, out).map_err(|source| SignError::Write { path: out.to_owned(), source })?;
-        Ok(signed.signer)
+        let (signed, warnings) = hosts.judge_signature(cms)?;
+        self.write(cms, out)?;
+        Ok((signed.signer, warnings))
+    }
+
+    /// Writes the payload to a file.
+    pub fn write_payload(&self, path: &Path) -> Result<(), SignError> {
+        Ok(files::write(path, &self.payload)?)
     }
 
     /// Writes the bundle with another signature, complete or not at all.
-    fn write(&self, cms: &[u8], out: &Path) -> io::Result<()> {
-        let new = beside(out)?;
-        let mut file = new.as_file();
+    fn write(&self, cms: &[u8], out: &Path) -> Result<(), SignError> {
+        let target = files::output(out)?;
+        let fail = |source| SignError::Write { path: out.to_owned(), source };
+        let new = beside(&target).map_err(fail)?;
+        self.fill(new.as_file(), cms).map_err(fail)?;
+        read_back(new.as_file(), cms).map_err(|source| SignError::Bundle { path: out.to_owned(), source })?;
+        publish(new, &target).map_err(fail)
+    }
+
+    fn fill(&self, mut file: &File, cms: &[u8]) -> io::Result<()> {
         // Shares the image's blocks where the filesystem can, so that this takes neither room nor
         // time.
         if ioctl_ficlone(file, &self.file).is_err() {
@@ -110,12 +133,24 @@ impl Unsigned {
         file.set_len(self.offset)?;
         file.seek(SeekFrom::End(0))?;
         bundle::append(file, cms).map_err(io::Error::other)?;
-        publish(new, out)
+        file.flush()
     }
 
     /// Returns the path of the bundle.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// Reads a finished bundle as hosts do: its signature, which must be `cms`, manifest, layout and the
+/// first block of the image.
+pub(crate) fn read_back(file: &File, cms: &[u8]) -> Result<(), BundleError> {
+    let source = FileSource::new(file.try_clone()?)?;
+    let bundle = Bundle::open_untrusted(Arc::new(source))?;
+    if bundle.cms == cms {
+        Ok(())
+    } else {
+        Err(io::Error::other("the signature that was written is not the one that was made").into())
     }
 }
 

@@ -18,6 +18,9 @@ pub struct Token {
 impl Token {
     /// Returns the key that `uri` names, with its PIN.
     pub fn new(uri: &str, pin: &Secret, module: Option<&Path>) -> Result<Self, SignError> {
+        if holds_pin(uri) {
+            return Err(SignError::PinInUri);
+        }
         // A missing program is reported before anybody types a PIN.
         find(&OPENSSL).map_err(SignError::Token)?;
         let pin = pin.get("PIN of the token")?;
@@ -51,13 +54,65 @@ impl Token {
             let all = intermediates.iter().map(pem).collect::<Result<Vec<_>, _>>()?.concat();
             run = run.arg("-certfile").arg(file("intermediates.pem", &all)?);
         }
-        // A token's module has settings of its own in the user's environment, and a URI may hold
-        // the PIN.
+        // A token's module has settings of its own in the user's environment. A URI can name a file
+        // with the PIN.
         run = run.inherit_env().hide_arguments();
         if let Some(module) = &self.module {
             run = run.env("PKCS11_MODULE_PATH", module);
         }
         run.input([&self.pin, b"\n".as_slice()].concat()).output().map_err(SignError::Token)?;
         std::fs::read(work.path().join("cms")).map_err(failed)
+    }
+}
+
+/// Returns whether a `pkcs11:` URI has the attribute `pin-value`, however it is spelled (RFC 7512,
+/// section 2.3, and RFC 3986, section 2.1).
+fn holds_pin(uri: &str) -> bool {
+    uri.split([':', ';', '?', '&']).any(|attribute| {
+        let name = attribute.split('=').next().unwrap_or_default();
+        decoded(name).trim_ascii().eq_ignore_ascii_case(b"pin-value")
+    })
+}
+
+/// Returns the bytes of a percent-encoded text.
+fn decoded(text: &str) -> Vec<u8> {
+    let mut bytes = text.as_bytes().iter().copied();
+    let mut out = Vec::new();
+    while let Some(byte) = bytes.next() {
+        let digits: Vec<u8> = bytes.clone().take(2).collect();
+        let is_escape = byte == b'%' && digits.len() == 2 && digits.iter().all(u8::is_ascii_hexdigit);
+        let text = std::str::from_utf8(&digits).unwrap_or_default();
+        let hex = is_escape.then(|| u8::from_str_radix(text, 16).ok()).flatten();
+        match hex {
+            Some(value) => {
+                out.push(value);
+                bytes.by_ref().take(2).for_each(drop);
+            }
+            None => out.push(byte),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pin_in_the_uri_is_found_however_it_is_spelled() {
+        for uri in [
+            "pkcs11:token=release?pin-value=1234",
+            "pkcs11:token=release;object=a?module-name=x&pin-value=1234",
+            "pkcs11:pin-value=1234",
+            "PKCS11:token=x?PIN-VALUE=1234",
+            "pkcs11:token=x?pin%2Dvalue=1234",
+            "pkcs11:token=x;pin-value=1234",
+        ] {
+            assert!(holds_pin(uri), "{uri}");
+        }
+        for uri in ["pkcs11:token=pin-value", "pkcs11:object=a?pin-source=file:/pin", "pkcs11:", "pkcs11:a%2"]
+        {
+            assert!(!holds_pin(uri), "{uri}");
+        }
     }
 }

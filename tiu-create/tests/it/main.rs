@@ -2,8 +2,10 @@
 //!
 //! Needs root and loop devices.
 
+mod hosts;
 mod keygen;
 mod other_tools;
+mod outputs;
 mod pack_every_kind;
 mod pack_interrupted;
 mod pack_recipe;

@@ -56,12 +56,7 @@ impl Tree {
                 Some(old) => Attributes::read(old)?,
                 None => new.clone(),
             };
-            let (uid, gid) = (Uid::from_raw(attributes.uid), Gid::from_raw(attributes.gid));
-            rustix::fs::fchown(&file, Some(uid), Some(gid))?;
-            for (name, value) in &attributes.xattrs {
-                rustix::fs::fsetxattr(&file, &name[..], value, XattrFlags::empty())?;
-            }
-            Ok(rustix::fs::fchmod(&file, Mode::from_raw_mode(attributes.mode))?)
+            attributes.write(&file)
         })
     }
 
@@ -91,10 +86,20 @@ fn create(directory: &OwnedFd, name: &str, mode: Mode) -> io::Result<File> {
 
 impl Attributes {
     /// Returns the attributes of an open file.
-    fn read(file: &File) -> io::Result<Self> {
+    pub fn read(file: &File) -> io::Result<Self> {
         let stat = rustix::fs::fstat(file)?;
         let xattrs = xattrs(file)?;
         Ok(Attributes { mode: stat.st_mode & 0o7777, uid: stat.st_uid, gid: stat.st_gid, xattrs })
+    }
+
+    /// Gives an open file these attributes.
+    pub fn write(&self, file: &File) -> io::Result<()> {
+        let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
+        rustix::fs::fchown(file, Some(uid), Some(gid))?;
+        for (name, value) in &self.xattrs {
+            rustix::fs::fsetxattr(file, &name[..], value, XattrFlags::empty())?;
+        }
+        Ok(rustix::fs::fchmod(file, Mode::from_raw_mode(self.mode))?)
     }
 }
 

@@ -2,28 +2,10 @@
 
 use super::keys::{Boot, Config, EtcTarget, Initrd, Sysusers};
 use super::paths::pattern;
+use tiu_bundle::host_files::ALWAYS_HOST;
 use tiu_bundle::trust::{Purpose, ValidAt};
 use tiu_extract::Verity;
 
-/// Files of `/etc` that are always the host's.
-const ALWAYS_HOST: [&str; 16] = [
-    "/etc/machine-id",
-    "/etc/hostname",
-    "/etc/fstab",
-    "/etc/crypttab",
-    "/etc/adjtime",
-    "/etc/hostid",
-    "/etc/nvme/hostid",
-    "/etc/nvme/hostnqn",
-    "/etc/iscsi/initiatorname.iscsi",
-    "/etc/kernel/cmdline",
-    "/etc/tiu/tiu.yaml",
-    "/etc/tiu/etc-kept",
-    "/etc/snapper/configs/root",
-    "/etc/default/snapper",
-    "/etc/sysconfig/snapper",
-    "/etc/ssh/ssh_host_*",
-];
 /// Files of `/etc` that are always the image's: they are made from what is in `/usr`, or describe
 /// it.
 const ALWAYS_IMAGE: [&str; 3] = ["/etc/ld.so.cache", "/etc/os-release", "/etc/udev/hwdb.bin"];
@@ -40,7 +22,7 @@ impl Default for Config {
             verity: Verity::default(),
             allow_downgrade: false,
             min_version: None,
-            etc_always_host: ALWAYS_HOST.iter().filter_map(|path| pattern(path)).collect(),
+            etc_always_host: ALWAYS_HOST.iter().filter_map(|file| pattern(file.path)).collect(),
             etc_always_image: ALWAYS_IMAGE.iter().filter_map(|path| pattern(path)).collect(),
             etc_change: EtcTarget::default(),
             host_paths: Vec::new(),

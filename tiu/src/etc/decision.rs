@@ -46,8 +46,7 @@ pub enum Reason {
     AlwaysHost,
     /// A file of users or groups, merged by entry.
     ByEntry,
-    /// A mount point, a subvolume (or the empty directory that a snapshot has for one), or a path
-    /// that the configuration gives to the host.
+    /// A mount or a nested subvolume is there.
     Mount,
 }
 

@@ -9,7 +9,6 @@ mod bad_hosts;
 mod boot_door;
 mod bootable;
 mod command_line;
-mod damage;
 mod damaged_base;
 mod diff;
 mod documents;
