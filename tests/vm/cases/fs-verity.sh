@@ -34,3 +34,25 @@ head -c 3M /dev/urandom >tree/usr/share/fixture/noise
 fsverity enable tree/usr/share/fixture/noise
 extract kernel "$DATA/system.tiu" tree
 good_tree tree system
+
+step "what has fs-verity and a block that cannot be read is written again"
+truncate -s 96M disk
+mkfs.btrfs -q --mixed disk
+mkdir mnt
+mount -o loop disk mnt
+extract kernel "$DATA/system.tiu" mnt/tree
+noise=mnt/tree/usr/share/fixture/noise
+fsverity enable "$noise"
+before=$(fsverity measure "$noise" | cut -d ' ' -f 1)
+bytes=$(od -An -v -tx1 -j 1000000 -N 16 "$noise" | tr -d '\n' | sed 's/ /\\x/g')
+umount mnt
+at=$(LC_ALL=C grep -obUaP "$bytes" disk | head -n 1 | cut -d : -f 1)
+[ -n "$at" ] || die "the content of noise is not on the disk"
+flip disk "$at"
+mount -o loop disk mnt
+equal "digest that the kernel still has" "$(fsverity measure "$noise" | cut -d ' ' -f 1)" "$before"
+! cat "$noise" >/dev/null 2>&1 || die "the flipped byte can be read"
+extract kernel "$DATA/system.tiu" mnt/tree
+cat "$noise" >/dev/null
+good_tree mnt/tree system
+umount mnt
