@@ -109,7 +109,7 @@ test_deny() {
 }
 
 test_rust() {
-    [ -z "$long" ] || export PROPTEST_CASES=4096
+    [ -z "$long" ] || export PROPTEST_CASES=4096 TIU_TEST_LONG=1
     if cargo nextest --version >/dev/null 2>&1; then
         cargo nextest run --workspace --all-targets --locked --no-fail-fast
         # nextest runs no examples in documentation.

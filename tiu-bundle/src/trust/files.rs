@@ -4,11 +4,15 @@ use super::error::TrustError;
 use openssl::ssl::SslFiletype;
 use openssl::x509::{X509, X509Crl};
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Largest file that is read, in bytes: the revocation lists of large authorities have some
 /// megabytes.
 const MAX_FILE_SIZE: u64 = 64 << 20;
+
+/// `O_NONBLOCK` of open(2).
+const O_NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
 
 /// A file with at least one revocation list.
 #[derive(Clone, Debug)]
@@ -54,7 +58,11 @@ pub(super) fn expand(path: &Path) -> Result<Vec<PathBuf>, TrustError> {
 pub(super) fn read(path: &Path) -> Result<Found, TrustError> {
     let failed = |source| TrustError::Io { path: path.to_owned(), source };
     let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(failed)?;
+    // Opening a fifo must not wait for a writer.
+    let file = std::fs::File::options().read(true).custom_flags(O_NONBLOCK).open(path).map_err(failed)?;
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(failed(std::io::Error::other("not a regular file")));
+    }
     file.take(MAX_FILE_SIZE + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > MAX_FILE_SIZE {
         return Err(TrustError::TooLarge { path: path.to_owned(), limit: MAX_FILE_SIZE });

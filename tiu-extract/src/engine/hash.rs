@@ -12,7 +12,6 @@ use rustix::io::Errno;
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use tiu_bundle::content_digest::{ContentHasher, Digest};
-use tiu_system::ioctl;
 use tiu_system::progress::{Unit, Watch};
 
 /// Bytes to read at once: few enough to stay in a core's cache until they are hashed.
@@ -42,8 +41,6 @@ pub(crate) enum Caching {
 pub(crate) struct HashRequest {
     /// The file's node in the tree.
     pub node: u32,
-    /// The digest to expect: if fs-verity confirms it, the file is not read.
-    pub expected: Option<Digest>,
     /// True if its extended attributes are to be read too, because the walk left them.
     pub attributes: bool,
 }
@@ -119,17 +116,9 @@ impl Reading<'_> {
                     let direct = self.caching == Caching::Bypassed && size(file) >= DIRECT;
                     let fd = open(self.root, &path, direct)?;
                     let node = tree.node(file.node);
-                    let measured = match (node.verity, file.expected) {
-                        (true, Some(expected)) => measured(fd.as_fd(), expected),
-                        _ => None,
-                    };
-                    let digest = match measured {
-                        Some(digest) => {
-                            self.watch.advance(node.value);
-                            Ok(digest)
-                        }
-                        None => self.digest(fd.as_fd(), &path, node.value, buf)?,
-                    };
+                    // The content is read even where the kernel has its digest (fs-verity): that is
+                    // no proof that the blocks can still be read.
+                    let digest = self.digest(fd.as_fd(), &path, node.value, buf)?;
                     let xattrs = if file.attributes {
                         Some(xattr::read(Reach::File(fd.as_fd()), self.rules, &path)?)
                     } else {
@@ -214,9 +203,4 @@ fn open(root: BorrowedFd, path: &[u8], direct: bool) -> Result<OwnedFd, EngineEr
 pub(super) fn is_damage(error: Errno) -> bool {
     // EILSEQ and ENODATA are what some disks and filesystems say of a bad sector.
     matches!(error, Errno::IO | Errno::UCLEAN | Errno::ILSEQ | Errno::NODATA)
-}
-
-/// Returns `expected` if fs-verity confirms that the file has that content.
-fn measured(file: BorrowedFd, expected: Digest) -> Option<Digest> {
-    ioctl::measure_verity(file).ok().flatten().map(Digest).filter(|measured| *measured == expected)
 }

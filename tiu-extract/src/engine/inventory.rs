@@ -31,7 +31,7 @@ pub fn inventory(root: BorrowedFd, rules: &Rules, watch: Watch) -> Result<Vec<In
     let files = (0u32..)
         .zip(&tree.nodes)
         .filter(|(_, node)| node.kind == Kind::File && mine(node.ownership))
-        .map(|(node, _)| HashRequest { node, expected: None, attributes: false })
+        .map(|(node, _)| HashRequest { node, attributes: false })
         .collect();
     Reading { root, caching: Caching::PageCache, rules, watch }.run("Reading", &mut tree, files)?;
     if let Some((node, error)) = tree.first_unreadable() {

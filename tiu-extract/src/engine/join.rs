@@ -116,7 +116,7 @@ impl Joined {
                 Place::Here(node) if entry.digest.is_some() => {
                     let found = tree.node(node);
                     let attributes = attributes == ReadAttributes::WithContent;
-                    let wanted = HashRequest { node, expected: entry.digest, attributes };
+                    let wanted = HashRequest { node, attributes };
                     match found.kind {
                         Kind::File if found.value == entry.size => self.same_size.push(wanted),
                         Kind::File => self.other_size.push(wanted),

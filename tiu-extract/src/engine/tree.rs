@@ -52,8 +52,6 @@ pub(crate) struct Node {
     pub mtime: Mtime,
     /// True if a flag stops changes of the inode: immutable or append-only.
     pub locked: bool,
-    /// True if the kernel holds a content digest of the file (fs-verity).
-    pub verity: bool,
 }
 
 /// A tree as a walk found it. Node 0 is its root.

@@ -13,7 +13,7 @@ use super::reach::Reach;
 use super::rules::Lookup;
 use super::tree::{Listing, NONE, Node, Ownership, ScannedTree};
 use super::xattr::{self, Xattrs};
-use rustix::fs::{FileType, OFlags, Statx, StatxAttributes};
+use rustix::fs::{FileType, OFlags, Statx};
 use rustix::io::Errno;
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
@@ -305,6 +305,5 @@ fn node(stat: &Statx, parent: u32) -> Node {
         value,
         mtime: Mtime { sec: stat.stx_mtime.tv_sec, nsec: stat.stx_mtime.tv_nsec },
         locked: flags::is_locked(stat),
-        verity: stat.stx_attributes.contains(StatxAttributes::VERITY),
     }
 }

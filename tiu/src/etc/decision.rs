@@ -46,7 +46,8 @@ pub enum Reason {
     AlwaysHost,
     /// A file of users or groups, merged by entry.
     ByEntry,
-    /// A mount or a nested subvolume is there.
+    /// A mount point, a subvolume (or the empty directory that a snapshot has for one), or a path
+    /// that the configuration gives to the host.
     Mount,
 }
 

@@ -6,7 +6,9 @@
 
 use super::error::HostError;
 use super::open::Host;
-use rustix::fs::{AtFlags, Mode, OFlags, fsync, openat, renameat, unlinkat};
+use rustix::fs::{
+    AtFlags, IFlags, Mode, OFlags, fsync, ioctl_getflags, ioctl_setflags, openat, renameat, unlinkat,
+};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -151,11 +153,25 @@ impl Host {
             text.push(b'\n');
             file.write_all(&text)?;
             file.sync_all()?;
+            release(home);
             renameat(home, NEW, home, NAME)?;
             Ok(fsync(home)?)
         };
         let home = self.make_home()?;
         write(&home).map_err(|source| HostError::Io { path: self.home_path(NAME), source })
+    }
+}
+
+/// Clears the flags of the file that keep it from being replaced. If that fails, replacing it
+/// reports why.
+fn release(home: &OwnedFd) {
+    let blocking = IFlags::IMMUTABLE | IFlags::APPEND;
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    if let Ok(file) = openat(home, NAME, flags, Mode::empty())
+        && let Ok(found) = ioctl_getflags(&file)
+        && found.intersects(blocking)
+    {
+        let _ = ioctl_setflags(&file, found - blocking);
     }
 }
 

@@ -236,9 +236,11 @@ fn decide_persistent(
     Ok(decision)
 }
 
-/// Returns where something is mounted on the host.
+/// Returns where something is mounted on the host. A directory that is bound to itself holds what it
+/// held.
 fn mount_points(mounts: &[Mount], persistent: &Decision) -> Vec<Vec<u8>> {
-    mounts.iter().filter_map(Mount::path).chain(persistent.mounted.iter().cloned()).collect()
+    let elsewhere = mounts.iter().filter(|mount| mount.source.trim_end_matches('/') != mount.target);
+    elsewhere.filter_map(Mount::path).chain(persistent.mounted.iter().cloned()).collect()
 }
 
 /// Returns what the merge of `/etc` must know of the system that `state` is of.

@@ -99,3 +99,21 @@ fn a_mount_point_behind_a_link_is_the_host_s() {
     assert_eq!(fs::read_to_string(host.snapshot(3).join("usr/lib/firmware/mine/a")).unwrap(), "mine");
     host.tiu("verify", ["3", "--accept", "/lib/firmware/mine", "--accept", "/usr/lib/firmware"]).succeeded();
 }
+
+#[test]
+fn a_directory_that_is_bound_to_itself_is_not_mounted_elsewhere() {
+    let kit = Kit::new();
+    let bundle = kit.bundle(2, |_| {});
+    for (directory, line) in [("data", "/data /data none bind 0 0"), ("etc", "/etc /etc none bind 0 0")] {
+        let host = host(&kit, |root| {
+            fs::create_dir_all(root.join(directory)).unwrap();
+            let path = root.join(directory).join("ours");
+            tool("btrfs", "btrfs-progs", &["subvolume".as_ref(), "create".as_ref(), path.as_os_str()])
+                .succeeded();
+            tree::file(&path, "key", "x");
+            add(root, "etc/fstab", line);
+        });
+        let error = format!("/{directory}/ours of the host is a subvolume inside the snapshot");
+        refuses(&host, &bundle, &[&error]);
+    }
+}

@@ -9,6 +9,7 @@ mod bad_hosts;
 mod boot_door;
 mod bootable;
 mod command_line;
+mod damage;
 mod damaged_base;
 mod diff;
 mod documents;

@@ -25,7 +25,7 @@ pub(super) fn to_hash(tree: &ScannedTree, sizes: &HashSet<u64>) -> Vec<hash::Has
     let candidates = (0u32..).zip(&tree.nodes).filter(|(i, node)| {
         is_readable_file(tree, *i) && sizes.contains(&node.value) && tree.digest(*i).is_none()
     });
-    candidates.map(|(node, _)| hash::HashRequest { node, expected: None, attributes: false }).collect()
+    candidates.map(|(node, _)| hash::HashRequest { node, attributes: false }).collect()
 }
 
 fn is_readable_file(tree: &ScannedTree, i: u32) -> bool {

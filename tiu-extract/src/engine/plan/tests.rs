@@ -128,7 +128,6 @@ fn tree(paper: &Paper, index: &Index) -> ScannedTree {
                 value: inode.size,
                 mtime: Mtime::default(),
                 locked: false,
-                verity: false,
             });
         }
         let first = tree.add(directory, listing).unwrap();

@@ -65,12 +65,14 @@ pub fn mounted(mountinfo: &str, root: &Path, mounts: &[Mount]) -> Vec<String> {
 }
 
 /// Checks that no subvolume inside of the snapshot holds something without being a mount point
-/// (`mounted`): the new snapshot would have an empty directory there.
+/// (`mounted`): the new snapshot would have an empty directory there. `/etc` itself can be one: it
+/// is copied with the snapshot, but not the subvolumes in it.
 pub fn check_nested(tree: &Tree, nested: &[PathBuf], mounted: &[Vec<u8>]) -> Result<(), PersistentError> {
     let stranded = |path: &&PathBuf| {
         let bytes = path.as_os_str().as_bytes();
         let fleeting = TreePath::new(bytes).is_ok_and(places::is_fleeting);
-        let elsewhere = mounted.iter().any(|mount| is_within(bytes, mount));
+        // A mount over /etc is its own content again, or that of an overlay, which is refused.
+        let elsewhere = mounted.iter().any(|mount| mount != ETC && is_within(bytes, mount));
         // A name that is not UTF-8 counts as holding something.
         let empty = || match path.to_str() {
             Some(path) => matches!(content(tree, path), Content::Empty | Content::Nothing),
