@@ -1,10 +1,11 @@
 //! Describes an existing tree in the terms of an index, for three-way merges and comparisons.
 
-use super::error::{EngineError, shown};
+use super::error::EngineError;
 use super::hash::{Caching, HashRequest, Reading};
 use super::rules::{Lookup, Rules};
 use super::tree::Ownership;
 use super::walk::{ReadAttributes, Walk};
+use rustix::io::Errno;
 use std::borrow::Cow;
 use std::os::fd::BorrowedFd;
 use tiu_bundle::index::{EntryBuf, Kind};
@@ -19,6 +20,8 @@ pub struct InventoryEntry {
     /// True for a mount point, a nested subvolume and one of [`Rules::host_paths`], which are not
     /// entered.
     pub host: bool,
+    /// Why the content of a regular file could not be read; it has no digest then.
+    pub unreadable: Option<Errno>,
 }
 
 /// Reads everything in `root`, including content. Returns it sorted by path; the first is the root
@@ -34,9 +37,6 @@ pub fn inventory(root: BorrowedFd, rules: &Rules, watch: Watch) -> Result<Vec<In
         .map(|(node, _)| HashRequest { node, attributes: false })
         .collect();
     Reading { root, caching: Caching::PageCache, rules, watch }.run("Reading", &mut tree, files)?;
-    if let Some((node, error)) = tree.first_unreadable() {
-        return Err(EngineError::Unreadable { path: shown(&tree.path(node)), source: error.into() });
-    }
     let entry = |(i, node): (u32, &super::tree::Node)| {
         let xattrs = tree.xattrs(i).map_or(&[][..], |xattrs| &xattrs.0);
         let own = |bytes: &[u8]| -> Cow<'static, [u8]> { Cow::Owned(bytes.to_vec()) };
@@ -61,6 +61,7 @@ pub fn inventory(root: BorrowedFd, rules: &Rules, watch: Watch) -> Result<Vec<In
                 xattrs: xattrs.iter().map(|(name, value)| (own(name), own(value))).collect(),
             },
             host: !mine(node.ownership),
+            unreadable: tree.unreadable(i),
         }
     };
     let mut found: Vec<InventoryEntry> = (0u32..).zip(&tree.nodes).map(entry).collect();

@@ -187,11 +187,6 @@ impl ScannedTree {
         self.unreadable.extend(files);
     }
 
-    /// Returns the first file whose content could not be read.
-    pub fn first_unreadable(&self) -> Option<(u32, Errno)> {
-        self.unreadable.iter().map(|(node, error)| (*node, *error)).min_by_key(|(node, _)| *node)
-    }
-
     /// Returns all digests that were computed, with their nodes.
     pub fn digests(&self) -> impl Iterator<Item = (u32, Digest)> + '_ {
         self.digests.iter().copied()

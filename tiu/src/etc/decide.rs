@@ -37,7 +37,7 @@ pub fn decide(update: &EtcUpdate) -> Result<EtcPlan, MergeError> {
             return Err(MergeError::NoDirectory(path));
         }
     }
-    let host = state::states_of_tree(tree, update.rules, update.watch)?;
+    let host = state::legible_states_of_tree(tree, update.rules, update.watch)?;
     let defaults = base.index.map(|index| state::states_of_index(index, &base.owners));
     let settled = settled::read(tree, base.report)?;
     let policy = Policy::parse(&incoming.text(&[POLICY_PATH]))?;

@@ -3,9 +3,13 @@
 //! along but is not a difference.
 
 use super::{ETC, entries};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use tiu_bundle::content_digest::{Digest, digest_bytes};
 use tiu_bundle::index::{Entry, Index, Kind, Mtime};
 use tiu_extract::{EngineError, Rules, Shown};
@@ -121,8 +125,27 @@ pub enum ReadError {
     Engine(#[from] EngineError),
 }
 
-/// Reads the `/etc` of the system in `tree`. The host's paths in it are those of `rules`.
+/// Reads the `/etc` of the system in `tree`. The host's paths in it are those of `rules`. A file
+/// whose content the filesystem cannot read has no digest: it equals no other.
 pub fn states_of_tree(tree: &Tree, rules: &Rules, watch: Watch) -> Result<States, ReadError> {
+    Ok(read(tree, rules, watch)?.into_iter().map(|(path, inode, _)| (path, inode)).collect())
+}
+
+/// Reads like [`states_of_tree`]; fails where the content of a file cannot be read.
+pub fn legible_states_of_tree(tree: &Tree, rules: &Rules, watch: Watch) -> Result<States, ReadError> {
+    let legible = |(path, inode, unreadable): (Vec<u8>, Inode, Option<Errno>)| match unreadable {
+        Some(error) => {
+            let path = Path::new("/").join(OsStr::from_bytes(&path));
+            Err(EngineError::Unreadable { path, source: error.into() }.into())
+        }
+        None => Ok((path, inode)),
+    };
+    read(tree, rules, watch)?.into_iter().map(legible).collect()
+}
+
+type Found = Vec<(Vec<u8>, Inode, Option<Errno>)>;
+
+fn read(tree: &Tree, rules: &Rules, watch: Watch) -> Result<Found, ReadError> {
     let directory = tree.directory("etc")?;
     let inside = |path: &TreePathBuf| {
         let below = path.strip_prefix(TreePath::literal("etc"))?;
@@ -149,7 +172,7 @@ pub fn states_of_tree(tree: &Tree, rules: &Rules, watch: Watch) -> Result<States
             mtime: entry.mtime,
             host: found.host,
         };
-        (path, inode)
+        (path, inode, found.unreadable)
     };
     Ok(found.into_iter().map(state).collect())
 }

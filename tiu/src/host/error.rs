@@ -57,6 +57,9 @@ pub enum HostError {
         /// Path of the default subvolume.
         found: String,
     },
+    /// snapper's file about a snapshot is a fifo, a device or a directory.
+    #[error("{} is not a regular file: snapper would wait for it, or fail", path.display())]
+    InfoFile { path: PathBuf },
     /// snapper does not list the snapshot that boots next.
     #[error(
         "snapshot {number} boots next, but snapper does not list it: {} {what}",
@@ -115,6 +118,7 @@ hints! { HostError {
          <date>1970-01-01 00:00:00</date></snapshot>\\n' >{}",
         path.display()
     ),
+    InfoFile { path } => format!("remove it (rm {}), then run again", path.display()),
     Locked { .. } => "wait until it is done, or end it; it cleans up after itself",
     TukitRuns { .. } => "wait until it is done: systemctl status transactional-update.service",
     List(_) => "run snapper --jsonout list by hand to see what it prints",

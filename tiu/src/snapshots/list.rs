@@ -5,6 +5,7 @@ use super::model::Snapshot;
 use crate::host::snapper::{self, Row};
 use crate::host::{Host, HostError};
 use libbtrfsutil::{is_subvolume, subvolume_id, subvolume_info, subvolume_path_with_id, subvolume_read_only};
+use rustix::fs::{AtFlags, Dir, FileType};
 use std::path::Path;
 use tiu_system::ioctl;
 
@@ -12,6 +13,7 @@ impl Host {
     /// Returns all snapshots, by number. Ignores a line of snapper's table without a subvolume,
     /// which a deletion that was cut off leaves.
     pub fn snapshots(&self) -> Result<Vec<Snapshot>, SnapshotError> {
+        self.check_info_files()?;
         let rows = snapper::parse_list(&self.snapper.list()?).map_err(HostError::from)?;
         let default = self.default_id()?;
         let active = self.active_id()?;
@@ -26,6 +28,29 @@ impl Host {
             }
         }
         Ok(snapshots)
+    }
+
+    /// Refuses a file of snapper's about a snapshot that is not a regular file: snapper would wait
+    /// for the other side of a fifo.
+    fn check_info_files(&self) -> Result<(), SnapshotError> {
+        let failed = |source: std::io::Error| SnapshotError::Btrfs {
+            what: "listing the snapshots in",
+            path: self.snapshot_path(0).parent().and_then(Path::parent).unwrap_or(self.root()).to_owned(),
+            source,
+        };
+        for entry in Dir::read_from(self.snapshots_fd()).map_err(|e| failed(e.into()))? {
+            let entry = entry.map_err(|e| failed(e.into()))?;
+            let number = entry.file_name().to_str().ok().and_then(|name| name.parse::<u32>().ok());
+            let Some(number) = number else { continue };
+            let name = format!("{number}/info.xml");
+            // What does not exist or cannot be looked at, snapper ignores.
+            let Ok(stat) = rustix::fs::statat(self.snapshots_fd(), &name, AtFlags::empty()) else { continue };
+            if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+                let path = self.snapshot_path(number).with_file_name("info.xml");
+                return Err(HostError::InfoFile { path }.into());
+            }
+        }
+        Ok(())
     }
 
     /// Returns snapshot `number`.

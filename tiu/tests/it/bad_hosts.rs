@@ -208,3 +208,24 @@ fn a_snapshot_that_snapper_no_longer_lists_is_named_with_its_file() {
     assert!(Command::new("sh").args(["-c", command]).status().unwrap().success());
     host.tiu("apply", [&bundle]).succeeded();
 }
+
+#[test]
+fn a_fifo_in_place_of_info_xml_is_named_and_not_waited_for() {
+    let kit = Kit::new();
+    let host = kit.host();
+    let bundle = kit.bundle(1, |_| {});
+    host.tiu("apply", [&bundle]).succeeded();
+    let path = host.root().join(".snapshots/2/info.xml");
+    let content = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
+        .unwrap();
+    for command in ["status", "list", "cleanup", "verify"] {
+        host.tiu(command, [""; 0]).refused(&["2/info.xml is not a regular file", "rm "]);
+    }
+    host.tiu("apply", [bundle.as_os_str(), "--force".as_ref()])
+        .refused(&["2/info.xml is not a regular file"]);
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, content).unwrap();
+    host.tiu("list", [""; 0]).succeeded();
+}

@@ -329,6 +329,10 @@ fn an_unreadable_file_of_the_administrator_is_named() {
     host.tiu("apply", [second.as_os_str()])
         .refused(&["own, which is the host's", "restore it from a backup"]);
     assert_eq!(host.snapshots(), before);
+    // The other commands go on, and an image's own file can be reset.
+    let verified = host.tiu("verify", ["2"]);
+    assert!(verified.stdout.contains("/etc/own"), "{}{}", verified.stdout, verified.stderr);
+    host.tiu("etc", ["diff"]).succeeded();
     // The hint helps.
     host.edit(2, |root| fs::remove_file(root.join("etc/own")).unwrap());
     apply(&host, &second);
