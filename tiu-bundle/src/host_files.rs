@@ -25,7 +25,8 @@ const fn settings(path: &'static str) -> HostFile {
 /// The files of `/etc` that are always the host's, unless its configuration says otherwise.
 pub const ALWAYS_HOST: [HostFile; 16] = [
     identity("/etc/machine-id"),
-    identity("/etc/hostname"),
+    // An image may bring a default.
+    settings("/etc/hostname"),
     settings("/etc/fstab"),
     settings("/etc/crypttab"),
     identity("/etc/adjtime"),

@@ -4,8 +4,8 @@
 //! | file | holds |
 //! |---|---|
 //! | `plan` | [`plan()`](plan::plan): where it comes from and where it lies |
-//! | `complaints` | [`complaints`]: dracut's lines that say that something failed |
-//! | `judge` | [`judge`]: whether it contains what this kernel needs to mount the root filesystem |
+//! | `complaints` | dracut's lines that say that something failed |
+//! | `judge` | whether it contains what this kernel needs to mount the root filesystem |
 //! | `contents` | the kernel modules in it |
 //! | `archive` | its archives, compressed or not |
 //! | `input` | reading them, with limits |
