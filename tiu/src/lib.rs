@@ -41,12 +41,14 @@
 //! Lists what a host could go back to, the best snapshot first:
 //!
 //! ```no_run
+//! use tiu::config::Config;
 //! use tiu::host::Host;
 //! use tiu::status::{snapshots, ways_back};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let host = Host::open(None)?;
-//! let all = snapshots(&host, None)?;
+//! let config = Config::load(host.root())?;
+//! let all = snapshots(&host, &config, None)?;
 //! for snapshot in ways_back(&all) {
 //!     let version = snapshot.image.as_ref().map_or("no image", |image| &image.version);
 //!     println!("{:>4} {} {version}", snapshot.number, snapshot.date);
