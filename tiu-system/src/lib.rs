@@ -10,6 +10,7 @@
 //! | [`glob`] | patterns that name paths of a tree |
 //! | [`program`] | the one runner for external programs |
 //! | [`ioctl`] | the ioctls that no crate offers safely: the only `unsafe` code |
+//! | [`inode_flags`] | the immutable and the append-only flag |
 //! | [`fstab`], [`mountinfo`], [`os_release`] | parsers of system files |
 //! | [`versioned`] | documents that begin with the version of their format |
 //! | [`named`] | values that have the same names in configuration files and on command lines |
@@ -33,6 +34,7 @@ pub mod errno;
 pub mod fstab;
 pub mod glob;
 pub mod hint;
+pub mod inode_flags;
 pub mod ioctl;
 pub mod mountinfo;
 pub mod named;

@@ -1,31 +1,19 @@
-//! Inode flags that stop changes: immutable and append-only (chattr(1)). An index has none, so the
-//! engine clears them on what it owns.
+//! Inode flags that stop changes. An index has none, so the engine clears them on what it owns.
 
 use super::beneath;
-use super::error::{EngineError, shown};
+use super::error::EngineError;
 use super::tree::{Ownership, ScannedTree};
-use rustix::fs::{IFlags, OFlags, Statx, StatxAttributes, ioctl_getflags, ioctl_setflags};
+use rustix::fs::{IFlags, OFlags, Statx, StatxAttributes};
 use rustix::io::Errno;
 use std::os::fd::BorrowedFd;
-use std::path::PathBuf;
 use tiu_bundle::index::Kind;
+use tiu_system::inode_flags;
 
 /// An inode of the host's whose flags were cleared.
 #[derive(Clone, Debug)]
 pub struct ClearedFlags {
     path: Vec<u8>,
     flags: IFlags,
-}
-
-impl ClearedFlags {
-    /// Returns the path, relative to the tree.
-    pub fn path(&self) -> PathBuf {
-        shown(&self.path)
-    }
-}
-
-fn blocking() -> IFlags {
-    IFlags::IMMUTABLE | IFlags::APPEND
 }
 
 /// Returns true if the inode has a flag that stops changes.
@@ -55,34 +43,26 @@ pub(super) fn clear(
 
 /// Clears the flags of one inode. Returns the flags that it had, if there were any to clear.
 fn clear_at(root: BorrowedFd, path: &[u8]) -> Result<Option<IFlags>, EngineError> {
-    let io = |operation| move |e: Errno| EngineError::io(operation, path, e);
     let file = match beneath::open_quietly(root, path, OFlags::RDONLY | OFlags::NONBLOCK) {
         Ok(file) => file,
         // Removed since the scan.
         Err(Errno::NOENT) => return Ok(None),
-        Err(e) => return Err(io("open")(e)),
+        Err(e) => return Err(EngineError::io("open", path, e)),
     };
-    let flags = ioctl_getflags(&file).map_err(io("read the inode flags of"))?;
-    if !flags.intersects(blocking()) {
-        return Ok(None);
-    }
-    ioctl_setflags(&file, flags - blocking()).map_err(io("clear the inode flags of"))?;
-    Ok(Some(flags))
+    let cleared =
+        inode_flags::clear(file).map_err(|e| EngineError::io("clear the inode flags of", path, e))?;
+    Ok((!cleared.is_empty()).then_some(cleared))
 }
 
 /// Sets the flags again that were cleared. Ignores a path at which nothing exists any more.
 pub fn restore_flags(root: BorrowedFd, cleared: &[ClearedFlags]) -> Result<(), EngineError> {
     for ClearedFlags { path, flags } in cleared {
-        let io = |operation| move |e: Errno| EngineError::io(operation, path, e);
         match beneath::open_quietly(root, path, OFlags::RDONLY | OFlags::NONBLOCK) {
-            Ok(file) => {
-                let now = ioctl_getflags(&file).map_err(io("read the inode flags of"))?;
-                let wanted = now | (*flags & blocking());
-                ioctl_setflags(&file, wanted).map_err(io("set the inode flags of"))?;
-            }
+            Ok(file) => inode_flags::restore(file, *flags)
+                .map_err(|e| EngineError::io("set the inode flags of", path, e))?,
             // A symlink or nothing took its place.
             Err(Errno::NOENT | Errno::LOOP) => {}
-            Err(e) => return Err(io("open")(e)),
+            Err(e) => return Err(EngineError::io("open", path, e)),
         }
     }
     Ok(())

@@ -6,9 +6,7 @@
 
 use super::error::HostError;
 use super::open::Host;
-use rustix::fs::{
-    AtFlags, IFlags, Mode, OFlags, fsync, ioctl_getflags, ioctl_setflags, openat, renameat, unlinkat,
-};
+use rustix::fs::{AtFlags, Mode, OFlags, fsync, openat, renameat, unlinkat};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -20,6 +18,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use time::OffsetDateTime;
+use tiu_system::inode_flags;
 use tiu_system::tree::MAX_TEXT;
 use tiu_system::versioned::{self, VersionedError};
 
@@ -165,14 +164,8 @@ impl Host {
 /// Clears the flags of the file that keep it from being replaced. If that fails, replacing it
 /// reports why.
 fn release(home: &OwnedFd) {
-    let blocking = IFlags::IMMUTABLE | IFlags::APPEND;
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    if let Ok(file) = openat(home, NAME, flags, Mode::empty())
-        && let Ok(found) = ioctl_getflags(&file)
-        && found.intersects(blocking)
-    {
-        let _ = ioctl_setflags(&file, found - blocking);
-    }
+    let _ = openat(home, NAME, flags, Mode::empty()).and_then(inode_flags::clear);
 }
 
 fn unreadable(e: io::Error) -> Recalled {

@@ -2,9 +2,10 @@
 
 use super::error::SnapshotError;
 use libbtrfsutil::{is_subvolume, set_subvolume_read_only, subvolume_read_only};
-use rustix::fs::{IFlags, Mode, OFlags, ioctl_getflags, ioctl_setflags};
+use rustix::fs::{Mode, OFlags};
 use std::io;
 use std::path::Path;
+use tiu_system::inode_flags;
 
 /// Clears the flags of the directory at `path` that stop changes (immutable, append-only). A
 /// read-only subvolume becomes read-write for that.
@@ -16,16 +17,13 @@ pub(crate) fn unlock(path: &Path) -> Result<(), SnapshotError> {
     };
     let options = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let directory = rustix::fs::open(path, options, Mode::empty()).map_err(|e| failed(e.into()))?;
-    // A filesystem without flags has none to clear.
-    let Ok(flags) = ioctl_getflags(&directory) else { return Ok(()) };
-    let blocking = IFlags::IMMUTABLE | IFlags::APPEND;
-    if !flags.intersects(blocking) {
+    if inode_flags::blocking(&directory).map_err(|e| failed(e.into()))?.is_empty() {
         return Ok(());
     }
     if is_subvolume(path).unwrap_or(false) && subvolume_read_only(path).unwrap_or(false) {
         set_subvolume_read_only(path, false).map_err(|e| failed(io::Error::other(e)))?;
     }
-    ioctl_setflags(&directory, flags - blocking).map_err(|e| failed(e.into()))
+    inode_flags::clear(&directory).map(drop).map_err(|e| failed(e.into()))
 }
 
 /// Clears the flags of the file or directory at `path`, and of all below it. Follows no symlink.
@@ -35,13 +33,7 @@ pub(crate) fn unlock_below(path: &Path) -> io::Result<()> {
         return Ok(());
     }
     let options = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = rustix::fs::open(path, options, Mode::empty())?;
-    if let Ok(flags) = ioctl_getflags(&file) {
-        let blocking = IFlags::IMMUTABLE | IFlags::APPEND;
-        if flags.intersects(blocking) {
-            ioctl_setflags(&file, flags - blocking)?;
-        }
-    }
+    inode_flags::clear(rustix::fs::open(path, options, Mode::empty())?)?;
     if kind.is_dir() {
         for entry in path.read_dir()? {
             unlock_below(&entry?.path())?;
