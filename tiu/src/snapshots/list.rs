@@ -35,7 +35,7 @@ impl Host {
     fn check_info_files(&self) -> Result<(), SnapshotError> {
         let failed = |source: std::io::Error| SnapshotError::Btrfs {
             what: "listing the snapshots in",
-            path: self.snapshot_path(0).parent().and_then(Path::parent).unwrap_or(self.root()).to_owned(),
+            path: self.root().join(".snapshots"),
             source,
         };
         for entry in Dir::read_from(self.snapshots_fd()).map_err(|e| failed(e.into()))? {

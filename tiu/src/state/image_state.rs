@@ -150,11 +150,7 @@ impl ImageState {
 
     /// Returns what was made on the host when the image was applied.
     pub fn record(&self) -> Result<Option<&Record>, StateError> {
-        let read = || match Record::read(&self.tree) {
-            Err(error) if self.ignore(&error) => Ok(None),
-            read => Ok(read?),
-        };
-        Ok(self.once(&self.record, read)?.as_ref())
+        Ok(self.once(&self.record, || self.or_absent(Record::read(&self.tree)))?.as_ref())
     }
 
     /// Returns the persistent directories that the image of this system declared.
@@ -177,20 +173,23 @@ impl ImageState {
         self.ignored.as_ref().map(lock).unwrap_or_default()
     }
 
-    /// Notes a damaged part that counts as absent. Returns `false` where it does not.
-    fn ignore(&self, error: &dyn std::error::Error) -> bool {
-        let Some(list) = &self.ignored else { return false };
-        list.lock().unwrap_or_else(PoisonError::into_inner).push(error.to_string());
-        true
+    /// Returns what was read. Where a damaged part counts as absent, notes it and returns `None`.
+    fn or_absent<T, E>(&self, read: Result<Option<T>, E>) -> Result<Option<T>, StateProblem>
+    where
+        E: std::error::Error + Into<StateProblem>,
+    {
+        match (read, &self.ignored) {
+            (Err(error), Some(list)) => {
+                list.lock().unwrap_or_else(PoisonError::into_inner).push(error.to_string());
+                Ok(None)
+            }
+            (read, _) => read.map_err(E::into),
+        }
     }
 
     /// Returns what became of `/etc` when the image was applied.
     pub fn report(&self) -> Result<Option<&EtcReport>, StateError> {
-        let read = || match EtcReport::read(&self.tree) {
-            Err(error) if self.ignore(&error) => Ok(None),
-            read => Ok(read?),
-        };
-        Ok(self.once(&self.report, read)?.as_ref())
+        Ok(self.once(&self.report, || self.or_absent(EtcReport::read(&self.tree)))?.as_ref())
     }
 
     /// Returns what the system's fstab mounts.

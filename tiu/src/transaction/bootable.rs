@@ -19,9 +19,10 @@ pub fn check_plan(context: &Context, ready: &Ready) -> Result<(), ApplyError> {
     // dracut makes it later.
     let made = matches!(ready.initrd, InitrdPlan::Dracut(_));
     let places = |version: &str| places(context, ready, version);
-    let initrd = match made || context.config.initrd == Initrd::None {
-        true => NeededInitrd::None,
-        false => NeededInitrd::OneOf(&places),
+    let initrd = if made || context.config.initrd == Initrd::None {
+        NeededInitrd::None
+    } else {
+        NeededInitrd::OneOf(&places)
     };
     check_files(&Paper::new(&ready.index), kernel(ready), &initrd)?;
     let tree = ready.state.tree();

@@ -19,29 +19,26 @@ pub(super) fn clear(tree: &Tree) -> Result<(), TreeError> {
     let entries = Dir::read_from(&directory).map_err(|e| failed(e.into()))?;
     let names: Result<Vec<_>, Errno> =
         entries.map(|entry| entry.map(|entry| entry.file_name().to_owned())).collect();
-    for name in names.map_err(|e| failed(e.into()))? {
+    let names = names.map_err(|e| failed(e.into()))?;
+    for name in names.iter().filter(|name| !matches!(name.to_bytes(), b"." | b"..")) {
         let bytes = name.to_bytes();
         let path = [STATE_DIR.as_bytes(), b"/", bytes].concat();
         let is = |own: &str| own.as_bytes() == path;
         // Through the descriptor, so that no symlink of the old tree leads elsewhere.
         let place =
             PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd())).join(OsStr::from_bytes(bytes));
-        if !matches!(bytes, b"." | b"..") && !is(PRISTINE_ETC_PATH) {
-            unlock_below(&place).map_err(failed)?;
+        let is_dir = place.symlink_metadata().is_ok_and(|found| found.is_dir());
+        if is(PRISTINE_ETC_PATH) && is_dir {
+            continue;
         }
-        // Each update writes all of them again. What the engine makes right or replaces can stay.
-        if matches!(bytes, b"." | b"..") || is(PRISTINE_ETC_PATH) || is(INDEX_PATH) || is(CMS_PATH) {
-            let kind = rustix::fs::statat(&directory, &name, AtFlags::SYMLINK_NOFOLLOW);
-            let is_dir = kind.is_ok_and(|stat| stat.st_mode & 0o170_000 == 0o040_000);
-            if matches!(bytes, b"." | b"..") || is_dir == is(PRISTINE_ETC_PATH) {
-                continue;
-            }
+        unlock_below(&place).map_err(failed)?;
+        // Each update writes all of them again. What fill replaces can stay.
+        if (is(INDEX_PATH) || is(CMS_PATH)) && !is_dir {
+            continue;
         }
-        match rustix::fs::unlinkat(&directory, &name, AtFlags::empty()) {
+        match rustix::fs::unlinkat(&directory, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
-            Err(Errno::ISDIR) => {
-                std::fs::remove_dir_all(&place).map_err(failed)?;
-            }
+            Err(Errno::ISDIR) => std::fs::remove_dir_all(&place).map_err(failed)?,
             Err(e) => return Err(failed(e.into())),
         }
     }
