@@ -1,34 +1,14 @@
 //! What becomes the default can boot, or is refused and named.
 
+use crate::second_update::{host, refuses};
 use std::fs::{self, File};
 use std::path::Path;
-use tiu_testing::host::LoopHost;
 use tiu_testing::kit::Kit;
 use tiu_testing::program::json;
 use tiu_testing::tree;
 
 fn without_dracut(root: &Path) {
     fs::remove_file(root.join("usr/bin/dracut")).unwrap();
-}
-
-/// A host with version 1 as snapshot 2, after `edit`.
-fn host(kit: &Kit, edit: impl FnOnce(&Path)) -> LoopHost {
-    let mut host = kit.host();
-    host.tiu("apply", [kit.bundle(1, |_| {})]).succeeded();
-    host.reboot();
-    host.edit(2, edit);
-    host
-}
-
-/// Asserts that a dry run and a run refuse version 2 with `words`, and touch nothing.
-fn refuses(host: &LoopHost, bundle: &Path, words: &[&str]) {
-    let before = host.state();
-    for options in [&["--dry-run"][..], &[]] {
-        let mut arguments = options.to_vec();
-        arguments.push(bundle.to_str().unwrap());
-        host.tiu("apply", arguments).refused(words);
-    }
-    assert_eq!(host.state(), before);
 }
 
 #[test]

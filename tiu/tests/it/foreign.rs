@@ -1,20 +1,10 @@
 //! What no image brought is named before it is gone, and a swap file is refused.
 
+use crate::second_update::host;
 use std::fs;
-use std::path::Path;
-use tiu_testing::host::LoopHost;
 use tiu_testing::kit::Kit;
 use tiu_testing::program::json;
 use tiu_testing::tree;
-
-/// A host with version 1 as snapshot 2, after `edit`.
-fn host(kit: &Kit, edit: impl FnOnce(&Path)) -> LoopHost {
-    let mut host = kit.host();
-    host.tiu("apply", [kit.bundle(1, |_| {})]).succeeded();
-    host.reboot();
-    host.edit(2, edit);
-    host
-}
 
 #[test]
 fn what_no_image_brought_is_named_with_its_size() {

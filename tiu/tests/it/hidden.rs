@@ -1,35 +1,16 @@
 //! A path of the host that would hide a part of the image: the update is refused.
 
+use crate::second_update::{host, refuses};
 use std::fs;
 use std::path::Path;
-use tiu_testing::host::LoopHost;
 use tiu_testing::kit::Kit;
 use tiu_testing::program::{json, tool};
 use tiu_testing::tree;
-
-/// A host with version 1 as snapshot 2, after `edit`.
-fn host(kit: &Kit, edit: impl FnOnce(&Path)) -> LoopHost {
-    let mut host = kit.host();
-    host.tiu("apply", [kit.bundle(1, |_| {})]).succeeded();
-    host.reboot();
-    host.edit(2, edit);
-    host
-}
 
 /// Adds a line to a file of the host.
 fn add(root: &Path, path: &str, line: &str) {
     let text = fs::read_to_string(root.join(path)).unwrap();
     tree::file(root, path, format!("{text}{line}\n"));
-}
-
-fn refuses(host: &LoopHost, bundle: &Path, words: &[&str]) {
-    let before = host.state();
-    for options in [&["--dry-run"][..], &[]] {
-        let mut arguments = options.to_vec();
-        arguments.push(bundle.to_str().unwrap());
-        host.tiu("apply", arguments).refused(words);
-    }
-    assert_eq!(host.state(), before);
 }
 
 #[test]

@@ -32,6 +32,7 @@ mod persistent;
 mod pin;
 mod reads;
 mod rollback;
+mod second_update;
 mod snapshots;
 mod status;
 mod trust;

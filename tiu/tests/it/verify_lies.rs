@@ -178,17 +178,19 @@ fn numbers_of_owners_in_the_record() {
     );
 }
 
+/// Adds the user `web` of number 30, and a file of theirs.
+fn with_web_user(root: &Path) {
+    append(root, "etc/passwd", "web:x:30:30::/:/bin/false\n");
+    append(root, "etc/group", "web:x:30:\n");
+    fs::write(root.join("usr/bin/web"), "").unwrap();
+    chown(root.join("usr/bin/web"), Some(30), Some(30)).unwrap();
+}
+
 #[test]
 fn an_account_of_the_image_becomes_root() {
     let kit = Kit::new();
     let host = kit.host();
-    let accounts = |root: &Path| {
-        append(root, "etc/passwd", "web:x:30:30::/:/bin/false\n");
-        append(root, "etc/group", "web:x:30:\n");
-        fs::write(root.join("usr/bin/web"), "").unwrap();
-        chown(root.join("usr/bin/web"), Some(30), Some(30)).unwrap();
-    };
-    host.tiu("apply", [kit.bundle(1, accounts)]).succeeded();
+    host.tiu("apply", [kit.bundle(1, with_web_user)]).succeeded();
     host.tiu("verify", ["2"]).succeeded();
     host.edit(2, |root| {
         let passwd = fs::read_to_string(root.join("etc/passwd")).unwrap();
@@ -206,13 +208,7 @@ fn numbers_that_the_merge_assigned_are_computed_again_without_the_record() {
         tree::file(root, "etc/passwd", "root:x:0:0::/root:/bin/sh\nada:x:30:30::/:/bin/sh\n");
         tree::file(root, "etc/group", "root:x:0:\nada:x:30:\n");
     });
-    let accounts = |root: &Path| {
-        append(root, "etc/passwd", "web:x:30:30::/:/bin/false\n");
-        append(root, "etc/group", "web:x:30:\n");
-        fs::write(root.join("usr/bin/web"), "").unwrap();
-        chown(root.join("usr/bin/web"), Some(30), Some(30)).unwrap();
-    };
-    host.tiu("apply", [kit.bundle(1, accounts)]).succeeded();
+    host.tiu("apply", [kit.bundle(1, with_web_user)]).succeeded();
     host.tiu("verify", ["2"]).succeeded();
     host.edit(2, |root| {
         record(root, |record| {
