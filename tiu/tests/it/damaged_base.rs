@@ -277,9 +277,7 @@ fn with_damaged_blocks(mut host: LoopHost, parent: &Path) -> LoopHost {
         count += 1;
     }
     assert!(count > 0, "the content is not on the disk");
-    let damaged = host.copy(parent);
-    std::mem::forget(host);
-    damaged
+    host.copy(parent)
 }
 
 #[test]
