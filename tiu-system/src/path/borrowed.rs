@@ -1,8 +1,6 @@
 //! The borrowed path, and the rules that every path keeps.
 
 use super::error::PathError;
-use super::owned::TreePathBuf;
-use super::text::Absolute;
 use ref_cast::{RefCastCustom, ref_cast_custom};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -110,29 +108,6 @@ impl TreePath {
     /// Returns whether this path is `base` or lies below it, by whole components.
     pub fn starts_with(&self, base: &TreePath) -> bool {
         self.strip_prefix(base).is_some()
-    }
-
-    /// Returns `below` seen from this directory.
-    pub fn join(&self, below: &TreePath) -> TreePathBuf {
-        let mut path = TreePathBuf(Vec::with_capacity(self.0.len() + 1 + below.0.len()));
-        path.push(self);
-        path.push(below);
-        path
-    }
-
-    /// Returns the path of the file called `name` in this directory.
-    pub fn child<B: AsRef<[u8]> + ?Sized>(&self, name: &B) -> Result<TreePathBuf, PathError> {
-        let name = name.as_ref();
-        if name.is_empty() || name.contains(&b'/') {
-            return Err(PathError::NotAName);
-        }
-        Ok(self.join(TreePath::new(name)?))
-    }
-
-    /// Returns a form for messages: with a slash in front, escaped as `Display` does. The root is
-    /// `/`.
-    pub fn absolute(&self) -> Absolute<'_> {
-        Absolute(self)
     }
 }
 

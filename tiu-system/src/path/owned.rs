@@ -48,6 +48,25 @@ impl TreePathBuf {
     }
 }
 
+impl TreePath {
+    /// Returns `below` seen from this directory.
+    pub fn join(&self, below: &TreePath) -> TreePathBuf {
+        let mut path = TreePathBuf(Vec::with_capacity(self.0.len() + 1 + below.0.len()));
+        path.push(self);
+        path.push(below);
+        path
+    }
+
+    /// Returns the path of the file called `name` in this directory.
+    pub fn child<B: AsRef<[u8]> + ?Sized>(&self, name: &B) -> Result<TreePathBuf, PathError> {
+        let name = name.as_ref();
+        if name.is_empty() || name.contains(&b'/') {
+            return Err(PathError::NotAName);
+        }
+        Ok(self.join(TreePath::new(name)?))
+    }
+}
+
 /// The root.
 impl Default for &TreePath {
     fn default() -> Self {

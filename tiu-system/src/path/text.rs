@@ -42,6 +42,14 @@ impl fmt::Debug for TreePathBuf {
     }
 }
 
+impl TreePath {
+    /// Returns a form for messages: with a slash in front, escaped as `Display` does. The root is
+    /// `/`.
+    pub fn absolute(&self) -> Absolute<'_> {
+        Absolute(self)
+    }
+}
+
 /// A path with a slash in front, for messages. Made by [`TreePath::absolute`].
 #[derive(Clone, Copy, Debug)]
 pub struct Absolute<'a>(pub(super) &'a TreePath);
