@@ -30,7 +30,7 @@ pub use common::{CommonArguments, refuse};
 pub use error::CliError;
 pub use named::named;
 pub use pages::{CompletionsArguments, ManArguments};
-pub use program::{Failure, Outcome, Program, main};
+pub use program::{CliProgram, CommandResult, Failure, main};
 pub use progress::{ProgressMode, progress};
 pub use report::{causes, nothing_to_do, print, print_json, report, warn};
 pub use signals::{SecondSignal, cancel_on_signals};

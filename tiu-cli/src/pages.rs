@@ -1,6 +1,6 @@
 //! Commands that write files about a program, for packages: manual pages and completions.
 
-use crate::{CliError, Outcome, exit, print};
+use crate::{CliError, CommandResult, exit, print};
 use clap::Command;
 use clap_complete::Shell;
 use std::fs;
@@ -15,7 +15,7 @@ pub struct ManArguments {
 
 impl ManArguments {
     /// Writes a page for `program` and one for each of its commands.
-    pub fn run(self, program: Command) -> Outcome {
+    pub fn run(self, program: Command) -> CommandResult {
         fs::create_dir_all(&self.directory)
             .and_then(|()| clap_mangen::generate_to(program, &self.directory))
             .map_err(CliError::path(&self.directory))?;
@@ -32,7 +32,7 @@ pub struct CompletionsArguments {
 
 impl CompletionsArguments {
     /// Prints the completions of `program` on standard output.
-    pub fn run(self, mut program: Command) -> Outcome {
+    pub fn run(self, mut program: Command) -> CommandResult {
         let mut text = Vec::new();
         let name = program.get_name().to_owned();
         clap_complete::generate(self.shell, &mut program, name, &mut text);

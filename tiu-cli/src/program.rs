@@ -10,7 +10,7 @@ use tiu_system::Hint;
 use tiu_system::ioctl::close_inherited_on_exec;
 
 /// One of tiu's programs. The type is its parsed command line.
-pub trait Program: clap::Parser {
+pub trait CliProgram: clap::Parser {
     /// The program's name, as it starts each message.
     const NAME: &'static str;
 
@@ -18,11 +18,11 @@ pub trait Program: clap::Parser {
     fn logging(&self) -> Logging;
 
     /// Runs the command.
-    fn run(self) -> Outcome;
+    fn run(self) -> CommandResult;
 }
 
 /// The exit code of a command that did its work, or the error that stopped it.
-pub type Outcome = Result<u8, Failure>;
+pub type CommandResult = Result<u8, Failure>;
 
 /// An error that ends the program.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl Failure {
 }
 
 /// Runs the program `P` on the process's arguments.
-pub fn main<P: Program>() -> ExitCode {
+pub fn main<P: CliProgram>() -> ExitCode {
     // Before the first thread. Programs that this one runs must not get what its caller left open.
     let closed = close_inherited_on_exec().map_err(|e| CliError::Descriptors(e).into());
     let program = P::parse();

@@ -16,18 +16,18 @@ pub const TMPFILES_PATH: &str = "usr/lib/tmpfiles.d/zz-tiu-var.conf";
 
 /// Names of the image's users and groups by number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Owners {
+pub struct OwnerNames {
     /// From `/etc/passwd`.
     pub users: HashMap<u32, String>,
     /// From `/etc/group`.
     pub groups: HashMap<u32, String>,
 }
 
-impl Owners {
+impl OwnerNames {
     /// Reads the texts of passwd(5) and group(5), which have name and number at the same places.
     /// Ignores malformed lines. Of two names with one number the first counts.
     pub fn new(passwd: &[u8], group: &[u8]) -> Self {
-        Owners { users: names(passwd), groups: names(group) }
+        OwnerNames { users: names(passwd), groups: names(group) }
     }
 }
 
@@ -102,7 +102,7 @@ impl std::fmt::Display for Loss {
 
 /// The entries that lose something.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Lost {
+pub struct LossCount {
     /// Number of entries.
     pub entries: u64,
     /// Path below `/var` of the first in byte order.
@@ -111,7 +111,7 @@ pub struct Lost {
 
 /// One entry of `/var`.
 #[derive(Clone, Debug)]
-pub struct Default<'a> {
+pub struct VarDefault<'a> {
     /// Path below `/var`, without a leading slash.
     pub path: &'a [u8],
     /// Type.
@@ -130,7 +130,7 @@ pub struct Default<'a> {
     pub linked: bool,
 }
 
-impl Default<'_> {
+impl VarDefault<'_> {
     /// Returns what the entry loses.
     fn losses(&self) -> Vec<Loss> {
         if self.path.iter().any(|b| matches!(b, b'\n' | b'\r')) {
@@ -150,11 +150,12 @@ impl Default<'_> {
 }
 
 /// Returns what `entries` (in the order of their paths) lose.
-pub fn losses<'a>(entries: impl Iterator<Item = Default<'a>>) -> BTreeMap<Loss, Lost> {
-    let mut all: BTreeMap<Loss, Lost> = BTreeMap::new();
+pub fn losses<'a>(entries: impl Iterator<Item = VarDefault<'a>>) -> BTreeMap<Loss, LossCount> {
+    let mut all: BTreeMap<Loss, LossCount> = BTreeMap::new();
     for entry in entries {
         for loss in entry.losses() {
-            let lost = all.entry(loss).or_insert_with(|| Lost { entries: 0, first: entry.path.to_vec() });
+            let lost =
+                all.entry(loss).or_insert_with(|| LossCount { entries: 0, first: entry.path.to_vec() });
             lost.entries += 1;
         }
     }
@@ -162,7 +163,7 @@ pub fn losses<'a>(entries: impl Iterator<Item = Default<'a>>) -> BTreeMap<Loss, 
 }
 
 /// Returns the text for `entries` (parents first), or `None` if there are none.
-pub fn tmpfiles<'a>(entries: impl Iterator<Item = Default<'a>>, owners: &Owners) -> Option<Vec<u8>> {
+pub fn tmpfiles<'a>(entries: impl Iterator<Item = VarDefault<'a>>, owners: &OwnerNames) -> Option<Vec<u8>> {
     let mut lines = Vec::new();
     for entry in entries {
         if entry.losses().iter().any(|loss| matches!(loss, Loss::Name | Loss::Socket)) {
@@ -226,11 +227,11 @@ fn quoted(path: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn entry<'a>(path: &'a [u8], kind: Kind) -> Default<'a> {
-        Default { path, kind, mode: 0o755, uid: 0, gid: 0, target: None, xattrs: &[], linked: false }
+    fn entry<'a>(path: &'a [u8], kind: Kind) -> VarDefault<'a> {
+        VarDefault { path, kind, mode: 0o755, uid: 0, gid: 0, target: None, xattrs: &[], linked: false }
     }
 
-    fn lines(entries: Vec<Default>, owners: &Owners) -> Vec<String> {
+    fn lines(entries: Vec<VarDefault>, owners: &OwnerNames) -> Vec<String> {
         let text = String::from_utf8(tmpfiles(entries.into_iter(), owners).expect("a text"))
             .expect("ASCII or UTF-8");
         text.lines().skip(1).map(str::to_owned).collect()
@@ -238,12 +239,13 @@ mod tests {
 
     #[test]
     fn one_line_for_each_kind() {
-        let owners = Owners::new(b"root:x:0:0::/root:/bin/sh\nman:x:6:12::/:/bin/false\n", b"root:x:0:\n");
+        let owners =
+            OwnerNames::new(b"root:x:0:0::/root:/bin/sh\nman:x:6:12::/:/bin/false\n", b"root:x:0:\n");
         let found = lines(
             vec![
-                Default { mode: 0o2775, uid: 6, gid: 50, ..entry(b"cache/man", Kind::Dir) },
+                VarDefault { mode: 0o2775, uid: 6, gid: 50, ..entry(b"cache/man", Kind::Dir) },
                 entry(b"lib/a", Kind::File),
-                Default { target: Some(b"../run"), ..entry(b"run", Kind::Symlink) },
+                VarDefault { target: Some(b"../run"), ..entry(b"run", Kind::Symlink) },
                 entry(b"pipe", Kind::Fifo),
                 entry(b"socket", Kind::Socket),
             ],
@@ -263,7 +265,7 @@ mod tests {
     #[test]
     fn special_characters_are_escaped() {
         let path = b"a b\"c\\d%e\xff";
-        let text = tmpfiles([entry(path, Kind::File)].into_iter(), &Owners::default()).expect("a text");
+        let text = tmpfiles([entry(path, Kind::File)].into_iter(), &OwnerNames::default()).expect("a text");
         assert!(text.ends_with(b"\nC \"/var/a b\\\"c\\\\d%%e\xff\" - - - -\n"), "{}", crate::shown(&text));
         for (target, expected) in [
             (b"a b%c\\\"".as_slice(), r#"a b%%c\\""#),
@@ -272,8 +274,11 @@ mod tests {
             (b"-", r"\x2d"),
             (b"--\xff", r"--\xff"),
         ] {
-            let link = Default { target: Some(target), ..entry(b"l", Kind::Symlink) };
-            assert_eq!(lines(vec![link], &Owners::default()), [format!("L \"/var/l\" - - - - {expected}")]);
+            let link = VarDefault { target: Some(target), ..entry(b"l", Kind::Symlink) };
+            assert_eq!(
+                lines(vec![link], &OwnerNames::default()),
+                [format!("L \"/var/l\" - - - - {expected}")]
+            );
         }
     }
 
@@ -281,8 +286,8 @@ mod tests {
     fn names_that_no_line_can_hold() {
         for name in [b"new\nline", b"new\rline"] {
             let entries = || [entry(name, Kind::File), entry(b"other", Kind::File)].into_iter();
-            assert_eq!(lines(entries().collect(), &Owners::default()), [r#"C "/var/other" - - - -"#]);
-            let lost = Lost { entries: 1, first: name.to_vec() };
+            assert_eq!(lines(entries().collect(), &OwnerNames::default()), [r#"C "/var/other" - - - -"#]);
+            let lost = LossCount { entries: 1, first: name.to_vec() };
             assert_eq!(losses(entries()), BTreeMap::from([(Loss::Name, lost)]));
         }
     }
@@ -293,14 +298,14 @@ mod tests {
         let user = [(b"user.a".to_vec(), vec![1])];
         let entries = [
             entry(b"a", Kind::Socket),
-            Default { xattrs: &user, ..entry(b"b", Kind::File) },
-            Default { xattrs: &user, ..entry(b"c", Kind::Dir) },
-            Default { xattrs: &acl, ..entry(b"d", Kind::File) },
-            Default { uid: 6, ..entry(b"e", Kind::Symlink) },
-            Default { linked: true, ..entry(b"f", Kind::File) },
-            Default { linked: true, ..entry(b"g", Kind::File) },
+            VarDefault { xattrs: &user, ..entry(b"b", Kind::File) },
+            VarDefault { xattrs: &user, ..entry(b"c", Kind::Dir) },
+            VarDefault { xattrs: &acl, ..entry(b"d", Kind::File) },
+            VarDefault { uid: 6, ..entry(b"e", Kind::Symlink) },
+            VarDefault { linked: true, ..entry(b"f", Kind::File) },
+            VarDefault { linked: true, ..entry(b"g", Kind::File) },
         ];
-        let lost = |entries, first: &str| Lost { entries, first: first.into() };
+        let lost = |entries, first: &str| LossCount { entries, first: first.into() };
         let expected = [
             (Loss::Socket, lost(1, "a")),
             (Loss::Attributes, lost(2, "c")),
@@ -312,13 +317,13 @@ mod tests {
 
     #[test]
     fn odd_lines_of_passwd_are_passed_over() {
-        let owners = Owners::new(b"a:x:1:1\n\nb\n+::::\nc:x:y:\nd e:x:4:4\nf:x:1:1\n", b"g:x:7:a,b\n");
+        let owners = OwnerNames::new(b"a:x:1:1\n\nb\n+::::\nc:x:y:\nd e:x:4:4\nf:x:1:1\n", b"g:x:7:a,b\n");
         assert_eq!(owners.users, HashMap::from([(1, "a".to_owned())]));
         assert_eq!(owners.groups, HashMap::from([(7, "g".to_owned())]));
     }
 
     #[test]
     fn an_empty_var_needs_no_file() {
-        assert_eq!(tmpfiles(std::iter::empty(), &Owners::default()), None);
+        assert_eq!(tmpfiles(std::iter::empty(), &OwnerNames::default()), None);
     }
 }

@@ -1,9 +1,9 @@
 //! Facts about a tree, read from it: operating system and version (os-release), architecture (ELF
 //! headers), kernel version.
 
-use crate::factory::Owners;
+use crate::factory::OwnerNames;
 use crate::recipe::Recipe;
-use crate::tree::{Root, TreeError};
+use crate::tree::{Root, ScanError};
 use rustix::fs::{Dir, FileType, OFlags};
 use tiu_bundle::host_files;
 use tiu_system::fstab;
@@ -22,7 +22,7 @@ const KERNELS: [&str; 8] =
 
 /// The manifest's facts about the image, except those that packing finds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facts {
+pub struct TreeFacts {
     /// `[update] version`.
     pub version: String,
     /// True if the version is that of the operating system, because nothing else says one.
@@ -44,7 +44,7 @@ pub struct Facts {
 pub enum FactsError {
     /// Reading failed.
     #[error(transparent)]
-    Tree(#[from] TreeError),
+    Tree(#[from] ScanError),
     /// No os-release, or it lacks a key.
     #[error("the tree does not show its {what}: no {expected} in /etc/os-release or /usr/lib/os-release")]
     OsRelease {
@@ -78,7 +78,7 @@ hints! { FactsError {
     KernelMissing { .. } => "correct the recipe, or leave `kernel` away when there is only one",
 } }
 
-impl Facts {
+impl TreeFacts {
     /// Reads what `recipe` lacks from the tree at `root`.
     pub fn read(root: &Root, recipe: &Recipe) -> Result<Self, FactsError> {
         let [first, second] = os_release::PATHS;
@@ -104,7 +104,7 @@ impl Facts {
             },
         };
         let os_id = recipe.os_id.clone().or_else(|| key("ID"));
-        Ok(Facts {
+        Ok(TreeFacts {
             version: version.ok_or(FactsError::OsRelease {
                 what: "version",
                 expected: "IMAGE_VERSION or VERSION_ID",
@@ -127,7 +127,7 @@ impl Facts {
 }
 
 /// Returns the machine IDs of the tree that are those of no machine.
-pub fn blank_machine_ids(root: &Root) -> Result<Vec<&'static str>, TreeError> {
+pub fn blank_machine_ids(root: &Root) -> Result<Vec<&'static str>, ScanError> {
     let mut blank = Vec::new();
     for path in host_files::MACHINE_IDS {
         let text = root.read_as_system(path, MAX_TEXT)?;
@@ -139,14 +139,14 @@ pub fn blank_machine_ids(root: &Root) -> Result<Vec<&'static str>, TreeError> {
 }
 
 /// Returns the names of the tree's users and groups.
-pub fn owners(root: &Root) -> Result<Owners, TreeError> {
+pub fn owners(root: &Root) -> Result<OwnerNames, ScanError> {
     let text = |path| root.read_as_system(path, MAX_TEXT).map(Option::unwrap_or_default);
-    Ok(Owners::new(&text("etc/passwd")?, &text("etc/group")?))
+    Ok(OwnerNames::new(&text("etc/passwd")?, &text("etc/group")?))
 }
 
 /// Returns the mount points in the tree's fstab, as relative paths, except the root and what lies
 /// in `/etc`, which always belongs to the root.
-pub fn mount_points(root: &Root) -> Result<Vec<Vec<u8>>, TreeError> {
+pub fn mount_points(root: &Root) -> Result<Vec<Vec<u8>>, ScanError> {
     let text = root.read_as_system("etc/fstab", MAX_TEXT)?.unwrap_or_default();
     let paths = fstab::parse(&String::from_utf8_lossy(&text)).into_iter().filter_map(|mount| mount.path());
     Ok(paths.filter(|path| path != b"etc" && !path.starts_with(b"etc/")).collect())
@@ -217,8 +217,8 @@ fn has_kernel(root: &Root, modules: &str, version: &str) -> Result<bool, FactsEr
     Ok(own.into_iter().any(|entry| is_unified(entry.file_name().to_bytes())))
 }
 
-fn entries(root: &Root, path: &str) -> Result<Option<Dir>, TreeError> {
-    let fail = |e: rustix::io::Errno| TreeError::Io {
+fn entries(root: &Root, path: &str) -> Result<Option<Dir>, ScanError> {
+    let fail = |e: rustix::io::Errno| ScanError::Io {
         path: path.into(),
         what: "reading the directory",
         source: e.into(),
@@ -229,10 +229,10 @@ fn entries(root: &Root, path: &str) -> Result<Option<Dir>, TreeError> {
     }
 }
 
-fn directories(root: &Root, path: &str) -> Result<Vec<String>, TreeError> {
+fn directories(root: &Root, path: &str) -> Result<Vec<String>, ScanError> {
     let mut names = Vec::new();
     for entry in entries(root, path)?.into_iter().flatten() {
-        let entry = entry.map_err(|e| TreeError::Io {
+        let entry = entry.map_err(|e| ScanError::Io {
             path: path.into(),
             what: "reading the directory",
             source: e.into(),

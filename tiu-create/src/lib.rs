@@ -3,8 +3,8 @@
 //! - [`pack()`] makes a bundle of a tree, as a [`Recipe`] says. It reads the tree's metadata once,
 //!   decides on data alone what the image will hold, and carries that out in one pass over the
 //!   files' content. [`Packed`] reports what was packed and what was left out.
-//! - [`Unsigned`] is a bundle to be signed or signed again, with an [`Identity`] or with a
-//!   signature that was made elsewhere.
+//! - [`UnsignedBundle`] is a bundle to be signed or signed again, with a [`SigningIdentity`] or with
+//!   a signature that was made elsewhere.
 //! - [`keygen()`] makes keys for development.
 //!
 //! # Examples
@@ -53,17 +53,17 @@ mod rules;
 mod sign;
 mod tree;
 
-pub use factory::{Loss, Lost, TMPFILES_PATH};
+pub use factory::{Loss, LossCount, TMPFILES_PATH};
 pub use facts::FactsError;
 pub use files::OutputError;
 pub use keygen::{FILES as KEY_FILES, KeygenError, keygen};
 pub use pack::{Options, PackError, Packed, pack};
 pub use plan::{LeftOut, PlanError};
 pub use recipe::{BlockSize, Compression, Compressor, EtcLists, Recipe, RecipeError, VersionFrom};
-pub use rules::Reason;
-pub use sign::{Hosts, Identity, KeySource, Secret, SignError, SignerWarning, Unsigned};
+pub use rules::LeftOutReason;
+pub use sign::{Hosts, KeySource, Secret, SignError, SignerWarning, SigningIdentity, UnsignedBundle};
 pub use tiu_system::text::printable_bytes as shown;
-pub use tree::TreeError;
+pub use tree::ScanError;
 
 /// Checks that an output named `path` would make or replace a regular file.
 pub fn check_output(path: &std::path::Path) -> Result<(), OutputError> {

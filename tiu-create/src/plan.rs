@@ -5,8 +5,8 @@
 //! directories.
 
 use crate::factory;
-use crate::rules::{Reason, Rules, Verdict, factory_path};
-use crate::tree::{Node, Span, Tree, TreeError};
+use crate::rules::{LeftOutReason, PackRules, Verdict, factory_path};
+use crate::tree::{ScanError, SourceNode, SourceTree, Span};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tiu_bundle::index::{Kind, MAX_PATH, Mtime};
 use tiu_bundle::places::{FACTORY_VAR, INDEX_PATH, STATE_DIR};
@@ -16,7 +16,7 @@ use tiu_system::path::TreePath;
 
 /// The source of an entry's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Content {
+pub enum ItemContent {
     /// No content, or that of the entry of which this is another name.
     None,
     /// The file of the tree at this path.
@@ -29,12 +29,12 @@ pub enum Content {
 #[derive(Clone, Copy, Debug)]
 pub struct Item {
     /// Metadata.
-    pub node: Node,
+    pub node: SourceNode,
     /// Content.
-    pub content: Content,
+    pub content: ItemContent,
     /// Number of names in the image.
     pub nlink: u32,
-    /// Number in [`Plan::items`] of an earlier item, of which this is another name.
+    /// Number in [`ImagePlan::items`] of an earlier item, of which this is another name.
     pub link_to: Option<u32>,
 }
 
@@ -66,20 +66,20 @@ impl LeftOut {
 }
 
 /// The image, entry by entry.
-pub struct Plan {
+pub struct ImagePlan {
     /// Entries in the order of their paths' bytes.
     pub items: Vec<Item>,
     /// Paths, targets and extended attributes of the entries.
-    pub tree: Tree,
+    pub tree: SourceTree,
     /// Content of generated files.
     pub generated: Vec<Vec<u8>>,
     /// The entries that are not in the image, by reason.
-    pub left_out: BTreeMap<Reason, LeftOut>,
+    pub left_out: BTreeMap<LeftOutReason, LeftOut>,
     /// The entries of the image that lie below mount points (relative paths) of its own fstab, and
     /// are hidden on hosts that mount them.
     pub at_mount_points: BTreeMap<Vec<u8>, LeftOut>,
     /// The properties of the defaults of `/var` that hosts do not get.
-    pub var_losses: BTreeMap<factory::Loss, factory::Lost>,
+    pub var_losses: BTreeMap<factory::Loss, factory::LossCount>,
     /// Numbers of the recipe's patterns that matched nothing.
     pub unused_patterns: Vec<usize>,
     /// Sockets: they are in the index alone, because a tar has none.
@@ -115,7 +115,7 @@ pub enum PlanError {
     PathTooLong { path: Vec<u8> },
     /// More than 4 GiB of names.
     #[error(transparent)]
-    Tree(#[from] TreeError),
+    Tree(#[from] ScanError),
 }
 
 hints! { PlanError {
@@ -127,13 +127,13 @@ hints! { PlanError {
 } }
 
 /// The input of [`plan`], except the tree.
-pub struct Input<'a> {
+pub struct PlanInput<'a> {
     /// Rules.
-    pub rules: &'a Rules,
+    pub rules: &'a PackRules,
     /// No entry is younger than this (seconds since 1970).
     pub newest: i64,
     /// Owners' names in the image, for the defaults of `/var`.
-    pub owners: factory::Owners,
+    pub owners: factory::OwnerNames,
     /// Mount points of the tree's own fstab, as relative paths.
     pub mount_points: Vec<Vec<u8>>,
     /// Text of [`POLICY_PATH`], if there is one.
@@ -141,8 +141,8 @@ pub struct Input<'a> {
 }
 
 /// Decides what the image of `tree` holds.
-pub fn plan(mut tree: Tree, input: &Input) -> Result<Plan, PlanError> {
-    let mut plan = Plan {
+pub fn plan(mut tree: SourceTree, input: &PlanInput) -> Result<ImagePlan, PlanError> {
+    let mut plan = ImagePlan {
         items: Vec::with_capacity(tree.nodes.len() + 16),
         generated: Vec::new(),
         left_out: BTreeMap::new(),
@@ -151,7 +151,7 @@ pub fn plan(mut tree: Tree, input: &Input) -> Result<Plan, PlanError> {
         unused_patterns: Vec::new(),
         sockets: 0,
         size: 0,
-        tree: Tree::default(),
+        tree: SourceTree::default(),
     };
     let nodes = std::mem::take(&mut tree.nodes);
     plan.tree = tree;
@@ -185,7 +185,7 @@ pub fn plan(mut tree: Tree, input: &Input) -> Result<Plan, PlanError> {
     Ok(plan)
 }
 
-impl Plan {
+impl ImagePlan {
     /// Returns the path of an entry in the image.
     pub fn path(&self, item: &Item) -> &[u8] {
         self.tree.names.get(item.node.path)
@@ -197,13 +197,13 @@ impl Plan {
     }
 
     /// Keeps, moves or leaves out each of `nodes`.
-    fn choose(&mut self, nodes: Vec<Node>, input: &Input) -> Result<(), PlanError> {
+    fn choose(&mut self, nodes: Vec<SourceNode>, input: &PlanInput) -> Result<(), PlanError> {
         let mut used = vec![false; input.rules.exclude.len()];
         for mut node in nodes {
             let path = self.tree.names.get(node.path);
             let content = match node.kind {
-                Kind::File => Content::Tree(node.path),
-                _ => Content::None,
+                Kind::File => ItemContent::Tree(node.path),
+                _ => ItemContent::None,
             };
             // The scan adds paths of the tree only.
             let tree_path = TreePath::new(path).unwrap_or_default();
@@ -212,23 +212,25 @@ impl Plan {
             // A link or an empty file says nothing about a host.
             let identity = kept && node.kind == Kind::File && node.size > 0;
             let verdict = match verdict {
-                _ if identity && input.rules.is_identity(tree_path) => Verdict::LeaveOut(Reason::Identity),
+                _ if identity && input.rules.is_identity(tree_path) => {
+                    Verdict::LeaveOut(LeftOutReason::Identity)
+                }
                 other => other,
             };
             match verdict {
                 Verdict::Keep => {}
                 Verdict::Factory => {
                     let moved = factory_path(tree_path);
-                    node.path = self.tree.names.add(moved.as_bytes()).ok_or(TreeError::TooManyNames)?;
+                    node.path = self.tree.names.add(moved.as_bytes()).ok_or(ScanError::TooManyNames)?;
                 }
                 Verdict::LeaveOut(reason) => {
-                    if let Reason::Excluded(i) = reason
+                    if let LeftOutReason::Excluded(i) = reason
                         && let Some(used) = used.get_mut(i)
                     {
                         *used = true;
                     }
                     // Directories alone are no loss.
-                    if node.kind != Kind::Dir || matches!(reason, Reason::Excluded(_)) {
+                    if node.kind != Kind::Dir || matches!(reason, LeftOutReason::Excluded(_)) {
                         self.left_out.entry(reason).or_default().add(path, node.size);
                     }
                     continue;
@@ -249,7 +251,8 @@ impl Plan {
         let path = |item: &Item| names.get(item.node.path);
         // Content distinguishes a moved file from an older one; directories do not differ in what
         // matters.
-        let moved = |item: &Item| matches!(item.content, Content::Tree(source) if source != item.node.path);
+        let moved =
+            |item: &Item| matches!(item.content, ItemContent::Tree(source) if source != item.node.path);
         self.items.sort_by(|a, b| path(a).cmp(path(b)).then_with(|| moved(b).cmp(&moved(a))));
         self.items.dedup_by(|later, first| path(later) == path(first));
         match self.items.iter().find(|item| path(item).len() + 1 > MAX_PATH) {
@@ -259,12 +262,12 @@ impl Plan {
     }
 
     /// Returns the entries below [`FACTORY_VAR`] in an ordered plan.
-    fn factory_entries(&self) -> impl Iterator<Item = factory::Default<'_>> {
+    fn factory_entries(&self) -> impl Iterator<Item = factory::VarDefault<'_>> {
         let prefix = [FACTORY_VAR.as_bytes(), b"/"].concat();
         let start = self.items.partition_point(|item| self.path(item) < prefix.as_slice());
         self.items.get(start..).unwrap_or_default().iter().map_while(move |item| {
             let path = self.path(item).strip_prefix(prefix.as_slice())?;
-            Some(factory::Default {
+            Some(factory::VarDefault {
                 path,
                 kind: item.node.kind,
                 mode: item.node.mode,
@@ -278,7 +281,7 @@ impl Plan {
     }
 
     /// Adds a persistent directory unless it exists.
-    fn persistent(&mut self, path: &str, input: &Input) -> Result<(), PlanError> {
+    fn persistent(&mut self, path: &str, input: &PlanInput) -> Result<(), PlanError> {
         match self.position(path.as_bytes()).and_then(|i| self.items.get(i)).map(|item| item.node.kind) {
             None | Some(Kind::Dir) => self.directories(path, path, input),
             Some(found) => Err(PlanError::NotPersistent { path: path.into(), found }),
@@ -286,7 +289,7 @@ impl Plan {
     }
 
     /// Adds a file of ours, with its directories. It takes the place of a file in the tree.
-    fn generate(&mut self, path: &str, content: Vec<u8>, input: &Input) -> Result<(), PlanError> {
+    fn generate(&mut self, path: &str, content: Vec<u8>, input: &PlanInput) -> Result<(), PlanError> {
         if let Some(i) = self.position(path.as_bytes()) {
             let found = self.items.get(i).map_or(Kind::File, |item| item.node.kind);
             if found != Kind::File {
@@ -298,18 +301,18 @@ impl Plan {
             self.directories(parent, path, input)?;
         }
         let number = self.generated.len() as u32;
-        self.add(path, Kind::File, 0o644, content.len() as u64, Content::Generated(number), input)?;
+        self.add(path, Kind::File, 0o644, content.len() as u64, ItemContent::Generated(number), input)?;
         self.generated.push(content);
         Ok(())
     }
 
     /// Adds `directory` and those above it as far as they are missing.
-    fn directories(&mut self, directory: &str, child: &str, input: &Input) -> Result<(), PlanError> {
+    fn directories(&mut self, directory: &str, child: &str, input: &PlanInput) -> Result<(), PlanError> {
         let ends = directory.match_indices('/').map(|(i, _)| i).chain([directory.len()]);
         for end in ends {
             let path = directory.get(..end).unwrap_or_default();
             match self.position(path.as_bytes()).and_then(|i| self.items.get(i)) {
-                None => self.add(path, Kind::Dir, 0o755, 0, Content::None, input)?,
+                None => self.add(path, Kind::Dir, 0o755, 0, ItemContent::None, input)?,
                 Some(item) if item.node.kind == Kind::Dir => {}
                 Some(item) => {
                     let found = item.node.kind;
@@ -331,12 +334,12 @@ impl Plan {
         kind: Kind,
         mode: u16,
         size: u64,
-        content: Content,
-        input: &Input,
+        content: ItemContent,
+        input: &PlanInput,
     ) -> Result<(), PlanError> {
-        let path = self.tree.names.add(path.as_bytes()).ok_or(TreeError::TooManyNames)?;
+        let path = self.tree.names.add(path.as_bytes()).ok_or(ScanError::TooManyNames)?;
         let mtime = Mtime { sec: input.newest, nsec: 0 };
-        let node = Node {
+        let node = SourceNode {
             path,
             kind,
             mode,
@@ -405,7 +408,7 @@ impl Plan {
             *count += 1;
             if *primary != i {
                 item.link_to = Some(*primary);
-                item.content = Content::None;
+                item.content = ItemContent::None;
             }
         }
         for item in &mut self.items {

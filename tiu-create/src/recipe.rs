@@ -4,7 +4,9 @@
 use serde::Deserialize;
 use std::io;
 use std::path::{Path, PathBuf};
-use tiu_bundle::policy::{NotInEtc, PersistentError, Policy, PolicyError, check_in_etc, check_persistent};
+use tiu_bundle::policy::{
+    NotInEtc, PersistentListError, Policy, PolicyError, check_in_etc, check_persistent,
+};
 use tiu_system::glob::{Glob, GlobError};
 use tiu_system::hints;
 
@@ -183,7 +185,7 @@ pub enum RecipeError {
     BlockSize { path: PathBuf, found: u32 },
     /// A list of persistent paths that no client would accept.
     #[error("the recipe {}: persistent: {source}", path.display())]
-    Persistent { path: PathBuf, source: PersistentError },
+    Persistent { path: PathBuf, source: PersistentListError },
     /// A path of the lists that is not in `/etc`.
     #[error("the recipe {}: etc: found {source}", path.display())]
     Etc { path: PathBuf, source: NotInEtc },
@@ -247,7 +249,7 @@ impl Recipe {
     }
 
     /// Returns the paths of `persistent`, as relative paths.
-    pub fn persistent(&self) -> Result<Vec<String>, PersistentError> {
+    pub fn persistent(&self) -> Result<Vec<String>, PersistentListError> {
         check_persistent(&self.persistent)
     }
 

@@ -27,7 +27,7 @@ const KIWI: [&str; 11] = [
 
 /// The reason why something is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Reason {
+pub enum LeftOutReason {
     /// Content of a directory that is another filesystem at run time.
     Runtime,
     /// The image builder's leftovers.
@@ -58,12 +58,12 @@ pub enum Verdict {
     /// It goes to [`factory_path`].
     Factory,
     /// It does not go into the image.
-    LeaveOut(Reason),
+    LeaveOut(LeftOutReason),
 }
 
 /// The rules of one run.
 #[derive(Default, Clone, Debug)]
-pub struct Rules {
+pub struct PackRules {
     /// Patterns of the recipe.
     pub exclude: Vec<Glob>,
     /// Persistent directories of the recipe, which are the host's too.
@@ -82,7 +82,7 @@ const SNAPSHOTS: &TreePath = TreePath::literal(".snapshots");
 const VAR: &TreePath = TreePath::literal("var");
 const CLIENT_STATE: &TreePath = TreePath::literal(STATE_DIR);
 
-impl Rules {
+impl PackRules {
     /// Returns what happens with `path`.
     pub fn verdict(&self, path: &TreePath) -> Verdict {
         // A directory that holds `path`, not `path` itself: the directory is packed, as a mount
@@ -91,31 +91,31 @@ impl Rules {
         let owner = place.map(|place| place.owner);
         // Temporary files of the build. systemd makes /var/tmp itself.
         if owner == Some(Owner::System) || is_below(path, places::VAR_TMP) {
-            return Verdict::LeaveOut(Reason::Runtime);
+            return Verdict::LeaveOut(LeftOutReason::Runtime);
         }
         if KIWI.iter().any(|leftover| path.starts_with(TreePath::literal(leftover))) {
-            return Verdict::LeaveOut(Reason::Builder);
+            return Verdict::LeaveOut(LeftOutReason::Builder);
         }
         if places::innermost(path).is_some_and(|place| place.owner == Owner::Filesystem) {
-            return Verdict::LeaveOut(Reason::LostFound);
+            return Verdict::LeaveOut(LeftOutReason::LostFound);
         }
         if is_below(path, SNAPSHOTS) {
-            return Verdict::LeaveOut(Reason::Snapshots);
+            return Verdict::LeaveOut(LeftOutReason::Snapshots);
         }
         if is_below(path, CLIENT_STATE) {
-            return Verdict::LeaveOut(Reason::ClientState);
+            return Verdict::LeaveOut(LeftOutReason::ClientState);
         }
         let excludes = |glob: &Glob| !path.is_root() && glob.covers(path.as_bytes());
         if let Some(i) = self.exclude.iter().position(excludes) {
-            return Verdict::LeaveOut(Reason::Excluded(i));
+            return Verdict::LeaveOut(LeftOutReason::Excluded(i));
         }
         if let Some(i) = self.persistent.iter().position(|directory| is_below(path, directory)) {
-            return Verdict::LeaveOut(Reason::Persistent(i));
+            return Verdict::LeaveOut(LeftOutReason::Persistent(i));
         }
         match place.filter(|place| place.owner == Owner::Host).map(|place| place.path) {
             Some(directory) if directory == VAR && self.factory_var => Verdict::Factory,
-            Some(directory) if directory == VAR => Verdict::LeaveOut(Reason::Var),
-            Some(directory) => Verdict::LeaveOut(Reason::Host(directory)),
+            Some(directory) if directory == VAR => Verdict::LeaveOut(LeftOutReason::Var),
+            Some(directory) => Verdict::LeaveOut(LeftOutReason::Host(directory)),
             None => Verdict::Keep,
         }
     }
@@ -135,7 +135,11 @@ impl Rules {
         let unread = |reason| {
             matches!(
                 reason,
-                Reason::Runtime | Reason::Builder | Reason::LostFound | Reason::Excluded(_) | Reason::Var
+                LeftOutReason::Runtime
+                    | LeftOutReason::Builder
+                    | LeftOutReason::LostFound
+                    | LeftOutReason::Excluded(_)
+                    | LeftOutReason::Var
             )
         };
         !skipped && !matches!(self.verdict(path), Verdict::LeaveOut(reason) if unread(reason))
@@ -160,8 +164,8 @@ mod tests {
         TreePath::new(path).expect("a good path")
     }
 
-    fn rules(exclude: &str, persistent: &str) -> Rules {
-        Rules {
+    fn rules(exclude: &str, persistent: &str) -> PackRules {
+        PackRules {
             exclude: vec![Glob::new(exclude).expect("a good pattern")],
             persistent: vec![path_of(persistent).to_owned()],
             factory_var: true,
@@ -223,7 +227,7 @@ mod tests {
             "var/cache/kiwi/x",
             "etc/hosts.kiwi",
         ] {
-            assert_eq!(verdict(path), Verdict::LeaveOut(Reason::Builder), "{path}");
+            assert_eq!(verdict(path), Verdict::LeaveOut(LeftOutReason::Builder), "{path}");
         }
         for path in ["images", "usr/image", "etc/.profile", "etc/hosts"] {
             assert_eq!(verdict(path), Verdict::Keep, "{path}");
@@ -235,29 +239,29 @@ mod tests {
         assert_eq!(verdict("var/lib/x"), Verdict::Factory);
         assert_eq!(&*factory_path(path_of("var/lib/x")), path_of("usr/share/factory/var/lib/x"));
         assert!(factory_path(path_of("var/x")).starts_with(path_of(FACTORY_VAR)));
-        assert_eq!(verdict("var/tmp/x"), Verdict::LeaveOut(Reason::Runtime));
-        let off = Rules { factory_var: false, ..rules("/none", "none") };
-        assert_eq!(off.verdict(path_of("var/lib")), Verdict::LeaveOut(Reason::Var));
+        assert_eq!(verdict("var/tmp/x"), Verdict::LeaveOut(LeftOutReason::Runtime));
+        let off = PackRules { factory_var: false, ..rules("/none", "none") };
+        assert_eq!(off.verdict(path_of("var/lib")), Verdict::LeaveOut(LeftOutReason::Var));
         assert_eq!(off.verdict(path_of("var")), Verdict::Keep);
     }
 
     #[test]
     fn persistent_directories_come_empty() {
         assert_eq!(verdict("data/x"), Verdict::Keep);
-        assert_eq!(verdict("data/x/y"), Verdict::LeaveOut(Reason::Persistent(0)));
+        assert_eq!(verdict("data/x/y"), Verdict::LeaveOut(LeftOutReason::Persistent(0)));
         assert_eq!(verdict("data/xy"), Verdict::Keep);
     }
 
     #[test]
     fn the_clients_folder_stays_empty() {
         assert_eq!(verdict("usr/lib/sysimage/tiu"), Verdict::Keep);
-        assert_eq!(verdict("usr/lib/sysimage/tiu/bundle.cms"), Verdict::LeaveOut(Reason::ClientState));
+        assert_eq!(verdict("usr/lib/sysimage/tiu/bundle.cms"), Verdict::LeaveOut(LeftOutReason::ClientState));
     }
 
     #[test]
     fn the_recipe_excludes() {
         assert_eq!(verdict("usr/share/doc"), Verdict::Keep);
-        assert_eq!(verdict("usr/share/doc/a/b"), Verdict::LeaveOut(Reason::Excluded(0)));
+        assert_eq!(verdict("usr/share/doc/a/b"), Verdict::LeaveOut(LeftOutReason::Excluded(0)));
         assert_eq!(verdict(""), Verdict::Keep);
     }
 

@@ -114,8 +114,8 @@ mod image;
 
 pub use contents::{ContentsError, select, verify_contents};
 pub use engine::{
-    ClearedFlags, Difference, EngineError, InventoryEntry, Job, Lost, Plan, ReadBack, Reflink, Rules, Shown,
-    Summary, acl_owners, check, execute, inventory, is_label, is_temporary, map_acl_owners, plan,
+    ClearedFlags, Difference, EngineError, InventoryEntry, Job, LostPath, Plan, ReadBack, Reflink, Rules,
+    Shown, Summary, acl_owners, check, execute, inventory, is_label, is_temporary, map_acl_owners, plan,
     restore_flags,
 };
 pub use image::{Image, ImageError, Squashfs, Verity, is_mounted_at, mount_at, open_image, read_index};

@@ -40,7 +40,7 @@ fn fields(line: &str) -> impl Iterator<Item = &str> {
 /// A line of an fstab that mount(8) cannot parse.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {number}: found {found:?}, expected {expected}")]
-pub struct LineError {
+pub struct FstabLineError {
     /// The number of the line, from 1 on.
     pub number: usize,
     /// The line or the field.
@@ -50,13 +50,13 @@ pub struct LineError {
 }
 
 /// Checks that each line is empty, a comment, or what mount(8) can parse.
-pub fn check(text: &str) -> Result<(), LineError> {
+pub fn check(text: &str) -> Result<(), FstabLineError> {
     /// The most characters of a line that an error quotes.
     const SHOWN: usize = 80;
     for (line, number) in text.lines().zip(1..) {
         let line = line.trim_matches([' ', '\t', '\r']);
         let error = |found: &str, expected| {
-            Err(LineError { number, found: found.chars().take(SHOWN).collect(), expected })
+            Err(FstabLineError { number, found: found.chars().take(SHOWN).collect(), expected })
         };
         if line.is_empty() || line.starts_with('#') {
             continue;

@@ -17,12 +17,12 @@ use super::ManifestError;
 pub(super) struct Group {
     pub name: String,
     pub line: usize,
-    pub entries: Vec<Entry>,
+    pub entries: Vec<KeyfileEntry>,
 }
 
 /// One key of a group.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct KeyfileEntry {
     pub key: String,
     /// Unescaped.
     pub value: String,
@@ -55,7 +55,7 @@ pub(super) fn parse(text: &[u8]) -> Result<Vec<Group>, ManifestError> {
         if group.entries.iter().any(|entry| entry.key == key) {
             return Err(ManifestError::KeyTwice { line, key: format!("[{}] {key}", group.name) });
         }
-        group.entries.push(Entry { key: key.to_owned(), value, line });
+        group.entries.push(KeyfileEntry { key: key.to_owned(), value, line });
     }
     Ok(groups)
 }

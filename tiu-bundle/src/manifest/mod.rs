@@ -35,7 +35,7 @@ pub use version::FORMAT;
 use crate::content_digest::Digest;
 use crate::hash_tree::Salt;
 use crate::index::MAX_ENTRIES;
-use keyfile::{Entry, Group};
+use keyfile::{Group, KeyfileEntry};
 use std::fmt::Write;
 use value::Characters;
 
@@ -220,7 +220,7 @@ impl Group {
 
     fn only(&self, keys: &[&str]) -> Result<(), ManifestError> {
         match self.entries.iter().find(|entry| !keys.contains(&entry.key.as_str())) {
-            Some(Entry { key, line, .. }) => {
+            Some(KeyfileEntry { key, line, .. }) => {
                 Err(ManifestError::UnknownKey { line: *line, key: format!("[{}] {key}", self.name) })
             }
             None => Ok(()),

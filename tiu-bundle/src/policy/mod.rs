@@ -18,7 +18,7 @@
 
 mod persistent;
 
-pub use persistent::{MAX_PERSISTENT_PATHS, PersistentError, check_persistent};
+pub use persistent::{MAX_PERSISTENT_PATHS, PersistentListError, check_persistent};
 
 use serde::{Deserialize, Serialize};
 use tiu_system::{Hint, versioned};
@@ -64,7 +64,7 @@ pub enum PolicyError {
     },
     /// The list of persistent directories cannot be used.
     #[error("/{POLICY_PATH} of the image: persistent: {0}")]
-    Persistent(PersistentError),
+    Persistent(PersistentListError),
     /// A list about `/etc` names another path.
     #[error("/{POLICY_PATH} of the image: found {0}")]
     Etc(NotInEtc),
@@ -82,7 +82,7 @@ impl Hint for PolicyError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             PolicyError::Future { .. } => "update tiu on this host first".into(),
-            PolicyError::Persistent(PersistentError::TooMany { .. }) => {
+            PolicyError::Persistent(PersistentListError::TooMany { .. }) => {
                 "ask the image's maker to correct `persistent` of its build recipe".into()
             }
             PolicyError::Persistent(e) => {
@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn persistent_directories_that_cannot_be() {
         let error = Policy::parse("version: 1\npersistent: [/usr/x]").unwrap_err();
-        assert!(matches!(error, PolicyError::Persistent(PersistentError::OfImage { .. })), "{error:?}");
+        assert!(matches!(error, PolicyError::Persistent(PersistentListError::OfImage { .. })), "{error:?}");
         assert!(error.hint().unwrap().contains("build recipe: let programs"), "{:?}", error.hint());
     }
 

@@ -13,7 +13,7 @@ pub const MAX_PERSISTENT_PATHS: usize = 100;
 /// A list of persistent directories that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum PersistentError {
+pub enum PersistentListError {
     /// Not a path that means the same to everybody.
     #[error("found {found:?}, expected an absolute path without `.`, `..`, `*` and control characters")]
     NotAPath {
@@ -60,7 +60,7 @@ pub enum PersistentError {
     },
 }
 
-hints! { PersistentError {
+hints! { PersistentListError {
     NotAPath { .. } => "give the path of one directory, like /data",
     OfImage { .. } => {
         "let programs keep their data in /var, or in a directory besides /usr and /etc, like /data"
@@ -72,9 +72,9 @@ hints! { PersistentError {
 } }
 
 /// Returns the persistent directories of `list` as relative paths, sorted; none lies in another.
-pub fn check_persistent(list: &[String]) -> Result<Vec<String>, PersistentError> {
+pub fn check_persistent(list: &[String]) -> Result<Vec<String>, PersistentListError> {
     if list.len() > MAX_PERSISTENT_PATHS {
-        return Err(PersistentError::TooMany { found: list.len() });
+        return Err(PersistentListError::TooMany { found: list.len() });
     }
     let mut paths: Vec<(String, &String)> = Vec::with_capacity(list.len());
     for found in list {
@@ -82,7 +82,7 @@ pub fn check_persistent(list: &[String]) -> Result<Vec<String>, PersistentError>
         if let Some((_, other)) = paths.iter().find(|(other, _)| holds(other, &path) || holds(&path, other)) {
             // The one that is held is at fault, whichever comes first.
             let (found, other) = if found.len() < other.len() { (*other, found) } else { (found, *other) };
-            return Err(PersistentError::Inside { found: found.clone(), other: other.clone() });
+            return Err(PersistentListError::Inside { found: found.clone(), other: other.clone() });
         }
         paths.push((path, found));
     }
@@ -90,20 +90,22 @@ pub fn check_persistent(list: &[String]) -> Result<Vec<String>, PersistentError>
     Ok(paths.into_iter().map(|(path, _)| path).collect())
 }
 
-fn check_path(found: &str) -> Result<String, PersistentError> {
+fn check_path(found: &str) -> Result<String, PersistentListError> {
     let parts: Vec<&str> = found.split('/').filter(|part| !part.is_empty()).collect();
     let path = parts.join("/");
     let odd = |c: char| c.is_control() || c == '*';
     let within = match TreePath::new(&path) {
         Ok(path) if found.starts_with('/') && !path.is_root() && !found.contains(odd) => path,
-        _ => return Err(PersistentError::NotAPath { found: found.to_owned() }),
+        _ => return Err(PersistentListError::NotAPath { found: found.to_owned() }),
     };
     let found = found.to_owned();
     match places::innermost(within).map(|place| (place.owner, place.path)) {
-        Some((Owner::Host, directory)) => Err(PersistentError::OfHost { found, directory }),
-        Some((Owner::Image | Owner::Merged, directory)) => Err(PersistentError::OfImage { found, directory }),
+        Some((Owner::Host, directory)) => Err(PersistentListError::OfHost { found, directory }),
+        Some((Owner::Image | Owner::Merged, directory)) => {
+            Err(PersistentListError::OfImage { found, directory })
+        }
         Some((Owner::System | Owner::Filesystem, directory)) => {
-            Err(PersistentError::Fleeting { found, directory })
+            Err(PersistentListError::Fleeting { found, directory })
         }
         None => Ok(path),
     }
@@ -117,7 +119,7 @@ fn holds(directory: &str, path: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn list(paths: &[&str]) -> Result<Vec<String>, PersistentError> {
+    fn list(paths: &[&str]) -> Result<Vec<String>, PersistentListError> {
         check_persistent(&paths.iter().map(|path| (*path).to_owned()).collect::<Vec<_>>())
     }
 
@@ -137,7 +139,7 @@ mod tests {
         for path in ["", "/", "//", "data", "./data", "/data/..", "/../etc", "/a/./b", "/d*", "/a\nb", "/a\0"]
         {
             assert!(
-                matches!(list(&[path]), Err(PersistentError::NotAPath { found }) if found == path),
+                matches!(list(&[path]), Err(PersistentListError::NotAPath { found }) if found == path),
                 "{path}"
             );
         }
@@ -152,8 +154,10 @@ mod tests {
             ("/boot", "boot"),
             ("/lib64/x", "lib64"),
         ] {
-            let expected =
-                PersistentError::OfImage { found: path.to_owned(), directory: TreePath::literal(directory) };
+            let expected = PersistentListError::OfImage {
+                found: path.to_owned(),
+                directory: TreePath::literal(directory),
+            };
             assert_eq!(list(&["/data", path]), Err(expected));
         }
     }
@@ -161,20 +165,20 @@ mod tests {
     #[test]
     fn what_no_boot_keeps_and_what_is_the_hosts_already() {
         for path in ["/run/x", "/proc", "/dev/shm", "/tmp"] {
-            assert!(matches!(list(&[path]), Err(PersistentError::Fleeting { .. })), "{path}");
+            assert!(matches!(list(&[path]), Err(PersistentListError::Fleeting { .. })), "{path}");
         }
         for path in ["/var/lib/x", "/home", "/usr/local/bin", "/boot/efi", "/.snapshots/1"] {
-            assert!(matches!(list(&[path]), Err(PersistentError::OfHost { .. })), "{path}");
+            assert!(matches!(list(&[path]), Err(PersistentListError::OfHost { .. })), "{path}");
         }
     }
 
     #[test]
     fn one_in_another_and_the_same_twice() {
         for paths in [["/data", "/data/x"], ["/data/x", "/data"]] {
-            let expected = PersistentError::Inside { found: "/data/x".into(), other: "/data".into() };
+            let expected = PersistentListError::Inside { found: "/data/x".into(), other: "/data".into() };
             assert_eq!(list(&paths), Err(expected));
         }
-        assert!(matches!(list(&["/data", "/data/"]), Err(PersistentError::Inside { .. })));
+        assert!(matches!(list(&["/data", "/data/"]), Err(PersistentListError::Inside { .. })));
     }
 
     #[test]
@@ -182,7 +186,7 @@ mod tests {
         let many: Vec<String> = (0..=MAX_PERSISTENT_PATHS).map(|i| format!("/data/{i}")).collect();
         assert_eq!(
             check_persistent(&many),
-            Err(PersistentError::TooMany { found: MAX_PERSISTENT_PATHS + 1 })
+            Err(PersistentListError::TooMany { found: MAX_PERSISTENT_PATHS + 1 })
         );
     }
 

@@ -3,7 +3,7 @@
 use super::name::NAME;
 use serde_json::json;
 use std::path::PathBuf;
-use tiu_cli::{CommonArguments, Outcome, exit};
+use tiu_cli::{CommandResult, CommonArguments, exit};
 use tiu_create::keygen;
 
 /// Create a CA and a signing certificate for development
@@ -14,13 +14,13 @@ use tiu_create::keygen;
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   tiu-create keygen keys")]
-pub struct Arguments {
+pub struct KeygenArguments {
     /// Directory for the files; created if missing
     directory: PathBuf,
 }
 
-impl Arguments {
-    pub fn run(self, common: &CommonArguments) -> Outcome {
+impl KeygenArguments {
+    pub fn run(self, common: &CommonArguments) -> CommandResult {
         let files = keygen(&self.directory)?;
         common.print_done(NAME, &json!({"files": files}), || {
             format!(

@@ -9,7 +9,7 @@ mod signer;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use tiu_cli::log::Logging;
-use tiu_cli::{CommonArguments, CompletionsArguments, ManArguments, Outcome, Program};
+use tiu_cli::{CliProgram, CommandResult, CommonArguments, CompletionsArguments, ManArguments};
 
 /// Pack a root tree into a signed tiu bundle
 ///
@@ -34,23 +34,23 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled.";
 
 #[derive(Subcommand)]
 enum Command {
-    Keygen(keygen::Arguments),
-    Pack(Box<pack::Arguments>),
-    Sign(Box<sign::Arguments>),
+    Keygen(keygen::KeygenArguments),
+    Pack(Box<pack::PackArguments>),
+    Sign(Box<sign::SignArguments>),
     #[command(after_help = "Example:\n  tiu-create man /usr/share/man/man1")]
     Man(ManArguments),
     #[command(after_help = "Example:\n  tiu-create completions bash > tiu-create.bash")]
     Completions(CompletionsArguments),
 }
 
-impl Program for Cli {
+impl CliProgram for Cli {
     const NAME: &'static str = name::NAME;
 
     fn logging(&self) -> Logging {
         Logging { verbose: self.common.verbose, journal: None }
     }
 
-    fn run(self) -> Outcome {
+    fn run(self) -> CommandResult {
         let Cli { command, common } = self;
         match command {
             Command::Keygen(arguments) => arguments.run(&common),

@@ -4,8 +4,8 @@ use super::name::NAME;
 use super::signer::SignerArguments;
 use serde_json::json;
 use std::path::PathBuf;
-use tiu_cli::{CommonArguments, Outcome, ProgressMode, SecondSignal, cancel_on_signals, exit};
-use tiu_create::{LeftOut, Options, PackError, Packed, Reason, Recipe, pack};
+use tiu_cli::{CommandResult, CommonArguments, ProgressMode, SecondSignal, cancel_on_signals, exit};
+use tiu_create::{LeftOut, LeftOutReason, Options, PackError, Packed, Recipe, pack};
 use tiu_system::progress::Watch;
 use tiu_system::text::bytes;
 
@@ -18,7 +18,7 @@ use tiu_system::text::bytes;
 #[command(after_help = "Example:
   tiu-create pack --recipe bundle.yaml --cert keys/signer.cert.pem \\
       --key keys/signer.key.pem root/ example-1.tiu")]
-pub struct Arguments {
+pub struct PackArguments {
     /// Recipe: which image it is, and what belongs to it (see examples/bundle.yaml)
     #[arg(long, value_name = "FILE")]
     recipe: PathBuf,
@@ -45,8 +45,8 @@ pub struct Arguments {
     out: PathBuf,
 }
 
-impl Arguments {
-    pub fn run(self, common: &CommonArguments) -> Outcome {
+impl PackArguments {
+    pub fn run(self, common: &CommonArguments) -> CommandResult {
         let cancel = cancel_on_signals(SecondSignal::Ends)?;
         let mut recipe = Recipe::read(&self.recipe)?;
         recipe.version = self.image_version.or(recipe.version);
@@ -91,18 +91,18 @@ fn created(epoch: Option<std::ffi::OsString>) -> Result<i64, PackError> {
     }
 }
 
-fn reason_name(reason: Reason, recipe: &Recipe) -> String {
+fn reason_name(reason: LeftOutReason, recipe: &Recipe) -> String {
     match reason {
-        Reason::Runtime => "runtime".to_owned(),
-        Reason::Builder => "builder".to_owned(),
-        Reason::Identity => "identity".to_owned(),
-        Reason::LostFound => "lost+found".to_owned(),
-        Reason::Snapshots => "snapshots".to_owned(),
-        Reason::ClientState => "client-state".to_owned(),
-        Reason::Host(directory) => directory.absolute().to_string(),
-        Reason::Persistent(i) => persistent(recipe, i),
-        Reason::Excluded(i) => recipe.exclude.get(i).cloned().unwrap_or_default(),
-        Reason::Var => "/var".to_owned(),
+        LeftOutReason::Runtime => "runtime".to_owned(),
+        LeftOutReason::Builder => "builder".to_owned(),
+        LeftOutReason::Identity => "identity".to_owned(),
+        LeftOutReason::LostFound => "lost+found".to_owned(),
+        LeftOutReason::Snapshots => "snapshots".to_owned(),
+        LeftOutReason::ClientState => "client-state".to_owned(),
+        LeftOutReason::Host(directory) => directory.absolute().to_string(),
+        LeftOutReason::Persistent(i) => persistent(recipe, i),
+        LeftOutReason::Excluded(i) => recipe.exclude.get(i).cloned().unwrap_or_default(),
+        LeftOutReason::Var => "/var".to_owned(),
     }
 }
 
@@ -213,10 +213,12 @@ fn warnings(recipe: &Recipe, packed: &Packed) -> Vec<String> {
     }
     for (reason, left) in &packed.left_out {
         let why = match reason {
-            Reason::Host(directory) => format!("{} is the host's", directory.absolute()),
-            Reason::Persistent(i) => format!("{} is persistent, and so the host's", persistent(recipe, *i)),
-            Reason::Identity => "an image is for many hosts, these belong to one".to_owned(),
-            Reason::Var => "/var is left out, as the recipe says".to_owned(),
+            LeftOutReason::Host(directory) => format!("{} is the host's", directory.absolute()),
+            LeftOutReason::Persistent(i) => {
+                format!("{} is persistent, and so the host's", persistent(recipe, *i))
+            }
+            LeftOutReason::Identity => "an image is for many hosts, these belong to one".to_owned(),
+            LeftOutReason::Var => "/var is left out, as the recipe says".to_owned(),
             _ => continue,
         };
         texts.push(format!(

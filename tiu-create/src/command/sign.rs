@@ -5,8 +5,8 @@ use super::signer::SignerArguments;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use tiu_bundle::signature::Signer;
-use tiu_cli::{CommonArguments, Outcome, ProgressMode, SecondSignal, cancel_on_signals, exit};
-use tiu_create::{SignError, Unsigned};
+use tiu_cli::{CommandResult, CommonArguments, ProgressMode, SecondSignal, cancel_on_signals, exit};
+use tiu_create::{SignError, UnsignedBundle};
 use tiu_system::progress::Watch;
 
 /// Sign a bundle, sign it again, or insert a signature that was made elsewhere
@@ -25,7 +25,7 @@ With a signer outside, in two steps:
   openssl cms -sign -binary -nodetach -md sha256 -nosmimecap -outform DER \\
       -signer signer.cert.pem -inkey signer.key.pem -in manifest -out manifest.cms
   tiu-create sign --cms manifest.cms example-1.tiu")]
-pub struct Arguments {
+pub struct SignArguments {
     #[command(flatten)]
     signer: SignerArguments,
     /// File to write the payload to: the bytes that are to be signed (the manifest)
@@ -44,8 +44,8 @@ pub struct Arguments {
     bundle: PathBuf,
 }
 
-impl Arguments {
-    pub fn run(self, common: &CommonArguments) -> Outcome {
+impl SignArguments {
+    pub fn run(self, common: &CommonArguments) -> CommandResult {
         let cancel = cancel_on_signals(SecondSignal::Ends)?;
         if self.write_payload.is_none() {
             // Before the work.
@@ -53,7 +53,7 @@ impl Arguments {
         }
         let identity = self.signer.load()?;
         let progress = tiu_cli::progress(self.progress);
-        let bundle = Unsigned::open(&self.bundle, Watch::new(&*progress, cancel))?;
+        let bundle = UnsignedBundle::open(&self.bundle, Watch::new(&*progress, cancel))?;
         let out = self.output.as_deref().unwrap_or(&self.bundle);
         let signer = match (&identity, &self.cms, &self.write_payload) {
             (Some(identity), ..) => Some(bundle.sign(identity, out)?),
@@ -81,7 +81,7 @@ impl Arguments {
     fn print(
         &self,
         common: &CommonArguments,
-        bundle: &Unsigned,
+        bundle: &UnsignedBundle,
         out: &Path,
         signer: Option<&Signer>,
         warnings: &[String],

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use tiu_bundle::trust::Trust;
 use tiu_cli::Failure;
-use tiu_create::{Hosts, Identity, KeySource, Secret};
+use tiu_create::{Hosts, KeySource, Secret, SigningIdentity};
 
 /// The signer.
 #[derive(clap::Args)]
@@ -38,7 +38,7 @@ pub struct SignerArguments {
 
 impl SignerArguments {
     /// Reads certificates and key, if they were given.
-    pub fn load(&self) -> Result<Option<Identity>, Failure> {
+    pub fn load(&self) -> Result<Option<SigningIdentity>, Failure> {
         let (Some(cert), Some(key)) = (&self.cert, &self.key) else { return Ok(None) };
         let secret = |file: &Option<PathBuf>| file.clone().map_or(Secret::Prompt, Secret::File);
         let scheme = key.split(':').next().unwrap_or_default();
@@ -51,7 +51,7 @@ impl SignerArguments {
         } else {
             KeySource::File { path: key.into(), passphrase: secret(&self.passphrase_file) }
         };
-        Ok(Some(Identity::load(cert, &key, &self.intermediate, self.hosts()?)?))
+        Ok(Some(SigningIdentity::load(cert, &key, &self.intermediate, self.hosts()?)?))
     }
 
     /// Returns the hosts that are to accept the signature.

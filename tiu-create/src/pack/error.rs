@@ -4,7 +4,7 @@ use crate::facts::FactsError;
 use crate::files::OutputError;
 use crate::plan::PlanError;
 use crate::sign::SignError;
-use crate::tree::TreeError;
+use crate::tree::ScanError;
 use std::io;
 use std::path::PathBuf;
 use tiu_bundle::bundle::BundleError;
@@ -24,7 +24,7 @@ use tiu_system::progress::Cancelled;
 pub enum PackError {
     /// Reading the tree failed.
     #[error(transparent)]
-    Tree(#[from] TreeError),
+    Tree(#[from] ScanError),
     /// A fact that the tree lacks.
     #[error(transparent)]
     Facts(#[from] FactsError),

@@ -15,13 +15,13 @@ mod tar;
 pub use error::PackError;
 
 use self::squash::Squash;
-use crate::factory::{Loss, Lost};
-use crate::facts::{self, Facts};
+use crate::factory::{Loss, LossCount};
+use crate::facts::{self, TreeFacts};
 use crate::files::{self, beside, publish};
-use crate::plan::{self, Input, LeftOut};
+use crate::plan::{self, LeftOut, PlanInput};
 use crate::recipe::Recipe;
-use crate::rules::{Reason, Rules};
-use crate::sign::{Identity, SignerWarning, read_back};
+use crate::rules::{LeftOutReason, PackRules};
+use crate::sign::{SignerWarning, SigningIdentity, read_back};
 use crate::tree::{self, Root};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -72,11 +72,11 @@ pub struct Packed {
     /// True if the version is `VERSION_ID`, because neither the recipe nor `IMAGE_VERSION` says one.
     pub shared_version: bool,
     /// The entries that are not in the image, by reason.
-    pub left_out: BTreeMap<Reason, LeftOut>,
+    pub left_out: BTreeMap<LeftOutReason, LeftOut>,
     /// The entries of the image that lie below mount points of its own fstab.
     pub at_mount_points: BTreeMap<Vec<u8>, LeftOut>,
     /// The properties of the defaults of `/var` that hosts do not get.
-    pub var_losses: BTreeMap<Loss, Lost>,
+    pub var_losses: BTreeMap<Loss, LossCount>,
     /// Patterns of the recipe that matched nothing.
     pub unused_patterns: Vec<String>,
     /// Mount points in the tree. Their content is not in the image.
@@ -86,16 +86,20 @@ pub struct Packed {
 }
 
 /// Packs a tree. Without `identity` the bundle holds the bare manifest where the signature goes,
-/// for [`Unsigned`](crate::Unsigned).
-pub fn pack(options: &Options, identity: Option<&Identity>, watch: Watch) -> Result<Packed, PackError> {
+/// for [`UnsignedBundle`](crate::UnsignedBundle).
+pub fn pack(
+    options: &Options,
+    identity: Option<&SigningIdentity>,
+    watch: Watch,
+) -> Result<Packed, PackError> {
     let start = Instant::now();
     let recipe = &options.recipe;
     let root = Root::open(&options.root)?;
-    let facts = Facts::read(&root, recipe)?;
+    let facts = TreeFacts::read(&root, recipe)?;
     // An error is found now rather than after minutes of packing.
     manifest(recipe, &facts, options.created, &Made::default())?.to_checked_text()?;
     let policy = recipe.policy()?;
-    let rules = Rules {
+    let rules = PackRules {
         exclude: recipe.globs()?,
         persistent: policy
             .persistent()
@@ -114,11 +118,11 @@ pub fn pack(options: &Options, identity: Option<&Identity>, watch: Watch) -> Res
     let owners = facts::owners(&root)?;
     let mount_points = facts::mount_points(&root)?;
     let input =
-        Input { rules: &rules, newest: options.created, owners, mount_points, policy: policy.to_text() };
+        PlanInput { rules: &rules, newest: options.created, owners, mount_points, policy: policy.to_text() };
     let mut plan = plan::plan(tree, &input)?;
 
     if options.strict
-        && let Some(found) = plan.left_out.get(&Reason::Identity)
+        && let Some(found) = plan.left_out.get(&LeftOutReason::Identity)
     {
         return Err(PackError::Identity {
             files: found.files,
@@ -200,7 +204,7 @@ impl Default for Made {
     }
 }
 
-fn manifest(recipe: &Recipe, facts: &Facts, created: i64, made: &Made) -> Result<Manifest, PackError> {
+fn manifest(recipe: &Recipe, facts: &TreeFacts, created: i64, made: &Made) -> Result<Manifest, PackError> {
     let created = time::OffsetDateTime::from_unix_timestamp(created)
         .ok()
         .and_then(|time| time.format(&time::format_description::well_known::Rfc3339).ok())

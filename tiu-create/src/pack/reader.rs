@@ -5,8 +5,8 @@
 //! file is compared with what the scan found, before and after.
 
 use super::tar::{Extent, takes_extents};
-use crate::plan::{Content, Item, Plan};
-use crate::tree::{Root, TreeError, mtime};
+use crate::plan::{ImagePlan, Item, ItemContent};
+use crate::tree::{Root, ScanError, mtime};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Advice, OFlags, SeekFrom, Stat, fadvise, fstat, seek};
 use rustix::io::Errno;
@@ -30,19 +30,19 @@ pub enum Piece {
     /// All content was handed over, and the file is still as the scan found it.
     End,
     /// The file could not be read. Nothing follows.
-    Failed(TreeError),
+    Failed(ScanError),
 }
 
 /// Starts reading in `scope`. Reading stops when the receiver is dropped.
 pub fn read_ahead<'scope>(
     scope: &'scope std::thread::Scope<'scope, '_>,
     root: &'scope Root,
-    plan: &'scope Plan,
+    plan: &'scope ImagePlan,
 ) -> Receiver<Piece> {
     let (sender, receiver) = sync_channel(QUEUE);
     scope.spawn(move || {
         let files = plan.items.iter().filter_map(|item| match item.content {
-            Content::Tree(source) => Some((item, plan.tree.names.get(source))),
+            ItemContent::Tree(source) => Some((item, plan.tree.names.get(source))),
             _ => None,
         });
         for (item, path) in files {
@@ -63,12 +63,12 @@ pub fn read_ahead<'scope>(
 enum Stop {
     /// The receiver was dropped.
     Unwanted,
-    Failed(TreeError),
+    Failed(ScanError),
 }
 
 fn read_file(root: &Root, item: &Item, path: &[u8], out: &SyncSender<Piece>) -> Result<(), Stop> {
     let fail =
-        |what| move |e: Errno| Stop::Failed(TreeError::Io { path: path.to_vec(), what, source: e.into() });
+        |what| move |e: Errno| Stop::Failed(ScanError::Io { path: path.to_vec(), what, source: e.into() });
     let send = |piece| out.send(piece).map_err(|_| Stop::Unwanted);
     let fd = root.open_exactly(path, OFlags::empty()).map_err(fail("opening"))?;
     let before = fstat(&fd).map_err(fail("reading the metadata"))?;
@@ -88,7 +88,7 @@ fn read_file(root: &Root, item: &Item, path: &[u8], out: &SyncSender<Piece>) -> 
     // Best effort: it makes the kernel read larger pieces ahead.
     let _ = fadvise(&fd, 0, None, Advice::Sequential);
     let mut file = File::from(fd);
-    let fail_io = |source| Stop::Failed(TreeError::Io { path: path.to_vec(), what: "reading", source });
+    let fail_io = |source| Stop::Failed(ScanError::Io { path: path.to_vec(), what: "reading", source });
     for extent in pieces.as_deref().unwrap_or(&whole) {
         file.seek(io::SeekFrom::Start(extent.offset)).map_err(fail_io)?;
         let mut rest = extent.length;
@@ -121,7 +121,7 @@ fn check(path: &[u8], what: &str, was: u64, is: u64) -> Result<(), Stop> {
 }
 
 fn changed(path: &[u8], what: String) -> Stop {
-    Stop::Failed(TreeError::Changed { path: path.to_vec(), what })
+    Stop::Failed(ScanError::Changed { path: path.to_vec(), what })
 }
 
 /// The pieces of data of a file with holes, or `None` when they are too many for a tar header, or

@@ -5,8 +5,8 @@ use super::PackError;
 use super::reader::{Piece, read_ahead};
 use super::squash::Squash;
 use super::tar::{self, Extent, Header};
-use crate::plan::{Content, Item, Plan};
-use crate::tree::{Node, Root, Span, TreeError};
+use crate::plan::{ImagePlan, Item, ItemContent};
+use crate::tree::{Root, ScanError, SourceNode, Span};
 use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
 use std::sync::mpsc::Receiver;
@@ -35,7 +35,7 @@ pub struct Indexed {
 /// consumed: the memory of both limits the number of files.
 pub fn stream(
     root: &Root,
-    plan: Plan,
+    plan: ImagePlan,
     squash: Squash<'_>,
     created: i64,
     watch: Watch,
@@ -77,7 +77,7 @@ fn write_index(entries: IndexWriter, created: i64, out: &mut impl Write) -> Resu
     let read = Index::parse(text)?;
     let indexed = Indexed { digest, entries: read.len() as u64, size: read.content_size() };
     drop(read);
-    let node = Node {
+    let node = SourceNode {
         path: Span::default(),
         kind: Kind::File,
         mode: 0o644,
@@ -90,7 +90,7 @@ fn write_index(entries: IndexWriter, created: i64, out: &mut impl Write) -> Resu
         target: None,
         inode: None,
     };
-    let item = Item { node, content: Content::None, nlink: 1, link_to: None };
+    let item = Item { node, content: ItemContent::None, nlink: 1, link_to: None };
     let mut block = Vec::new();
     let path = INDEX_PATH.as_bytes();
     tar::header(&mut block, &Header { path, item: &item, target: b"", xattrs: &[], extents: None });
@@ -102,7 +102,7 @@ fn write_index(entries: IndexWriter, created: i64, out: &mut impl Write) -> Resu
 }
 
 struct Stream<'a, W> {
-    plan: &'a Plan,
+    plan: &'a ImagePlan,
     out: &'a mut W,
     watch: Watch<'a>,
 }
@@ -113,12 +113,12 @@ impl<W: Write> Stream<'_, W> {
         for item in &self.plan.items {
             self.watch.check()?;
             let digest = match item.content {
-                Content::None if item.node.kind == Kind::Socket => None,
-                Content::None => {
+                ItemContent::None if item.node.kind == Kind::Socket => None,
+                ItemContent::None => {
                     self.header(item, None)?;
                     None
                 }
-                Content::Generated(number) => {
+                ItemContent::Generated(number) => {
                     let content =
                         self.plan.generated.get(number as usize).map(Vec::as_slice).unwrap_or_default();
                     self.header(item, None)?;
@@ -126,7 +126,7 @@ impl<W: Write> Stream<'_, W> {
                     self.write(tar::padding(content.len() as u64))?;
                     Some(digest_bytes(content))
                 }
-                Content::Tree(_) => Some(self.file(item, pieces)?),
+                ItemContent::Tree(_) => Some(self.file(item, pieces)?),
             };
             index.push(self.entry(item, digest));
         }
@@ -240,7 +240,7 @@ impl Holes<'_> {
 
 fn next(pieces: &Receiver<Piece>) -> Result<Piece, PackError> {
     match pieces.recv() {
-        Ok(Piece::Failed(TreeError::Cancelled(cancelled))) => Err(cancelled.into()),
+        Ok(Piece::Failed(ScanError::Cancelled(cancelled))) => Err(cancelled.into()),
         Ok(Piece::Failed(error)) => Err(error.into()),
         Ok(piece) => Ok(piece),
         // The thread ends early only after it reported the reason.

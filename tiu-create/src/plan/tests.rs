@@ -4,13 +4,13 @@ use super::*;
 use tiu_system::glob::Glob;
 
 #[derive(Default)]
-struct Build(Tree);
+struct Build(SourceTree);
 
 impl Build {
     fn add(mut self, path: &str, kind: Kind) -> Self {
         let path = self.0.names.add(path.as_bytes()).expect("room");
         let size = if kind == Kind::File { 10 } else { 0 };
-        self.0.nodes.push(Node {
+        self.0.nodes.push(SourceNode {
             path,
             kind,
             mode: 0o755,
@@ -39,15 +39,15 @@ impl Build {
         self
     }
 
-    fn plan_with(self, exclude: &[&str]) -> Result<Plan, PlanError> {
+    fn plan_with(self, exclude: &[&str]) -> Result<ImagePlan, PlanError> {
         let exclude = exclude.iter().map(|pattern| Glob::new(pattern).expect("a good pattern")).collect();
-        self.plan_by(&Rules { exclude, factory_var: true, ..Rules::default() })
+        self.plan_by(&PackRules { exclude, factory_var: true, ..PackRules::default() })
     }
 
-    fn plan_by(self, rules: &Rules) -> Result<Plan, PlanError> {
+    fn plan_by(self, rules: &PackRules) -> Result<ImagePlan, PlanError> {
         plan(
             self.0,
-            &Input {
+            &PlanInput {
                 rules,
                 newest: 50,
                 owners: Default::default(),
@@ -57,7 +57,7 @@ impl Build {
         )
     }
 
-    fn plan(self) -> Plan {
+    fn plan(self) -> ImagePlan {
         self.plan_with(&[]).expect("a plan")
     }
 }
@@ -66,7 +66,7 @@ fn system() -> Build {
     Build::default().dirs(&["", "var", "usr", "usr/lib"])
 }
 
-fn paths(plan: &Plan) -> Vec<String> {
+fn paths(plan: &ImagePlan) -> Vec<String> {
     plan.items.iter().map(|item| crate::shown(plan.path(item))).collect()
 }
 
@@ -101,7 +101,7 @@ fn var_becomes_defaults_with_a_tmpfiles_file() {
     let text = String::from_utf8(plan.generated.first().expect("one file").clone()).expect("text");
     assert!(text.contains("C \"/var/lib/x\""), "{text}");
     let moved = plan.items.iter().find(|item| plan.path(item).ends_with(b"/x")).expect("the file");
-    let Content::Tree(source) = moved.content else { panic!("{:?}", moved.content) };
+    let ItemContent::Tree(source) = moved.content else { panic!("{:?}", moved.content) };
     assert_eq!(plan.tree.names.get(source), b"var/lib/x");
     assert_eq!(plan.size, 10 + text.len() as u64);
 }
@@ -113,7 +113,7 @@ fn defaults_that_the_tree_has_already_are_kept_and_var_wins() {
         .files(&["usr/share/factory/var/a", "usr/share/factory/var/b", "var/a"])
         .plan();
     let a = plan.find(b"usr/share/factory/var/a").and_then(|i| plan.items.get(i)).expect("a");
-    assert!(matches!(a.content, Content::Tree(source) if plan.tree.names.get(source) == b"var/a"));
+    assert!(matches!(a.content, ItemContent::Tree(source) if plan.tree.names.get(source) == b"var/a"));
     let text = String::from_utf8_lossy(plan.generated.first().expect("one file"));
     assert!(text.contains("\"/var/a\"") && text.contains("\"/var/b\""), "{text}");
 }
@@ -126,9 +126,9 @@ fn the_first_name_of_an_inode_is_its_entry_even_when_it_was_moved() {
     let a = plan.find(b"usr/share/factory/var/a").expect("a");
     let (a, b_item) = (&plan.items[a], &plan.items[b]);
     assert_eq!((b_item.link_to, b_item.nlink), (None, 2));
-    assert_eq!((a.link_to, a.nlink, a.content), (Some(b as u32), 2, Content::None));
+    assert_eq!((a.link_to, a.nlink, a.content), (Some(b as u32), 2, ItemContent::None));
     // On hosts, /var/a becomes a file of its own.
-    let lost = factory::Lost { entries: 1, first: b"a".to_vec() };
+    let lost = factory::LossCount { entries: 1, first: b"a".to_vec() };
     assert_eq!(plan.var_losses, [(factory::Loss::HardLink, lost)].into());
 }
 
@@ -137,7 +137,10 @@ fn a_name_that_is_left_out_does_not_count() {
     let plan = system().files(&["usr/a"]).inode(3).files(&["home/a"]).inode(3).plan();
     let a = plan.find(b"usr/a").and_then(|i| plan.items.get(i)).expect("a");
     assert_eq!((a.link_to, a.nlink), (None, 1));
-    assert_eq!(plan.left_out.get(&Reason::Host(TreePath::literal("home"))).map(|left| left.files), Some(1));
+    assert_eq!(
+        plan.left_out.get(&LeftOutReason::Host(TreePath::literal("home"))).map(|left| left.files),
+        Some(1)
+    );
 }
 
 #[test]
@@ -154,12 +157,12 @@ fn excluded_directories_go_with_what_is_in_them() {
     assert_eq!(plan.unused_patterns, [1]);
 }
 
-fn with_data(build: Build) -> Result<Plan, PlanError> {
-    build.plan_by(&Rules {
+fn with_data(build: Build) -> Result<ImagePlan, PlanError> {
+    build.plan_by(&PackRules {
         exclude: vec![],
         persistent: vec![TreePath::literal("data/app").to_owned()],
         factory_var: true,
-        ..Rules::default()
+        ..PackRules::default()
     })
 }
 
@@ -181,7 +184,7 @@ fn persistent_directories_are_there_and_empty() {
     let plan =
         with_data(build.files(&["data/app/4", "data/app/1", "data/app/3", "data/app/2"])).expect("a plan");
     assert_eq!(paths(&plan).iter().filter(|path| path.starts_with("data/")).count(), 1);
-    let left = plan.left_out.get(&Reason::Persistent(0)).expect("what is left out");
+    let left = plan.left_out.get(&LeftOutReason::Persistent(0)).expect("what is left out");
     assert_eq!((left.files, left.bytes), (4, 40));
     assert!(left.first.iter().eq(&[b"data/app/1", b"data/app/2", b"data/app/3"]), "{left:?}");
 }

@@ -35,7 +35,7 @@ enum Key {
 }
 
 /// A signer, ready to sign.
-pub struct Identity {
+pub struct SigningIdentity {
     certificate: X509,
     intermediates: Vec<X509>,
     key: Key,
@@ -43,7 +43,7 @@ pub struct Identity {
     warnings: Vec<SignerWarning>,
 }
 
-impl Identity {
+impl SigningIdentity {
     /// Reads certificates and key, and checks that `hosts` will accept what they sign. Further
     /// certificates in the signer's own file count as intermediates.
     pub fn load(
@@ -66,7 +66,7 @@ impl Identity {
                 Key::Token(pkcs11::Token::new(uri, pin, module.as_deref())?)
             }
         };
-        let identity = Identity { certificate: signer, intermediates: between, key, hosts, warnings };
+        let identity = SigningIdentity { certificate: signer, intermediates: between, key, hosts, warnings };
         identity.check()?;
         Ok(identity)
     }

@@ -13,7 +13,7 @@ mod pkcs11;
 
 pub use error::SignError;
 pub use hosts::{Hosts, SignerWarning};
-pub use identity::{Identity, KeySource};
+pub use identity::{KeySource, SigningIdentity};
 pub use passphrase::Secret;
 
 use crate::files::{self, beside, publish};
@@ -31,7 +31,7 @@ use tiu_system::progress::Watch;
 
 /// A bundle whose signature is to be made or replaced; its image has been compared with its hash
 /// tree.
-pub struct Unsigned {
+pub struct UnsignedBundle {
     path: PathBuf,
     file: File,
     manifest: Manifest,
@@ -40,7 +40,7 @@ pub struct Unsigned {
     offset: u64,
 }
 
-impl Unsigned {
+impl UnsignedBundle {
     /// Opens the bundle at `path`, signed or not, and checks everything except the signer.
     pub fn open(path: &Path, watch: Watch) -> Result<Self, SignError> {
         let fail = |source| SignError::Read { path: path.to_owned(), source };
@@ -66,7 +66,14 @@ impl Unsigned {
             VerityError::Cancelled(cancelled) => cancelled.into(),
             other => bad(other.into()),
         })?;
-        Ok(Unsigned { path: path.to_owned(), file, manifest, payload, signed, offset: layout.cms_offset() })
+        Ok(UnsignedBundle {
+            path: path.to_owned(),
+            file,
+            manifest,
+            payload,
+            signed,
+            offset: layout.cms_offset(),
+        })
     }
 
     /// Returns the manifest's text, which is to be signed.
@@ -85,7 +92,11 @@ impl Unsigned {
     }
 
     /// Signs with `identity` and writes the bundle to `out` (in place when that is its own path).
-    pub fn sign(&self, identity: &Identity, out: &Path) -> Result<(Signer, Vec<SignerWarning>), SignError> {
+    pub fn sign(
+        &self,
+        identity: &SigningIdentity,
+        out: &Path,
+    ) -> Result<(Signer, Vec<SignerWarning>), SignError> {
         self.put_in(&identity.sign(&self.payload)?, identity.hosts(), out)
     }
 

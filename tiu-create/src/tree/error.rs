@@ -8,7 +8,7 @@ use tiu_system::progress::Cancelled;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)] // Fields without documentation are what their names say.
-pub enum TreeError {
+pub enum ScanError {
     /// Something could not be opened or read.
     #[error("/{}: {what} failed: {source}", crate::shown(path))]
     Io { path: Vec<u8>, what: &'static str, source: io::Error },
@@ -37,7 +37,7 @@ pub enum TreeError {
     Cancelled(#[from] Cancelled),
 }
 
-hints! { TreeError {
+hints! { ScanError {
     forward Cancelled;
     Io { source, what, .. } => match source.kind() {
         io::ErrorKind::PermissionDenied => "run as root: the whole tree must be readable",

@@ -5,8 +5,8 @@ mod model;
 mod open;
 mod scan;
 
-pub use error::TreeError;
-pub use model::{Node, Span, Tree};
+pub use error::ScanError;
+pub use model::{SourceNode, SourceTree, Span};
 pub use open::Root;
 pub(crate) use scan::mtime;
 pub use scan::scan;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use tiu_bundle::index::{Kind, Mtime};
 
-/// A piece of [`Tree::names`].
+/// A piece of [`SourceTree::names`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {
     start: u32,
@@ -12,9 +12,9 @@ pub struct Span {
 
 /// Paths and link targets, one after the other: a tree of many files is many short strings.
 #[derive(Default)]
-pub struct Names(Vec<u8>);
+pub struct NameTable(Vec<u8>);
 
-impl Names {
+impl NameTable {
     /// Adds `bytes`; `None` if there are more than 4 GiB of names.
     pub fn add(&mut self, bytes: &[u8]) -> Option<Span> {
         let span = Span { start: u32::try_from(self.0.len()).ok()?, len: u32::try_from(bytes.len()).ok()? };
@@ -30,12 +30,12 @@ impl Names {
 }
 
 /// Extended attributes of an inode, sorted by name.
-pub type Xattrs = Vec<(Vec<u8>, Vec<u8>)>;
+pub type XattrList = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// Sets of extended attributes; most inodes of a tree share a few of them, or have none.
 pub struct XattrTable {
-    sets: Vec<Xattrs>,
-    numbers: HashMap<Xattrs, u32>,
+    sets: Vec<XattrList>,
+    numbers: HashMap<XattrList, u32>,
 }
 
 impl Default for XattrTable {
@@ -47,7 +47,7 @@ impl Default for XattrTable {
 
 impl XattrTable {
     /// Returns the number of `set`.
-    pub fn add(&mut self, set: Xattrs) -> u32 {
+    pub fn add(&mut self, set: XattrList) -> u32 {
         if let Some(number) = self.numbers.get(&set) {
             return *number;
         }
@@ -65,7 +65,7 @@ impl XattrTable {
 
 /// One name in the tree.
 #[derive(Clone, Copy, Debug)]
-pub struct Node {
+pub struct SourceNode {
     /// Path in the tree.
     pub path: Span,
     /// Type of the inode. Names of one inode share `inode`; none is a [`Kind::HardLink`].
@@ -82,7 +82,7 @@ pub struct Node {
     pub size: u64,
     /// Modification time.
     pub mtime: Mtime,
-    /// Number in [`Tree::xattrs`].
+    /// Number in [`SourceTree::xattrs`].
     pub xattrs: u32,
     /// Target of symbolic links.
     pub target: Option<Span>,
@@ -92,11 +92,11 @@ pub struct Node {
 
 /// A scanned tree.
 #[derive(Default)]
-pub struct Tree {
+pub struct SourceTree {
     /// All names that the rules do not leave out unread, in no order.
-    pub nodes: Vec<Node>,
+    pub nodes: Vec<SourceNode>,
     /// Their paths and targets.
-    pub names: Names,
+    pub names: NameTable,
     /// Their extended attributes.
     pub xattrs: XattrTable,
     /// Directories that are mount points in the tree; what is mounted there was not read.

@@ -1,6 +1,6 @@
 //! Access to a tree, relative to its descriptor, so that no symbolic link in it leads out of it.
 
-use super::error::TreeError;
+use super::error::ScanError;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
@@ -17,10 +17,10 @@ pub struct Root {
 
 impl Root {
     /// Opens the directory.
-    pub fn open(path: &Path) -> Result<Self, TreeError> {
+    pub fn open(path: &Path) -> Result<Self, ScanError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = openat(CWD, path, flags, Mode::empty())
-            .map_err(|e| TreeError::Root { path: path.display().to_string(), source: e.into() })?;
+            .map_err(|e| ScanError::Root { path: path.display().to_string(), source: e.into() })?;
         Ok(Root { fd })
     }
 
@@ -37,24 +37,24 @@ impl Root {
 
     /// Opens `path` as the system in the tree would see it: symbolic links are followed, but inside
     /// the tree. `None` if nothing exists there.
-    pub fn open_as_system(&self, path: &str, flags: OFlags) -> Result<Option<OwnedFd>, TreeError> {
+    pub fn open_as_system(&self, path: &str, flags: OFlags) -> Result<Option<OwnedFd>, ScanError> {
         let flags = flags | OFlags::RDONLY | OFlags::NONBLOCK;
         match open_in_root(self.fd.as_fd(), path.as_bytes(), flags) {
             Ok(fd) => Ok(Some(fd)),
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
-            Err(e) => Err(TreeError::Io { path: path.into(), what: "opening", source: e.into() }),
+            Err(e) => Err(ScanError::Io { path: path.into(), what: "opening", source: e.into() }),
         }
     }
 
     /// Returns the first `limit` bytes of the file that the system in the tree sees at `path`, if
     /// there is one.
-    pub fn read_as_system(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, TreeError> {
+    pub fn read_as_system(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, ScanError> {
         let Some(fd) = self.open_as_system(path, OFlags::empty())? else { return Ok(None) };
         let mut content = Vec::new();
         match File::from(fd).take(limit).read_to_end(&mut content) {
             Ok(_) => Ok(Some(content)),
             Err(e) if e.kind() == std::io::ErrorKind::IsADirectory => Ok(None),
-            Err(source) => Err(TreeError::Io { path: path.into(), what: "reading", source }),
+            Err(source) => Err(ScanError::Io { path: path.into(), what: "reading", source }),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Reading a tree's metadata: every name once, with its extended attributes.
 
-use super::error::TreeError;
-use super::model::{Node, Tree, Xattrs};
+use super::error::ScanError;
+use super::model::{SourceNode, SourceTree, XattrList};
 use super::open::Root;
-use crate::rules::Rules;
+use crate::rules::PackRules;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{
     AtFlags, Dir, OFlags, Stat, fgetxattr, flistxattr, fstat, lgetxattr, llistxattr, readlinkat, statat,
@@ -19,14 +19,14 @@ use tiu_system::progress::{Unit, Watch};
 ///
 /// Directories are opened one at a time by their path from the root's descriptor, never through a
 /// symbolic link. The order of the result depends on the filesystem.
-pub fn scan(root: &Root, rules: &Rules, watch: Watch) -> Result<Tree, TreeError> {
-    let scan = Scan { root, tree: Tree::default(), inodes: HashMap::new(), buffer: vec![0; 65536] };
+pub fn scan(root: &Root, rules: &PackRules, watch: Watch) -> Result<SourceTree, ScanError> {
+    let scan = Scan { root, tree: SourceTree::default(), inodes: HashMap::new(), buffer: vec![0; 65536] };
     watch.phase("Reading the tree", 0, Unit::Items, || scan.run(rules, watch))
 }
 
 struct Scan<'a> {
     root: &'a Root,
-    tree: Tree,
+    tree: SourceTree,
     /// Numbers of inodes that have several names.
     inodes: HashMap<(u64, u64), u32>,
     /// Buffer for the longest list of names or value of an extended attribute (xattr(7)).
@@ -34,7 +34,7 @@ struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    fn run(mut self, rules: &Rules, watch: Watch) -> Result<Tree, TreeError> {
+    fn run(mut self, rules: &PackRules, watch: Watch) -> Result<SourceTree, ScanError> {
         let stat = fstat(self.root.fd()).map_err(|e| io(b"", "reading the metadata", e))?;
         let xattrs = self.xattrs_of_fd(b"", self.root.fd())?;
         self.add(TreePath::ROOT, &stat, xattrs, None)?;
@@ -60,9 +60,9 @@ impl Scan<'_> {
         &mut self,
         path: &TreePath,
         fd: &OwnedFd,
-        rules: &Rules,
+        rules: &PackRules,
         directories: &mut Vec<TreePathBuf>,
-    ) -> Result<(), TreeError> {
+    ) -> Result<(), ScanError> {
         let failed = |e| io(path.as_bytes(), "reading the directory", e);
         let entries = Dir::read_from(fd).map_err(failed)?;
         for entry in entries {
@@ -98,7 +98,7 @@ impl Scan<'_> {
         stat: &Stat,
         xattrs: u32,
         target: Option<&[u8]>,
-    ) -> Result<(), TreeError> {
+    ) -> Result<(), ScanError> {
         let kind = kind(path.as_bytes(), stat)?;
         let inode = match kind {
             Kind::Dir => None,
@@ -108,10 +108,10 @@ impl Scan<'_> {
             }
             _ => None,
         };
-        let mut name = |bytes: &[u8]| self.tree.names.add(bytes).ok_or(TreeError::TooManyNames);
+        let mut name = |bytes: &[u8]| self.tree.names.add(bytes).ok_or(ScanError::TooManyNames);
         let path = name(path.as_bytes())?;
         let target = target.map(&mut name).transpose()?;
-        self.tree.nodes.push(Node {
+        self.tree.nodes.push(SourceNode {
             path,
             kind,
             mode: (stat.st_mode & 0o7777) as u16,
@@ -133,12 +133,12 @@ impl Scan<'_> {
         Ok(())
     }
 
-    fn xattrs_of_fd(&mut self, path: &[u8], fd: &OwnedFd) -> Result<u32, TreeError> {
+    fn xattrs_of_fd(&mut self, path: &[u8], fd: &OwnedFd) -> Result<u32, ScanError> {
         let fd = fd.as_fd();
         self.xattrs(path, |buffer| flistxattr(fd, buffer), |name, buffer| fgetxattr(fd, name, buffer))
     }
 
-    fn xattrs_of_path(&mut self, path: &[u8], magic: &[u8]) -> Result<u32, TreeError> {
+    fn xattrs_of_path(&mut self, path: &[u8], magic: &[u8]) -> Result<u32, ScanError> {
         self.xattrs(path, |buffer| llistxattr(magic, buffer), |name, buffer| lgetxattr(magic, name, buffer))
     }
 
@@ -147,7 +147,7 @@ impl Scan<'_> {
         path: &[u8],
         list: impl Fn(&mut [u8]) -> Result<usize, Errno>,
         get: impl Fn(&[u8], &mut [u8]) -> Result<usize, Errno>,
-    ) -> Result<u32, TreeError> {
+    ) -> Result<u32, ScanError> {
         let fail = |e| io(path, "reading the extended attributes", e);
         let names = match list(&mut self.buffer) {
             Ok(0) => return Ok(0),
@@ -155,7 +155,7 @@ impl Scan<'_> {
             Err(Errno::OPNOTSUPP) => return Ok(0),
             other => self.buffer.get(..other.map_err(fail)?).unwrap_or_default().to_vec(),
         };
-        let mut set: Xattrs = Vec::new();
+        let mut set: XattrList = Vec::new();
         for name in names.split(|b| *b == 0).filter(|name| !name.is_empty()) {
             match get(name, &mut self.buffer) {
                 Ok(length) => {
@@ -172,9 +172,9 @@ impl Scan<'_> {
     }
 }
 
-fn kind(path: &[u8], stat: &Stat) -> Result<Kind, TreeError> {
+fn kind(path: &[u8], stat: &Stat) -> Result<Kind, ScanError> {
     Kind::from_mode(stat.st_mode)
-        .ok_or_else(|| TreeError::UnknownType { path: path.to_vec(), mode: stat.st_mode })
+        .ok_or_else(|| ScanError::UnknownType { path: path.to_vec(), mode: stat.st_mode })
 }
 
 /// Returns the modification time of `stat`.
@@ -182,6 +182,6 @@ pub(crate) fn mtime(stat: &Stat) -> Mtime {
     Mtime { sec: stat.st_mtime, nsec: u32::try_from(stat.st_mtime_nsec).unwrap_or(0) }
 }
 
-fn io(path: &[u8], what: &'static str, error: Errno) -> TreeError {
-    TreeError::Io { path: path.to_vec(), what, source: error.into() }
+fn io(path: &[u8], what: &'static str, error: Errno) -> ScanError {
+    ScanError::Io { path: path.to_vec(), what, source: error.into() }
 }

@@ -13,7 +13,7 @@ use std::time::Instant;
 use tiu_bundle::bundle::Bundle;
 use tiu_bundle::index::Index;
 use tiu_cli::{
-    CliError, CommonArguments, Failure, Outcome, ProgressMode, SecondSignal, TrustArguments,
+    CliError, CommandResult, CommonArguments, Failure, ProgressMode, SecondSignal, TrustArguments,
     cancel_on_signals, exit,
 };
 use tiu_extract::{Difference, Job, Plan, ReadBack, Rules, Summary, Verity};
@@ -37,7 +37,7 @@ use tiu_system::text::bytes;
   tiu-extract extract --keyring ca.cert.pem --dry-run system-2.tiu /srv/tree
 
 All cores that the process may use are used: `taskset -c 0 tiu-extract ...` leaves it one.")]
-pub struct Arguments {
+pub struct ExtractArguments {
     #[command(flatten)]
     bundle: BundleArguments,
     /// Target directory; created if missing
@@ -126,8 +126,8 @@ impl Hint for DiffersError {
     }
 }
 
-impl Arguments {
-    pub fn run(self, trust: &TrustArguments, common: &CommonArguments) -> Outcome {
+impl ExtractArguments {
+    pub fn run(self, trust: &TrustArguments, common: &CommonArguments) -> CommandResult {
         let started = Instant::now();
         let bundle = self.bundle.open(trust)?;
         let image = tiu_extract::open_image(bundle.clone(), self.verity)?;

@@ -3,7 +3,7 @@
 use super::bundle::BundleArguments;
 use serde_json::json;
 use tiu_bundle::bundle::Bundle;
-use tiu_cli::{CommonArguments, Outcome, TrustArguments, exit};
+use tiu_cli::{CommandResult, CommonArguments, TrustArguments, exit};
 
 /// Show the image in a bundle, its signer, and the hosts that it is for
 ///
@@ -11,13 +11,13 @@ use tiu_cli::{CommonArguments, Outcome, TrustArguments, exit};
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   tiu-extract info --keyring ca.cert.pem system-1.tiu")]
-pub struct Arguments {
+pub struct InfoArguments {
     #[command(flatten)]
     bundle: BundleArguments,
 }
 
-impl Arguments {
-    pub fn run(self, trust: &TrustArguments, common: &CommonArguments) -> Outcome {
+impl InfoArguments {
+    pub fn run(self, trust: &TrustArguments, common: &CommonArguments) -> CommandResult {
         let bundle = self.bundle.open(trust)?;
         common.print(&facts(&bundle), || text(&bundle))?;
         Ok(exit::DONE)

@@ -5,7 +5,7 @@ use serde_json::json;
 use std::fmt::Write;
 use std::path::PathBuf;
 use tiu_bundle::index::{Entry, Kind};
-use tiu_cli::{CommonArguments, Outcome, TrustArguments, exit};
+use tiu_cli::{CommandResult, CommonArguments, TrustArguments, exit};
 use tiu_extract::Verity;
 use tiu_system::path::TreePath;
 
@@ -17,15 +17,15 @@ use tiu_system::path::TreePath;
 #[command(after_help = "Examples:
   tiu-extract list --keyring ca.cert.pem system-1.tiu usr/bin
   tiu-extract list --json --keyring ca.cert.pem system-1.tiu | jq '.entries[] | .path'")]
-pub struct Arguments {
+pub struct ListArguments {
     #[command(flatten)]
     bundle: BundleArguments,
     /// Paths to list, with everything below them [default: all]
     path: Vec<PathBuf>,
 }
 
-impl Arguments {
-    pub fn run(self, trust: &TrustArguments, common: &CommonArguments) -> Outcome {
+impl ListArguments {
+    pub fn run(self, trust: &TrustArguments, common: &CommonArguments) -> CommandResult {
         let bundle = self.bundle.open(trust)?;
         let image = tiu_extract::open_image(bundle.clone(), Verity::User)?;
         let mut index = tiu_extract::read_index(&bundle, &*image)?;

@@ -11,7 +11,9 @@ mod verify;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use tiu_cli::log::Logging;
-use tiu_cli::{CommonArguments, CompletionsArguments, ManArguments, Outcome, Program, TrustArguments};
+use tiu_cli::{
+    CliProgram, CommandResult, CommonArguments, CompletionsArguments, ManArguments, TrustArguments,
+};
 
 /// Verify, show and extract tiu bundles
 ///
@@ -38,11 +40,11 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled.";
 
 #[derive(Subcommand)]
 enum Command {
-    Info(info::Arguments),
-    Verify(verify::Arguments),
-    List(list::Arguments),
-    Extract(extract::Arguments),
-    Mount(mount::Arguments),
+    Info(info::InfoArguments),
+    Verify(verify::VerifyArguments),
+    List(list::ListArguments),
+    Extract(extract::ExtractArguments),
+    Mount(mount::MountArguments),
     Umount(mount::UmountArguments),
     #[command(after_help = "Example:\n  tiu-extract man /usr/share/man/man1")]
     Man(ManArguments),
@@ -50,14 +52,14 @@ enum Command {
     Completions(CompletionsArguments),
 }
 
-impl Program for Cli {
+impl CliProgram for Cli {
     const NAME: &'static str = name::NAME;
 
     fn logging(&self) -> Logging {
         Logging { verbose: self.common.verbose, journal: None }
     }
 
-    fn run(self) -> Outcome {
+    fn run(self) -> CommandResult {
         let Cli { command, trust, common } = self;
         let refuse_all = |name| common.refuse_json(name).and_then(|()| trust.refuse(name));
         match command {

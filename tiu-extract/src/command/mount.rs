@@ -6,7 +6,7 @@ use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
 use std::io;
 use std::path::PathBuf;
-use tiu_cli::{Outcome, TrustArguments, exit};
+use tiu_cli::{CommandResult, TrustArguments, exit};
 use tiu_extract::ImageError;
 use tiu_system::hints;
 
@@ -20,7 +20,7 @@ use tiu_system::hints;
   tiu-extract mount --keyring ca.cert.pem system-1.tiu /mnt
   ls /mnt
   tiu-extract umount /mnt")]
-pub struct Arguments {
+pub struct MountArguments {
     #[command(flatten)]
     bundle: BundleArguments,
     /// Directory to mount it on
@@ -54,8 +54,8 @@ hints! { MountError {
     NoBundle { .. } => "see `findmnt`; other mounts are for umount(8)",
 } }
 
-impl Arguments {
-    pub fn run(self, trust: &TrustArguments) -> Outcome {
+impl MountArguments {
+    pub fn run(self, trust: &TrustArguments) -> CommandResult {
         let bundle = self.bundle.open(trust)?;
         tiu_extract::mount_at(&bundle, &self.directory).map_err(MountError::from)?;
         Ok(exit::DONE)
@@ -72,7 +72,7 @@ pub struct UmountArguments {
 }
 
 impl UmountArguments {
-    pub fn run(self) -> Outcome {
+    pub fn run(self) -> CommandResult {
         let UmountArguments { directory } = self;
         let unmount = || -> io::Result<bool> {
             let ours = tiu_extract::is_mounted_at(&directory)?;

@@ -4,7 +4,7 @@ use super::bundle::BundleArguments;
 use serde_json::json;
 use std::time::Instant;
 use tiu_cli::{
-    CommonArguments, Outcome, ProgressMode, SecondSignal, TrustArguments, cancel_on_signals, exit,
+    CommandResult, CommonArguments, ProgressMode, SecondSignal, TrustArguments, cancel_on_signals, exit,
 };
 use tiu_extract::Verity;
 use tiu_system::progress::Watch;
@@ -14,7 +14,7 @@ use tiu_system::text::bytes;
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   tiu-extract verify --keyring ca.cert.pem system-1.tiu")]
-pub struct Arguments {
+pub struct VerifyArguments {
     #[command(flatten)]
     bundle: BundleArguments,
     /// Form of the progress on standard error
@@ -22,8 +22,8 @@ pub struct Arguments {
     progress: ProgressMode,
 }
 
-impl Arguments {
-    pub fn run(self, trust: &TrustArguments, common: &CommonArguments) -> Outcome {
+impl VerifyArguments {
+    pub fn run(self, trust: &TrustArguments, common: &CommonArguments) -> CommandResult {
         let started = Instant::now();
         let bundle = self.bundle.open(trust)?;
         let progress = tiu_cli::progress(self.progress);

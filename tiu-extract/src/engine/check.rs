@@ -5,7 +5,7 @@
 
 use super::error::EngineError;
 use super::hash::{Caching, Reading};
-use super::join::{Joined, Place};
+use super::join::{EntryPlace, Joined};
 use super::metadata::{self, MetadataWanted};
 use super::plan::Plan;
 use super::rules::{Lookup, Rules};
@@ -98,11 +98,11 @@ impl Checker<'_> {
     fn entry(&mut self, i: u32, entry: &Entry) {
         let inode = self.index.inode_of(entry);
         let node = match self.joined.place(i) {
-            Place::Outside | Place::Kept(_) => return,
-            Place::Missing | Place::Mount => {
+            EntryPlace::Outside | EntryPlace::Kept(_) => return,
+            EntryPlace::Missing | EntryPlace::Mount => {
                 return self.add(&entry.path, "missing", "nothing", inode.kind);
             }
-            Place::Here(node) | Place::Other(node) => node,
+            EntryPlace::Here(node) | EntryPlace::Other(node) => node,
         };
         let found = self.tree.node(node);
         if found.ownership == Ownership::Placeholder {
@@ -172,7 +172,7 @@ impl Checker<'_> {
             self.add(path, "flags", "immutable or append-only", "none");
         }
         if wrong.xattrs {
-            let none = super::xattr::Xattrs::default();
+            let none = super::xattr::XattrSet::default();
             let found = self.tree.xattrs(node).unwrap_or(&none);
             self.add(path, "xattrs", found.shown(&wanted.xattrs), wanted.xattrs.shown(found));
         }
@@ -184,7 +184,7 @@ impl Checker<'_> {
         let found = self.tree.node(node);
         let first = group.first().copied().unwrap_or(i);
         if first != i {
-            if let Place::Here(other) = self.joined.place(first)
+            if let EntryPlace::Here(other) = self.joined.place(first)
                 && self.tree.node(other).ino != found.ino
             {
                 let expected = self.index.entry(first as usize).path;

@@ -6,7 +6,7 @@ use super::pool;
 use super::reach::Reach;
 use super::rules::Lookup;
 use super::tree::ScannedTree;
-use super::xattr::{self, Xattrs};
+use super::xattr::{self, XattrSet};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use std::collections::HashMap;
@@ -50,7 +50,7 @@ struct HashedFile {
     node: u32,
     /// The digest, or why the filesystem cannot read the content.
     digest: Result<Digest, Errno>,
-    xattrs: Option<Xattrs>,
+    xattrs: Option<XattrSet>,
 }
 
 /// The tree to read from, and how.

@@ -10,7 +10,7 @@ use tiu_bundle::index::{Entry, Index, Kind};
 
 /// The state of an entry's path in the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum EntryPlace {
     /// Not to be touched: a host path, a path below one, or a kept path.
     Outside,
     /// A missing directory that belongs to the host with everything below: the empty directory is
@@ -29,7 +29,7 @@ pub(crate) enum Place {
 /// An index and a tree, side by side.
 pub(crate) struct Joined {
     /// The state of each entry's path.
-    pub places: Vec<Place>,
+    pub places: Vec<EntryPlace>,
     /// Regular files with the size of the index's file at the same path: their content decides.
     pub same_size: Vec<HashRequest>,
     /// Regular files with another size than the index's file at the same path.
@@ -108,12 +108,12 @@ impl Joined {
             let place = self.place_of(&entry, parent, node.map(|n| (n, tree.node(n))), rules);
             self.places.push(place);
             match place {
-                Place::Outside if node.is_none() => {
+                EntryPlace::Outside if node.is_none() => {
                     if let Some(loose) = self.loose.get_mut(parent as usize) {
                         *loose = true;
                     }
                 }
-                Place::Here(node) if entry.digest.is_some() => {
+                EntryPlace::Here(node) if entry.digest.is_some() => {
                     let found = tree.node(node);
                     let attributes = attributes == ReadAttributes::WithContent;
                     let wanted = HashRequest { node, attributes };
@@ -125,7 +125,7 @@ impl Joined {
                 }
                 _ => {}
             }
-            if entry.nlink > 1 && entry.kind != Kind::Dir && place != Place::Outside {
+            if entry.nlink > 1 && entry.kind != Kind::Dir && place != EntryPlace::Outside {
                 let first = entry.link.as_ref().unwrap_or(&entry.path).as_bytes().to_vec();
                 let group = *groups.entry((first, subvolume(tree, path))).or_insert(self.groups.len());
                 match self.groups.get_mut(group) {
@@ -140,37 +140,38 @@ impl Joined {
         }
     }
 
-    fn place_of(&self, entry: &Entry, parent: u32, node: Option<(u32, &Node)>, rules: &Lookup) -> Place {
+    fn place_of(&self, entry: &Entry, parent: u32, node: Option<(u32, &Node)>, rules: &Lookup) -> EntryPlace {
         let is_dir = entry.kind == Kind::Dir;
         match self.places.get(parent as usize) {
-            Some(Place::Outside | Place::Mount) => return Place::Outside,
-            Some(Place::Missing | Place::Other(_) | Place::Here(_) | Place::Kept(_)) | None => {}
+            Some(EntryPlace::Outside | EntryPlace::Mount) => return EntryPlace::Outside,
+            Some(EntryPlace::Missing | EntryPlace::Other(_) | EntryPlace::Here(_) | EntryPlace::Kept(_))
+            | None => {}
         }
         match node {
-            None if rules.is_host(entry.path.as_bytes()) && is_dir => Place::Mount,
+            None if rules.is_host(entry.path.as_bytes()) && is_dir => EntryPlace::Mount,
             None if rules.is_host(entry.path.as_bytes()) || rules.is_kept(entry.path.as_bytes()) => {
-                Place::Outside
+                EntryPlace::Outside
             }
-            None => Place::Missing,
+            None => EntryPlace::Missing,
             Some((i, node)) => match node.ownership {
-                Ownership::Host => Place::Outside,
-                Ownership::Kept if is_dir && node.kind == Kind::Dir => Place::Kept(i),
-                Ownership::Kept => Place::Outside,
-                Ownership::Placeholder => Place::Other(i),
+                Ownership::Host => EntryPlace::Outside,
+                Ownership::Kept if is_dir && node.kind == Kind::Dir => EntryPlace::Kept(i),
+                Ownership::Kept => EntryPlace::Outside,
+                Ownership::Placeholder => EntryPlace::Other(i),
                 Ownership::Ours | Ownership::Opaque => {
                     let same = match entry.kind {
                         Kind::HardLink => node.kind != Kind::Dir,
                         kind => node.kind == kind,
                     };
-                    if same { Place::Here(i) } else { Place::Other(i) }
+                    if same { EntryPlace::Here(i) } else { EntryPlace::Other(i) }
                 }
             },
         }
     }
 
     /// Returns the state of the path of entry `i`.
-    pub fn place(&self, i: u32) -> Place {
-        self.places.get(i as usize).copied().unwrap_or(Place::Outside)
+    pub fn place(&self, i: u32) -> EntryPlace {
+        self.places.get(i as usize).copied().unwrap_or(EntryPlace::Outside)
     }
 
     /// Returns the names of the tree that share the inode of entry `i`, including `i`, in path
@@ -211,7 +212,7 @@ impl Joined {
 
     /// Returns true if the node is at the path of an entry of another kind.
     pub fn is_obstacle(&self, node: &Node) -> bool {
-        matches!(self.places.get(node.entry as usize), Some(Place::Other(_)))
+        matches!(self.places.get(node.entry as usize), Some(EntryPlace::Other(_)))
     }
 
     /// Returns true if the inode of `node` can be changed without harm: all of its names belong to

@@ -4,7 +4,7 @@ use super::error::EngineError;
 use super::reach::Reach;
 use super::rules::Lookup;
 use super::tree::ScannedTree;
-use super::xattr::{self, Xattrs};
+use super::xattr::{self, XattrSet};
 use rustix::fs::{Gid, Statx, Timespec, Timestamps, Uid};
 use tiu_bundle::index::{Entry, Kind, Mtime};
 
@@ -16,7 +16,7 @@ pub(crate) struct MetadataWanted {
     /// Permission bits; `None` for symlinks, which have none.
     pub mode: Option<u32>,
     /// Extended attributes, sorted by name.
-    pub xattrs: Xattrs,
+    pub xattrs: XattrSet,
     /// Modification time.
     pub mtime: Mtime,
 }
@@ -28,7 +28,7 @@ impl MetadataWanted {
         MetadataWanted {
             owner: rules.owner().then(|| (rules.uid(entry.uid), rules.gid(entry.gid))),
             mode: (entry.kind != Kind::Symlink).then_some(mode),
-            xattrs: Xattrs::of_entry(entry, rules),
+            xattrs: XattrSet::of_entry(entry, rules),
             mtime: entry.mtime,
         }
     }
@@ -53,7 +53,7 @@ impl Wrong {
 
 /// Compares the metadata of `node` with `wanted`.
 pub(crate) fn differences(tree: &ScannedTree, node: u32, wanted: &MetadataWanted) -> Wrong {
-    static NONE: Xattrs = Xattrs(Vec::new());
+    static NONE: XattrSet = XattrSet(Vec::new());
     let found = tree.node(node);
     Wrong {
         owner: wanted.owner.is_some_and(|owner| owner != (found.uid, found.gid)),
@@ -93,7 +93,7 @@ pub(crate) fn apply(
     {
         inode.chmod(wanted).map_err(fail("change the mode of"))?;
     }
-    let found = if attributes { xattr::read(inode, rules, shown)? } else { Xattrs::default() };
+    let found = if attributes { xattr::read(inode, rules, shown)? } else { XattrSet::default() };
     let changes = found.changes_to(&wanted.xattrs);
     for name in &changes.remove {
         inode.remove_xattr(name).map_err(fail("remove an extended attribute of"))?;

@@ -43,7 +43,7 @@ pub use execute::execute;
 pub use flags::{ClearedFlags, restore_flags};
 pub use inventory::{InventoryEntry, inventory};
 pub use job::{Job, Summary};
-pub use plan::{Lost, Plan, plan};
+pub use plan::{LostPath, Plan, plan};
 pub use rules::{Reflink, Rules};
 pub use shown::Shown;
 pub use temporary_names::is_temporary;

@@ -1,7 +1,7 @@
 //! A directory tree as a walk found it, in little memory: one record for each name, all names in
 //! one buffer.
 
-use super::xattr::Xattrs;
+use super::xattr::XattrSet;
 use rustix::io::Errno;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -59,7 +59,7 @@ pub(crate) struct Node {
 pub(crate) struct ScannedTree {
     pub nodes: Vec<Node>,
     bytes: Vec<u8>,
-    xattrs: HashMap<u32, Xattrs>,
+    xattrs: HashMap<u32, XattrSet>,
     /// Sorted by node.
     digests: Vec<(u32, Digest)>,
     /// Regular files whose content the filesystem cannot read, with the error.
@@ -74,7 +74,7 @@ pub(crate) struct ScannedTree {
 pub(crate) struct Listing {
     pub nodes: Vec<Node>,
     pub bytes: Vec<u8>,
-    pub xattrs: Vec<(u32, Xattrs)>,
+    pub xattrs: Vec<(u32, XattrSet)>,
 }
 
 impl Listing {
@@ -156,12 +156,12 @@ impl ScannedTree {
     }
 
     /// Returns the extended attributes of node `i`, if it has any.
-    pub fn xattrs(&self, i: u32) -> Option<&Xattrs> {
+    pub fn xattrs(&self, i: u32) -> Option<&XattrSet> {
         self.xattrs.get(&i)
     }
 
     /// Adds extended attributes of nodes.
-    pub fn add_xattrs(&mut self, xattrs: impl IntoIterator<Item = (u32, Xattrs)>) {
+    pub fn add_xattrs(&mut self, xattrs: impl IntoIterator<Item = (u32, XattrSet)>) {
         self.xattrs.extend(xattrs.into_iter().filter(|(_, xattrs)| !xattrs.0.is_empty()));
     }
 

@@ -12,7 +12,7 @@ use super::pool::{cores, lock};
 use super::reach::Reach;
 use super::rules::Lookup;
 use super::tree::{Listing, NONE, Node, Ownership, ScannedTree};
-use super::xattr::{self, Xattrs};
+use super::xattr::{self, XattrSet};
 use rustix::fs::{FileType, OFlags, Statx};
 use rustix::io::Errno;
 use std::ffi::{CStr, CString};
@@ -216,7 +216,7 @@ impl<'a> Walker<'a> {
             if (node.entry != NONE || self.walk.everything) && node.ownership != Ownership::Host {
                 let later = node.kind == Kind::File && self.walk.attributes == ReadAttributes::WithContent;
                 let xattrs = if later {
-                    Xattrs::default()
+                    XattrSet::default()
                 } else {
                     xattr::read(Reach::Name(proc_path.within(fd.as_fd(), name)), self.walk.rules, &child)?
                 };

@@ -22,9 +22,9 @@ type Attribute = (Box<[u8]>, Box<[u8]>);
 
 /// Extended attributes sorted by name; most inodes have none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Xattrs(pub Vec<Attribute>);
+pub(crate) struct XattrSet(pub Vec<Attribute>);
 
-impl Xattrs {
+impl XattrSet {
     /// Returns the attributes that `entry` must have in the target.
     pub fn of_entry(entry: &Entry, rules: &Lookup) -> Self {
         let mut list: Vec<Attribute> = Vec::new();
@@ -33,7 +33,7 @@ impl Xattrs {
             list.push((Box::from(&name[..]), value.into_boxed_slice()));
         }
         list.sort();
-        Xattrs(list)
+        XattrSet(list)
     }
 
     /// Returns the value of the attribute `name`.
@@ -44,7 +44,7 @@ impl Xattrs {
 
     /// Returns the attributes that differ from `other`, for a message: `name=value`, with the value
     /// as text or in hex.
-    pub fn shown(&self, other: &Xattrs) -> String {
+    pub fn shown(&self, other: &XattrSet) -> String {
         let differs = |(name, value): &&Attribute| other.get(name) != Some(value);
         let show = |(name, value): &Attribute| {
             let text = std::str::from_utf8(value).ok().filter(|text| !text.chars().any(char::is_control));
@@ -59,7 +59,7 @@ impl Xattrs {
     }
 
     /// Returns the changes that make `self` equal to `wanted`.
-    pub fn changes_to<'a>(&'a self, wanted: &'a Xattrs) -> XattrChanges<'a> {
+    pub fn changes_to<'a>(&'a self, wanted: &'a XattrSet) -> XattrChanges<'a> {
         XattrChanges {
             remove: self
                 .0
@@ -85,11 +85,11 @@ impl XattrChanges<'_> {
 }
 
 /// Reads those attributes of an inode that count.
-pub(crate) fn read(inode: Reach, rules: &Lookup, shown: &[u8]) -> Result<Xattrs, EngineError> {
+pub(crate) fn read(inode: Reach, rules: &Lookup, shown: &[u8]) -> Result<XattrSet, EngineError> {
     let fail = |e: Errno| EngineError::io("read the extended attributes of", shown, e);
     let mut small = [0u8; 256];
     let names = match inode.list_xattrs(&mut small) {
-        Ok(0) | Err(Errno::OPNOTSUPP) => return Ok(Xattrs::default()),
+        Ok(0) | Err(Errno::OPNOTSUPP) => return Ok(XattrSet::default()),
         Ok(n) => small.get(..n).unwrap_or_default().to_vec(),
         Err(Errno::RANGE) => grow(|buf| inode.list_xattrs(buf)).map_err(fail)?,
         Err(e) => return Err(fail(e)),
@@ -104,7 +104,7 @@ pub(crate) fn read(inode: Reach, rules: &Lookup, shown: &[u8]) -> Result<Xattrs,
         }
     }
     list.sort();
-    Ok(Xattrs(list))
+    Ok(XattrSet(list))
 }
 
 /// The largest value or list of names in bytes that Linux allows: `XATTR_SIZE_MAX` and
@@ -146,9 +146,9 @@ pub fn is_label(name: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn xattrs(list: &[(&str, &str)]) -> Xattrs {
+    fn xattrs(list: &[(&str, &str)]) -> XattrSet {
         let bytes = |text: &str| text.as_bytes().to_vec().into_boxed_slice();
-        Xattrs(list.iter().map(|(name, value)| (bytes(name), bytes(value))).collect())
+        XattrSet(list.iter().map(|(name, value)| (bytes(name), bytes(value))).collect())
     }
 
     #[test]

@@ -46,7 +46,7 @@ hints! { Problem {
 
 /// The fate of a name of the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+enum HostNumber {
     /// The host has it, with this number.
     Host(u32),
     /// It is added, with this number.
@@ -61,7 +61,7 @@ pub(super) struct Numbers {
     /// Maps the image's numbers to the host's where these differ.
     pub map: HashMap<u32, u32>,
     /// The fate of each name, by line of the image's file.
-    fates: BTreeMap<usize, Fate>,
+    host_numbers: BTreeMap<usize, HostNumber>,
     /// The first name of each number of the image.
     names: HashMap<u32, Vec<u8>>,
 }
@@ -69,13 +69,16 @@ pub(super) struct Numbers {
 impl Numbers {
     /// Returns the lines of the image's file that are added.
     pub fn added(&self) -> impl Iterator<Item = usize> {
-        self.fates.iter().filter(|(_, fate)| matches!(fate, Fate::Added(_))).map(|(line, _)| *line)
+        self.host_numbers
+            .iter()
+            .filter(|(_, host_number)| matches!(host_number, HostNumber::Added(_)))
+            .map(|(line, _)| *line)
     }
 
     /// Returns the number that line `line` of the image gets if it is added.
     pub fn added_number(&self, line: usize) -> Option<u32> {
-        match self.fates.get(&line) {
-            Some(Fate::Added(number)) => Some(*number),
+        match self.host_numbers.get(&line) {
+            Some(HostNumber::Added(number)) => Some(*number),
             _ => None,
         }
     }
@@ -118,32 +121,32 @@ impl Numbers {
             if !seen.insert(name) {
                 continue;
             }
-            let fate = assignment.fate(line, name, number, placed.get(&number).copied());
-            numbers.fates.insert(i, fate);
+            let host_number = assignment.host_number(line, name, number, placed.get(&number).copied());
+            numbers.host_numbers.insert(i, host_number);
             if placed.contains_key(&number) {
                 continue;
             }
             numbers.names.entry(number).or_insert_with(|| name.to_vec());
-            let there = match fate {
+            let there = match host_number {
                 _ if number == 0 => 0,
-                Fate::Host(0) if matters(number) => {
+                HostNumber::Host(0) if matters(number) => {
                     let (file, name) = (tables.file, shown(name));
                     assignment.problems.push(Problem::ToRoot { file, name, number });
                     number
                 }
-                Fate::Host(0) => number,
-                Fate::Host(there) | Fate::Added(there) => there,
-                Fate::Absent if !assignment.holders.contains_key(&number) => number,
-                Fate::Absent if matters(number) => {
+                HostNumber::Host(0) => number,
+                HostNumber::Host(there) | HostNumber::Added(there) => there,
+                HostNumber::Absent if !assignment.holders.contains_key(&number) => number,
+                HostNumber::Absent if matters(number) => {
                     assignment.free.take(tables.file, name, assignment.problems)
                 }
                 // Nothing belongs to it; a later name with this number may still be added.
-                Fate::Absent => continue,
+                HostNumber::Absent => continue,
             };
             placed.insert(number, there);
             if there != number {
                 numbers.map.insert(number, there);
-                if matches!(fate, Fate::Host(_)) && matters(number) {
+                if matches!(host_number, HostNumber::Host(_)) && matters(number) {
                     let text =
                         format!("files of the image that belong to {number} get the host's number {there}");
                     assignment.notes.push(Note::new(NoteKind::Mapped, tables.file, name, text));
@@ -185,14 +188,14 @@ struct Assignment<'a> {
 impl Assignment<'_> {
     /// Decides about an entry of the image. `placed` is the host's number for an earlier name with
     /// the same number.
-    fn fate(&mut self, line: &Line, name: &[u8], number: u32, placed: Option<u32>) -> Fate {
+    fn host_number(&mut self, line: &Line, name: &[u8], number: u32, placed: Option<u32>) -> HostNumber {
         let file = self.tables.file;
         if let Some((_, line)) = self.tables.host.find(name) {
-            return line.number(2).map_or(Fate::Absent, Fate::Host);
+            return line.number(2).map_or(HostNumber::Absent, HostNumber::Host);
         }
         let mut out = |what, text: &str| {
             self.notes.push(Note::new(what, file, name, text));
-            Fate::Absent
+            HostNumber::Absent
         };
         // A system without a root gets the image's.
         let root = number == 0 && name == b"root" && !self.holders.contains_key(&0);
@@ -234,7 +237,7 @@ impl Assignment<'_> {
                 self.notes.push(Note::new(NoteKind::Added, file, name, format!("added with number {there}")))
             }
         }
-        Fate::Added(there)
+        HostNumber::Added(there)
     }
 }
 

@@ -2,15 +2,15 @@
 
 use super::global::{GlobalArguments, NAME, nothing_to_do};
 use super::host::NoKeyring;
-use super::record::{self, Facts};
+use super::record::{self, RecordFacts};
 use super::table::printable;
 use std::path::PathBuf;
 use tiu::accounts::{AccountFile, Note, NoteKind};
 use tiu::host::Persistent;
-use tiu::outcome::Outcome as Changed;
+use tiu::outcome::Outcome;
 use tiu::transaction::{self, Applied, Context, KnownImage, Request, UpdateFacts};
 use tiu_cli::log::RECORD;
-use tiu_cli::{Outcome, ProgressMode, SecondSignal, cancel_on_signals, exit};
+use tiu_cli::{CommandResult, ProgressMode, SecondSignal, cancel_on_signals, exit};
 use tiu_extract::Verity;
 use tiu_system::progress::Watch;
 
@@ -26,7 +26,7 @@ use tiu_system::progress::Watch;
   tiu apply --dry-run system-2.tiu          show what would be done
 
 Ends with 77 if this image is already installed and boots next.")]
-pub struct Arguments {
+pub struct ApplyArguments {
     /// Bundle file
     bundle: PathBuf,
     /// Check everything and print the plan, one line for each step; change nothing
@@ -52,7 +52,7 @@ pub struct Arguments {
     known: KnownImage,
 }
 
-impl Arguments {
+impl ApplyArguments {
     pub fn is_dry_run(&self) -> bool {
         self.dry_run
     }
@@ -65,7 +65,7 @@ impl Arguments {
         self.known.clone()
     }
 
-    pub fn run(self, global: &GlobalArguments) -> Outcome {
+    pub fn run(self, global: &GlobalArguments) -> CommandResult {
         let opened = global.host.open()?;
         let trust = opened.trust.as_ref().ok_or(NoKeyring)?;
         let config = &opened.config;
@@ -82,19 +82,19 @@ impl Arguments {
         };
         let already = |reason| {
             let (image, signer) = (self.known.image(), self.known.signer());
-            Ok(nothing_to_do("apply", &reason, &Facts { image, signer, ..Facts::default() }))
+            Ok(nothing_to_do("apply", &reason, &RecordFacts { image, signer, ..RecordFacts::default() }))
         };
         if self.dry_run {
             let planned = match transaction::dry_run(&context, &request)? {
-                Changed::Done(planned) => planned,
-                Changed::NothingToDo(reason) => return already(reason),
+                Outcome::Done(planned) => planned,
+                Outcome::NothingToDo(reason) => return already(reason),
             };
             global.common.print(&planned, || planned.text())?;
             return Ok(exit::DONE);
         }
         let applied = match transaction::apply(&context, &request)? {
-            Changed::Done(applied) => applied,
-            Changed::NothingToDo(reason) => return already(reason),
+            Outcome::Done(applied) => applied,
+            Outcome::NothingToDo(reason) => return already(reason),
         };
         record(&applied);
         global.common.print_done(NAME, &applied, || report(&applied, opened.host.is_live()));
@@ -122,7 +122,7 @@ fn record(applied: &Applied) {
         image.compatible, image.version, signer.subject
     );
     let seconds = Some(took.as_secs_f64());
-    let facts = Facts { snapshot: Some(*snapshot), image: Some(image), signer: Some(signer), seconds };
+    let facts = RecordFacts { snapshot: Some(*snapshot), image: Some(image), signer: Some(signer), seconds };
     record::done("apply", &message, &facts);
 }
 

@@ -1,10 +1,10 @@
 //! `tiu cleanup`: the leftovers of interrupted runs.
 
 use super::global::{GlobalArguments, NAME};
-use super::record::{self, Facts};
+use super::record::{self, RecordFacts};
 use serde::Serialize;
 use tiu::draft;
-use tiu_cli::{Outcome, exit};
+use tiu_cli::{CommandResult, exit};
 
 /// Remove unfinished snapshots of interrupted runs
 ///
@@ -14,7 +14,7 @@ use tiu_cli::{Outcome, exit};
   tiu cleanup
 
 Ends with 77 if there is nothing to remove.")]
-pub struct Arguments {}
+pub struct CleanupArguments {}
 
 /// The document of `--json`.
 #[derive(Serialize)]
@@ -22,8 +22,8 @@ struct Removed {
     removed: Vec<u32>,
 }
 
-impl Arguments {
-    pub fn run(self, global: &GlobalArguments) -> Outcome {
+impl CleanupArguments {
+    pub fn run(self, global: &GlobalArguments) -> CommandResult {
         let opened = global.host.open_without_trust()?;
         let _lock = opened.host.lock()?;
         let removed = draft::clean_up(opened.next())?;
@@ -32,7 +32,7 @@ impl Arguments {
             record::removed(*number);
         }
         if removed.is_empty() {
-            record::nothing_to_do("cleanup", "nothing to remove", &Facts::default());
+            record::nothing_to_do("cleanup", "nothing to remove", &RecordFacts::default());
         }
         let removed = Removed { removed };
         global.common.print_done(NAME, &removed, || human(&removed.removed));

@@ -7,10 +7,10 @@ use std::convert::Infallible;
 use std::path::PathBuf;
 use std::str::FromStr;
 use tiu::diff::PackageChanges;
-use tiu::diff::{self, Diff, Parts, Side, SideFacts};
-use tiu::diff::{Change, FileChange, FileFacts};
+use tiu::diff::{self, Diff, DiffSide, Parts, SideFacts};
+use tiu::diff::{ChangeKind, FileChange, FileFacts};
 use tiu::host::Host;
-use tiu_cli::{Failure, Outcome, ProgressMode, SecondSignal, cancel_on_signals, exit};
+use tiu_cli::{CommandResult, Failure, ProgressMode, SecondSignal, cancel_on_signals, exit};
 use tiu_system::progress::{Unit, Watch};
 
 /// Show the differences between two images: files and packages
@@ -27,7 +27,7 @@ use tiu_system::progress::{Unit, Watch};
 
 A marks files that only the second has, D files that only the first has, M files that differ.
 Ends with 0 whether or not anything differs.")]
-pub struct Arguments {
+pub struct DiffArguments {
     /// Number of a snapshot, or path of a bundle (./7 is a file)
     #[arg(value_name = "A")]
     from: Operand,
@@ -60,14 +60,14 @@ impl FromStr for Operand {
     }
 }
 
-impl Arguments {
-    pub fn run(self, global: &GlobalArguments) -> Outcome {
+impl DiffArguments {
+    pub fn run(self, global: &GlobalArguments) -> CommandResult {
         // Two bundles can be compared anywhere: only a snapshot needs a host.
         let root = global.host.root.clone().unwrap_or_else(|| "/".into());
         let (config, trust) = global.host.settings(&root)?;
         let progress = tiu_cli::progress(self.progress);
         let cancel = cancel_on_signals(SecondSignal::Ends)?;
-        let side = |operand: &Operand| -> Result<Side, Failure> {
+        let side = |operand: &Operand| -> Result<DiffSide, Failure> {
             match operand {
                 Operand::Snapshot(number) => {
                     let host = Host::open(Some(&root))?;
@@ -75,12 +75,12 @@ impl Arguments {
                     let watch = Watch::new(&*progress, cancel);
                     let step = format!("Reading snapshot {number}");
                     Ok(watch.phase(&step, 0, Unit::Bytes, || {
-                        Side::snapshot(&host, &config, trust.as_ref(), &snapshot, watch)
+                        DiffSide::snapshot(&host, &config, trust.as_ref(), &snapshot, watch)
                     })?)
                 }
                 Operand::Bundle(path) => {
                     let trust = trust.as_ref().ok_or(NoKeyring)?;
-                    Ok(Side::bundle(path, trust, config.verity)?)
+                    Ok(DiffSide::bundle(path, trust, config.verity)?)
                 }
             }
         };
@@ -150,20 +150,20 @@ fn packages_text(packages: &PackageChanges, diff: &Diff) -> String {
 }
 
 fn files_text(files: &[FileChange]) -> String {
-    let count = |change: Change| files.iter().filter(|file| file.change == change).count();
+    let count = |change: ChangeKind| files.iter().filter(|file| file.change == change).count();
     let mut text = format!(
         "\nFiles: {} added, {} removed, {} modified\n",
-        count(Change::Added),
-        count(Change::Removed),
-        count(Change::Modified)
+        count(ChangeKind::Added),
+        count(ChangeKind::Removed),
+        count(ChangeKind::Modified)
     );
     for file in files {
         text += &match (file.change, &file.from, &file.to) {
-            (Change::Modified, Some(from), Some(to)) => {
+            (ChangeKind::Modified, Some(from), Some(to)) => {
                 let what: Vec<String> = file.what.iter().map(|what| detail(what, from, to)).collect();
                 format!("  M  /{} ({})\n", file.path, what.join(", "))
             }
-            (Change::Removed, ..) => format!("  D  /{}\n", file.path),
+            (ChangeKind::Removed, ..) => format!("  D  /{}\n", file.path),
             _ => format!("  A  /{}\n", file.path),
         };
     }

@@ -3,7 +3,7 @@
 
 use super::host::HostArguments;
 pub use super::name::NAME;
-use super::record::{self, Facts};
+use super::record::{self, RecordFacts};
 use tiu::outcome::NothingToDo;
 use tiu_cli::{CommonArguments, Failure};
 
@@ -25,7 +25,7 @@ impl GlobalArguments {
 }
 
 /// Reports and records that `operation` had nothing to do. Returns the exit code.
-pub fn nothing_to_do(operation: &str, reason: &NothingToDo, facts: &Facts) -> u8 {
+pub fn nothing_to_do(operation: &str, reason: &NothingToDo, facts: &RecordFacts) -> u8 {
     record::nothing_to_do(operation, &reason.to_string(), facts);
     tiu_cli::nothing_to_do(NAME, reason, &reason.hint())
 }

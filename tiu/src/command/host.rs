@@ -24,14 +24,14 @@ pub struct HostArguments {
 }
 
 /// An open host.
-pub struct Opened {
+pub struct OpenedHost {
     pub host: Host,
     loader: Box<dyn BootLoader>,
     pub config: Config,
     pub trust: Option<Trust>,
 }
 
-impl Opened {
+impl OpenedHost {
     /// Returns the door to what boots next.
     pub fn next(&self) -> Next<'_> {
         Next::new(&self.host, &*self.loader)
@@ -40,16 +40,16 @@ impl Opened {
 
 impl HostArguments {
     /// Opens the host and reads its configuration. Without any keyring there is no [`Trust`].
-    pub fn open(&self) -> Result<Opened, Failure> {
+    pub fn open(&self) -> Result<OpenedHost, Failure> {
         let host = Host::open(self.root.as_deref())?;
         let (config, trust) = self.settings(host.root())?;
         let loader = boot_loader(config.boot);
-        Ok(Opened { host, loader, config, trust })
+        Ok(OpenedHost { host, loader, config, trust })
     }
 
     /// Opens the host like [`open`](Self::open), for a command that has to work although the
     /// configured keyring cannot be used: that is a warning, and there is no [`Trust`].
-    pub fn open_without_trust(&self) -> Result<Opened, Failure> {
+    pub fn open_without_trust(&self) -> Result<OpenedHost, Failure> {
         let host = Host::open(self.root.as_deref())?;
         let config = Config::load(host.root())?;
         let trust = match self.trust(&config, host.root()) {
@@ -61,7 +61,7 @@ impl HostArguments {
             trust => trust?,
         };
         let loader = boot_loader(config.boot);
-        Ok(Opened { host, loader, config, trust })
+        Ok(OpenedHost { host, loader, config, trust })
     }
 
     /// Returns the configuration of the system at `root`, and which certificates to trust.

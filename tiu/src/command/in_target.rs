@@ -4,12 +4,12 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use tiu::namespace::Profile;
 use tiu::namespace::target::InTarget;
-use tiu_cli::Outcome;
+use tiu_cli::CommandResult;
 
 /// Run a program in a new snapshot; tiu calls this itself, in new namespaces
 #[derive(clap::Args)]
 #[command(hide = true)]
-pub struct Arguments {
+pub struct InTargetArguments {
     /// What the program may do and see
     #[arg(long = "as", value_parser = tiu_cli::named::<Profile>(), value_name = "PROFILE")]
     profile: Profile,
@@ -20,9 +20,9 @@ pub struct Arguments {
     command: Vec<OsString>,
 }
 
-impl Arguments {
-    pub fn run(self) -> Outcome {
-        let Arguments { profile, target, command } = self;
+impl InTargetArguments {
+    pub fn run(self) -> CommandResult {
+        let InTargetArguments { profile, target, command } = self;
         Ok(InTarget { target, profile, command }.enter())
     }
 }

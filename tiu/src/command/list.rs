@@ -1,12 +1,12 @@
 //! `tiu list`: all snapshots.
 
 use super::global::GlobalArguments;
-use super::host::Opened;
+use super::host::OpenedHost;
 use super::table::{columns, minute, printable};
 use serde::Serialize;
 use tiu::snapshots::State;
 use tiu::status::SnapshotFacts;
-use tiu_cli::{Outcome, exit};
+use tiu_cli::{CommandResult, exit};
 
 /// List all snapshots of the host, with the images that they hold
 #[derive(clap::Args)]
@@ -14,7 +14,7 @@ use tiu_cli::{Outcome, exit};
   tiu list
 
 `>` marks what runs (or is mounted), `*` what boots next.")]
-pub struct Arguments {}
+pub struct ListArguments {}
 
 /// The document of `--json`.
 #[derive(Serialize)]
@@ -22,9 +22,9 @@ struct List<'a> {
     snapshots: &'a [SnapshotFacts],
 }
 
-impl Arguments {
-    pub fn run(self, global: &GlobalArguments) -> Outcome {
-        let Opened { host, config, trust, .. } = global.host.open_without_trust()?;
+impl ListArguments {
+    pub fn run(self, global: &GlobalArguments) -> CommandResult {
+        let OpenedHost { host, config, trust, .. } = global.host.open_without_trust()?;
         let snapshots = tiu::status::snapshots(&host, &config, trust.as_ref())?;
         global.common.print(&List { snapshots: &snapshots }, || human(&snapshots))?;
         Ok(exit::DONE)

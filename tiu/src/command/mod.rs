@@ -21,10 +21,10 @@ mod without_plugins;
 use clap::{CommandFactory, Parser, Subcommand};
 use global::GlobalArguments;
 use name::NAME;
-use record::Facts;
+use record::RecordFacts;
 use tiu::transaction::KnownImage;
 use tiu_cli::log::Logging;
-use tiu_cli::{CompletionsArguments, ManArguments, Outcome, Program};
+use tiu_cli::{CliProgram, CommandResult, CompletionsArguments, ManArguments};
 
 /// Update a host by whole, signed images; each becomes a btrfs snapshot
 ///
@@ -50,24 +50,24 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 77 nothing to do, 130 cancelled.";
 
 #[derive(Subcommand)]
 enum Command {
-    Apply(apply::Arguments),
-    Status(status::Arguments),
-    List(list::Arguments),
-    Rollback(rollback::Arguments),
-    Diff(diff::Arguments),
-    Etc(etc::Arguments),
-    Verify(verify::Arguments),
-    Pin(pin::Arguments),
-    Cleanup(cleanup::Arguments),
+    Apply(apply::ApplyArguments),
+    Status(status::StatusArguments),
+    List(list::ListArguments),
+    Rollback(rollback::RollbackArguments),
+    Diff(diff::DiffArguments),
+    Etc(etc::EtcArguments),
+    Verify(verify::VerifyArguments),
+    Pin(pin::PinArguments),
+    Cleanup(cleanup::CleanupArguments),
     #[command(after_help = "Example:\n  tiu man /usr/share/man/man1")]
     Man(ManArguments),
     #[command(after_help = "Example:\n  tiu completions bash > /usr/share/bash-completion/completions/tiu")]
     Completions(CompletionsArguments),
-    InTarget(in_target::Arguments),
-    WithoutPlugins(without_plugins::Arguments),
+    InTarget(in_target::InTargetArguments),
+    WithoutPlugins(without_plugins::WithoutPluginsArguments),
 }
 
-impl Program for Cli {
+impl CliProgram for Cli {
     const NAME: &'static str = NAME;
 
     fn logging(&self) -> Logging {
@@ -75,13 +75,13 @@ impl Program for Cli {
         Logging { verbose: self.global.common.verbose, journal }
     }
 
-    fn run(self) -> Outcome {
+    fn run(self) -> CommandResult {
         let Cli { command, global } = self;
         let (operation, bundle, known) = (command.operation(), command.bundle(), command.known());
         let snapshot = command.snapshot();
         let outcome = command.run(&global);
         if let (Some(operation), Err(failure)) = (operation, &outcome) {
-            let facts = Facts { snapshot, image: known.image(), signer: known.signer(), seconds: None };
+            let facts = RecordFacts { snapshot, image: known.image(), signer: known.signer(), seconds: None };
             record::failed(operation, bundle.as_deref(), &facts, failure);
         }
         outcome
@@ -128,7 +128,7 @@ impl Command {
         }
     }
 
-    fn run(self, global: &GlobalArguments) -> Outcome {
+    fn run(self, global: &GlobalArguments) -> CommandResult {
         match self {
             Command::Apply(arguments) => arguments.run(global),
             Command::Status(arguments) => arguments.run(global),

@@ -1,11 +1,11 @@
 //! `tiu pin`: a snapshot that no clean-up removes.
 
 use super::global::{GlobalArguments, NAME, nothing_to_do};
-use super::record::{self, Facts};
+use super::record::{self, RecordFacts};
 use serde::Serialize;
-use tiu::outcome::Outcome as Changed;
+use tiu::outcome::Outcome;
 use tiu::snapshots::{pin, unpin};
-use tiu_cli::{Outcome, exit};
+use tiu_cli::{CommandResult, exit};
 
 /// Keep a snapshot from every clean-up, tiu's and snapper's
 ///
@@ -17,7 +17,7 @@ use tiu_cli::{Outcome, exit};
   tiu pin --remove 7     let snapper remove it again
 
 Ends with 77 if the snapshot is already pinned, or, with --remove, if it is not pinned.")]
-pub struct Arguments {
+pub struct PinArguments {
     /// Number of the snapshot
     number: u32,
     /// Remove the pin: clean-ups can have the snapshot again
@@ -34,7 +34,7 @@ struct Pinned {
     cleanup: String,
 }
 
-impl Arguments {
+impl PinArguments {
     /// Returns the name of what is done, for the record.
     pub fn operation(&self) -> &'static str {
         if self.remove { "unpin" } else { "pin" }
@@ -44,22 +44,22 @@ impl Arguments {
         self.number
     }
 
-    pub fn run(self, global: &GlobalArguments) -> Outcome {
+    pub fn run(self, global: &GlobalArguments) -> CommandResult {
         let opened = global.host.open_without_trust()?;
         let _lock = opened.host.lock()?;
         let (operation, snapshot) = (self.operation(), self.number);
-        let facts = Facts { snapshot: Some(snapshot), ..Facts::default() };
+        let facts = RecordFacts { snapshot: Some(snapshot), ..RecordFacts::default() };
         let changed = if self.remove {
             unpin(&opened.host, snapshot)?
         } else {
             match pin(&opened.host, snapshot)? {
-                Changed::Done(()) => Changed::Done(String::new()),
-                Changed::NothingToDo(reason) => Changed::NothingToDo(reason),
+                Outcome::Done(()) => Outcome::Done(String::new()),
+                Outcome::NothingToDo(reason) => Outcome::NothingToDo(reason),
             }
         };
         let cleanup = match changed {
-            Changed::Done(cleanup) => cleanup,
-            Changed::NothingToDo(reason) => return Ok(nothing_to_do(operation, &reason, &facts)),
+            Outcome::Done(cleanup) => cleanup,
+            Outcome::NothingToDo(reason) => return Ok(nothing_to_do(operation, &reason, &facts)),
         };
         let pinned = Pinned { snapshot, pinned: !self.remove, cleanup };
         let message = if self.remove { "is no longer pinned" } else { "is pinned" };

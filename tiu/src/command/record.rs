@@ -9,7 +9,7 @@ use tiu_system::text::printable;
 
 /// Facts about a change. Those that are not known are left out.
 #[derive(Default)]
-pub struct Facts<'a> {
+pub struct RecordFacts<'a> {
     /// The snapshot that the command was about.
     pub snapshot: Option<u32>,
     /// The image in it.
@@ -38,9 +38,9 @@ impl User {
 }
 
 /// Records that `operation` was done; `message` says what, in a sentence.
-pub fn done(operation: &str, message: &str, facts: &Facts) {
+pub fn done(operation: &str, message: &str, facts: &RecordFacts) {
     let User { uid, login_uid, sudo_user } = User::current();
-    let Facts { snapshot, image, signer, seconds } = *facts;
+    let RecordFacts { snapshot, image, signer, seconds } = *facts;
     tracing::info!(
         target: tiu_cli::log::RECORD,
         operation,
@@ -61,14 +61,14 @@ pub fn done(operation: &str, message: &str, facts: &Facts) {
 
 /// Records that an unfinished snapshot was removed.
 pub fn removed(number: u32) {
-    let facts = Facts { snapshot: Some(number), ..Facts::default() };
+    let facts = RecordFacts { snapshot: Some(number), ..RecordFacts::default() };
     done("cleanup", &format!("removed the unfinished snapshot {number}"), &facts);
 }
 
 /// Records that `operation` changed nothing, for the reason `why`.
-pub fn nothing_to_do(operation: &str, why: &str, facts: &Facts) {
+pub fn nothing_to_do(operation: &str, why: &str, facts: &RecordFacts) {
     let User { uid, login_uid, sudo_user } = User::current();
-    let Facts { snapshot, image, signer, .. } = *facts;
+    let RecordFacts { snapshot, image, signer, .. } = *facts;
     tracing::info!(
         target: tiu_cli::log::RECORD,
         operation,
@@ -88,11 +88,11 @@ pub fn nothing_to_do(operation: &str, why: &str, facts: &Facts) {
 
 /// Records that `operation` failed or was cancelled. `bundle` is what it was given, if it was given
 /// one.
-pub fn failed(operation: &str, bundle: Option<&str>, facts: &Facts, failure: &Failure) {
+pub fn failed(operation: &str, bundle: Option<&str>, facts: &RecordFacts, failure: &Failure) {
     // A wrong command line changed nothing and tried nothing.
     let Failure::Error { error, code } = failure else { return };
     let User { uid, login_uid, sudo_user } = User::current();
-    let Facts { snapshot, image, signer, .. } = *facts;
+    let RecordFacts { snapshot, image, signer, .. } = *facts;
     let result = if *code == exit::CANCELLED { "cancelled" } else { "failed" };
     let mut text = error.to_string();
     for cause in tiu_cli::causes(&**error) {

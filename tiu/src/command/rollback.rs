@@ -1,13 +1,13 @@
 //! `tiu rollback`: another snapshot boots next.
 
 use super::global::{GlobalArguments, NAME, nothing_to_do};
-use super::record::{self, Facts};
+use super::record::{self, RecordFacts};
 use super::table::printable;
 use serde::Serialize;
-use tiu::outcome::Outcome as Changed;
+use tiu::outcome::Outcome;
 use tiu::rollback;
 use tiu::status::SnapshotFacts;
-use tiu_cli::{Outcome, exit};
+use tiu_cli::{CommandResult, exit};
 
 /// Make another snapshot what boots next: the given one, or the one that the current default was
 /// made from
@@ -20,7 +20,7 @@ use tiu_cli::{Outcome, exit};
   tiu rollback 7       go to snapshot 7
 
 Ends with 77 if the snapshot already boots next.")]
-pub struct Arguments {
+pub struct RollbackArguments {
     /// Number of the snapshot
     number: Option<u32>,
     /// Go to a snapshot that lacks something that its boot needs, such as an initrd
@@ -35,25 +35,28 @@ struct RolledBack<'a> {
     to: &'a SnapshotFacts,
 }
 
-impl Arguments {
+impl RollbackArguments {
     pub fn number(&self) -> Option<u32> {
         self.number
     }
 
-    pub fn run(self, global: &GlobalArguments) -> Outcome {
+    pub fn run(self, global: &GlobalArguments) -> CommandResult {
         let opened = global.host.open_without_trust()?;
         let _lock = opened.host.lock()?;
         let snapshots = tiu::status::snapshots(&opened.host, &opened.config, opened.trust.as_ref())?;
         let from = snapshots.iter().find(|s| s.next).map(|s| s.number);
         let to = match rollback::choose(&snapshots, self.number, self.force)? {
-            Changed::Done(to) => to,
-            Changed::NothingToDo(reason) => return Ok(nothing_to_do("rollback", &reason, &Facts::default())),
+            Outcome::Done(to) => to,
+            Outcome::NothingToDo(reason) => {
+                return Ok(nothing_to_do("rollback", &reason, &RecordFacts::default()));
+            }
         };
         rollback::switch(opened.next(), to.number)?;
         let was = from.map(|from| format!(" instead of snapshot {from}")).unwrap_or_default();
         let message = format!("snapshot {} ({}, {}) boots next{was}", to.number, to.title(), to.signed());
         let signer = to.signature.signer();
-        let facts = Facts { snapshot: Some(to.number), image: to.image.as_ref(), signer, seconds: None };
+        let facts =
+            RecordFacts { snapshot: Some(to.number), image: to.image.as_ref(), signer, seconds: None };
         record::done("rollback", &message, &facts);
         let rolled_back = RolledBack { from, to };
         global.common.print_done(NAME, &rolled_back, || human(&rolled_back));

@@ -2,7 +2,7 @@
 //! still what was signed.
 
 use super::global::GlobalArguments;
-use super::host::Opened;
+use super::host::OpenedHost;
 use super::table::{columns, minute, printable};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -16,7 +16,7 @@ use tiu::state::ImageState;
 use tiu::status::{Signature, SnapshotFacts, ways_back};
 use tiu::verify::{self, Depth, VerifyRequest};
 use tiu_bundle::trust::Trust;
-use tiu_cli::{Failure, Outcome, exit};
+use tiu_cli::{CommandResult, Failure, exit};
 use tiu_extract::Difference;
 use tiu_system::path::TreePath;
 use tiu_system::progress::Watch;
@@ -30,7 +30,7 @@ use tiu_system::progress::Watch;
 #[command(after_help = "Examples:
   tiu status
   tiu status --json | jq .next")]
-pub struct Arguments {}
+pub struct StatusArguments {}
 
 /// The document of `--json`.
 #[derive(Serialize)]
@@ -56,9 +56,9 @@ struct Differs {
     problem: Option<String>,
 }
 
-impl Arguments {
-    pub fn run(self, global: &GlobalArguments) -> Outcome {
-        let Opened { host, config, trust, .. } = global.host.open_without_trust()?;
+impl StatusArguments {
+    pub fn run(self, global: &GlobalArguments) -> CommandResult {
+        let OpenedHost { host, config, trust, .. } = global.host.open_without_trust()?;
         let snapshots = tiu::status::snapshots(&host, &config, trust.as_ref())?;
         let number =
             |wanted: fn(&SnapshotFacts) -> bool| snapshots.iter().find(|s| wanted(s)).map(|s| s.number);

@@ -1,8 +1,8 @@
 //! `tiu verify`: a snapshot against what was signed.
 
 use super::global::GlobalArguments;
-use super::host::Opened;
-use super::record::{self, Facts};
+use super::host::OpenedHost;
+use super::record::{self, RecordFacts};
 use super::table::printable;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,9 +10,11 @@ use tiu::accounts::AccountFile;
 use tiu::config::Config;
 use tiu::host::Host;
 use tiu::snapshots::{Snapshot, SnapshotError};
-use tiu::verify::{self, Depth, EtcDifference, NotCompared, Reason, Verified, VerifyError, VerifyRequest};
+use tiu::verify::{
+    self, Depth, EtcDifference, NotCompared, NotComparedReason, Verified, VerifyError, VerifyRequest,
+};
 use tiu_bundle::trust::Trust;
-use tiu_cli::{Failure, Outcome, ProgressMode, SecondSignal, cancel_on_signals, exit};
+use tiu_cli::{CommandResult, Failure, ProgressMode, SecondSignal, cancel_on_signals, exit};
 use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::progress::{Unit, Watch};
 
@@ -31,7 +33,7 @@ use tiu_system::progress::{Unit, Watch};
                                  its own configuration
 
 Ends with 1 if anything differs.")]
-pub struct Arguments {
+pub struct VerifyArguments {
     /// Number of the snapshot [default: what runs; with --root, what boots next there]
     number: Option<u32>,
     /// Configuration to use instead of the host's own, with --root; its paths of certificates are
@@ -49,8 +51,8 @@ pub struct Arguments {
     progress: ProgressMode,
 }
 
-impl Arguments {
-    pub fn run(self, global: &GlobalArguments) -> Outcome {
+impl VerifyArguments {
+    pub fn run(self, global: &GlobalArguments) -> CommandResult {
         let (host, config, trust, is_auditors) = self.open(global)?;
         let snapshot = self.snapshot(&host)?;
         let progress = tiu_cli::progress(self.progress);
@@ -80,8 +82,12 @@ impl Arguments {
                     "snapshot {number} is {} version {} as {} signed it",
                     image.compatible, image.version, signer.subject
                 );
-                let facts =
-                    Facts { snapshot: Some(number), image: Some(image), signer: Some(signer), seconds: None };
+                let facts = RecordFacts {
+                    snapshot: Some(number),
+                    image: Some(image),
+                    signer: Some(signer),
+                    seconds: None,
+                };
                 record::done("verify", &message, &facts);
                 Ok(exit::DONE)
             }
@@ -94,7 +100,7 @@ impl Arguments {
     fn open(&self, global: &GlobalArguments) -> Result<(Host, Config, Option<Trust>, bool), Failure> {
         let arguments = &global.host;
         if arguments.root.is_none() || (self.config.is_none() && !arguments.has_keyring()) {
-            let Opened { host, config, trust, .. } = arguments.open()?;
+            let OpenedHost { host, config, trust, .. } = arguments.open()?;
             return Ok((host, config, trust, false));
         }
         let host = Host::open(arguments.root.as_deref())?;
@@ -153,10 +159,10 @@ fn human(verified: &Verified) -> String {
     }
     for NotCompared { path, reason, entries } in &verified.not_compared {
         let reason = match reason {
-            Reason::Table => "the host's own directory",
-            Reason::Accepted => "accepted",
-            Reason::Snapshot => "the host's own, says the snapshot",
-            Reason::Subvolume => "a subvolume of its own",
+            NotComparedReason::Table => "the host's own directory",
+            NotComparedReason::Accepted => "accepted",
+            NotComparedReason::Snapshot => "the host's own, says the snapshot",
+            NotComparedReason::Subvolume => "a subvolume of its own",
         };
         let entries = match entries {
             0 => String::new(),

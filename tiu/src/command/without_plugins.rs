@@ -2,19 +2,19 @@
 
 use std::ffi::OsString;
 use tiu::namespace::snapper as without_plugins;
-use tiu_cli::Outcome;
+use tiu_cli::CommandResult;
 
 /// Run snapper without plugins; tiu calls this itself, in a new namespace
 #[derive(clap::Args)]
 #[command(hide = true)]
-pub struct Arguments {
+pub struct WithoutPluginsArguments {
     /// Path of snapper and its arguments
     #[arg(last = true, required = true)]
     command: Vec<OsString>,
 }
 
-impl Arguments {
-    pub fn run(self) -> Outcome {
+impl WithoutPluginsArguments {
+    pub fn run(self) -> CommandResult {
         let error = without_plugins::enter(&self.command);
         eprintln!("tiu {}: {error}", without_plugins::SUBCOMMAND);
         // The code of chroot(1) for a program that was not started.

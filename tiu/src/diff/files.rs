@@ -10,7 +10,7 @@ use tiu_system::path::{TreePath, TreePathBuf};
 /// The kind of change of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Change {
+pub enum ChangeKind {
     /// Only the second has it.
     Added,
     /// Only the first has it.
@@ -25,7 +25,7 @@ pub struct FileChange {
     /// Path in the tree; what is not printable text is escaped as in the index (`\n`, `\xNN`).
     pub path: String,
     /// The kind of change.
-    pub change: Change,
+    pub change: ChangeKind,
     /// The properties of a modified path that differ: `type`, or any of `content`, `size`,
     /// `target`, `rdev`, `mode`, `owner`, `xattrs`.
     pub what: Vec<&'static str>,
@@ -91,12 +91,12 @@ pub fn compare<'a>(
         let a = if order.is_le() { from.next() } else { None };
         let b = if order.is_ge() { to.next() } else { None };
         let (what, change) = match (&a, &b) {
-            (Some(a), Some(b)) => (differences(a, b), Change::Modified),
-            (Some(_), None) => (Vec::new(), Change::Removed),
-            (None, _) => (Vec::new(), Change::Added),
+            (Some(a), Some(b)) => (differences(a, b), ChangeKind::Modified),
+            (Some(_), None) => (Vec::new(), ChangeKind::Removed),
+            (None, _) => (Vec::new(), ChangeKind::Added),
         };
         if let Some(path) = a.as_ref().or(b.as_ref()).map(|entry| &entry.path)
-            && (change != Change::Modified || !what.is_empty())
+            && (change != ChangeKind::Modified || !what.is_empty())
         {
             let path = Shown(path.as_bytes()).to_string();
             let facts = |entry: &Option<Entry>| entry.as_ref().map(FileFacts::from);
@@ -187,7 +187,7 @@ mod tests {
             [file("b", ""), file("c", ""), file("e", "")].into_iter(),
         );
         let seen: Vec<_> = changes.iter().map(|c| (c.path.as_str(), c.change)).collect();
-        use Change::*;
+        use ChangeKind::*;
         assert_eq!(seen, [("a", Removed), ("c", Added), ("d", Removed), ("e", Added)]);
     }
 
@@ -241,9 +241,9 @@ mod tests {
             let mut now = a.clone();
             for change in compare(tree(&a).into_iter(), tree(&b).into_iter()) {
                 match change.change {
-                    Change::Removed => { prop_assert!(now.remove(&change.path).is_some()); }
-                    Change::Added => { prop_assert!(now.insert(change.path.clone(), b[&change.path].clone()).is_none()); }
-                    Change::Modified => {
+                    ChangeKind::Removed => { prop_assert!(now.remove(&change.path).is_some()); }
+                    ChangeKind::Added => { prop_assert!(now.insert(change.path.clone(), b[&change.path].clone()).is_none()); }
+                    ChangeKind::Modified => {
                         let before = now.insert(change.path.clone(), b[&change.path].clone());
                         prop_assert!(before.is_some_and(|before| before != b[&change.path]));
                     }

@@ -23,10 +23,10 @@ mod rpm;
 mod side;
 
 pub use error::DiffError;
-pub use files::{Change, FileChange, FileFacts};
+pub use files::{ChangeKind, FileChange, FileFacts};
 pub use package::{Package, PackageDatabase, PackageManager};
 pub use packages::{ChangedPackage, PackageChanges};
-pub use side::{Side, SideFacts};
+pub use side::{DiffSide, SideFacts};
 
 use serde::Serialize;
 use tiu_system::Hint;
@@ -57,7 +57,7 @@ pub struct Diff {
 }
 
 /// Compares two sides. Packages that cannot be read are an error only if nothing else is compared.
-pub fn diff(from: Side, to: Side, parts: Parts, cancel: &Cancel) -> Result<Diff, DiffError> {
+pub fn diff(from: DiffSide, to: DiffSide, parts: Parts, cancel: &Cancel) -> Result<Diff, DiffError> {
     let mut warnings: Vec<String> = Vec::new();
     let files = parts.files.then(|| {
         let (labels, apart) =
@@ -88,8 +88,8 @@ pub fn diff(from: Side, to: Side, parts: Parts, cancel: &Cancel) -> Result<Diff,
 
 /// Reads the package databases of both sides.
 fn both_databases(
-    from: &Side,
-    to: &Side,
+    from: &DiffSide,
+    to: &DiffSide,
     cancel: &Cancel,
     warnings: &mut Vec<String>,
 ) -> Result<(Option<PackageDatabase>, Option<PackageDatabase>), DiffError> {

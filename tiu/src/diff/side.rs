@@ -40,14 +40,14 @@ pub struct SideFacts {
 }
 
 /// A side of a comparison.
-pub struct Side {
+pub struct DiffSide {
     /// Facts about it.
     pub facts: SideFacts,
-    tree: Content,
+    tree: SideTree,
     entries: Entries,
 }
 
-enum Content {
+enum SideTree {
     Bundle(Box<dyn Image>),
     Snapshot(Tree),
 }
@@ -58,7 +58,7 @@ enum Entries {
     Found(Vec<EntryBuf>, Vec<TreePathBuf>),
 }
 
-impl Side {
+impl DiffSide {
     /// Opens a bundle; checks signature and index.
     pub fn bundle(path: &Path, trust: &Trust, verity: Verity) -> Result<Self, DiffError> {
         let bundle = Arc::new(open_bundle(path, trust)?);
@@ -71,7 +71,7 @@ impl Side {
             signer: Some((&bundle.signer).into()),
             packages: None,
         };
-        Ok(Side { facts, tree: Content::Bundle(image), entries: Entries::Signed(Arc::new(index)) })
+        Ok(DiffSide { facts, tree: SideTree::Bundle(image), entries: Entries::Signed(Arc::new(index)) })
     }
 
     /// Opens a snapshot: reads its index, or its files if it has no index.
@@ -100,7 +100,7 @@ impl Side {
             signer: provenance.and_then(|provenance| provenance.signer.as_ref().ok()).map(SignerFacts::from),
             packages: None,
         };
-        Ok(Side { facts, tree: Content::Snapshot(state.into_tree()), entries })
+        Ok(DiffSide { facts, tree: SideTree::Snapshot(state.into_tree()), entries })
     }
 
     /// Returns whether its entries are those of a signed index.
@@ -173,7 +173,7 @@ impl Side {
     /// Opens the regular file at `path`. Returns `None` if it does not exist or is something else.
     fn open(&self, path: &str) -> Result<Option<Box<dyn Read + '_>>, DiffError> {
         match &self.tree {
-            Content::Bundle(image) => match self.signed_digest(path) {
+            SideTree::Bundle(image) => match self.signed_digest(path) {
                 Some(_) => Ok(Some(
                     image.open(
                         TreePath::new(path)
@@ -182,7 +182,7 @@ impl Side {
                 )),
                 None => Ok(None),
             },
-            Content::Snapshot(tree) => {
+            SideTree::Snapshot(tree) => {
                 let kind = tree.stat(path).and_then(|stat| Kind::from_mode(stat.st_mode));
                 match kind {
                     Some(Kind::File) => Ok(tree.file(path)?.map(|file| Box::new(file) as Box<dyn Read>)),

@@ -18,4 +18,4 @@ pub use keep::{conflicts_in, keep};
 pub use paths::path_in_etc;
 pub use reset::{ResetPlan, plan_reset, reset};
 pub use unified::unified;
-pub use view::{Change, View};
+pub use view::{EtcChange, View};

@@ -4,7 +4,7 @@
 //! index says, with the copy of the image's `/etc` as the image, and keeps all others.
 
 use super::error::EditError;
-use super::view::{Change, View};
+use super::view::{EtcChange, View};
 use crate::accounts;
 use crate::boot::bootable::check_fstab;
 use crate::etc::is_within;
@@ -56,7 +56,7 @@ pub fn reset(view: &View, paths: &[Vec<u8>], cancel: &Cancel) -> Result<Summary,
 /// Fails if the reset would bring an fstab that cannot be parsed. A change of the running `/etc`
 /// cannot be undone.
 fn check_image_fstab(view: &View, paths: &[Vec<u8>]) -> Result<(), EditError> {
-    if fate(view, b"etc/fstab", paths) != Fate::Reset {
+    if action(view, b"etc/fstab", paths) != ResetAction::Reset {
         return Ok(());
     }
     let text = view.tree().read_text(&format!("{PRISTINE_PATH}/fstab"), MAX_TEXT)?;
@@ -77,7 +77,7 @@ fn check_there(view: &View, paths: &[Vec<u8>]) -> Result<(), EditError> {
 
 /// The part that a path has in a reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+enum ResetAction {
     /// It returns to the default.
     Reset,
     /// It stays, because it is always the host's.
@@ -87,14 +87,14 @@ enum Fate {
 }
 
 /// Returns what a reset of `paths` does to `path`.
-fn fate(view: &View, path: &[u8], paths: &[Vec<u8>]) -> Fate {
+fn action(view: &View, path: &[u8], paths: &[Vec<u8>]) -> ResetAction {
     let mut tops = paths.iter().filter(|top| is_within(path, top)).peekable();
     if accounts::AccountFile::at(path).is_some() || tops.peek().is_none() {
-        Fate::Outside
+        ResetAction::Outside
     } else if tops.all(|top| view.protected.stays(path, top)) {
-        Fate::HostStays
+        ResetAction::HostStays
     } else {
-        Fate::Reset
+        ResetAction::Reset
     }
 }
 
@@ -102,7 +102,7 @@ fn fate(view: &View, path: &[u8], paths: &[Vec<u8>]) -> Fate {
 #[derive(Debug, Default)]
 pub struct ResetPlan {
     /// The differences that it removes.
-    pub changes: Vec<Change>,
+    pub changes: Vec<EtcChange>,
     /// Paths that differ and stay, because they are always the host's.
     pub always_host: Vec<String>,
 }
@@ -112,16 +112,16 @@ pub fn plan_reset(view: &View, paths: &[Vec<u8>]) -> Result<ResetPlan, EditError
     check_there(view, paths)?;
     check_image_fstab(view, paths)?;
     others(view, paths)?;
-    let hosts = || view.host.keys().filter(|path| fate(view, path, paths) == Fate::HostStays);
+    let hosts = || view.host.keys().filter(|path| action(view, path, paths) == ResetAction::HostStays);
     let mut plan = ResetPlan::default();
     for change in view.changes() {
         let path = crate::etc::unescape(&change.path);
-        match fate(view, &path, paths) {
+        match action(view, &path, paths) {
             // Such a directory stays for what it holds.
-            Fate::Reset if change.change == 'A' && hosts().any(|host| is_within(host, &path)) => {}
-            Fate::Reset => plan.changes.push(change),
-            Fate::HostStays => plan.always_host.push(change.path),
-            Fate::Outside => {}
+            ResetAction::Reset if change.change == 'A' && hosts().any(|host| is_within(host, &path)) => {}
+            ResetAction::Reset => plan.changes.push(change),
+            ResetAction::HostStays => plan.always_host.push(change.path),
+            ResetAction::Outside => {}
         }
     }
     Ok(plan)
@@ -132,7 +132,7 @@ pub fn plan_reset(view: &View, paths: &[Vec<u8>]) -> Result<ResetPlan, EditError
 fn others(view: &View, paths: &[Vec<u8>]) -> Result<Vec<TreePathBuf>, EditError> {
     let mut keep = Vec::new();
     for path in view.host.keys().chain(view.image.keys()) {
-        if fate(view, path, paths) == Fate::Reset {
+        if action(view, path, paths) == ResetAction::Reset {
             continue;
         }
         // A directory that the image does not have stays for what it holds.

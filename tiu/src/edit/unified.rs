@@ -1,7 +1,7 @@
 //! What differs between a default and what the host has, as text that patch(1) reads where it is
 //! about content.
 
-use super::view::{Change, View};
+use super::view::{EtcChange, View};
 use crate::etc::pristine::PRISTINE_PATH;
 use similar::TextDiff;
 use tiu_extract::Shown;
@@ -11,7 +11,7 @@ use tiu_system::tree::Tree;
 const LIMIT: u64 = 4 << 20;
 
 /// Of a change of `view`, in unified format; metadata before it, one line each.
-pub fn unified(view: &View, change: &Change) -> String {
+pub fn unified(view: &View, change: &EtcChange) -> String {
     let mut text = String::new();
     if let (Some(default), Some(host)) = (&change.default, &change.host) {
         let mut line = |what: &str, old: &str, new: &str| {

@@ -31,7 +31,7 @@ pub struct View {
 
 /// A way in which `/etc` differs from the defaults.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Change {
+pub struct EtcChange {
     /// Path, escaped like all paths that are shown.
     pub path: String,
     /// `A` added, `M` modified, `D` deleted.
@@ -77,7 +77,7 @@ impl View {
     }
 
     /// Returns the ways in which `/etc` differs from the defaults, in path order.
-    pub fn changes(&self) -> Vec<Change> {
+    pub fn changes(&self) -> Vec<EtcChange> {
         let mut paths: Vec<&Vec<u8>> = self.host.keys().chain(self.image.keys()).collect();
         paths.sort();
         paths.dedup();
@@ -92,7 +92,7 @@ impl View {
                 (_, None) => ('D', Vec::new()),
             };
             let facts = |inode: Option<&state::Inode>| inode.map(|inode| InodeFacts::from(inode).public());
-            Some(Change {
+            Some(EtcChange {
                 path: Shown(path).to_string(),
                 change,
                 what,

@@ -4,7 +4,7 @@
 //! The image's side is what its files say together with what its sysusers.d asks for, as
 //! systemd-sysusers makes it in private. The same rules hold for users who are only asked for.
 
-use super::decision::{EtcSides, Merge, Reason, Side};
+use super::decision::{DecisionReason, EtcSides, Merge, Side};
 use super::entries_at;
 use super::error::MergeError;
 use super::lists::Lists;
@@ -78,7 +78,9 @@ pub fn decide(update: &EtcUpdate, etc: &EtcMerge) -> Result<Accounts, MergeError
     };
     let closed = |file: &AccountFile| {
         let decision = etc.merge.decision(file.path().as_bytes());
-        decision.is_some_and(|decision| matches!(decision.reason, Reason::AlwaysHost | Reason::Mount))
+        decision.is_some_and(|decision| {
+            matches!(decision.reason, DecisionReason::AlwaysHost | DecisionReason::Mount)
+        })
     };
     let closed: Vec<AccountFile> = AccountFile::ALL.into_iter().filter(closed).collect();
     let text =

@@ -19,7 +19,7 @@ pub enum Side {
 /// The reason of a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Reason {
+pub enum DecisionReason {
     /// Nobody changed it.
     Unchanged,
     /// Both changed it alike.
@@ -51,22 +51,24 @@ pub enum Reason {
     Mount,
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for DecisionReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Reason::Unchanged => "nobody changed it",
-            Reason::ChangedAlike => "both changed it alike",
-            Reason::ImageChanged => "only the image changed it",
-            Reason::AdminChanged => "only the administrator changed it",
-            Reason::Unresolved => "a conflict of an earlier update",
-            Reason::BothChanged => "both changed it",
-            Reason::FirstUpdate => "the host had it before the first image",
-            Reason::HoldsAdmins => "the image dropped it, but something of the administrator's is in it",
-            Reason::NoDirectory => "the host has no directory for it",
-            Reason::AlwaysImage => "always the image's",
-            Reason::AlwaysHost => "always the host's",
-            Reason::ByEntry => "accounts are merged by entry",
-            Reason::Mount => "a mount point, a subvolume or a path of the host",
+            DecisionReason::Unchanged => "nobody changed it",
+            DecisionReason::ChangedAlike => "both changed it alike",
+            DecisionReason::ImageChanged => "only the image changed it",
+            DecisionReason::AdminChanged => "only the administrator changed it",
+            DecisionReason::Unresolved => "a conflict of an earlier update",
+            DecisionReason::BothChanged => "both changed it",
+            DecisionReason::FirstUpdate => "the host had it before the first image",
+            DecisionReason::HoldsAdmins => {
+                "the image dropped it, but something of the administrator's is in it"
+            }
+            DecisionReason::NoDirectory => "the host has no directory for it",
+            DecisionReason::AlwaysImage => "always the image's",
+            DecisionReason::AlwaysHost => "always the host's",
+            DecisionReason::ByEntry => "accounts are merged by entry",
+            DecisionReason::Mount => "a mount point, a subvolume or a path of the host",
         })
     }
 }
@@ -79,7 +81,7 @@ pub struct Decision {
     /// The side whose version it gets.
     pub side: Side,
     /// The reason.
-    pub reason: Reason,
+    pub reason: DecisionReason,
     /// Whether the administrator should compare: the image has another version.
     pub conflict: bool,
 }

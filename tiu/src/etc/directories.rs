@@ -1,6 +1,6 @@
 //! Settles, as a part of the merge, the directories that each path is in.
 
-use super::decision::{Clash, Decision, EtcSides, Reason, Side};
+use super::decision::{Clash, Decision, DecisionReason, EtcSides, Side};
 use super::settled::{Settled, is_settled};
 use super::state::Inode;
 use std::collections::BTreeMap;
@@ -60,8 +60,11 @@ impl Directories<'_> {
                     }
                     None => {
                         if let Some(above) = self.decisions.get_mut(j) {
-                            *above =
-                                Decision { side: Side::Host, reason: Reason::HoldsAdmins, ..above.clone() };
+                            *above = Decision {
+                                side: Side::Host,
+                                reason: DecisionReason::HoldsAdmins,
+                                ..above.clone()
+                            };
                         }
                     }
                 }
@@ -81,7 +84,7 @@ impl Directories<'_> {
             if self.outcome(above).is_some_and(|inode| inode.kind == Kind::Dir && !inode.host) {
                 continue;
             }
-            if decision.reason == Reason::AlwaysImage {
+            if decision.reason == DecisionReason::AlwaysImage {
                 let host = self.outcome(above).map(|inode| inode.kind);
                 let clash =
                     Clash::NoDirectory { path: decision.path.clone(), directory: above.path.clone(), host };
@@ -92,8 +95,12 @@ impl Directories<'_> {
             let conflict =
                 !self.below_mount(&decision.path) && !is_settled(&decision.path, image, self.settled);
             if let Some(decision) = self.decisions.get_mut(i) {
-                *decision =
-                    Decision { side: Side::Host, reason: Reason::NoDirectory, conflict, ..decision.clone() };
+                *decision = Decision {
+                    side: Side::Host,
+                    reason: DecisionReason::NoDirectory,
+                    conflict,
+                    ..decision.clone()
+                };
             }
         }
     }

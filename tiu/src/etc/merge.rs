@@ -16,7 +16,7 @@
 //! are left out where the administrator no longer has their directory. If the image has something
 //! else in place of a directory that the administrator did not change but put something in, there
 //! is no right answer: that is a [`Clash`](super::decision::Clash), and nothing is merged.
-use super::decision::{Decision, EtcSides, Merge, Reason, Side};
+use super::decision::{Decision, DecisionReason, EtcSides, Merge, Side};
 use super::directories::Directories;
 use super::lists::Lists;
 use super::settled::{Settled, is_settled};
@@ -50,30 +50,30 @@ fn decide_path(path: &[u8], sides: &EtcSides, lists: &[Lists], settled: &Settled
         lists.iter().find_map(|lists| lists.side(path))
     };
     let (side, reason) = if host.is_some_and(|host| host.host) {
-        (Side::Host, Reason::Mount)
+        (Side::Host, DecisionReason::Mount)
     } else if listed == Some(Side::Image) {
-        (Side::Image, Reason::AlwaysImage)
+        (Side::Image, DecisionReason::AlwaysImage)
     } else if host.is_some() && listed == Some(Side::Host) {
-        (Side::Host, Reason::AlwaysHost)
+        (Side::Host, DecisionReason::AlwaysHost)
     } else if accounts {
         // If the host has no such file, the merged entries are written into the image's.
-        (if host.is_some() { Side::Host } else { Side::Image }, Reason::ByEntry)
+        (if host.is_some() { Side::Host } else { Side::Image }, DecisionReason::ByEntry)
     } else {
         match base {
-            None if same(host, image) => (Side::Image, Reason::Unchanged),
-            Some(_) if same(host, image) && image_is_news => (Side::Image, Reason::ChangedAlike),
-            Some(base) if same(base, host) && image_is_news => (Side::Image, Reason::ImageChanged),
-            Some(base) if same(base, host) => (Side::Image, Reason::Unchanged),
-            Some(_) if image_is_news => (Side::Host, Reason::BothChanged),
-            Some(_) if settled.earlier.contains(path) => (Side::Host, Reason::Unresolved),
-            Some(_) => (Side::Host, Reason::AdminChanged),
-            None if host.is_none() => (Side::Image, Reason::ImageChanged),
-            None => (Side::Host, Reason::FirstUpdate),
+            None if same(host, image) => (Side::Image, DecisionReason::Unchanged),
+            Some(_) if same(host, image) && image_is_news => (Side::Image, DecisionReason::ChangedAlike),
+            Some(base) if same(base, host) && image_is_news => (Side::Image, DecisionReason::ImageChanged),
+            Some(base) if same(base, host) => (Side::Image, DecisionReason::Unchanged),
+            Some(_) if image_is_news => (Side::Host, DecisionReason::BothChanged),
+            Some(_) if settled.earlier.contains(path) => (Side::Host, DecisionReason::Unresolved),
+            Some(_) => (Side::Host, DecisionReason::AdminChanged),
+            None if host.is_none() => (Side::Image, DecisionReason::ImageChanged),
+            None => (Side::Host, DecisionReason::FirstUpdate),
         }
     };
     let conflict = match reason {
-        Reason::BothChanged | Reason::Unresolved => true,
-        Reason::FirstUpdate => image.is_some(),
+        DecisionReason::BothChanged | DecisionReason::Unresolved => true,
+        DecisionReason::FirstUpdate => image.is_some(),
         _ => false,
     };
     let conflict = conflict && !is_settled(path, image, settled);

@@ -33,7 +33,7 @@ pub(crate) mod settled;
 pub(crate) mod state;
 pub(crate) mod update;
 
-pub use decision::{Clash, Decision, EtcSides, Merge, Reason, Side};
+pub use decision::{Clash, Decision, DecisionReason, EtcSides, Merge, Side};
 pub use error::MergeError;
 pub use escape::unescape;
 pub use lists::Lists;

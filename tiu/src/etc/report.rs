@@ -1,7 +1,7 @@
 //! The report: the decisions of the merge and their reasons. The new snapshot keeps it for `tiu
 //! etc`, `tiu status` and `tiu verify`.
 
-use super::decision::{Decision, EtcSides, Merge, Reason, Side};
+use super::decision::{Decision, DecisionReason, EtcSides, Merge, Side};
 use super::escape;
 use super::state::{self, Inode, InodeFacts, States, same};
 use crate::accounts::Note;
@@ -45,7 +45,7 @@ pub struct Decided {
     /// The side whose version it got.
     pub side: Side,
     /// The reason.
-    pub reason: Reason,
+    pub reason: DecisionReason,
     /// Whether the administrator should compare: the image has another version.
     pub conflict: bool,
     /// The inode in the base's defaults.
@@ -124,7 +124,7 @@ impl EtcReport {
         let decided = Decided {
             path: path.to_owned(),
             side: Side::Image,
-            reason: Reason::ByEntry,
+            reason: DecisionReason::ByEntry,
             conflict: false,
             base: None,
             host: None,
@@ -154,7 +154,9 @@ impl EtcReport {
 
     /// Returns the paths that stayed the host's as a whole.
     pub fn hosts(&self) -> impl Iterator<Item = &Decided> {
-        self.paths.iter().filter(|decided| decided.side == Side::Host && decided.reason != Reason::ByEntry)
+        self.paths
+            .iter()
+            .filter(|decided| decided.side == Side::Host && decided.reason != DecisionReason::ByEntry)
     }
 
     /// Returns the conflicts, including those that were resolved since.
@@ -221,7 +223,7 @@ impl fmt::Display for Decided {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verb = match (self.conflict, self.side, &self.host, &self.image) {
             (true, ..) => "conflict",
-            _ if self.reason == Reason::ByEntry => "merge",
+            _ if self.reason == DecisionReason::ByEntry => "merge",
             (_, Side::Host, Some(_), _) => "keep",
             (_, Side::Host, None, _) => "keep-away",
             (_, Side::Image, _, None) => "drop",
@@ -236,5 +238,5 @@ impl fmt::Display for Decided {
 fn is_reported(decision: &Decision, sides: &EtcSides) -> bool {
     let (host, image) = (sides.host.get(&decision.path), sides.image.get(&decision.path));
     let base = sides.base.map_or(image, |base| base.get(&decision.path));
-    decision.reason == Reason::ByEntry || !(same(host, image) && same(base, image))
+    decision.reason == DecisionReason::ByEntry || !(same(host, image) && same(base, image))
 }

@@ -30,7 +30,7 @@ pub enum Node {
 }
 
 /// A system whose inodes can be looked up. Symbolic links are not followed.
-pub trait System {
+pub trait NodeLookup {
     /// Returns the inode at `path`, or `None` if there is none.
     fn node(&self, path: &TreePath) -> Option<Node>;
 
@@ -41,20 +41,20 @@ pub trait System {
 
 /// Returns the path that a program of `system` finds at `path`, and the inode there. Symbolic links
 /// lead within the system.
-pub fn resolve(system: &dyn System, path: &TreePath) -> Option<(TreePathBuf, Node)> {
+pub fn resolve(system: &dyn NodeLookup, path: &TreePath) -> Option<(TreePathBuf, Node)> {
     let (at, node) = follow(system, path)?;
     Some((at, node?))
 }
 
 /// Returns the path to which `path` leads in `system`. The parts that do not exist stay as they
 /// are, and so does a path in a circle of symbolic links.
-pub fn destination(system: &dyn System, path: &TreePath) -> TreePathBuf {
+pub fn destination(system: &dyn NodeLookup, path: &TreePath) -> TreePathBuf {
     follow(system, path).map_or_else(|| path.to_owned(), |(at, _)| at)
 }
 
 /// Returns the path to which `path` leads, and the inode there if it exists. Returns `None` for a
 /// circle of links, below what is not a directory, and for the parent of what does not exist.
-fn follow(system: &dyn System, path: &TreePath) -> Option<(TreePathBuf, Option<Node>)> {
+fn follow(system: &dyn NodeLookup, path: &TreePath) -> Option<(TreePathBuf, Option<Node>)> {
     let mut todo: VecDeque<Vec<u8>> = path.components().map(<[u8]>::to_vec).collect();
     let (mut at, mut node, mut links) = (TreePathBuf::new("").ok()?, Some(Node::Directory), 0);
     while let Some(name) = todo.pop_front() {
@@ -86,7 +86,7 @@ fn follow(system: &dyn System, path: &TreePath) -> Option<(TreePathBuf, Option<N
     Some((at, node))
 }
 
-impl System for Tree {
+impl NodeLookup for Tree {
     fn node(&self, path: &TreePath) -> Option<Node> {
         let path = path.to_str()?;
         let stat = self.stat(path)?;
@@ -133,7 +133,7 @@ impl<'a> Paper<'a> {
     }
 }
 
-impl System for Paper<'_> {
+impl NodeLookup for Paper<'_> {
     fn node(&self, path: &TreePath) -> Option<Node> {
         let entry = self.index.entry(self.index.find(path.as_bytes())?);
         let entry: Cow<'_, Entry<'_>> = self.index.inode_of(&entry);

@@ -9,7 +9,7 @@ use tiu_bundle::manifest::Manifest;
 
 /// Where a floor comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum FloorSource {
     /// The snapshot that the update starts from.
     Base,
     /// What the host remembers.
@@ -21,7 +21,7 @@ pub enum Source {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Floor {
     /// Where it comes from.
-    pub source: Source,
+    pub source: FloorSource,
     /// Its version.
     pub version: String,
     /// The time at which it was packed, if that is known.
@@ -37,32 +37,32 @@ pub struct Floor {
 pub enum Downgrade {
     /// By its version.
     #[error("the image has version {found}, the host {by} {have}: that is a downgrade")]
-    Version { found: String, by: Source, have: String },
+    Version { found: String, by: FloorSource, have: String },
     /// By the time at which it was packed.
     #[error(
         "the image of version {version} was packed at {found}, the host {by} one of the same version that was \
          packed at {have}: that is a downgrade"
     )]
-    Created { version: String, found: String, by: Source, have: String },
+    Created { version: String, found: String, by: FloorSource, have: String },
     /// By the time at which it was signed.
     #[error(
         "the image was signed at {found}, the host {by} one that was signed at {have}: that is a downgrade"
     )]
-    Signed { found: String, by: Source, have: String },
+    Signed { found: String, by: FloorSource, have: String },
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for FloorSource {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(match self {
-            Source::Base => "has",
-            Source::Memory => "has had",
+            FloorSource::Base => "has",
+            FloorSource::Memory => "has had",
         })
     }
 }
 
 impl Floor {
     /// Returns the floor that an image makes, which was signed at the time `signed`.
-    pub fn new(source: Source, manifest: &Manifest, signed: Option<OffsetDateTime>) -> Self {
+    pub fn new(source: FloorSource, manifest: &Manifest, signed: Option<OffsetDateTime>) -> Self {
         Floor { source, version: manifest.version.clone(), created: time_of(&manifest.tiu.created), signed }
     }
 

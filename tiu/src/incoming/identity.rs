@@ -13,7 +13,7 @@ use tiu_system::os_release::OsRelease;
 
 /// The identity of the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Identity {
+pub struct HostIdentity {
     /// The kind of host: configured, else that of the base's image, else `IMAGE_ID` of its
     /// os-release.
     pub compatible: Option<String>,
@@ -87,12 +87,12 @@ hints! { Mismatch {
     },
 } }
 
-impl Identity {
+impl HostIdentity {
     /// Returns the host's identity. `base` is the manifest of the base's image, `machine` the
     /// running kernel's architecture. Nothing is too old for it yet.
     pub fn new(configured: Option<&str>, base: Option<&Manifest>, os: &OsRelease, machine: &str) -> Self {
         let own = |of_image: Option<&str>, key: &str| of_image.or_else(|| os.get(key)).map(str::to_owned);
-        Identity {
+        HostIdentity {
             compatible: own(configured.or(base.map(|m| m.compatible.as_str())), "IMAGE_ID"),
             arch: base.map_or(machine, |m| &m.tiu.arch).to_owned(),
             os_id: os.get("ID").map(str::to_owned),
@@ -152,7 +152,7 @@ impl Identity {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::incoming::floor::Source;
+    use crate::incoming::floor::FloorSource;
     use tiu_bundle::manifest::Meta;
     use tiu_system::Hint;
 
@@ -179,11 +179,11 @@ mod tests {
         }
     }
 
-    fn host() -> Identity {
+    fn host() -> HostIdentity {
         let base = manifest("2.0");
-        let floors = vec![Floor::new(Source::Base, &base, None)];
-        let identity = Identity::new(None, Some(&base), &OsRelease::parse("ID=testos\n"), "riscv64");
-        Identity { floors, ..identity }
+        let floors = vec![Floor::new(FloorSource::Base, &base, None)];
+        let identity = HostIdentity::new(None, Some(&base), &OsRelease::parse("ID=testos\n"), "riscv64");
+        HostIdentity { floors, ..identity }
     }
 
     #[test]
@@ -219,17 +219,17 @@ mod tests {
 
     #[test]
     fn a_host_that_does_not_say_what_it_is_is_refused_with_what_to_write() {
-        let host = Identity::new(None, None, &OsRelease::default(), "x86_64");
+        let host = HostIdentity::new(None, None, &OsRelease::default(), "x86_64");
         let error = host.accepts(&manifest("1"), None, Allowed::default()).unwrap_err();
         assert!(error.hint().unwrap().contains("compatible: testos"));
-        let host = Identity::new(Some("testos"), None, &OsRelease::default(), "x86_64");
+        let host = HostIdentity::new(Some("testos"), None, &OsRelease::default(), "x86_64");
         let accepted = host.accepts(&manifest("1"), None, Allowed::default()).unwrap();
         assert_eq!(accepted, Outcome::Done(()));
     }
 
     #[test]
     fn an_unknown_version_is_below_every_floor() {
-        let host = Identity::new(Some("testos"), None, &OsRelease::default(), "x86_64");
+        let host = HostIdentity::new(Some("testos"), None, &OsRelease::default(), "x86_64");
         let mut image = manifest("5");
         image.tiu.min_version = Some("0.1".into());
         let error = host.accepts(&image, None, Allowed::default()).unwrap_err();
@@ -251,13 +251,13 @@ mod tests {
     #[test]
     fn os_release_speaks_for_a_host_without_an_image() {
         let os = OsRelease::parse("ID=testos\nIMAGE_ID=testos\nIMAGE_VERSION=3\n");
-        let host = Identity::new(None, None, &os, "x86_64");
+        let host = HostIdentity::new(None, None, &os, "x86_64");
         assert_eq!((host.compatible.as_deref(), host.version.as_deref()), (Some("testos"), Some("3")));
     }
 
     #[test]
     fn a_minimum_version_holds_even_where_a_downgrade_is_allowed() {
-        let host = Identity { minimum: Some("2.1".into()), ..host() };
+        let host = HostIdentity { minimum: Some("2.1".into()), ..host() };
         let allowed = Allowed { downgrade: true, same: true };
         for old in ["2.0.1", "2.0"] {
             let error = host.accepts(&manifest(old), None, allowed).unwrap_err();
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn the_image_that_the_host_has_can_be_applied_again_below_what_it_had_before() {
         let mut host = host();
-        host.floors.push(Floor::new(Source::Memory, &manifest("5.0.0"), None));
+        host.floors.push(Floor::new(FloorSource::Memory, &manifest("5.0.0"), None));
         assert!(matches!(
             host.accepts(&manifest("2.0.0.1"), None, Allowed::default()),
             Err(Mismatch::Downgrade(_))

@@ -33,7 +33,7 @@ hints! { PinError {
 
 /// A change of a snapshot's entry in snapper's table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Change {
+struct PinChange {
     cleanup: String,
     /// Value of [`PIN_KEY`]; none removes it.
     pin: Option<String>,
@@ -41,7 +41,7 @@ struct Change {
 
 /// Returns what pinning changes. A snapshot that was pinned once and then given a cleanup algorithm
 /// by other means is pinned anew.
-fn pinned(snapshot: &Snapshot) -> Result<Outcome<Change>, PinError> {
+fn pinned(snapshot: &Snapshot) -> Result<Outcome<PinChange>, PinError> {
     if snapshot.state() == State::InProgress {
         return Err(PinError::Unfinished(snapshot.number));
     }
@@ -49,11 +49,11 @@ fn pinned(snapshot: &Snapshot) -> Result<Outcome<Change>, PinError> {
         return Ok(Outcome::NothingToDo(NothingToDo::Pinned(snapshot.number)));
     }
     let former = if snapshot.cleanup.is_empty() { NO_ALGORITHM } else { &snapshot.cleanup };
-    Ok(Outcome::Done(Change { cleanup: String::new(), pin: Some(former.to_owned()) }))
+    Ok(Outcome::Done(PinChange { cleanup: String::new(), pin: Some(former.to_owned()) }))
 }
 
 /// Returns what unpinning changes.
-fn unpinned(snapshot: &Snapshot) -> Outcome<Change> {
+fn unpinned(snapshot: &Snapshot) -> Outcome<PinChange> {
     let Some(former) = snapshot.userdata.get(PIN_KEY) else {
         return Outcome::NothingToDo(NothingToDo::NotPinned(snapshot.number));
     };
@@ -63,7 +63,7 @@ fn unpinned(snapshot: &Snapshot) -> Outcome<Change> {
         // Somebody decided otherwise since.
         (now, _) => now.to_owned(),
     };
-    Outcome::Done(Change { cleanup, pin: None })
+    Outcome::Done(PinChange { cleanup, pin: None })
 }
 
 /// Pins a snapshot. The caller holds the host's lock.
@@ -86,7 +86,7 @@ pub fn unpin(host: &Host, number: u32) -> Result<Outcome<String>, PinError> {
     }
 }
 
-fn carry_out(host: &Host, number: u32, change: &Change) -> Result<(), PinError> {
+fn carry_out(host: &Host, number: u32, change: &PinChange) -> Result<(), PinError> {
     let userdata = format!("{PIN_KEY}={}", change.pin.as_deref().unwrap_or_default());
     host.snapper.set_cleanup(number, &change.cleanup, &userdata).map_err(SnapshotError::from)?;
     let found = host.snapshot(number)?;
@@ -125,7 +125,7 @@ mod tests {
         }
     }
 
-    fn done(outcome: Outcome<Change>) -> Change {
+    fn done(outcome: Outcome<PinChange>) -> PinChange {
         match outcome {
             Outcome::Done(change) => change,
             Outcome::NothingToDo(why) => panic!("{why}"),
@@ -139,7 +139,7 @@ mod tests {
             assert_eq!(change.cleanup, "");
             let now = snapshot("", &[(PIN_KEY, change.pin.as_deref().unwrap())]);
             assert!(now.is_pinned());
-            assert_eq!(done(unpinned(&now)), Change { cleanup: former.into(), pin: None });
+            assert_eq!(done(unpinned(&now)), PinChange { cleanup: former.into(), pin: None });
         }
     }
 

@@ -15,7 +15,7 @@ pub struct Provenance {
     /// The manifest. It is only as good as `signer` says.
     pub manifest: Manifest,
     /// The signer, if it is one that is trusted.
-    pub signer: Result<Signer, Arc<Unsigned>>,
+    pub signer: Result<Signer, Arc<NoSigner>>,
     /// The time at which a certificate of the signer expired, if it has since the image was signed.
     pub expired: Option<String>,
 }
@@ -24,7 +24,7 @@ pub struct Provenance {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)]
-pub enum Unsigned {
+pub enum NoSigner {
     /// There is no certificate to check against.
     #[error("not checked: no keyring is configured")]
     NoKeyring,
@@ -33,7 +33,7 @@ pub enum Unsigned {
     Signature(#[from] SignatureError),
 }
 
-hints! { Unsigned {
+hints! { NoSigner {
     forward Signature;
     NoKeyring => "give --keyring, or set keyring in /etc/tiu/tiu.yaml",
 } }
@@ -71,8 +71,8 @@ impl Provenance {
     pub fn read(tree: &Tree, trust: Option<&Trust>) -> Result<Option<Self>, ProvenanceError> {
         let Some(cms) = tree.read(CMS_PATH, MAX_CMS_SIZE)? else { return Ok(None) };
         let checked = match trust {
-            Some(trust) => signature::verify_at_rest(&cms, trust).map_err(Unsigned::from),
-            None => Err(Unsigned::NoKeyring),
+            Some(trust) => signature::verify_at_rest(&cms, trust).map_err(NoSigner::from),
+            None => Err(NoSigner::NoKeyring),
         };
         let (content, signer, expired) = match checked {
             Ok((signed, expired)) => (signed.content, Ok(signed.signer), expired),

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use tiu_bundle::content_digest::digest_reader;
 pub use tiu_bundle::places::RECORD_PATH;
-use tiu_bundle::policy::{PersistentError, check_persistent};
+use tiu_bundle::policy::{PersistentListError, check_persistent};
 use tiu_system::hints;
 use tiu_system::tree::{MAX_TEXT, Tree, TreeError};
 use tiu_system::versioned;
@@ -82,7 +82,7 @@ pub enum RecordError {
     Unexpected { path: String },
     /// It calls a path persistent that cannot be.
     #[error("{RECORD_PATH}: persistent: {0}")]
-    Persistent(PersistentError),
+    Persistent(PersistentListError),
     /// A newer tiu wrote it.
     #[error("{RECORD_PATH} has format {found}, this tiu reads up to {VERSION}")]
     Future { found: u32 },

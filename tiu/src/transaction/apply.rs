@@ -4,7 +4,7 @@ use super::context::{Context, Request};
 use super::error::ApplyError;
 use super::facts::{Applied, Planned, UpdateFacts};
 use super::foreign::{self, Foreign};
-use super::preflight::{self, Preflight, Purpose, Ready};
+use super::preflight::{self, Preflight, Ready, RunMode};
 use super::stage::Stage;
 use super::{bootable, check, fill, finish, floor, next_trust, space};
 use crate::draft::{Draft, ImageName, clean_up};
@@ -16,7 +16,7 @@ use tiu_extract::{Plan, Summary};
 
 /// Checks everything that can be checked without a change, and returns the plan. Leftovers stay.
 pub fn dry_run(context: &Context, request: &Request) -> Result<Outcome<Planned>, ApplyError> {
-    let mut ready = match preflight::prepare(context, request, Purpose::DryRun)? {
+    let mut ready = match preflight::prepare(context, request, RunMode::DryRun)? {
         Preflight::Ready(ready) => ready,
         Preflight::NothingToDo { why, .. } => return Ok(Outcome::NothingToDo(why)),
     };
@@ -27,7 +27,7 @@ pub fn dry_run(context: &Context, request: &Request) -> Result<Outcome<Planned>,
 /// Applies a bundle: afterwards the image boots next, or nothing has changed.
 pub fn apply(context: &Context, request: &Request) -> Result<Outcome<Applied>, ApplyError> {
     let began = Instant::now();
-    let mut ready = match preflight::prepare(context, request, Purpose::Apply)? {
+    let mut ready = match preflight::prepare(context, request, RunMode::Apply)? {
         Preflight::Ready(ready) => ready,
         Preflight::NothingToDo { why, lock: _lock } => {
             // An earlier run may have been cut off right after the switch.

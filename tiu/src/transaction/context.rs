@@ -58,10 +58,10 @@ pub struct Request {
 /// What is known of a bundle whose signature was verified, also if it was refused afterwards: for
 /// the one who records the refusal. Copies share it.
 #[derive(Clone, Debug, Default)]
-pub struct KnownImage(Arc<Known>);
+pub struct KnownImage(Arc<KnownFacts>);
 
 #[derive(Debug, Default)]
-struct Known {
+struct KnownFacts {
     signer: OnceLock<SignerFacts>,
     image: OnceLock<ImageFacts>,
 }

@@ -8,7 +8,7 @@
 use super::context::Context;
 use super::error::ApplyError;
 use crate::host::{HostError, Memory, Recalled};
-use crate::incoming::floor::{Floor, Source, time_of};
+use crate::incoming::floor::{Floor, FloorSource, time_of};
 use crate::incoming::version;
 use crate::snapshots::State;
 use crate::state::ImageState;
@@ -58,7 +58,7 @@ pub fn read(
     let mut floors = Vec::new();
     match base.provenance() {
         Some(Provenance { manifest, signer: Ok(signer), .. }) => {
-            floors.push(Floor::new(Source::Base, manifest, signed_at(signer)));
+            floors.push(Floor::new(FloorSource::Base, manifest, signed_at(signer)));
             raise(&mut memory, manifest, signer);
         }
         Some(Provenance { signer: Err(reason), .. }) => warnings.push(format!(
@@ -66,7 +66,7 @@ pub fn read(
             base.number()
         )),
         None => floors.extend(os.get("IMAGE_VERSION").map(|version| Floor {
-            source: Source::Base,
+            source: FloorSource::Base,
             version: version.to_owned(),
             created: None,
             signed: None,
@@ -74,7 +74,7 @@ pub fn read(
     }
     if let Some(newest) = compatible.and_then(|compatible| memory.newest.get(compatible)) {
         floors.push(Floor {
-            source: Source::Memory,
+            source: FloorSource::Memory,
             version: newest.version.clone(),
             created: Some(newest.created),
             signed: newest.signed,

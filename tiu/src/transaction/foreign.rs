@@ -7,7 +7,7 @@ use crate::state::StateError;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
 use tiu_bundle::index::STATE_DIR;
-use tiu_extract::{Lost, Plan, Shown};
+use tiu_extract::{LostPath, Plan, Shown};
 use tiu_system::path::TreePath;
 use tiu_system::text;
 
@@ -43,7 +43,7 @@ pub fn foreign(ready: &Ready, plan: &Plan) -> Result<Foreign, StateError> {
     let made = record.into_iter().flat_map(|record| &record.files).map(|file| file.path.as_bytes());
     let made: HashSet<&[u8]> = made.collect();
     let state = TreePath::literal(STATE_DIR);
-    let is_foreign = |lost: &Lost| {
+    let is_foreign = |lost: &LostPath| {
         let path = lost.path.as_slice();
         !is_etc(path)
             && !made.contains(path)
@@ -56,13 +56,13 @@ pub fn foreign(ready: &Ready, plan: &Plan) -> Result<Foreign, StateError> {
 }
 
 /// Counts `lost`, and puts what lies in one lost directory together.
-fn sum(lost: &[Lost]) -> Foreign {
+fn sum(lost: &[LostPath]) -> Foreign {
     /// The number of paths that are named.
     const SHOWN: usize = 10;
     let directories: HashSet<&[u8]> =
         lost.iter().filter(|lost| lost.directory).map(|lost| lost.path.as_slice()).collect();
     let mut tops: BTreeMap<&[u8], (u64, u64)> = BTreeMap::new();
-    for Lost { path, size, .. } in lost {
+    for LostPath { path, size, .. } in lost {
         let slashes = path.iter().enumerate().filter(|(_, c)| **c == b'/').map(|(at, _)| path.split_at(at).0);
         let top = slashes.into_iter().find(|above| directories.contains(above)).unwrap_or(path);
         let (entries, bytes) = tops.entry(top).or_default();
@@ -110,8 +110,8 @@ impl Foreign {
 mod tests {
     use super::*;
 
-    fn lost(path: &str, directory: bool, size: u64) -> Lost {
-        Lost { path: path.into(), directory, size }
+    fn lost(path: &str, directory: bool, size: u64) -> LostPath {
+        LostPath { path: path.into(), directory, size }
     }
 
     #[test]
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn only_the_first_paths_are_named() {
-        let many: Vec<Lost> = (0..20).map(|i| lost(&format!("f{i:02}"), false, 1)).collect();
+        let many: Vec<LostPath> = (0..20).map(|i| lost(&format!("f{i:02}"), false, 1)).collect();
         let found = sum(&many);
         assert_eq!((found.entries, found.first.len()), (20, 10));
         assert!(found.warning(1).unwrap().ends_with("/f09 (1 B), ..."));

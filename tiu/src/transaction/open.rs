@@ -20,7 +20,7 @@ use tiu_system::tree::Tree;
 const TICK: Duration = Duration::from_millis(50);
 
 /// A bundle's content.
-pub struct Opened {
+pub struct OpenedImage {
     /// The image.
     pub image: Box<dyn Image>,
     /// Its index.
@@ -44,15 +44,15 @@ pub(super) fn content(
     context: &Context,
     request: &Request,
     bundle: &Arc<Bundle>,
-) -> Result<Opened, ApplyError> {
+) -> Result<OpenedImage, ApplyError> {
     let (bundle, verity) = (bundle.clone(), request.verity);
     Ok(in_thread(context.watch, move || read(bundle, verity))??)
 }
 
-fn read(bundle: Arc<Bundle>, verity: Verity) -> Result<Opened, ImageError> {
+fn read(bundle: Arc<Bundle>, verity: Verity) -> Result<OpenedImage, ImageError> {
     let image = tiu_extract::open_image(bundle.clone(), verity)?;
     let index = tiu_extract::read_index(&bundle, &*image)?;
-    Ok(Opened { image, index })
+    Ok(OpenedImage { image, index })
 }
 
 /// Returns whether the running system seems to have this image. A timer that applies the newest

@@ -4,7 +4,7 @@
 use super::context::{Context, Request};
 use super::error::ApplyError;
 use super::floor::{self, Floors};
-use super::open::{self, Opened};
+use super::open::{self, OpenedImage};
 use super::stage::Stage;
 use super::swap;
 use crate::boot::initrd;
@@ -12,10 +12,10 @@ use crate::etc::decide::{EtcPlan, decide};
 use crate::etc::update::{BaseImage, EtcUpdate};
 use crate::host::hidden::HostPaths;
 use crate::host::paths::{NotInstalled, left_out};
-use crate::host::persistent::{self, Content, Decision, Persistent, PersistentFacts};
+use crate::host::persistent::{self, DirectoryContent, Persistent, PersistentDecision, PersistentFacts};
 use crate::host::{Lock, Memory};
 use crate::incoming::IncomingImage;
-use crate::incoming::identity::{Allowed, Identity};
+use crate::incoming::identity::{Allowed, HostIdentity};
 use crate::outcome::{NothingToDo, Outcome};
 use crate::snapshots::{Snapshot, State};
 use crate::state::{ImageState, StateError};
@@ -50,7 +50,7 @@ pub struct Ready {
     /// What becomes of `/etc`.
     pub etc: EtcPlan,
     /// Directories outside `/var` that are the host's.
-    pub persistent: Decision,
+    pub persistent: PersistentDecision,
     /// Parts of the image that are not installed.
     pub not_installed: Vec<NotInstalled>,
     /// The image's os-release.
@@ -80,7 +80,7 @@ pub enum Preflight {
 
 /// What is prepared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub enum RunMode {
     /// An update.
     Apply,
     /// A plan alone. Not even the file of the lock is made.
@@ -88,7 +88,7 @@ pub enum Purpose {
 }
 
 /// Checks all but space.
-pub fn prepare(context: &Context, request: &Request, purpose: Purpose) -> Result<Preflight, ApplyError> {
+pub fn prepare(context: &Context, request: &Request, mode: RunMode) -> Result<Preflight, ApplyError> {
     let Context { config, trust, .. } = *context;
     let host = context.host();
     host.check_updatable()?;
@@ -98,9 +98,9 @@ pub fn prepare(context: &Context, request: &Request, purpose: Purpose) -> Result
     } else {
         None
     };
-    let lock = match purpose {
-        Purpose::Apply => host.lock()?,
-        Purpose::DryRun => host.lock_unchanged()?,
+    let lock = match mode {
+        RunMode::Apply => host.lock()?,
+        RunMode::DryRun => host.lock_unchanged()?,
     };
     let base = host.default_snapshot()?;
     if base.state() == State::InProgress {
@@ -111,7 +111,7 @@ pub fn prepare(context: &Context, request: &Request, purpose: Purpose) -> Result
     let machine = rustix::system::uname().machine().to_string_lossy().into_owned();
     let of_base = state.provenance().map(|provenance| &provenance.manifest);
     let (os, unreadable) = release(&state);
-    let mut identity = Identity::new(config.compatible.as_deref(), of_base, &os, &machine);
+    let mut identity = HostIdentity::new(config.compatible.as_deref(), of_base, &os, &machine);
     let Floors { floors, memory, mut warnings } =
         floor::read(context, &state, &os, identity.compatible.as_deref())?;
     warnings.extend(unreadable);
@@ -127,7 +127,7 @@ pub fn prepare(context: &Context, request: &Request, purpose: Purpose) -> Result
     }
 
     let opened = opened.map_or_else(|| open::content(context, request, &bundle), Ok)?;
-    let Opened { image, index } = opened;
+    let OpenedImage { image, index } = opened;
     let incoming = IncomingImage { manifest: &bundle.manifest, image: &*image, index: &index };
     let image_os = OsRelease::parse(&incoming.text(&["usr/lib/os-release", "etc/os-release"]));
     let kernel = bundle.manifest.tiu.kernel.as_deref();
@@ -190,7 +190,10 @@ fn not_running(context: &Context, base: &Snapshot) -> Option<String> {
 }
 
 /// Returns a warning where data that should outlast updates lies in the snapshots.
-fn data_in_snapshot(state: &ImageState, persistent: &Decision) -> Result<Option<String>, ApplyError> {
+fn data_in_snapshot(
+    state: &ImageState,
+    persistent: &PersistentDecision,
+) -> Result<Option<String>, ApplyError> {
     let found = persistent::data_in_snapshot(state.tree(), &mount_points(state.mounts()?, persistent))?;
     if found.is_empty() {
         return Ok(None);
@@ -211,13 +214,13 @@ fn decide_persistent(
     incoming: IncomingImage,
     rules: &Rules,
     mountinfo: &str,
-) -> Result<Decision, ApplyError> {
+) -> Result<PersistentDecision, ApplyError> {
     let (tree, mounts) = (state.tree(), state.mounts()?);
     let declared = persistent::declared(&incoming.text(&[POLICY_PATH]), incoming.index)?;
     let remembered = &state.persistent()?[..];
     let mounted = persistent::mounted(mountinfo, context.host().root(), mounts);
     // Only where an image's file may have to become a directory.
-    let other = |path: &String| matches!(persistent::content(tree, path), Content::Other { .. });
+    let other = |path: &String| matches!(persistent::content(tree, path), DirectoryContent::Other { .. });
     let old = if declared.iter().any(other) { state.index()? } else { None };
     let was_other = |path: &str| {
         let kind = old.and_then(|old| Some(old.entry(old.find(path.as_bytes())?).kind));
@@ -238,7 +241,7 @@ fn decide_persistent(
 
 /// Returns where something is mounted on the host. A directory that is bound to itself holds what it
 /// held.
-fn mount_points(mounts: &[Mount], persistent: &Decision) -> Vec<Vec<u8>> {
+fn mount_points(mounts: &[Mount], persistent: &PersistentDecision) -> Vec<Vec<u8>> {
     let elsewhere = mounts.iter().filter(|mount| mount.source.trim_end_matches('/') != mount.target);
     elsewhere.filter_map(Mount::path).chain(persistent.mounted.iter().cloned()).collect()
 }

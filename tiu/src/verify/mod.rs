@@ -16,7 +16,7 @@ mod own_files;
 mod owners;
 mod scope;
 
-pub use scope::{NotCompared, Reason};
+pub use scope::{NotCompared, NotComparedReason};
 
 use crate::etc::is_etc;
 use crate::etc::pristine::{self, PristineError};
@@ -24,7 +24,7 @@ use crate::etc::report::{EtcReport, REPORT_PATH, ReportError};
 use crate::etc::state::{self, InodeFacts, ReadError, States};
 use crate::host::{Host, HostError};
 use crate::snapshots::{Snapshot, SnapshotError, btrfs};
-use crate::state::provenance::{Provenance, Unsigned};
+use crate::state::provenance::{NoSigner, Provenance};
 use crate::state::record::{RECORD_PATH, Record, RecordError};
 use crate::state::{ImageState, StateError};
 use crate::status::{ImageFacts, SignerFacts};
@@ -137,7 +137,7 @@ pub enum VerifyError {
     NoImage(u32),
     /// No trusted signer signed the image.
     #[error("snapshot {number}: {source}")]
-    Unsigned { number: u32, source: Arc<Unsigned> },
+    Unsigned { number: u32, source: Arc<NoSigner> },
     #[error(transparent)]
     State(#[from] StateError),
     #[error(transparent)]

@@ -17,7 +17,7 @@ use tiu_system::tree::{MAX_TEXT, Tree};
 
 /// The host's numbers of owners.
 #[derive(Default)]
-pub(super) struct Owners {
+pub(super) struct OwnerNumbers {
     /// Of users, by the image's.
     pub uids: HashMap<u32, u32>,
     /// Of groups, by the image's.
@@ -27,8 +27,8 @@ pub(super) struct Owners {
 }
 
 /// Computes the numbers for the snapshot in `tree`.
-pub(super) fn owners(tree: &Tree, index: &Index, record: Option<&Record>) -> Owners {
-    let mut owners = Owners::default();
+pub(super) fn owners(tree: &Tree, index: &Index, record: Option<&Record>) -> OwnerNumbers {
+    let mut owners = OwnerNumbers::default();
     let signed = signed_files(tree, index, &mut owners.differences);
     let mut host = AccountFiles::new();
     for file in [AccountFile::Passwd, AccountFile::Group] {

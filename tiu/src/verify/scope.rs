@@ -20,7 +20,7 @@ pub struct NotCompared {
     /// The path.
     pub path: TreePathBuf,
     /// Who says that it is not the image's.
-    pub reason: Reason,
+    pub reason: NotComparedReason,
     /// The number of entries of the index below the path.
     pub entries: usize,
 }
@@ -28,7 +28,7 @@ pub struct NotCompared {
 /// Who says that a path is not the image's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Reason {
+pub enum NotComparedReason {
     /// The table of a host's directories: it is the host's on each host.
     Table,
     /// The caller accepted it.
@@ -62,9 +62,9 @@ impl Scope {
         accepted: &[TreePathBuf],
     ) -> Result<Self, crate::state::StateError> {
         let tree = state.tree();
-        let mut paths: Vec<(TreePathBuf, Reason)> = Vec::new();
-        paths.extend(places::never_installed().map(|path| (path.to_owned(), Reason::Table)));
-        paths.extend(accepted.iter().map(|path| (path.clone(), Reason::Accepted)));
+        let mut paths: Vec<(TreePathBuf, NotComparedReason)> = Vec::new();
+        paths.extend(places::never_installed().map(|path| (path.to_owned(), NotComparedReason::Table)));
+        paths.extend(accepted.iter().map(|path| (path.clone(), NotComparedReason::Accepted)));
         let is_accepted = |path: &TreePath| accepted.iter().any(|accepted| path.starts_with(accepted));
         let mut differences = Vec::new();
         // What fstab says is a file of /etc: one that cannot be read claims nothing.
@@ -75,13 +75,15 @@ impl Scope {
             }
             match is_of_image(&path, index) {
                 true => differences.push(hidden(&path, mount)),
-                false => paths.push((path, Reason::Snapshot)),
+                false => paths.push((path, NotComparedReason::Snapshot)),
             }
         }
         let persistent = record.map_or(&[][..], |record| &record.persistent);
         let persistent = persistent.iter().filter_map(|path| TreePathBuf::new(path.clone()).ok());
         let claims = persistent.chain(claimed.iter().cloned());
-        paths.extend(claims.filter(|path| !is_of_image(path, index)).map(|path| (path, Reason::Snapshot)));
+        paths.extend(
+            claims.filter(|path| !is_of_image(path, index)).map(|path| (path, NotComparedReason::Snapshot)),
+        );
         for path in state.nested()? {
             let path = path.as_os_str().as_encoded_bytes();
             let Ok(path) = TreePathBuf::new(path.to_vec()) else { continue };
@@ -94,11 +96,11 @@ impl Scope {
                 let found = "a subvolume of its own, not compared".to_owned();
                 differences.push(Difference { path: path.clone(), what: "subvolume", found, expected });
             }
-            paths.push((path, Reason::Subvolume));
+            paths.push((path, NotComparedReason::Subvolume));
         }
         paths.sort();
         paths.dedup_by(|b, a| a.0 == b.0);
-        let mut outermost: Vec<(TreePathBuf, Reason)> = Vec::new();
+        let mut outermost: Vec<(TreePathBuf, NotComparedReason)> = Vec::new();
         for (path, reason) in paths {
             if !outermost.iter().any(|(outer, _)| path.starts_with(outer)) {
                 outermost.push((path, reason));
@@ -116,7 +118,7 @@ impl Scope {
             }
         }
         let not_compared = outermost.iter().zip(entries).filter_map(|((path, reason), entries)| {
-            let holds = *reason == Reason::Subvolume || entries > 0 || holds_something(tree, path);
+            let holds = *reason == NotComparedReason::Subvolume || entries > 0 || holds_something(tree, path);
             holds.then(|| NotCompared { path: path.clone(), reason: *reason, entries })
         });
         let not_compared = not_compared.collect();

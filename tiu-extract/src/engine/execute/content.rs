@@ -5,7 +5,7 @@
 //! digest then vouches for the image, the sharing and the writing. The file gets its place only
 //! afterwards.
 
-use super::context::{Context, reflink_failed};
+use super::context::{ExecuteContext, reflink_failed};
 use crate::engine::error::{EngineError, shown};
 use crate::engine::hash::is_damage;
 use rustix::io::Errno;
@@ -121,7 +121,7 @@ impl Probe {
 
 /// A file that is being written.
 struct Writer<'a> {
-    context: &'a Context<'a>,
+    context: &'a ExecuteContext<'a>,
     path: &'a [u8],
     file: BorrowedFd<'a>,
     old: Option<BorrowedFd<'a>>,
@@ -133,7 +133,7 @@ struct Writer<'a> {
 /// Fills the empty `file` with the content of `inode`, sharing blocks with `old` where they are
 /// equal.
 pub(super) fn write(
-    context: &Context,
+    context: &ExecuteContext,
     buffers: &mut Buffers,
     file: BorrowedFd,
     inode: &Entry,
@@ -223,7 +223,7 @@ pub(super) fn write(
 
 /// Reads a complete file back, and fails unless it has the digest of `inode`.
 pub(super) fn read_back(
-    context: &Context,
+    context: &ExecuteContext,
     buffers: &mut Buffers,
     file: BorrowedFd,
     inode: &Entry,

@@ -3,8 +3,8 @@
 use crate::engine::beneath;
 use crate::engine::error::{EngineError, shown};
 use crate::engine::job::Job;
-use crate::engine::join::Place;
-use crate::engine::plan::{Plan, Source};
+use crate::engine::join::EntryPlace;
+use crate::engine::plan::{ContentSource, Plan};
 use crate::engine::rules::{Lookup, Reflink};
 use crate::engine::temporary_names::TemporaryNames;
 use rustix::fs::OFlags;
@@ -14,7 +14,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::AtomicU64;
 
 /// The state that all threads of a run share.
-pub(super) struct Context<'a> {
+pub(super) struct ExecuteContext<'a> {
     pub job: &'a Job<'a>,
     pub plan: &'a Plan,
     pub rules: Lookup<'a>,
@@ -24,24 +24,24 @@ pub(super) struct Context<'a> {
     pub done: AtomicU64,
 }
 
-impl Context<'_> {
+impl ExecuteContext<'_> {
     /// Returns the name under which entry `i` is made: `name`, its own, if its path is free;
     /// otherwise a temporary one, because the old inode must stay until the new one is complete.
     pub fn made_as(&self, i: u32, name: &CStr) -> CString {
         match self.plan.places.get(i as usize) {
-            Some(Place::Missing) => name.to_owned(),
+            Some(EntryPlace::Missing) => name.to_owned(),
             _ => self.names.name(i),
         }
     }
 
     /// Opens a source and returns it with its size, or `None` if it is no longer a regular file.
-    pub fn open_source(&self, source: Source) -> Result<Option<(OwnedFd, u64)>, EngineError> {
+    pub fn open_source(&self, source: ContentSource) -> Result<Option<(OwnedFd, u64)>, EngineError> {
         let (root, path) = match source {
-            Source::Target(node) => (self.job.target, self.plan.tree.path(node)),
-            Source::Made(entry) => {
+            ContentSource::Target(node) => (self.job.target, self.plan.tree.path(node)),
+            ContentSource::Made(entry) => {
                 (self.job.target, self.job.index.entry(entry as usize).path.into_owned().into_bytes())
             }
-            Source::Seed(number, node) => {
+            ContentSource::Seed(number, node) => {
                 let number = usize::from(number);
                 match (self.seeds.get(number), self.plan.seeds.get(number)) {
                     (Some(fd), Some(tree)) => (fd.as_fd(), tree.path(node)),
@@ -66,7 +66,7 @@ impl Context<'_> {
 /// Decides about content that could not be shared: returns if it may be written instead, and fails
 /// otherwise.
 pub(super) fn reflink_failed(
-    context: &Context,
+    context: &ExecuteContext,
     path: &[u8],
     error: std::io::Error,
 ) -> Result<(), EngineError> {

@@ -7,7 +7,7 @@ use super::worker::Worker;
 use crate::engine::beneath;
 use crate::engine::error::EngineError;
 use crate::engine::metadata::{self, MetadataWanted};
-use crate::engine::plan::{Content, FileStep};
+use crate::engine::plan::{FileContent, FileStep};
 use crate::engine::reach::Reach;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering;
@@ -65,9 +65,9 @@ impl Worker<'_> {
     ) -> Result<FilledBytes, EngineError> {
         let context = self.context;
         let older = match file.content {
-            Content::Write => None,
-            Content::Patch(source) => context.open_source(source)?,
-            Content::Reflink(source) => {
+            FileContent::Write => None,
+            FileContent::Patch(source) => context.open_source(source)?,
+            FileContent::Reflink(source) => {
                 if let Some((source, size)) = context.open_source(source)?
                     && size == inode.size
                 {

@@ -4,7 +4,7 @@ use super::temporary::{Temporary, open_path};
 use super::worker::Worker;
 use crate::engine::beneath::{self, ProcPath};
 use crate::engine::error::EngineError;
-use crate::engine::join::Place;
+use crate::engine::join::EntryPlace;
 use crate::engine::metadata::{self, MetadataWanted, Wrong};
 use crate::engine::parents::Parent;
 use crate::engine::plan::{Link, MakeDir};
@@ -112,7 +112,7 @@ impl Worker<'_> {
     /// plan found: mostly the time alone is wrong.
     fn set_metadata(&mut self, i: u32, wanted: &MetadataWanted, path: &[u8]) -> Result<(), EngineError> {
         let context = self.context;
-        if let Some(Place::Here(node)) = context.plan.places.get(i as usize)
+        if let Some(EntryPlace::Here(node)) = context.plan.places.get(i as usize)
             && let Wrong { owner: false, mode: false, xattrs: false, .. } =
                 metadata::differences(&context.plan.tree, *node, wanted)
         {
@@ -175,7 +175,7 @@ impl Worker<'_> {
         let path: &[u8] = entry.path.as_bytes();
         match context.plan.places.get(i as usize) {
             // A kept directory: its time must not show that its content changed.
-            Some(Place::Kept(node)) => self.set_mtime(path, context.plan.tree.node(*node).mtime),
+            Some(EntryPlace::Kept(node)) => self.set_mtime(path, context.plan.tree.node(*node).mtime),
             _ => self.set_metadata(i, &MetadataWanted::of_entry(&entry, &context.rules), path),
         }
     }

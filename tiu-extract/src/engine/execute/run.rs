@@ -1,12 +1,12 @@
 //! The order of a run: each list of steps on all cores, one list after the other.
 
-use super::context::Context;
+use super::context::ExecuteContext;
 use super::worker::Worker;
 use crate::engine::beneath;
 use crate::engine::error::EngineError;
 use crate::engine::flags;
 use crate::engine::job::{Job, Summary};
-use crate::engine::plan::{Content, FileStep, Plan};
+use crate::engine::plan::{FileContent, FileStep, Plan};
 use crate::engine::pool;
 use crate::engine::rules::Lookup;
 use crate::engine::scan::open_seed;
@@ -43,7 +43,7 @@ pub fn execute(job: &Job, plan: &Plan) -> Result<Summary, EngineError> {
         return Err(EngineError::OtherIndex { found: job.index.len(), expected: plan.places.len() });
     }
     let seeds = job.seeds.iter().map(|seed| open_seed(seed)).collect::<Result<_, _>>()?;
-    let context = Context {
+    let context = ExecuteContext {
         job,
         plan,
         rules: Lookup::new(job.rules),
@@ -70,7 +70,7 @@ pub fn execute(job: &Job, plan: &Plan) -> Result<Summary, EngineError> {
     Ok(sum)
 }
 
-impl<'a> Context<'a> {
+impl<'a> ExecuteContext<'a> {
     fn run(&'a self) -> Result<Summary, EngineError> {
         let steps = &self.plan.steps;
         let mut sum = Summary::default();
@@ -145,7 +145,7 @@ impl<'a> Context<'a> {
             .iter()
             .map(|file| {
                 let key = match file.content {
-                    Content::Reflink(_) => (1, 0),
+                    FileContent::Reflink(_) => (1, 0),
                     _ if file.size >= BIG => (0, u64::MAX - file.size),
                     _ => {
                         let entry = self.job.index.entry(file.entry as usize);
@@ -226,12 +226,12 @@ mod tests {
         let sizes = [BIG * 3, BIG, 1, 2, BATCH_BYTES - 4, 5, BATCH_BYTES, BATCH_BYTES + 1, 0];
         let files: Vec<FileStep> = (0u32..)
             .zip(sizes)
-            .map(|(entry, size)| FileStep { entry, size, content: Content::Write })
+            .map(|(entry, size)| FileStep { entry, size, content: FileContent::Write })
             .collect();
         let entries: Vec<Vec<u32>> =
             batches(&files).map(|run| run.iter().map(|file| file.entry).collect()).collect();
         assert_eq!(entries, [vec![0], vec![1], vec![2, 3, 4], vec![5], vec![6], vec![7], vec![8]]);
-        let many = vec![FileStep { entry: 0, size: 0, content: Content::Write }; BATCH_FILES * 2 + 1];
+        let many = vec![FileStep { entry: 0, size: 0, content: FileContent::Write }; BATCH_FILES * 2 + 1];
         assert_eq!(batches(&many).map(<[FileStep]>::len).collect::<Vec<_>>(), [BATCH_FILES, BATCH_FILES, 1]);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::steps::{Conflict, Link, MakeDir, Steps};
 use crate::engine::beneath::split;
-use crate::engine::join::{Joined, Place, kind_of, same_content};
+use crate::engine::join::{EntryPlace, Joined, kind_of, same_content};
 use crate::engine::metadata::{self, MetadataWanted};
 use crate::engine::rules::Lookup;
 use crate::engine::tree::{NONE, Node, ScannedTree};
@@ -24,7 +24,7 @@ pub(super) struct Comparison {
     pub pending: Vec<PendingFile>,
     /// By entry: true if its path gets another inode.
     pub replaced: Vec<bool>,
-    pub places: Vec<Place>,
+    pub places: Vec<EntryPlace>,
 }
 
 /// Compares tree and index. The digests of [`Joined::same_size`] must be known.
@@ -48,7 +48,7 @@ pub(super) fn compare(
     for (i, entry) in (0u32..).zip(index.iter()) {
         match entry.kind {
             Kind::Dir => compare.directory(i, &entry),
-            _ if joined.place(i) == Place::Outside => {}
+            _ if joined.place(i) == EntryPlace::Outside => {}
             _ if joined.group(&i).first() == Some(&i) => compare.inode(i, &entry),
             // Handled with the first name of its inode.
             _ => {}
@@ -77,12 +77,12 @@ struct Compare<'a> {
 impl Compare<'_> {
     fn directory(&mut self, i: u32, entry: &Entry) {
         match self.joined.place(i) {
-            Place::Outside | Place::Kept(_) => {}
-            Place::Missing | Place::Mount => self.make_dir(i, entry, None),
-            Place::Other(node) => {
+            EntryPlace::Outside | EntryPlace::Kept(_) => {}
+            EntryPlace::Missing | EntryPlace::Mount => self.make_dir(i, entry, None),
+            EntryPlace::Other(node) => {
                 self.make_dir(i, entry, Some((node, self.tree.node(node).kind == Kind::Dir)));
             }
-            Place::Here(node) => {
+            EntryPlace::Here(node) => {
                 let mut wrong =
                     metadata::differences(self.tree, node, &MetadataWanted::of_entry(entry, self.rules));
                 wrong.mtime &= !self.joined.is_loose(i);
@@ -121,7 +121,7 @@ impl Compare<'_> {
         // The first of the inodes at its names that has the right content and is not claimed by
         // another group.
         let found = group.iter().find_map(|name| match self.joined.place(*name) {
-            Place::Here(node)
+            EntryPlace::Here(node)
                 if same_content(self.tree, node, &inode)
                     && self.joined.is_private(self.tree, node)
                     && !self.claimed.contains(&self.tree.node(node).ino) =>
@@ -151,7 +151,7 @@ impl Compare<'_> {
         };
         for name in group.iter().copied().filter(|name| *name != holder) {
             match self.joined.place(name) {
-                Place::Here(node) if kept == Some(self.tree.node(node).ino) => self.steps.unchanged += 1,
+                EntryPlace::Here(node) if kept == Some(self.tree.node(node).ino) => self.steps.unchanged += 1,
                 _ => {
                     self.steps.links.push(Link { entry: name, to: holder });
                     self.replace(name, &self.index.entry(name as usize));
@@ -162,7 +162,7 @@ impl Compare<'_> {
 
     fn make(&mut self, i: u32, entry: &Entry, kind: Kind) {
         let old = match self.joined.place(i) {
-            Place::Here(node) | Place::Other(node) => Some((node, self.tree.node(node).kind)),
+            EntryPlace::Here(node) | EntryPlace::Other(node) => Some((node, self.tree.node(node).kind)),
             _ => None,
         };
         let late = matches!(old, Some((_, Kind::Dir)));
@@ -202,7 +202,7 @@ impl Compare<'_> {
                 _ => self.steps.remove.push(i),
             }
             let parent = self.tree.node(node.parent).entry;
-            if matches!(self.joined.place(parent), Place::Here(_) | Place::Kept(_)) {
+            if matches!(self.joined.place(parent), EntryPlace::Here(_) | EntryPlace::Kept(_)) {
                 self.dirty.insert(parent);
             }
         }

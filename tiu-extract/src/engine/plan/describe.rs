@@ -1,6 +1,6 @@
 //! The plan as text: one line for each step, in the order of the run.
 
-use super::steps::{Content, FileStep, Plan, Source};
+use super::steps::{ContentSource, FileContent, FileStep, Plan};
 use crate::engine::shown::Shown;
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -47,21 +47,21 @@ impl Plan {
 
     fn file(&self, index: &Index, file: &FileStep) -> (&'static str, String) {
         match file.content {
-            Content::Write => ("write", format!(" ({} bytes)", file.size)),
-            Content::Patch(source) => {
+            FileContent::Write => ("write", format!(" ({} bytes)", file.size)),
+            FileContent::Patch(source) => {
                 ("write", format!(" ({} bytes, less what equals {})", file.size, self.source(index, source)))
             }
-            Content::Reflink(source) => {
+            FileContent::Reflink(source) => {
                 ("reflink", format!(" ({} bytes) from {}", file.size, self.source(index, source)))
             }
         }
     }
 
-    fn source(&self, index: &Index, source: Source) -> String {
+    fn source(&self, index: &Index, source: ContentSource) -> String {
         match source {
-            Source::Target(node) => Shown(&self.tree.path(node)).to_string(),
-            Source::Made(entry) => index.entry(entry as usize).path.to_string(),
-            Source::Seed(number, node) => {
+            ContentSource::Target(node) => Shown(&self.tree.path(node)).to_string(),
+            ContentSource::Made(entry) => index.entry(entry as usize).path.to_string(),
+            ContentSource::Seed(number, node) => {
                 let path =
                     self.seeds.get(usize::from(number)).map(|seed| seed.path(node)).unwrap_or_default();
                 format!("{} of seed {}", Shown(&path), number + 1)

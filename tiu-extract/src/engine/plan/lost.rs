@@ -1,13 +1,13 @@
 //! What a plan takes away from the tree.
 
 use super::steps::Plan;
-use crate::engine::join::Place;
+use crate::engine::join::EntryPlace;
 use std::collections::BTreeSet;
 use tiu_bundle::index::Kind;
 
 /// Something in the tree that the plan removes, or replaces by the index's version.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lost {
+pub struct LostPath {
     /// The path in the tree.
     pub path: Vec<u8>,
     /// True for a directory.
@@ -18,14 +18,14 @@ pub struct Lost {
 
 impl Plan {
     /// Returns what will be removed or replaced, each path once.
-    pub fn lost(&self) -> Vec<Lost> {
+    pub fn lost(&self) -> Vec<LostPath> {
         let steps = &self.steps;
         let files = steps.all_files().map(|file| file.entry);
         let specials = steps.specials.iter().chain(&steps.late_specials).copied();
         let links = steps.links.iter().map(|link| link.entry);
         let replaced =
             files.chain(specials).chain(links).filter_map(|entry| match self.places.get(entry as usize) {
-                Some(Place::Here(node) | Place::Other(node)) => Some(*node),
+                Some(EntryPlace::Here(node) | EntryPlace::Other(node)) => Some(*node),
                 _ => None,
             });
         let instead = steps.dirs.iter().filter_map(|dir| dir.instead_of.map(|(node, _)| node));
@@ -34,7 +34,7 @@ impl Plan {
         let lost = |number: u32| {
             let node = self.tree.nodes.get(number as usize)?;
             let size = if node.kind == Kind::File { node.value } else { 0 };
-            Some(Lost { path: self.tree.path(number), directory: node.kind == Kind::Dir, size })
+            Some(LostPath { path: self.tree.path(number), directory: node.kind == Kind::Dir, size })
         };
         nodes.into_iter().filter_map(lost).collect()
     }

@@ -26,7 +26,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
-pub use lost::Lost;
+pub use lost::LostPath;
 pub use make::plan;
 pub use steps::Plan;
-pub(super) use steps::{Content, FileStep, Link, MakeDir, Source};
+pub(super) use steps::{ContentSource, FileContent, FileStep, Link, MakeDir};

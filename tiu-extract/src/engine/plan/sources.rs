@@ -5,9 +5,9 @@
 //! of the target or of a seed.
 
 use super::compare::{Comparison, PendingFile};
-use super::steps::{Content, FileStep, INLINE, Source};
+use super::steps::{ContentSource, FileContent, FileStep, INLINE};
 use crate::engine::hash;
-use crate::engine::join::Place;
+use crate::engine::join::EntryPlace;
 use crate::engine::tree::{NONE, Ownership, ScannedTree};
 use std::collections::{HashMap, HashSet};
 use tiu_bundle::BLOCK_SIZE;
@@ -69,32 +69,32 @@ pub(super) fn choose(index: &Index, comparison: &mut Comparison, tree: &ScannedT
         let steps = &mut comparison.steps;
         let ordinary = if pending_file.late { &mut steps.late } else { &mut steps.files };
         if entry.size <= INLINE {
-            ordinary.push(file(Content::Write));
+            ordinary.push(file(FileContent::Write));
             continue;
         }
         match in_target.get(&digest) {
             // The file may lie in the directory that it replaces, which is removed by then.
             Some((Lifetime::Always, node)) => {
-                ordinary.push(file(Content::Reflink(Source::Target(*node))));
+                ordinary.push(file(FileContent::Reflink(ContentSource::Target(*node))));
                 continue;
             }
             Some((Lifetime::UntilRemoval, node)) if !pending_file.late => {
-                ordinary.push(file(Content::Reflink(Source::Target(*node))));
+                ordinary.push(file(FileContent::Reflink(ContentSource::Target(*node))));
                 continue;
             }
             Some((Lifetime::UntilReplaced, node)) if !pending_file.late => {
-                steps.early.push(file(Content::Reflink(Source::Target(*node))));
+                steps.early.push(file(FileContent::Reflink(ContentSource::Target(*node))));
                 continue;
             }
             _ => {}
         }
         if let Some((seed, node)) = in_seeds.get(&digest) {
-            ordinary.push(file(Content::Reflink(Source::Seed(*seed, *node))));
+            ordinary.push(file(FileContent::Reflink(ContentSource::Seed(*seed, *node))));
         } else if let Some(first) = made.get(&digest) {
-            steps.copies.push(file(Content::Reflink(Source::Made(*first))));
+            steps.copies.push(file(FileContent::Reflink(ContentSource::Made(*first))));
         } else {
             let older = older(&pending_file, entry.path.as_bytes(), entry.size, tree, seeds);
-            ordinary.push(file(older.map_or(Content::Write, Content::Patch)));
+            ordinary.push(file(older.map_or(FileContent::Write, FileContent::Patch)));
             made.insert(digest, pending_file.entry);
         }
     }
@@ -125,11 +125,11 @@ fn lifetime(comparison: &Comparison, tree: &ScannedTree, i: u32) -> Option<Lifet
     match comparison.places.get(node.entry as usize) {
         _ if node.ownership == Ownership::Kept => Some(Lifetime::Always),
         None => Some(Lifetime::UntilRemoval),
-        Some(Place::Here(_)) if !replaced => Some(Lifetime::Always),
-        Some(Place::Here(_)) => Some(Lifetime::UntilReplaced),
+        Some(EntryPlace::Here(_)) if !replaced => Some(Lifetime::Always),
+        Some(EntryPlace::Here(_)) => Some(Lifetime::UntilReplaced),
         // A directory takes its place, so it is removed at once; or another kind of inode, which is
         // too rare to care for.
-        Some(Place::Other(_)) => None,
+        Some(EntryPlace::Other(_)) => None,
         Some(_) => Some(Lifetime::Always),
     }
 }
@@ -151,18 +151,18 @@ fn older(
     size: u64,
     tree: &ScannedTree,
     seeds: &[ScannedTree],
-) -> Option<Source> {
+) -> Option<ContentSource> {
     let has_blocks = |tree: &ScannedTree, node: u32| tree.node(node).value >= BLOCK_SIZE as u64;
     if size < BLOCK_SIZE as u64 {
         return None;
     }
     if let Some(old) = pending_file.old {
-        return has_blocks(tree, old).then_some(Source::Target(old));
+        return has_blocks(tree, old).then_some(ContentSource::Target(old));
     }
     (0u16..).zip(seeds).find_map(|(number, seed)| {
         let node =
             find(seed, path).filter(|node| is_readable_file(seed, *node) && has_blocks(seed, *node))?;
-        Some(Source::Seed(number, node))
+        Some(ContentSource::Seed(number, node))
     })
 }
 

@@ -3,7 +3,7 @@
 use crate::engine::error::EngineError;
 use crate::engine::flags::{self, ClearedFlags};
 use crate::engine::job::Summary;
-use crate::engine::join::Place;
+use crate::engine::join::EntryPlace;
 use crate::engine::tree::{Ownership, ScannedTree};
 use std::os::fd::BorrowedFd;
 use tiu_bundle::index::Kind;
@@ -14,7 +14,7 @@ pub(in crate::engine) const INLINE: u64 = 2048;
 
 /// A file whose content may be shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::engine) enum Source {
+pub(in crate::engine) enum ContentSource {
     /// A node of the target.
     Target(u32),
     /// A node of a seed: the number of the seed, and of the node.
@@ -25,14 +25,14 @@ pub(in crate::engine) enum Source {
 
 /// The origin of a file's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::engine) enum Content {
+pub(in crate::engine) enum FileContent {
     /// All of it is read from the image and written.
     Write,
     /// All of it is shared.
-    Reflink(Source),
+    Reflink(ContentSource),
     /// It is read from the image. Blocks that equal those of the source at the same offset are
     /// shared, others written.
-    Patch(Source),
+    Patch(ContentSource),
 }
 
 /// A regular file to make.
@@ -40,7 +40,7 @@ pub(in crate::engine) enum Content {
 pub(in crate::engine) struct FileStep {
     pub entry: u32,
     pub size: u64,
-    pub content: Content,
+    pub content: FileContent,
 }
 
 /// A directory to make.
@@ -105,7 +105,7 @@ impl Steps {
 /// The steps that bring a tree to an index, and what they refer to.
 pub struct Plan {
     pub(in crate::engine) steps: Steps,
-    pub(in crate::engine) places: Vec<Place>,
+    pub(in crate::engine) places: Vec<EntryPlace>,
     pub(in crate::engine) tree: ScannedTree,
     pub(in crate::engine) seeds: Vec<ScannedTree>,
     /// True if the target's filesystem can probably share blocks.
@@ -127,7 +127,7 @@ impl Plan {
         };
         for file in steps.all_files() {
             match file.content {
-                Content::Reflink(_) if self.can_reflink => {
+                FileContent::Reflink(_) if self.can_reflink => {
                     sum.reflinked += 1;
                     sum.bytes_shared += file.size;
                 }
@@ -164,7 +164,7 @@ impl Plan {
         let content: u64 = self
             .steps
             .all_files()
-            .filter(|file| !(self.can_reflink && matches!(file.content, Content::Reflink(_))))
+            .filter(|file| !(self.can_reflink && matches!(file.content, FileContent::Reflink(_))))
             .map(|file| file.size.next_multiple_of(4096))
             .fold(0, u64::saturating_add);
         // Checksums, twice: 4 bytes for each block.

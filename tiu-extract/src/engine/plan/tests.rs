@@ -15,7 +15,7 @@ use tiu_system::path::TreePath;
 
 /// One inode, of an index or of a target.
 #[derive(Clone)]
-struct Inode {
+struct PaperInode {
     kind: Kind,
     size: u64,
     digest: Option<Digest>,
@@ -27,26 +27,26 @@ struct Inode {
 }
 
 /// A file whose content is told by a name and a size.
-fn file(content: &str, size: u64) -> Inode {
+fn file(content: &str, size: u64) -> PaperInode {
     let digest = Some(digest_bytes(format!("{content} {size}").as_bytes()));
-    Inode { kind: Kind::File, size, digest, target: "", mode: 0o644, ownership: Ownership::Ours, ino: 0 }
+    PaperInode { kind: Kind::File, size, digest, target: "", mode: 0o644, ownership: Ownership::Ours, ino: 0 }
 }
 
-fn linked(content: &str, ino: u64) -> Inode {
-    Inode { ino, ..file(content, 9000) }
+fn linked(content: &str, ino: u64) -> PaperInode {
+    PaperInode { ino, ..file(content, 9000) }
 }
 
-fn dir() -> Inode {
-    Inode { kind: Kind::Dir, size: 0, digest: None, mode: 0o755, ..file("", 0) }
+fn dir() -> PaperInode {
+    PaperInode { kind: Kind::Dir, size: 0, digest: None, mode: 0o755, ..file("", 0) }
 }
 
-fn symlink(target: &'static str) -> Inode {
-    Inode { kind: Kind::Symlink, target, ..dir() }
+fn symlink(target: &'static str) -> PaperInode {
+    PaperInode { kind: Kind::Symlink, target, ..dir() }
 }
 
-type Paper = BTreeMap<&'static str, Inode>;
+type Paper = BTreeMap<&'static str, PaperInode>;
 
-fn paper<const N: usize>(inodes: [(&'static str, Inode); N]) -> Paper {
+fn paper<const N: usize>(inodes: [(&'static str, PaperInode); N]) -> Paper {
     let mut paper = BTreeMap::from(inodes);
     paper.entry("").or_insert_with(dir);
     let paths: Vec<&'static str> = paper.keys().copied().collect();
@@ -193,7 +193,7 @@ fn every_step_in_its_order() {
         ("becomes-link/file", file("also moves", 9000)),
         ("becomes-dir", file("goes", 9000)),
         ("changes", file("old", 9000)),
-        ("mode", Inode { mode: 0o600, ..file("same", 9000) }),
+        ("mode", PaperInode { mode: 0o600, ..file("same", 9000) }),
         ("in-the-way/x", dir()),
     ]);
     let wanted = paper([
@@ -303,7 +303,7 @@ fn an_inode_with_a_name_that_is_not_found_is_copied() {
 
 #[test]
 fn what_is_the_hosts_holds_its_directories() {
-    let host = Inode { ownership: Ownership::Host, ..dir() };
+    let host = PaperInode { ownership: Ownership::Host, ..dir() };
     let target = paper([("extra/mount", host.clone()), ("extra/file", file("x", 1)), ("mnt", host)]);
     let wanted = paper([("mnt/image", file("y", 1)), ("srv/image", file("y", 1))]);
     let rules = Rules { host_paths: vec![TreePath::literal("srv").to_owned()], ..Rules::default() };

@@ -8,21 +8,21 @@ use tiu_bundle::read_at::ReadAt;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StoredBlock {
     pub start: u64,
-    pub size: BlockSize,
+    pub size: StoredSize,
 }
 
 /// The size word of a data block: bit 24 is set if it is not compressed, the bits below are its
 /// bytes in the image. 0 is a hole.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct BlockSize(u32);
+pub(super) struct StoredSize(u32);
 
-impl BlockSize {
+impl StoredSize {
     const UNCOMPRESSED: u32 = 1 << 24;
 
     /// Checks `word`. No block is longer than the image's `block_size`: one that compression does
     /// not shorten is stored uncompressed.
     pub fn check(word: u32, block_size: u32, place: impl FnOnce() -> String) -> Result<Self, ImageError> {
-        let size = BlockSize(word);
+        let size = StoredSize(word);
         if word >> 25 != 0 || size.stored() > block_size as usize {
             return Err(malformed(format!(
                 "{}: a block of size {word:#x}, expected at most {block_size}",

@@ -14,7 +14,7 @@ const XZ_MEMORY: u64 = 16 << 20;
 
 /// The format of compressed blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compressor {
+pub enum Codec {
     /// zlib streams.
     Gzip,
     /// xz streams.
@@ -30,14 +30,14 @@ thread_local! {
     static GZIP: RefCell<Option<Decompress>> = const { RefCell::new(None) };
 }
 
-impl Compressor {
+impl Codec {
     /// Returns the compressor with the superblock's number `id`.
     pub fn from_id(id: u16) -> Result<Self, ImageError> {
         let found = match id {
-            1 => return Ok(Compressor::Gzip),
-            4 => return Ok(Compressor::Xz),
-            5 => return Ok(Compressor::Lz4),
-            6 => return Ok(Compressor::Zstd),
+            1 => return Ok(Codec::Gzip),
+            4 => return Ok(Codec::Xz),
+            5 => return Ok(Codec::Lz4),
+            6 => return Ok(Codec::Zstd),
             2 => "lzma".into(),
             3 => "lzo".into(),
             other => format!("compressor number {other}"),
@@ -49,14 +49,14 @@ impl Compressor {
     /// than `out` holds.
     pub fn decompress(self, stored: &[u8], out: &mut [u8]) -> Result<usize, String> {
         match self {
-            Compressor::Zstd => ZSTD.with_borrow_mut(|context| {
+            Codec::Zstd => ZSTD.with_borrow_mut(|context| {
                 let context = match context {
                     Some(context) => context,
                     None => context.insert(Decompressor::new().map_err(|e| e.to_string())?),
                 };
                 context.decompress_to_buffer(stored, out).map_err(|e| e.to_string())
             }),
-            Compressor::Gzip => GZIP.with_borrow_mut(|context| {
+            Codec::Gzip => GZIP.with_borrow_mut(|context| {
                 let context = context.get_or_insert_with(|| Decompress::new(true));
                 context.reset(true);
                 match context.decompress(stored, out, FlushDecompress::Finish) {
@@ -65,7 +65,7 @@ impl Compressor {
                     Err(e) => Err(e.to_string()),
                 }
             }),
-            Compressor::Xz => {
+            Codec::Xz => {
                 let mut stream = Stream::new_stream_decoder(XZ_MEMORY, 0).map_err(|e| e.to_string())?;
                 match stream.process(stored, out, Action::Finish) {
                     Ok(liblzma::stream::Status::StreamEnd) => {
@@ -75,7 +75,7 @@ impl Compressor {
                     Err(e) => Err(e.to_string()),
                 }
             }
-            Compressor::Lz4 => lz4_flex::block::decompress_into(stored, out).map_err(|e| e.to_string()),
+            Codec::Lz4 => lz4_flex::block::decompress_into(stored, out).map_err(|e| e.to_string()),
         }
     }
 }

@@ -4,8 +4,8 @@
 //! straight into the caller's buffer where it has room for a block. The list of their sizes is read
 //! from the inode on the way.
 
-use super::block::{BlockSize, malformed};
-use super::inode::Inode;
+use super::block::{StoredSize, malformed};
+use super::inode::FileInode;
 use super::metadata::Cursor;
 use super::store::Store;
 use crate::image::error::ImageError;
@@ -24,7 +24,7 @@ pub struct FileReader<'a> {
     /// The number of block sizes that are not read yet.
     sizes_left: u64,
     /// Blocks that are read (their bytes are in `stored`) and not decompressed yet.
-    ahead: VecDeque<BlockSize>,
+    ahead: VecDeque<StoredSize>,
     stored: Vec<u8>,
     used: usize,
     /// The offset in the image of the bytes that follow `stored`.
@@ -55,7 +55,7 @@ impl DecodedBlock {
 
 impl<'a> FileReader<'a> {
     pub(super) fn new(store: &'a Store, inode: u64) -> Result<Self, ImageError> {
-        let (inode, sizes) = Inode::read(&store.metadata, &store.superblock, inode)?;
+        let (inode, sizes) = FileInode::read(&store.metadata, &store.superblock, inode)?;
         Ok(FileReader {
             store,
             sizes,
@@ -73,12 +73,12 @@ impl<'a> FileReader<'a> {
 
     /// Returns the size of the next block, whose bytes are in `stored` from `used`; `None` if only
     /// the tail follows.
-    fn next_block(&mut self) -> Result<Option<BlockSize>, ImageError> {
+    fn next_block(&mut self) -> Result<Option<StoredSize>, ImageError> {
         if self.ahead.is_empty() && self.sizes_left > 0 {
             let mut total = 0;
             while self.sizes_left > 0 && total < READ_AHEAD && self.ahead.len() < 1024 {
                 let place = || format!("a file at byte {}", self.position);
-                let size = BlockSize::check(self.sizes.u32()?, self.store.superblock.block_size, place)?;
+                let size = StoredSize::check(self.sizes.u32()?, self.store.superblock.block_size, place)?;
                 total += size.stored();
                 self.ahead.push_back(size);
                 self.sizes_left -= 1;
@@ -92,7 +92,7 @@ impl<'a> FileReader<'a> {
     }
 
     /// Fills `out` with one block, which must have the same length.
-    fn decompress(&mut self, block: BlockSize, out: &mut [u8]) -> Result<(), ImageError> {
+    fn decompress(&mut self, block: StoredSize, out: &mut [u8]) -> Result<(), ImageError> {
         if block.is_hole() {
             out.fill(0);
             return Ok(());

@@ -1,6 +1,6 @@
 //! Inodes of regular files and directories, and the table of fragments.
 
-use super::block::{BlockSize, StoredBlock, malformed, read};
+use super::block::{StoredBlock, StoredSize, malformed, read};
 use super::metadata::{Cursor, Metadata};
 use super::superblock::Superblock;
 use crate::image::error::ImageError;
@@ -13,7 +13,7 @@ const DOTS: u32 = 3;
 
 /// The part of a regular file's inode before the list of block sizes.
 #[derive(Clone, Copy)]
-pub struct Inode {
+pub struct FileInode {
     /// The size of the content in bytes.
     pub size: u64,
     /// The offset of the first block in the image.
@@ -32,7 +32,7 @@ pub(super) mod kind {
     pub const EXTENDED: u16 = 7;
 }
 
-impl Inode {
+impl FileInode {
     /// Returns a cursor after the header of the inode `reference`, and the inode's kind.
     fn cursor<'a>(
         metadata: &'a Metadata,
@@ -77,7 +77,7 @@ impl Inode {
             _ if size.is_multiple_of(block_size) => (size / block_size, None),
             _ => (size / block_size, Some((fragment, offset))),
         };
-        Ok((Inode { size, start, blocks, tail }, cursor))
+        Ok((FileInode { size, start, blocks, tail }, cursor))
     }
 }
 
@@ -88,7 +88,7 @@ pub(super) fn listing<'a>(
     reference: u64,
 ) -> Result<Option<(Cursor<'a>, u32)>, ImageError> {
     const EXTENDED: u16 = kind::DIRECTORY + kind::EXTENDED;
-    let (mut cursor, kind) = Inode::cursor(metadata, superblock, reference)?;
+    let (mut cursor, kind) = FileInode::cursor(metadata, superblock, reference)?;
     let (block, size, offset);
     match kind {
         kind::DIRECTORY => {
@@ -131,7 +131,7 @@ pub fn read_fragments(
             let (start, size) = (cursor.u64()?, cursor.u32()?);
             cursor.skip::<4>()?; // unused
             let place = || format!("fragment {}", fragments.len());
-            let size = BlockSize::check(size, superblock.block_size, place)?;
+            let size = StoredSize::check(size, superblock.block_size, place)?;
             if start.checked_add(size.stored() as u64).is_none_or(|end| end > superblock.used) {
                 return Err(malformed(format!(
                     "fragment {} of {} bytes at byte {start}, but it ends at {}",

@@ -6,7 +6,7 @@
 
 use super::block::{malformed, read};
 use super::cache::Cache;
-use super::codec::Compressor;
+use super::codec::Codec;
 use crate::image::error::ImageError;
 use std::sync::Arc;
 use tiu_bundle::read_at::ReadAt;
@@ -21,7 +21,7 @@ const UNCOMPRESSED: u16 = 1 << 15;
 pub struct Metadata {
     source: Arc<dyn ReadAt>,
     used: u64,
-    compressor: Compressor,
+    compressor: Codec,
     /// Decompressed blocks, by their offset in the image.
     blocks: Cache<Block>,
 }
@@ -35,7 +35,7 @@ struct Block {
 
 impl Metadata {
     /// Returns the metadata of an image of which `used` bytes are in use.
-    pub fn new(source: Arc<dyn ReadAt>, used: u64, compressor: Compressor) -> Self {
+    pub fn new(source: Arc<dyn ReadAt>, used: u64, compressor: Codec) -> Self {
         Metadata { source, used, compressor, blocks: Cache::new(CACHED) }
     }
 

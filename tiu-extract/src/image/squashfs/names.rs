@@ -5,7 +5,7 @@
 //! costs its name and 40 bytes.
 
 use super::block::{StoredBlock, malformed};
-use super::inode::{Inode, kind, listing};
+use super::inode::{FileInode, kind, listing};
 use super::metadata::{Cursor, Metadata};
 use super::superblock::Superblock;
 use crate::image::error::ImageError;
@@ -22,10 +22,10 @@ const MAX_NAME: u16 = 256;
 pub struct Names {
     names: Vec<u8>,
     /// The root comes first; the children of a directory lie together.
-    nodes: Vec<Node>,
+    nodes: Vec<NameNode>,
 }
 
-struct Node {
+struct NameNode {
     name: usize,
     length: u16,
     kind: NodeKind,
@@ -41,7 +41,7 @@ enum NodeKind {
 /// A regular file.
 #[derive(Clone, Copy)]
 pub struct FileLocation {
-    /// The reference to its inode, for `Inode::read`.
+    /// The reference to its inode, for `FileInode::read`.
     pub inode: u64,
     /// The offset of its content in the image, in bytes.
     pub position: u64,
@@ -54,7 +54,7 @@ impl Names {
         superblock: &Superblock,
         fragments: &[StoredBlock],
     ) -> Result<Self, ImageError> {
-        let root = Node { name: 0, length: 0, kind: NodeKind::Directory { first: 0, count: 0 } };
+        let root = NameNode { name: 0, length: 0, kind: NodeKind::Directory { first: 0, count: 0 } };
         let mut names = Names { names: Vec::new(), nodes: vec![root] };
         // A directory has one name. A second one would make a loop, or a walk without end.
         let mut seen = HashSet::from([superblock.root]);
@@ -80,7 +80,7 @@ impl Names {
                     }
                     _ => NodeKind::Other,
                 };
-                names.nodes.push(Node { name: child.name, length: child.length, kind });
+                names.nodes.push(NameNode { name: child.name, length: child.length, kind });
             }
             let count = (names.nodes.len() - first) as u32;
             if names.nodes.len() as u64 > MAX_ENTRIES {
@@ -180,7 +180,7 @@ impl Names {
         self.names.get(name..name + usize::from(length)).unwrap_or_default()
     }
 
-    fn children(&self, first: u32, count: u32) -> &[Node] {
+    fn children(&self, first: u32, count: u32) -> &[NameNode] {
         let first = first as usize;
         self.nodes.get(first..first + count as usize).unwrap_or_default()
     }
@@ -242,7 +242,7 @@ impl FileLocation {
         fragments: &[StoredBlock],
         inode: u64,
     ) -> Result<Self, ImageError> {
-        let (file, _) = Inode::read(metadata, superblock, inode)?;
+        let (file, _) = FileInode::read(metadata, superblock, inode)?;
         let fragment = match file.tail {
             None => None,
             Some((number, _)) => Some(fragments.get(number as usize).ok_or_else(|| {

@@ -1,7 +1,7 @@
 //! The superblock: the first 96 bytes.
 
 use super::block::{malformed, read};
-use super::codec::Compressor;
+use super::codec::Codec;
 use crate::image::error::ImageError;
 use tiu_bundle::index::MAX_ENTRIES;
 use tiu_bundle::read_at::ReadAt;
@@ -17,7 +17,7 @@ pub struct Superblock {
     /// The size of a data block in bytes: a power of two from 4 KiB to 1 MiB.
     pub block_size: u32,
     /// The compressor of all blocks.
-    pub compressor: Compressor,
+    pub compressor: Codec,
     /// The number of inodes.
     pub inodes: u64,
     /// The number of fragments.
@@ -75,7 +75,7 @@ impl Superblock {
                 "{inodes} inodes and {fragments} fragments, expected at most {MAX_ENTRIES} and no more fragments than inodes"
             )));
         }
-        let compressor = Compressor::from_id(compressor)?;
+        let compressor = Codec::from_id(compressor)?;
         Ok(Superblock {
             used,
             block_size,

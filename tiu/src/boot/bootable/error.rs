@@ -1,6 +1,6 @@
 //! What a snapshot lacks for a boot.
 
-use tiu_system::fstab::LineError;
+use tiu_system::fstab::FstabLineError;
 use tiu_system::hints;
 use tiu_system::tree::TreeError;
 
@@ -26,7 +26,7 @@ pub enum NotBootable {
     Root,
     /// A line of fstab cannot be parsed.
     #[error("/etc/fstab: {0}")]
-    Fstab(LineError),
+    Fstab(FstabLineError),
     #[error(transparent)]
     Tree(#[from] TreeError),
 }

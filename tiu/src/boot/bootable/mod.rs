@@ -14,7 +14,7 @@ mod tests;
 
 pub use error::NotBootable;
 
-use crate::host::lookup::{Node, System, resolve};
+use crate::host::lookup::{Node, NodeLookup, resolve};
 use std::collections::BTreeSet;
 use tiu_system::fstab;
 use tiu_system::path::{TreePath, TreePathBuf};
@@ -48,7 +48,7 @@ pub enum NeededInitrd<'a> {
 /// Checks the files of a system: its init, and `kernel`, which its manifest names, or else the
 /// kernels that it holds.
 pub fn check_files(
-    system: &dyn System,
+    system: &dyn NodeLookup,
     kernel: Option<&str>,
     initrd: &NeededInitrd,
 ) -> Result<(), NotBootable> {
@@ -61,7 +61,7 @@ pub fn check_files(
 }
 
 /// Checks that `system` has a first process.
-pub fn check_init(system: &dyn System) -> Result<(), NotBootable> {
+pub fn check_init(system: &dyn NodeLookup) -> Result<(), NotBootable> {
     let is_init =
         |path: &str| matches!(found(system, path), Some(Node::File { executable: true, size: 1.. }));
     match INITS.iter().any(|path| is_init(path)) {
@@ -98,7 +98,7 @@ pub fn check(tree: &Tree, kernel: Option<&str>, initrd: &NeededInitrd) -> Result
     check_etc(tree)
 }
 
-fn check_kernel(system: &dyn System, version: &str, initrd: &NeededInitrd) -> Result<(), NotBootable> {
+fn check_kernel(system: &dyn NodeLookup, version: &str, initrd: &NeededInitrd) -> Result<(), NotBootable> {
     let version_of = || version.to_owned();
     // A unified kernel image contains its initrd.
     if unified(system, version).is_none() {
@@ -134,7 +134,7 @@ fn kernel_paths(version: &str) -> Vec<String> {
 }
 
 /// Returns the versions of the kernels that `system` holds.
-fn kernels(system: &dyn System) -> BTreeSet<String> {
+fn kernels(system: &dyn NodeLookup) -> BTreeSet<String> {
     let names = |directory: &str| at(system, directory).map(|(path, _)| system.names(&path));
     let text = |name: Vec<u8>| String::from_utf8(name).ok();
     let in_boot = names("boot").into_iter().flatten().filter_map(text).filter_map(|name| {
@@ -150,14 +150,14 @@ fn kernels(system: &dyn System) -> BTreeSet<String> {
 }
 
 /// Returns the name of the unified kernel image of `version`, if there is one.
-fn unified(system: &dyn System, version: &str) -> Option<Vec<u8>> {
+fn unified(system: &dyn NodeLookup, version: &str) -> Option<Vec<u8>> {
     let (directory, _) = at(system, &format!("usr/lib/modules/{version}"))?;
     let is_unified = |name: &Vec<u8>| name.ends_with(b".efi") && name != b"vmlinuz.efi";
     system.names(&directory).into_iter().find(is_unified)
 }
 
 /// Returns whether kernel modules lie below `directory`.
-fn holds_modules(system: &dyn System, directory: &TreePath, depth: u32) -> bool {
+fn holds_modules(system: &dyn NodeLookup, directory: &TreePath, depth: u32) -> bool {
     /// A module, perhaps compressed.
     fn is_module(name: &[u8]) -> bool {
         [&b".ko"[..], b".ko.xz", b".ko.zst", b".ko.gz"].iter().any(|end| name.ends_with(end))
@@ -172,15 +172,15 @@ fn holds_modules(system: &dyn System, directory: &TreePath, depth: u32) -> bool 
     })
 }
 
-fn at(system: &dyn System, path: &str) -> Option<(TreePathBuf, Node)> {
+fn at(system: &dyn NodeLookup, path: &str) -> Option<(TreePathBuf, Node)> {
     resolve(system, TreePath::new(path).ok()?)
 }
 
-fn found(system: &dyn System, path: &str) -> Option<Node> {
+fn found(system: &dyn NodeLookup, path: &str) -> Option<Node> {
     at(system, path).map(|(_, node)| node)
 }
 
 /// Returns whether `path` leads to a regular file that is not empty.
-fn is_filled(system: &dyn System, path: &str) -> bool {
+fn is_filled(system: &dyn NodeLookup, path: &str) -> bool {
     matches!(found(system, path), Some(Node::File { size: 1.., .. }))
 }

@@ -3,7 +3,7 @@
 //!
 //! Source: <https://docs.kernel.org/driver-api/early-userspace/buffer-format.html>.
 
-use super::input::{Budget, Input, Stop};
+use super::input::{Budget, LookaheadReader, Stop};
 use liblzma::stream::Stream;
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -29,7 +29,7 @@ pub fn entries(
     seen: &mut dyn FnMut(&[u8], u32),
 ) -> Result<(), Stop> {
     let mut left = MAX_ENTRIES;
-    let mut input = Input::new(reader);
+    let mut input = LookaheadReader::new(reader);
     let mut any = false;
     while input.skip_zeros(budget)? {
         any = true;
@@ -42,14 +42,14 @@ pub fn entries(
     if any { Ok(()) } else { Err(Stop::Damaged("it is empty".into())) }
 }
 
-fn is_archive(input: &mut Input<impl BufRead>) -> Result<bool, Stop> {
+fn is_archive(input: &mut LookaheadReader<impl BufRead>) -> Result<bool, Stop> {
     let magic = input.peek(6)?;
     Ok(magic == b"070701" || magic == b"070702")
 }
 
 /// Reads a compressed stream that has archives in it.
 fn compressed(
-    input: &mut Input<impl BufRead>,
+    input: &mut LookaheadReader<impl BufRead>,
     budget: &mut Budget,
     left: &mut u32,
     seen: &mut dyn FnMut(&[u8], u32),
@@ -90,7 +90,7 @@ fn inner(
     left: &mut u32,
     seen: &mut dyn FnMut(&[u8], u32),
 ) -> Result<(), Stop> {
-    let mut input = Input::new(BufReader::with_capacity(64 << 10, reader));
+    let mut input = LookaheadReader::new(BufReader::with_capacity(64 << 10, reader));
     while input.skip_zeros(budget)? {
         if !is_archive(&mut input)? {
             return Err(Stop::Damaged("what was compressed is not an archive".into()));
@@ -102,7 +102,7 @@ fn inner(
 
 /// Reads one archive up to its trailer.
 fn archive(
-    input: &mut Input<impl BufRead>,
+    input: &mut LookaheadReader<impl BufRead>,
     budget: &mut Budget,
     left: &mut u32,
     seen: &mut dyn FnMut(&[u8], u32),

@@ -54,15 +54,15 @@ impl<'a> Budget<'a> {
 }
 
 /// A stream of which the next bytes can be looked at.
-pub struct Input<R> {
+pub struct LookaheadReader<R> {
     inner: R,
     /// Bytes that were looked at and not consumed.
     ahead: Vec<u8>,
 }
 
-impl<R: BufRead> Input<R> {
+impl<R: BufRead> LookaheadReader<R> {
     pub fn new(inner: R) -> Self {
-        Input { inner, ahead: Vec::new() }
+        LookaheadReader { inner, ahead: Vec::new() }
     }
 
     /// Returns the next `length` bytes, or fewer where the stream ends.
@@ -119,7 +119,7 @@ impl<R: BufRead> Input<R> {
     }
 }
 
-impl<R: BufRead> BufRead for Input<R> {
+impl<R: BufRead> BufRead for LookaheadReader<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.ahead.is_empty() { self.inner.fill_buf() } else { Ok(&self.ahead) }
     }
@@ -133,7 +133,7 @@ impl<R: BufRead> BufRead for Input<R> {
     }
 }
 
-impl<R: BufRead> Read for Input<R> {
+impl<R: BufRead> Read for LookaheadReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let found = self.fill_buf()?;
         let length = found.len().min(buffer.len());

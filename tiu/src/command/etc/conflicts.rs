@@ -1,11 +1,11 @@
 //! `tiu etc conflicts`: the paths that both the image and the administrator changed.
 
-use crate::command::host::Opened;
+use crate::command::host::OpenedHost;
 use serde::Serialize;
 use tiu::edit::EditError;
 use tiu::etc::Decided;
 use tiu::etc::PRISTINE_PATH;
-use tiu_cli::{CommonArguments, Outcome, exit};
+use tiu_cli::{CommandResult, CommonArguments, exit};
 
 /// List the unresolved conflicts in /etc: what both the image and the administrator changed
 ///
@@ -15,7 +15,7 @@ use tiu_cli::{CommonArguments, Outcome, exit};
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   tiu etc conflicts")]
-pub struct Arguments {
+pub struct EtcConflictsArguments {
     /// Number of the snapshot [default: what boots next]
     #[arg(long, value_name = "N")]
     snapshot: Option<u32>,
@@ -37,8 +37,8 @@ struct Conflict<'a> {
     image_path: Option<String>,
 }
 
-impl Arguments {
-    pub fn run(self, opened: &Opened, common: &CommonArguments) -> Outcome {
+impl EtcConflictsArguments {
+    pub fn run(self, opened: &OpenedHost, common: &CommonArguments) -> CommandResult {
         let view = opened.view(&opened.next_or(self.snapshot)?)?;
         if view.report()?.is_none() {
             return Err(EditError::NoReport(view.number()).into());

@@ -1,13 +1,13 @@
 //! `tiu etc diff`: the differences between `/etc` and the image.
 
 use super::shared::paths;
-use crate::command::host::Opened;
+use crate::command::host::OpenedHost;
 use crate::command::table::printable;
 use serde::Serialize;
-use tiu::edit::Change;
+use tiu::edit::EtcChange;
 use tiu::edit::unified;
 use tiu::etc::is_within;
-use tiu_cli::{CommonArguments, Outcome, exit};
+use tiu_cli::{CommandResult, CommonArguments, exit};
 
 /// Show what differs in /etc from the image: A added, M modified, D deleted
 ///
@@ -17,7 +17,7 @@ use tiu_cli::{CommonArguments, Outcome, exit};
 #[command(after_help = "Examples:
   tiu etc diff
   tiu etc diff -p /etc/ssh/sshd_config")]
-pub struct Arguments {
+pub struct EtcDiffArguments {
     /// Paths to compare, with everything below them, like /etc/ssh [default: all]
     paths: Vec<String>,
     /// Show the differences line by line, in unified format
@@ -30,41 +30,41 @@ pub struct Arguments {
 
 /// The document of `--json`.
 #[derive(Serialize)]
-struct Diff {
+struct EtcDiff {
     snapshot: u32,
-    changes: Vec<Shown>,
+    changes: Vec<ShownChange>,
 }
 
 #[derive(Serialize)]
-struct Shown {
+struct ShownChange {
     #[serde(flatten)]
-    change: Change,
+    change: EtcChange,
     #[serde(skip_serializing_if = "Option::is_none")]
     diff: Option<String>,
 }
 
-impl Arguments {
-    pub fn run(self, opened: &Opened, common: &CommonArguments) -> Outcome {
+impl EtcDiffArguments {
+    pub fn run(self, opened: &OpenedHost, common: &CommonArguments) -> CommandResult {
         let wanted = paths(&self.paths)?;
         let view = opened.view(&opened.running(self.snapshot)?)?;
-        let within = |change: &Change| {
+        let within = |change: &EtcChange| {
             let path = tiu::etc::unescape(&change.path);
             wanted.iter().any(|top| is_within(&path, top))
         };
-        let shown = |change: Change| {
+        let shown = |change: EtcChange| {
             let diff = self.patch.then(|| unified(&view, &change));
-            Shown { change, diff }
+            ShownChange { change, diff }
         };
         let changes = view.changes().into_iter().filter(within).map(shown).collect();
-        let diff = Diff { snapshot: view.number(), changes };
+        let diff = EtcDiff { snapshot: view.number(), changes };
         common.print(&diff, || human(&diff))?;
         Ok(exit::DONE)
     }
 }
 
-fn human(diff: &Diff) -> String {
+fn human(diff: &EtcDiff) -> String {
     let mut text = String::new();
-    for Shown { change, diff } in &diff.changes {
+    for ShownChange { change, diff } in &diff.changes {
         let details = match change.what.as_slice() {
             [] => String::new(),
             details => format!("  ({})", details.join(", ")),

@@ -1,10 +1,10 @@
 //! `tiu etc keep`: the host's version stays, and the conflict ends.
 
 use super::shared::{Changed, paths};
-use crate::command::host::Opened;
+use crate::command::host::OpenedHost;
 use tiu::config::EtcTarget;
 use tiu::edit;
-use tiu_cli::{CommonArguments, Outcome, SecondSignal, cancel_on_signals, exit};
+use tiu_cli::{CommandResult, CommonArguments, SecondSignal, cancel_on_signals, exit};
 
 /// Resolve conflicts in /etc: keep the host's versions
 ///
@@ -14,7 +14,7 @@ use tiu_cli::{CommonArguments, Outcome, SecondSignal, cancel_on_signals, exit};
 #[command(after_help = "Examples:
   tiu etc keep /etc/app.conf
   tiu etc keep /etc             resolve all conflicts")]
-pub struct Arguments {
+pub struct EtcKeepArguments {
     /// Paths with conflicts, or directories that contain some
     #[arg(required = true)]
     paths: Vec<String>,
@@ -23,8 +23,8 @@ pub struct Arguments {
     target: Option<EtcTarget>,
 }
 
-impl Arguments {
-    pub fn run(self, opened: &Opened, common: &CommonArguments) -> Outcome {
+impl EtcKeepArguments {
+    pub fn run(self, opened: &OpenedHost, common: &CommonArguments) -> CommandResult {
         let wanted = paths(&self.paths)?;
         let cancel = cancel_on_signals(SecondSignal::Waits)?;
         let next = opened.next_or(None)?;

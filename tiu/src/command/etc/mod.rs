@@ -9,7 +9,7 @@ mod shared;
 
 use super::global::GlobalArguments;
 use clap::Subcommand;
-use tiu_cli::Outcome;
+use tiu_cli::CommandResult;
 
 /// Show what differs in /etc from the image, and resolve the conflicts of the last update
 ///
@@ -24,21 +24,21 @@ use tiu_cli::Outcome;
   tiu etc reset /etc/app.conf      take the image's version
   tiu etc keep /etc/app.conf       keep the host's version, and end the conflict
   tiu etc report                   show what the last update decided, path by path, and why")]
-pub struct Arguments {
+pub struct EtcArguments {
     #[command(subcommand)]
     command: EtcCommand,
 }
 
 #[derive(Subcommand)]
 enum EtcCommand {
-    Diff(diff::Arguments),
-    Conflicts(conflicts::Arguments),
-    Report(report::Arguments),
-    Reset(reset::Arguments),
-    Keep(keep::Arguments),
+    Diff(diff::EtcDiffArguments),
+    Conflicts(conflicts::EtcConflictsArguments),
+    Report(report::EtcReportArguments),
+    Reset(reset::EtcResetArguments),
+    Keep(keep::EtcKeepArguments),
 }
 
-impl Arguments {
+impl EtcArguments {
     /// Returns the name of what the command does, if it changes the host.
     pub fn operation(&self) -> Option<&'static str> {
         match self.command {
@@ -48,7 +48,7 @@ impl Arguments {
         }
     }
 
-    pub fn run(self, global: &GlobalArguments) -> Outcome {
+    pub fn run(self, global: &GlobalArguments) -> CommandResult {
         let opened = global.host.open()?;
         let common = &global.common;
         match self.command {

@@ -1,13 +1,13 @@
 //! `tiu etc report`: the decisions of the last update about `/etc`.
 
-use crate::command::host::Opened;
+use crate::command::host::OpenedHost;
 use crate::command::table::printable;
 use serde::Serialize;
 use tiu::accounts::Note;
 use tiu::edit::EditError;
 use tiu::etc::{Decided, EtcReport};
 use tiu::state::ImageState;
-use tiu_cli::{CommonArguments, Outcome, exit};
+use tiu_cli::{CommandResult, CommonArguments, exit};
 
 /// Show what the update decided about /etc, path by path, and why
 ///
@@ -16,7 +16,7 @@ use tiu_cli::{CommonArguments, Outcome, exit};
 #[command(after_help = "Examples:
   tiu etc report
   tiu etc report --json | jq '.paths[] | select(.conflict)'")]
-pub struct Arguments {
+pub struct EtcReportArguments {
     /// Number of the snapshot [default: what boots next]
     #[arg(long, value_name = "N")]
     snapshot: Option<u32>,
@@ -24,7 +24,7 @@ pub struct Arguments {
 
 /// The document of `--json`.
 #[derive(Serialize)]
-struct Shown<'a> {
+struct ShownReport<'a> {
     snapshot: u32,
     from: Option<&'a str>,
     to: &'a str,
@@ -33,12 +33,12 @@ struct Shown<'a> {
     accounts: &'a [Note],
 }
 
-impl Arguments {
-    pub fn run(self, opened: &Opened, common: &CommonArguments) -> Outcome {
+impl EtcReportArguments {
+    pub fn run(self, opened: &OpenedHost, common: &CommonArguments) -> CommandResult {
         let snapshot = opened.next_or(self.snapshot)?;
         let state = ImageState::open(&opened.host, snapshot.number, None)?;
         let report = state.report()?.ok_or(EditError::NoReport(snapshot.number))?;
-        let shown = Shown {
+        let shown = ShownReport {
             snapshot: snapshot.number,
             from: report.from.as_deref(),
             to: &report.to,

@@ -2,10 +2,10 @@
 
 use super::shared::{Changed, paths, stays};
 use crate::command::global::NAME;
-use crate::command::host::Opened;
+use crate::command::host::OpenedHost;
 use tiu::config::EtcTarget;
-use tiu::edit::{self, Change, ResetPlan};
-use tiu_cli::{CommonArguments, Outcome, SecondSignal, cancel_on_signals, exit};
+use tiu::edit::{self, EtcChange, ResetPlan};
+use tiu_cli::{CommandResult, CommonArguments, SecondSignal, cancel_on_signals, exit};
 
 /// Take the image's version of files and directories in /etc, and remove what the image does not
 /// have
@@ -21,7 +21,7 @@ use tiu_cli::{CommonArguments, Outcome, SecondSignal, cancel_on_signals, exit};
   tiu etc reset --in snapshot /etc/ssh
 
 Ends with 77 if all of it already equals the image's version.")]
-pub struct Arguments {
+pub struct EtcResetArguments {
     /// Paths to reset, like /etc/app.conf
     #[arg(required = true)]
     paths: Vec<String>,
@@ -35,18 +35,18 @@ pub struct Arguments {
 
 /// What a reset would do: the document of `--dry-run --json`.
 #[derive(serde::Serialize)]
-struct Planned<'a> {
+struct ResetDryRun<'a> {
     dry_run: bool,
     #[serde(flatten)]
     changed: Changed<'a>,
 }
 
-impl Arguments {
+impl EtcResetArguments {
     pub fn is_dry_run(&self) -> bool {
         self.dry_run
     }
 
-    pub fn run(self, opened: &Opened, common: &CommonArguments) -> Outcome {
+    pub fn run(self, opened: &OpenedHost, common: &CommonArguments) -> CommandResult {
         let wanted = paths(&self.paths)?;
         let cancel = cancel_on_signals(SecondSignal::Waits)?;
         let next = opened.next_or(None)?;
@@ -63,7 +63,7 @@ impl Arguments {
         if self.dry_run {
             let target = self.target.unwrap_or(opened.config.etc_change);
             let made = edit::makes_snapshot(&opened.host, target)?;
-            let planned = Planned { dry_run: true, changed: changed(next.number, made, &differs) };
+            let planned = ResetDryRun { dry_run: true, changed: changed(next.number, made, &differs) };
             common.print(&planned, || {
                 let place = if made { "in a new snapshot" } else { "in the running system" };
                 format!("Would be reset {place}:\n{}{}", lines(&changes), stays(&always_host))
@@ -81,8 +81,8 @@ impl Arguments {
 }
 
 /// Returns a line for each of `changes`: what a reset does to the path.
-fn lines(changes: &[Change]) -> String {
-    let line = |change: &Change| {
+fn lines(changes: &[EtcChange]) -> String {
+    let line = |change: &EtcChange| {
         let verb = match change.change {
             'A' => "remove",
             'D' => "restore",

@@ -2,8 +2,8 @@
 //! prints.
 
 use crate::command::global::NAME;
-use crate::command::host::Opened;
-use crate::command::record::{self, Facts};
+use crate::command::host::OpenedHost;
+use crate::command::record::{self, RecordFacts};
 use tiu::config::EtcTarget;
 use tiu::edit::EditError;
 use tiu::edit::View;
@@ -15,7 +15,7 @@ use tiu::state::ImageState;
 use tiu_cli::CommonArguments;
 use tiu_system::progress::Cancel;
 
-impl Opened {
+impl OpenedHost {
     /// Returns the snapshot of that number, or without a number what boots next.
     pub fn next_or(&self, number: Option<u32>) -> Result<Snapshot, SnapshotError> {
         match number {
@@ -87,7 +87,7 @@ impl Changed<'_> {
     pub fn report(&self, common: &CommonArguments, operation: &str, heading: &str) {
         let paths: Vec<String> = self.paths.iter().map(|path| format!("/{path}")).collect();
         let message = format!("in snapshot {}: {}", self.snapshot, paths.join(", "));
-        let facts = Facts { snapshot: Some(self.snapshot), ..Facts::default() };
+        let facts = RecordFacts { snapshot: Some(self.snapshot), ..RecordFacts::default() };
         record::done(operation, &message, &facts);
         common.print_done(NAME, self, || {
             let place = if self.made {

@@ -34,7 +34,7 @@ pub struct Persistent {
 
 /// The content of the base at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Content {
+pub enum DirectoryContent {
     /// Nothing.
     Nothing,
     /// A directory with nothing in it.
@@ -61,7 +61,7 @@ pub struct PersistentFacts<'a> {
     /// Paths that are the host's anyway.
     pub host_paths: &'a [TreePathBuf],
     /// Returns the content of the base at a path.
-    pub found: &'a dyn Fn(&str) -> Content,
+    pub found: &'a dyn Fn(&str) -> DirectoryContent,
     /// Returns whether the base's image has something other than a directory at a path.
     pub was_other: &'a dyn Fn(&str) -> bool,
     /// Returns the [commands](Persistent::commands) for a path.
@@ -70,7 +70,7 @@ pub struct PersistentFacts<'a> {
 
 /// The decision.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Decision {
+pub struct PersistentDecision {
     /// The paths that the image declares, and those that are kept besides; sorted.
     pub paths: Vec<Persistent>,
     /// Further paths that are the host's in this update.
@@ -81,16 +81,18 @@ pub struct Decision {
     pub mounted: Vec<Vec<u8>>,
 }
 /// Decides about each path.
-pub fn decide(sides: &PersistentFacts) -> Result<Decision, PersistentError> {
-    let mut decision = Decision::default();
+pub fn decide(sides: &PersistentFacts) -> Result<PersistentDecision, PersistentError> {
+    let mut decision = PersistentDecision::default();
     for path in sides.declared {
         let (state, apart) = match (is_hosts(sides, path), (sides.found)(path)) {
             (true, _) => (PersistentState::Host, false),
-            (false, Content::Nothing | Content::Empty) => (PersistentState::Empty, true),
-            (false, Content::Holds) => (PersistentState::InSnapshot, true),
+            (false, DirectoryContent::Nothing | DirectoryContent::Empty) => (PersistentState::Empty, true),
+            (false, DirectoryContent::Holds) => (PersistentState::InSnapshot, true),
             // It is the old image's own; the new image replaces it with the directory.
-            (false, Content::Other { at, .. }) if (sides.was_other)(&at) => (PersistentState::Empty, false),
-            (false, Content::Other { at, kind }) => {
+            (false, DirectoryContent::Other { at, .. }) if (sides.was_other)(&at) => {
+                (PersistentState::Empty, false)
+            }
+            (false, DirectoryContent::Other { at, kind }) => {
                 return Err(PersistentError::NotOnHost { path: path.clone(), at, found: kind });
             }
         };
@@ -98,7 +100,7 @@ pub fn decide(sides: &PersistentFacts) -> Result<Decision, PersistentError> {
     }
     for path in sides.remembered {
         let within = sides.declared.iter().any(|declared| is_within(path.as_bytes(), declared.as_bytes()));
-        if !within && !is_hosts(sides, path) && (sides.found)(path) == Content::Holds {
+        if !within && !is_hosts(sides, path) && (sides.found)(path) == DirectoryContent::Holds {
             decision.add(sides, path, false, PersistentState::InSnapshot, true);
         }
     }
@@ -119,7 +121,7 @@ fn is_hosts(sides: &PersistentFacts, path: &str) -> bool {
     let mut all = sides.host_paths.iter().map(|path| path.as_bytes()).chain(mounted);
     all.any(|host| is_within(path.as_bytes(), host))
 }
-impl Decision {
+impl PersistentDecision {
     fn add(
         &mut self,
         sides: &PersistentFacts,

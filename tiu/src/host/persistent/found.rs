@@ -1,7 +1,7 @@
 //! Looks up what a host has at paths that could be persistent: mounts, nested subvolumes, and
 //! content of the snapshot itself.
 
-use super::decide::Content;
+use super::decide::DirectoryContent;
 use super::error::PersistentError;
 use crate::etc::{ETC, is_within};
 use rustix::fs::{Dir, FileType, Mode, OFlags};
@@ -21,18 +21,18 @@ const DEPTH: u32 = 100;
 
 /// Returns the content of `tree` at `path`. A directory that cannot be read counts as holding
 /// something.
-pub fn content(tree: &Tree, path: &str) -> Content {
+pub fn content(tree: &Tree, path: &str) -> DirectoryContent {
     let ends = path.match_indices('/').map(|(i, _)| i).chain([path.len()]);
     for at in ends.filter_map(|end| path.get(..end)) {
         match tree.stat(at).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
-            None => return Content::Nothing,
+            None => return DirectoryContent::Nothing,
             Some(FileType::Directory) => {}
-            Some(other) => return Content::Other { at: at.to_owned(), kind: kind(other) },
+            Some(other) => return DirectoryContent::Other { at: at.to_owned(), kind: kind(other) },
         }
     }
     match tree.directory(path).map(|fd| holds_any(&fd, 0)) {
-        Ok(false) => Content::Empty,
-        _ => Content::Holds,
+        Ok(false) => DirectoryContent::Empty,
+        _ => DirectoryContent::Holds,
     }
 }
 
@@ -75,7 +75,7 @@ pub fn check_nested(tree: &Tree, nested: &[PathBuf], mounted: &[Vec<u8>]) -> Res
         let elsewhere = mounted.iter().any(|mount| mount != ETC && is_within(bytes, mount));
         // A name that is not UTF-8 counts as holding something.
         let empty = || match path.to_str() {
-            Some(path) => matches!(content(tree, path), Content::Empty | Content::Nothing),
+            Some(path) => matches!(content(tree, path), DirectoryContent::Empty | DirectoryContent::Nothing),
             None => false,
         };
         // A new snapshot gets a copy of /etc itself, but not of what is inside it.
@@ -93,7 +93,7 @@ pub fn data_in_snapshot(tree: &Tree, mounted: &[Vec<u8>]) -> Result<Vec<&'static
     let apart = |path: &str| mounted.iter().any(|mount| is_within(path.as_bytes(), mount));
     let mut paths = Vec::new();
     for path in places::host_data().filter_map(TreePath::to_str).filter(|path| !apart(path)) {
-        if matches!(content(tree, path), Content::Holds) && holds_any(tree.directory(path)?, DEPTH) {
+        if matches!(content(tree, path), DirectoryContent::Holds) && holds_any(tree.directory(path)?, DEPTH) {
             paths.push(path);
         }
     }
@@ -136,13 +136,13 @@ mod tests {
         symlink("full", dir.path().join("link")).unwrap();
         fs::write(dir.path().join("file"), "").unwrap();
         let tree = Tree::open(dir.path()).unwrap();
-        let other = |at: &str, kind| Content::Other { at: at.into(), kind };
+        let other = |at: &str, kind| DirectoryContent::Other { at: at.into(), kind };
         for (path, expected) in [
-            ("nothing", Content::Nothing),
-            ("nothing/x", Content::Nothing),
-            ("empty", Content::Empty),
-            ("full", Content::Holds),
-            ("full/x", Content::Empty),
+            ("nothing", DirectoryContent::Nothing),
+            ("nothing/x", DirectoryContent::Nothing),
+            ("empty", DirectoryContent::Empty),
+            ("full", DirectoryContent::Holds),
+            ("full/x", DirectoryContent::Empty),
             ("link", other("link", Kind::Symlink)),
             ("file", other("file", Kind::File)),
             // Links are not followed.

@@ -26,7 +26,9 @@ mod found;
 mod tests;
 
 pub use commands::commands;
-pub use decide::{Content, Decision, Persistent, PersistentFacts, PersistentState, decide};
+pub use decide::{
+    DirectoryContent, Persistent, PersistentDecision, PersistentFacts, PersistentState, decide,
+};
 pub use declared::declared;
 pub use error::PersistentError;
 pub use found::{check_nested, content, data_in_snapshot, mounted};

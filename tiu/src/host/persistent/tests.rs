@@ -9,9 +9,9 @@ fn with(
     declared: bool,
     remembered: bool,
     host: &[&str],
-    found: Content,
+    found: DirectoryContent,
     was_other: bool,
-) -> Result<Decision, PersistentError> {
+) -> Result<PersistentDecision, PersistentError> {
     let list = |there: bool| if there { vec!["data".to_owned()] } else { vec![] };
     decide(&PersistentFacts {
         declared: &list(declared),
@@ -24,22 +24,22 @@ fn with(
     })
 }
 
-fn link() -> Content {
-    Content::Other { at: "data".into(), kind: Kind::Symlink }
+fn link() -> DirectoryContent {
+    DirectoryContent::Other { at: "data".into(), kind: Kind::Symlink }
 }
 
-fn state(decision: &Decision) -> Option<(PersistentState, bool)> {
+fn state(decision: &PersistentDecision) -> Option<(PersistentState, bool)> {
     decision.paths.first().map(|path| (path.state, !decision.host_paths.is_empty()))
 }
 
 #[test]
 fn a_declared_path() {
     for (host, found, expected) in [
-        (&["data"][..], Content::Holds, (PersistentState::Host, false)),
+        (&["data"][..], DirectoryContent::Holds, (PersistentState::Host, false)),
         (&["data"], link(), (PersistentState::Host, false)),
-        (&[], Content::Nothing, (PersistentState::Empty, true)),
-        (&["data/below", "database"], Content::Empty, (PersistentState::Empty, true)),
-        (&[], Content::Holds, (PersistentState::InSnapshot, true)),
+        (&[], DirectoryContent::Nothing, (PersistentState::Empty, true)),
+        (&["data/below", "database"], DirectoryContent::Empty, (PersistentState::Empty, true)),
+        (&[], DirectoryContent::Holds, (PersistentState::InSnapshot, true)),
     ] {
         let decision = with(true, false, host, found.clone(), false).unwrap();
         assert_eq!(state(&decision), Some(expected), "{host:?} {found:?}");
@@ -60,19 +60,22 @@ fn something_else_where_the_image_wants_a_directory() {
 
 #[test]
 fn what_was_declared_once_stays_as_long_as_it_holds_something() {
-    let decision = with(false, true, &[], Content::Holds, false).unwrap();
+    let decision = with(false, true, &[], DirectoryContent::Holds, false).unwrap();
     assert_eq!(state(&decision), Some((PersistentState::InSnapshot, true)));
     assert!(!decision.paths[0].declared);
-    for (host, found) in
-        [(&["data"][..], Content::Holds), (&[], Content::Empty), (&[], Content::Nothing), (&[], link())]
-    {
+    for (host, found) in [
+        (&["data"][..], DirectoryContent::Holds),
+        (&[], DirectoryContent::Empty),
+        (&[], DirectoryContent::Nothing),
+        (&[], link()),
+    ] {
         assert_eq!(
             with(false, true, host, found.clone(), false).unwrap(),
-            Decision::default(),
+            PersistentDecision::default(),
             "{host:?} {found:?}"
         );
     }
-    assert_eq!(with(true, true, &[], Content::Holds, false).unwrap().paths.len(), 1);
+    assert_eq!(with(true, true, &[], DirectoryContent::Holds, false).unwrap().paths.len(), 1);
 }
 
 #[test]
@@ -83,7 +86,7 @@ fn what_is_mounted_now_is_the_host_s() {
         remembered: &[],
         mounted: &["data".to_owned(), "more".to_owned()],
         host_paths: &[],
-        found: &|_| Content::Holds,
+        found: &|_| DirectoryContent::Holds,
         was_other: &|_| false,
         commands: &none,
     })
