@@ -37,6 +37,7 @@ impl fmt::Debug for Digest {
 /// A text that is not 64 lower-case hex digits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a SHA-256 value: found {0:?}, expected 64 lower-case hex digits")]
+#[non_exhaustive]
 pub struct DigestParseError(pub String);
 
 impl FromStr for Digest {

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use tiu_system::Hint;
+use tiu_system::hints;
 
 /// An error of the command line itself, not of the work.
 #[derive(Debug, thiserror::Error)]
@@ -27,14 +27,9 @@ impl CliError {
     }
 }
 
-impl Hint for CliError {
-    fn hint(&self) -> Option<String> {
-        let text = match self {
-            CliError::Output(_) => "check that the file or pipe can be written",
-            CliError::Descriptors(_) => "mount /proc",
-            CliError::Signals(_) => "check the system's limits of processes and open files",
-            CliError::Path { .. } => "check that the directory exists and can be used",
-        };
-        Some(text.into())
-    }
-}
+hints! { CliError {
+    Output(_) => "check that the file or pipe can be written",
+    Descriptors(_) => "mount /proc",
+    Signals(_) => "check the system's limits of processes and open files",
+    Path { .. } => "check that the directory exists and can be used",
+} }

@@ -78,17 +78,14 @@ pub fn main<P: CliProgram>() -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tiu_system::hints;
     use tiu_system::progress::{Cancel, Cancelled};
 
     #[derive(Debug, thiserror::Error)]
     #[error("it broke")]
     struct Broken;
 
-    impl Hint for Broken {
-        fn hint(&self) -> Option<String> {
-            None
-        }
-    }
+    hints! { struct Broken { _ => None, } }
 
     #[test]
     fn exit_codes_come_from_the_error() {

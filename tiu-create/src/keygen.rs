@@ -19,7 +19,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use tiu_system::Hint;
+use tiu_system::hints;
 
 /// Days that the CA is valid.
 const CA_DAYS: u32 = 3650;
@@ -44,17 +44,11 @@ pub enum KeygenError {
     OpenSsl(#[from] ErrorStack),
 }
 
-impl Hint for KeygenError {
-    fn hint(&self) -> Option<String> {
-        match self {
-            KeygenError::Exists { .. } => {
-                Some("keys are never overwritten: give another directory, or remove these yourself".into())
-            }
-            KeygenError::Write { .. } => Some("check that the directory can be written to".into()),
-            KeygenError::OpenSsl(_) => None,
-        }
-    }
-}
+hints! { KeygenError {
+    Exists { .. } => "keys are never overwritten: give another directory, or remove these yourself",
+    Write { .. } => "check that the directory can be written to",
+    OpenSsl(_) => None,
+} }
 
 /// Writes [`FILES`] into `directory`, which is created if it is missing. Keys are readable for
 /// their owner only. A failure leaves files that were already written; none is ever overwritten.

@@ -40,6 +40,7 @@ fn fields(line: &str) -> impl Iterator<Item = &str> {
 /// A line of an fstab that mount(8) cannot parse.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {number}: found {found:?}, expected {expected}")]
+#[non_exhaustive]
 pub struct FstabLineError {
     /// The number of the line, from 1 on.
     pub number: usize,

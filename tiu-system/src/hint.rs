@@ -3,7 +3,7 @@
 /// An error that a user can meet, and what to do next.
 ///
 /// `Display` says what happened, with the found and the expected value. [`hint`](Self::hint) says
-/// the next step. Enums implement it with [`hints!`](crate::hints).
+/// the next step. Errors implement it with [`hints!`](crate::hints).
 pub trait Hint: std::error::Error {
     /// Returns one sentence for the person at the terminal, or `None` if there is nothing useful to
     /// add.
@@ -39,7 +39,7 @@ impl IntoHint for Option<String> {
     }
 }
 
-/// Implements [`Hint`] for an error enum.
+/// Implements [`Hint`] for an error enum, or for a struct (below).
 ///
 /// Arms are those of a `match`, without the enum's name. Their right side is a `&str`, a `String`
 /// or an `Option<String>`. Every arm ends in a comma. Two lists can stand before the arms, in this
@@ -85,8 +85,62 @@ impl IntoHint for Option<String> {
 /// cancel.cancel();
 /// assert!(copy(&cancel).unwrap_err().is_cancelled());
 /// ```
+///
+/// A struct has one arm, whose pattern is of the whole error, or forwards to one of its fields. A
+/// list `cancelled` with one field can stand before the arm. The struct may have one type parameter
+/// `E`, which is an error with hints itself.
+///
+/// ```
+/// use tiu_system::{Hint, hints};
+///
+/// #[derive(Debug, thiserror::Error)]
+/// #[error("{0} is in use")]
+/// struct InUse(String);
+///
+/// hints! { struct InUse { Self(name) => format!("end what uses {name}"), } }
+///
+/// #[derive(Debug, thiserror::Error)]
+/// #[error("line {line}: {source}")]
+/// struct AtLine<E> {
+///     line: usize,
+///     source: E,
+/// }
+///
+/// hints! { struct AtLine<E> { forward source; } }
+///
+/// let error = AtLine { line: 1, source: InUse("the disk".into()) };
+/// assert_eq!(error.hint().as_deref(), Some("end what uses the disk"));
+/// ```
 #[macro_export]
 macro_rules! hints {
+    (struct $name:ident $(<$error:ident>)? { forward $field:ident ; }) => {
+        $crate::hints! { struct $name $(<$error>)? {
+            cancelled $field;
+            Self { $field: inner, .. } => $crate::Hint::hint(inner),
+        } }
+    };
+    (struct $name:ident $(<$error:ident>)? { cancelled $field:ident ; $pattern:pat => $text:expr, }) => {
+        $crate::hints! { @struct $name [$($error)?] [$field] $pattern => $text }
+    };
+    (struct $name:ident $(<$error:ident>)? { $pattern:pat => $text:expr, }) => {
+        $crate::hints! { @struct $name [$($error)?] [] $pattern => $text }
+    };
+    (@struct $name:ident [$($error:ident)?] [$($field:ident)?] $pattern:pat => $text:expr) => {
+        impl $(<$error: $crate::Hint + 'static>)? $crate::Hint for $name $(<$error>)? {
+            fn hint(&self) -> ::std::option::Option<::std::string::String> {
+                #[allow(unused_imports)]
+                use $crate::hint::{Hint as _, IntoHint as _};
+                let $pattern = self;
+                ($text).into_hint()
+            }
+
+            $(
+                fn is_cancelled(&self) -> bool {
+                    self.$field.is_cancelled()
+                }
+            )?
+        }
+    };
     ($name:ident { forward $($forward:ident $(. $field:ident)?),+ ; cancelled $($own:ident $(. $part:ident)?),+ ; $($arms:tt)* }) => {
         $crate::hints! { @impl $name [$($forward $(. $field)?),+] [$($own $(. $part)?),+] $($arms)* }
     };
@@ -223,6 +277,44 @@ mod tests {
     }
 
     hints! { Simple { Only => "b", } }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{source}, and the end of the list is missing")]
+    struct Cut<E> {
+        source: Box<E>,
+    }
+
+    hints! { struct Cut<E> {
+        cancelled source;
+        Self { source } => format!("{}; fetch the list", source.hint()?),
+    } }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{source}")]
+    struct Wrapped {
+        source: Lower,
+    }
+
+    hints! { struct Wrapped { forward source; } }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("d")]
+    struct Unit;
+
+    hints! { struct Unit { _ => "e", } }
+
+    #[test]
+    fn structs_have_one_arm_or_forward() {
+        let cut = |source: Lower| Cut { source: Box::new(source) };
+        assert_eq!(cut(Lower::Damaged { at: 0 }).hint().as_deref(), Some("fetch it again; fetch the list"));
+        assert_eq!(cut(Lower::Strange).hint(), None);
+        assert!(cut(Cancelled.into()).is_cancelled());
+        assert!(!cut(Lower::Strange).is_cancelled());
+        let wrapped = |source: Lower| Wrapped { source };
+        assert_eq!(wrapped(Lower::Damaged { at: 7 }).hint().as_deref(), Some("look at byte 7"));
+        assert!(wrapped(Cancelled.into()).is_cancelled());
+        assert_eq!((Unit.hint().as_deref(), Unit.is_cancelled()), (Some("e"), false));
+    }
 
     #[test]
     fn an_enum_without_inner_errors_is_never_cancelled() {

@@ -23,6 +23,7 @@ use serde::de::DeserializeOwned;
 
 /// A versioned document that cannot be read; `E` is the error of its syntax.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum VersionedError<E> {
     /// The document is not of the format that its version says.
     #[error("is damaged: {0}")]

@@ -38,9 +38,10 @@ pub fn run(settings: &Settings, setup: &Setup) -> String {
         running.wait_until(moment);
         let hit = !running.ended();
         inside += usize::from(hit);
-        match all {
-            true => running.kill_all(),
-            false => running.kill_group(),
+        if all {
+            running.kill_all();
+        } else {
+            running.kill_group();
         }
         running.end();
         *left.entry(if hit { look(&scene) } else { "after the end" }).or_default() += 1;

@@ -98,11 +98,9 @@ fn main() -> ExitCode {
             }
         }
     }
-    match failed.is_empty() {
-        true => ExitCode::SUCCESS,
-        false => {
-            println!("failed: {} (seed {})", failed.join(", "), settings.seed);
-            ExitCode::FAILURE
-        }
+    if failed.is_empty() {
+        return ExitCode::SUCCESS;
     }
+    println!("failed: {} (seed {})", failed.join(", "), settings.seed);
+    ExitCode::FAILURE
 }

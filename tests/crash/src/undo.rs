@@ -37,9 +37,10 @@ pub fn run(_: &Settings, setup: &Setup) -> String {
         let initrd = folder.join("snapshot/boot/initramfs-6.1.3-test.img");
         wait_for("the initrd", || initrd.exists());
         let immutable = Immutable::new(folder.clone());
-        match cancel {
-            true => running.signal(Signal::TERM),
-            false => tree::file(&folder, "snapshot/usr/go", ""),
+        if cancel {
+            running.signal(Signal::TERM);
+        } else {
+            tree::file(&folder, "snapshot/usr/go", "");
         }
         let outcome = running.end().outcome;
         let text = &outcome.stderr;

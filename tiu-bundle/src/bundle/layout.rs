@@ -3,7 +3,7 @@
 use crate::BLOCK_SIZE;
 use crate::hash_tree::tree_size;
 use crate::signature::MAX_CMS_SIZE;
-use tiu_system::Hint;
+use tiu_system::hints;
 
 /// Size in bytes of the number at the end of a bundle.
 pub const TRAILER_SIZE: u64 = 8;
@@ -76,21 +76,11 @@ pub enum LayoutError {
     },
 }
 
-impl Hint for LayoutError {
-    fn hint(&self) -> Option<String> {
-        let hint = match self {
-            LayoutError::TreeSize { .. }
-            | LayoutError::TreeBeyondFile { .. }
-            | LayoutError::ImageSize { .. } => {
-                "the file was cut or changed after it was signed: fetch the bundle again"
-            }
-            _ => {
-                "the file is not a bundle, or it is cut: compare its size with the original and fetch it again"
-            }
-        };
-        Some(hint.into())
-    }
-}
+hints! { LayoutError {
+    TreeSize { .. } | TreeBeyondFile { .. } | ImageSize { .. } =>
+        "the file was cut or changed after it was signed: fetch the bundle again",
+    _ => "the file is not a bundle, or it is cut: compare its size with the original and fetch it again",
+} }
 
 /// Returns the size of the CMS from the trailer of a file of `file_size` bytes.
 pub(super) fn cms_size(file_size: u64, trailer: [u8; 8]) -> Result<u64, LayoutError> {

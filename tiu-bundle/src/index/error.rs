@@ -3,7 +3,7 @@
 use super::Kind;
 use crate::content_digest::Digest;
 use std::io;
-use tiu_system::Hint;
+use tiu_system::hints;
 use tiu_system::path::PathError;
 
 /// An index that is not accepted.
@@ -80,25 +80,15 @@ pub enum IndexError {
     },
 }
 
-impl Hint for IndexError {
-    fn hint(&self) -> Option<String> {
-        let hint = match self {
-            IndexError::Io(_) => return None,
-            IndexError::Zstd(_) | IndexError::CutStream { .. } | IndexError::DigestMismatch { .. } => {
-                "fetch the bundle again; if the error remains, the bundle was packed wrongly: pack it again with `tiu-create pack`"
-            }
-            IndexError::TooLarge { .. }
-            | IndexError::TooManyEntries { .. }
-            | IndexError::LineTooLong { .. } => {
-                "leave files out of the image (see the limits in docs/format/index.md), then pack it again"
-            }
-            _ => {
-                "the bundle was packed wrongly; pack it again with `tiu-create pack` and report this message if it remains"
-            }
-        };
-        Some(hint.into())
-    }
-}
+hints! { IndexError {
+    Io(_) => None,
+    Zstd(_) | CutStream { .. } | DigestMismatch { .. } =>
+        "fetch the bundle again; if the error remains, the bundle was packed wrongly: pack it again with `tiu-create pack`",
+    TooLarge { .. } | TooManyEntries { .. } | LineTooLong { .. } =>
+        "leave files out of the image (see the limits in docs/format/index.md), then pack it again",
+    _ =>
+        "the bundle was packed wrongly; pack it again with `tiu-create pack` and report this message if it remains",
+} }
 
 /// A line that is not accepted. Texts are those of the index, or lossily decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,7 +1,7 @@
 //! The errors of a manifest.
 
 use super::version::FORMAT;
-use tiu_system::Hint;
+use tiu_system::hints;
 
 /// A manifest that is not accepted. Lines are counted from 1; keys are named `[group] key`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -97,18 +97,10 @@ pub enum ManifestError {
     BadTime { key: &'static str, found: String },
 }
 
-impl Hint for ManifestError {
-    fn hint(&self) -> Option<String> {
-        let hint = match self {
-            ManifestError::FutureFormat { .. } => "update tiu on this host first",
-            ManifestError::MissingGroup("meta.tiu") | ManifestError::NotVerity(_) => {
-                "this is a RAUC bundle that was not made for tiu: make one with `tiu-create pack`"
-            }
-            ManifestError::UnknownGroup { .. } => {
-                "tiu has no hooks, handlers or slots: make the bundle with `tiu-create pack`"
-            }
-            _ => "correct the recipe, or pack the bundle again with `tiu-create pack`",
-        };
-        Some(hint.into())
-    }
-}
+hints! { ManifestError {
+    FutureFormat { .. } => "update tiu on this host first",
+    MissingGroup("meta.tiu") | NotVerity(_) =>
+        "this is a RAUC bundle that was not made for tiu: make one with `tiu-create pack`",
+    UnknownGroup { .. } => "tiu has no hooks, handlers or slots: make the bundle with `tiu-create pack`",
+    _ => "correct the recipe, or pack the bundle again with `tiu-create pack`",
+} }

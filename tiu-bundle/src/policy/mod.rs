@@ -21,7 +21,7 @@ mod persistent;
 pub use persistent::{MAX_PERSISTENT_PATHS, PersistentListError, check_persistent};
 
 use serde::{Deserialize, Serialize};
-use tiu_system::{Hint, versioned};
+use tiu_system::{hints, versioned};
 
 /// Where the policy lies in an image.
 pub const POLICY_PATH: &str = "usr/lib/tiu/image.yaml";
@@ -73,28 +73,23 @@ pub enum PolicyError {
 /// A path that is not in `/etc`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{found:?}, expected a path in /etc without `.` and `..`")]
+#[non_exhaustive]
 pub struct NotInEtc {
     /// The text of the list.
     pub found: String,
 }
 
-impl Hint for PolicyError {
-    fn hint(&self) -> Option<String> {
-        Some(match self {
-            PolicyError::Future { .. } => "update tiu on this host first".into(),
-            PolicyError::Persistent(PersistentListError::TooMany { .. }) => {
-                "ask the image's maker to correct `persistent` of its build recipe".into()
-            }
-            PolicyError::Persistent(e) => {
-                let why = e.hint().unwrap_or_default();
-                format!("ask the image's maker to correct `persistent` of its build recipe: {why}")
-            }
-            PolicyError::Syntax(_) | PolicyError::TooLarge { .. } | PolicyError::Etc(_) => {
-                "ask the image's maker to correct the etc lists of its build recipe".into()
-            }
-        })
-    }
-}
+hints! { PolicyError {
+    Future { .. } => "update tiu on this host first",
+    Persistent(PersistentListError::TooMany { .. }) =>
+        "ask the image's maker to correct `persistent` of its build recipe",
+    Persistent(e) => {
+        let why = e.hint().unwrap_or_default();
+        format!("ask the image's maker to correct `persistent` of its build recipe: {why}")
+    },
+    Syntax(_) | TooLarge { .. } | Etc(_) =>
+        "ask the image's maker to correct the etc lists of its build recipe",
+} }
 
 /// The document.
 #[derive(Serialize, Deserialize)]
@@ -209,6 +204,7 @@ pub fn check_in_etc(found: &str) -> Result<String, NotInEtc> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use tiu_system::Hint;
 
     fn list(paths: &[&str]) -> Vec<String> {
         paths.iter().map(|path| (*path).to_owned()).collect()

@@ -3,7 +3,7 @@
 use super::limits::MAX_CMS_SIZE;
 use crate::trust::TrustError;
 use openssl::error::ErrorStack;
-use tiu_system::Hint;
+use tiu_system::hints;
 
 /// A signature that cannot be made, or is not accepted. Certificates are named by their subject;
 /// times are RFC 3339.
@@ -208,88 +208,53 @@ pub enum SignatureError {
     },
 }
 
-impl Hint for SignatureError {
-    fn hint(&self) -> Option<String> {
-        use SignatureError::*;
-        let hint = match self {
-            Size { .. }
-            | NotCms { .. }
-            | TrailingBytes { .. }
-            | NotSignedData { .. }
-            | ContentType { .. } => {
-                "the file is damaged or not a bundle: fetch it again, or sign it again with `tiu-create sign`"
-            }
-            Unsigned => "sign it with `tiu-create sign`",
-            Detached => {
-                "sign with the content inside (`openssl cms -sign -nodetach -binary`), or with `tiu-create sign`"
-            }
-            SignerCount { .. } => {
-                "sign again with one key; replace an earlier signature instead of adding to it"
-            }
-            NoSignedAttributes | BadSigningTime => "sign without `-noattr`, or with `tiu-create sign`",
-            NoSigningTime => "sign with a signing time, or let certificates be checked at the current time",
-            WeakDigest { .. } => "sign again with SHA-256 (`openssl cms -sign -md sha256`)",
-            NoCertificate | BadCertificate { .. } | NoSignerCertificate { .. } => {
-                "sign without `-nocerts`: the signer's certificate must be enclosed"
-            }
-            BadSignature { .. } => {
-                "the bundle was changed after it was signed: fetch it again, and do not use it if the error remains"
-            }
-            UnknownIssuer { .. } => {
-                "if the issuer is a root that you trust, add it to the keyring; if it is an intermediate, sign again with `--intermediate`; \
-                 otherwise do not use the bundle"
-            }
-            OtherIssuerKey { .. } => {
-                "if the authority has a new certificate, get it from the authority itself and add it to the keyring; otherwise do not use the bundle"
-            }
-            RenewedIssuer { .. } => {
-                "the authority has renewed its certificate: get the one that is in use from the authority itself and add it to \
-                 the keyring; the old one can stay there"
-            }
-            UntrustedRoot { .. } => {
-                "add the certificate of this authority to the keyring if you trust it; otherwise do not use the bundle"
-            }
-            Expired { .. } => "sign the bundle again with a valid certificate; check this host's clock",
-            NotYetValid { .. } | CrlNotYetValid { .. } => "check this host's clock",
-            Revoked { .. } => {
-                "do not use this bundle: its signer is no longer trusted; ask for one with another signature"
-            }
-            Distrusted { .. } => {
-                "do not use this bundle; `distrust` in tiu.yaml says whose certificates are refused"
-            }
-            NoCrl { .. } => {
-                "add the revocation list of this issuer: when any is configured, every issuer needs one"
-            }
-            CrlExpired { .. } => "fetch a current revocation list; check this host's clock",
-            BadCrl { .. } => "fetch the revocation list again from its issuer",
-            Algorithm { .. } | KeyAlgorithm { .. } => {
-                "sign with an RSA key of at least 2048 bits or an EC key (P-256, for example): OpenSSL 3.0, which \
-                 hosts and RAUC may have, cannot check others"
-            }
-            SignerIsAuthority { .. } => {
-                "let the authority issue a certificate for the signer, and sign with that one; `purpose: any` on a host \
-                 accepts an authority"
-            }
-            WrongPurpose { .. } | KeyUsage { .. } => {
-                "sign with a certificate for code signing, or set the expected purpose in the configuration"
-            }
-            NotAnIssuer { .. }
-            | WeakKey { .. }
-            | WeakCertificate { .. }
-            | ForgedCertificate { .. }
-            | Chain { .. } => {
-                "sign with another certificate; `openssl verify -verbose` shows more about the chain"
-            }
-            KeyMismatch { .. } => "give the private key and the certificate of the same key pair",
-            Signing { .. } => {
-                "check the key and the certificate with `openssl pkey -check` and `openssl x509 -text`"
-            }
-            Trust(error) => return error.hint(),
-            Internal { .. } => return None,
-        };
-        Some(hint.into())
-    }
-}
+hints! { SignatureError {
+    forward Trust;
+    Size { .. } | NotCms { .. } | TrailingBytes { .. } | NotSignedData { .. } | ContentType { .. } =>
+        "the file is damaged or not a bundle: fetch it again, or sign it again with `tiu-create sign`",
+    Unsigned => "sign it with `tiu-create sign`",
+    Detached =>
+        "sign with the content inside (`openssl cms -sign -nodetach -binary`), or with `tiu-create sign`",
+    SignerCount { .. } => "sign again with one key; replace an earlier signature instead of adding to it",
+    NoSignedAttributes | BadSigningTime => "sign without `-noattr`, or with `tiu-create sign`",
+    NoSigningTime => "sign with a signing time, or let certificates be checked at the current time",
+    WeakDigest { .. } => "sign again with SHA-256 (`openssl cms -sign -md sha256`)",
+    NoCertificate | BadCertificate { .. } | NoSignerCertificate { .. } =>
+        "sign without `-nocerts`: the signer's certificate must be enclosed",
+    BadSignature { .. } =>
+        "the bundle was changed after it was signed: fetch it again, and do not use it if the error remains",
+    UnknownIssuer { .. } =>
+        "if the issuer is a root that you trust, add it to the keyring; if it is an intermediate, sign again with `--intermediate`; \
+         otherwise do not use the bundle",
+    OtherIssuerKey { .. } =>
+        "if the authority has a new certificate, get it from the authority itself and add it to the keyring; otherwise do not use the bundle",
+    RenewedIssuer { .. } =>
+        "the authority has renewed its certificate: get the one that is in use from the authority itself and add it to \
+         the keyring; the old one can stay there",
+    UntrustedRoot { .. } =>
+        "add the certificate of this authority to the keyring if you trust it; otherwise do not use the bundle",
+    Expired { .. } => "sign the bundle again with a valid certificate; check this host's clock",
+    NotYetValid { .. } | CrlNotYetValid { .. } => "check this host's clock",
+    Revoked { .. } =>
+        "do not use this bundle: its signer is no longer trusted; ask for one with another signature",
+    Distrusted { .. } => "do not use this bundle; `distrust` in tiu.yaml says whose certificates are refused",
+    NoCrl { .. } => "add the revocation list of this issuer: when any is configured, every issuer needs one",
+    CrlExpired { .. } => "fetch a current revocation list; check this host's clock",
+    BadCrl { .. } => "fetch the revocation list again from its issuer",
+    Algorithm { .. } | KeyAlgorithm { .. } =>
+        "sign with an RSA key of at least 2048 bits or an EC key (P-256, for example): OpenSSL 3.0, which \
+         hosts and RAUC may have, cannot check others",
+    SignerIsAuthority { .. } =>
+        "let the authority issue a certificate for the signer, and sign with that one; `purpose: any` on a host \
+         accepts an authority",
+    WrongPurpose { .. } | KeyUsage { .. } =>
+        "sign with a certificate for code signing, or set the expected purpose in the configuration",
+    NotAnIssuer { .. } | WeakKey { .. } | WeakCertificate { .. } | ForgedCertificate { .. } | Chain { .. } =>
+        "sign with another certificate; `openssl verify -verbose` shows more about the chain",
+    KeyMismatch { .. } => "give the private key and the certificate of the same key pair",
+    Signing { .. } => "check the key and the certificate with `openssl pkey -check` and `openssl x509 -text`",
+    Internal { .. } => None,
+} }
 
 /// Returns the last reason of OpenSSL, which says most.
 pub(crate) fn reason(errors: &ErrorStack) -> String {

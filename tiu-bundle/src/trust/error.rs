@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use tiu_system::Hint;
+use tiu_system::hints;
 
 /// A keyring that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -61,25 +61,16 @@ fn shown(paths: &[PathBuf]) -> String {
     }
 }
 
-impl Hint for TrustError {
-    fn hint(&self) -> Option<String> {
-        let hint = match self {
-            TrustError::Io { .. } => {
-                "check the path and its permissions; the keyring is given with --keyring or in the configuration"
-            }
-            TrustError::Empty { .. } => {
-                "put the CA certificate of your bundles' signer there, in a file that ends in .pem, .crt, .cer or .der"
-            }
-            TrustError::NoCrl { .. } => {
-                "put the revocation lists there, in files that end in .crl or .pem, or do not configure any"
-            }
-            TrustError::NotACertificate { .. } | TrustError::BadBlock { .. } => {
-                "examine the file with `openssl x509 -text -in FILE`, and fetch it again"
-            }
-            TrustError::UnexpectedBlock { .. } => "keep private keys and other things out of keyrings",
-            TrustError::TooLarge { .. } => "is this the right file? keyrings are small",
-            TrustError::Path { .. } => "rename the file",
-        };
-        Some(hint.into())
-    }
-}
+hints! { TrustError {
+    Io { .. } =>
+        "check the path and its permissions; the keyring is given with --keyring or in the configuration",
+    Empty { .. } =>
+        "put the CA certificate of your bundles' signer there, in a file that ends in .pem, .crt, .cer or .der",
+    NoCrl { .. } =>
+        "put the revocation lists there, in files that end in .crl or .pem, or do not configure any",
+    NotACertificate { .. } | BadBlock { .. } =>
+        "examine the file with `openssl x509 -text -in FILE`, and fetch it again",
+    UnexpectedBlock { .. } => "keep private keys and other things out of keyrings",
+    TooLarge { .. } => "check that this is the right file: keyrings are small",
+    Path { .. } => "rename the file",
+} }

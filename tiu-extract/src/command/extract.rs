@@ -17,7 +17,7 @@ use tiu_cli::{
     cancel_on_signals, exit,
 };
 use tiu_extract::{Difference, Job, Plan, ReadBack, Rules, Summary, Verity};
-use tiu_system::Hint;
+use tiu_system::hints;
 use tiu_system::path::TreePathBuf;
 use tiu_system::progress::{Unit, Watch};
 use tiu_system::text::bytes;
@@ -69,11 +69,9 @@ pub struct ExtractArguments {
 #[error("another tiu-extract writes into {}", .0.display())]
 struct BusyError(PathBuf);
 
-impl Hint for BusyError {
-    fn hint(&self) -> Option<String> {
-        Some("wait until it has ended, or extract into another directory".into())
-    }
-}
+hints! { struct BusyError {
+    _ => "wait until it has ended, or extract into another directory",
+} }
 
 /// The directory holds what the image does not have.
 #[derive(Debug, thiserror::Error)]
@@ -88,11 +86,9 @@ struct ForeignError {
     first: TreePathBuf,
 }
 
-impl Hint for ForeignError {
-    fn hint(&self) -> Option<String> {
-        Some("extract into an empty directory, or remove them with --delete (--dry-run lists them)".into())
-    }
-}
+hints! { struct ForeignError {
+    _ => "extract into an empty directory, or remove them with --delete (--dry-run lists them)",
+} }
 
 /// Refuses a plan that removes what the image does not have. What a run that was killed left under
 /// temporary names does not count.
@@ -117,14 +113,9 @@ struct DiffersError {
     first: Difference,
 }
 
-impl Hint for DiffersError {
-    fn hint(&self) -> Option<String> {
-        Some(
-            "check that nothing else writes to the directory; otherwise its disk may be failing (dmesg)"
-                .into(),
-        )
-    }
-}
+hints! { struct DiffersError {
+    _ => "check that nothing else writes to the directory; otherwise its disk may be failing (dmesg)",
+} }
 
 impl ExtractArguments {
     pub fn run(self, trust: &TrustArguments, common: &CommonArguments) -> CommandResult {

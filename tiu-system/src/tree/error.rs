@@ -1,6 +1,6 @@
 //! A file of a tree that cannot be used.
 
-use crate::{Hint, errno};
+use crate::{errno, hints};
 use std::io;
 use std::path::PathBuf;
 
@@ -14,9 +14,7 @@ pub struct TreeError {
     pub source: io::Error,
 }
 
-impl Hint for TreeError {
-    fn hint(&self) -> Option<String> {
-        let hint = errno::hint(&self.source);
-        Some(hint.unwrap_or("check that you are root and that the disk is healthy (dmesg)").to_owned())
-    }
-}
+hints! { struct TreeError {
+    Self { source, .. } =>
+        errno::hint(source).unwrap_or("check that you are root and that the disk is healthy (dmesg)"),
+} }

@@ -7,7 +7,7 @@ use tiu::config::{Config, ConfiguredTrustError};
 use tiu::host::Host;
 use tiu_bundle::trust::Trust;
 use tiu_cli::{Failure, refuse};
-use tiu_system::Hint;
+use tiu_system::hints;
 use tiu_system::tree::{System, Tree};
 
 /// The host, and which certificates to trust.
@@ -98,11 +98,6 @@ impl HostArguments {
 #[error("nobody is trusted: no keyring is given or configured")]
 pub struct NoKeyring;
 
-impl Hint for NoKeyring {
-    fn hint(&self) -> Option<String> {
-        Some(
-            "give --keyring FILE, or set keyring in the host's /etc/tiu/tiu.yaml, to the CA's certificate"
-                .into(),
-        )
-    }
-}
+hints! { struct NoKeyring {
+    _ => "give --keyring FILE, or set keyring in the host's /etc/tiu/tiu.yaml, to the CA's certificate",
+} }

@@ -60,12 +60,11 @@ impl VerifyArguments {
         let watch = Watch::new(&*progress, cancel);
         let mut accepted = self.accept.clone();
         // The auditor's word counts everywhere, the host's own outside of the image's directories.
-        let (claimed, initrd_path) = match is_auditors {
-            true => {
-                accepted.extend(config.host_paths.iter().cloned());
-                (&[][..], config.initrd_path.as_deref())
-            }
-            false => (&config.host_paths[..], None),
+        let (claimed, initrd_path) = if is_auditors {
+            accepted.extend(config.host_paths.iter().cloned());
+            (&[][..], config.initrd_path.as_deref())
+        } else {
+            (&config.host_paths[..], None)
         };
         let request = VerifyRequest { depth: Depth::Content, claimed, accepted: &accepted, initrd_path };
         let verified = watch.phase("Verifying the snapshot", 0, Unit::Bytes, || {

@@ -3,7 +3,6 @@
 use crate::boot::BootError;
 use crate::snapshots::SnapshotError;
 use std::io;
-use tiu_system::Hint;
 use tiu_system::errno;
 use tiu_system::hints;
 use tiu_system::tree::TreeError;
@@ -32,6 +31,7 @@ hints! { DraftError {
 /// An error, and a draft that could not be removed after it. The cause comes first.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}\n  and removing the unfinished snapshot {number} failed: {cleanup}")]
+#[non_exhaustive]
 pub struct LeftBehind<E> {
     /// What happened first.
     pub error: Box<E>,
@@ -41,15 +41,10 @@ pub struct LeftBehind<E> {
     pub cleanup: BootError,
 }
 
-impl<E: Hint + 'static> Hint for LeftBehind<E> {
-    fn is_cancelled(&self) -> bool {
-        self.error.is_cancelled()
-    }
-
-    fn hint(&self) -> Option<String> {
-        Some(match self.error.hint() {
-            Some(hint) => format!("{hint}; then remove what is left: tiu cleanup"),
-            None => "remove what is left: tiu cleanup".into(),
-        })
-    }
-}
+hints! { struct LeftBehind<E> {
+    cancelled error;
+    Self { error, .. } => match error.hint() {
+        Some(hint) => format!("{hint}; then remove what is left: tiu cleanup"),
+        None => "remove what is left: tiu cleanup".into(),
+    },
+} }

@@ -40,11 +40,9 @@ pub fn unified(view: &View, change: &EtcChange) -> String {
     let old = side(view.tree(), &beside, change.default.as_ref().map(|facts| facts.kind.as_str()));
     let new = side(view.tree(), &path, change.host.as_ref().map(|facts| facts.kind.as_str()));
     let contents = contents(&change.path, &beside, old.as_deref(), new.as_deref());
-    match contents.is_empty() && change.what.contains(&"content") {
-        // Both are too large to be looked at.
-        true => text + "Content differs\n",
-        false => text + &contents,
-    }
+    // Both can be too large to be read.
+    let is_unread = contents.is_empty() && change.what.contains(&"content");
+    text + if is_unread { "Content differs\n" } else { &contents }
 }
 
 fn contents(path: &str, beside: &[u8], old: Option<&[u8]>, new: Option<&[u8]>) -> String {

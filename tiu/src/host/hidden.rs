@@ -11,8 +11,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use tiu_bundle::index::{Index, Kind};
 use tiu_bundle::places::{self, Owner};
-use tiu_system::Hint;
 use tiu_system::fstab::Mount;
+use tiu_system::hints;
 use tiu_system::mountinfo;
 use tiu_system::path::{TreePath, TreePathBuf};
 
@@ -62,17 +62,14 @@ pub struct HiddenPart {
 #[error("the update would be partial: {}", .0.iter().map(HiddenPart::to_string).collect::<Vec<_>>().join("; "))]
 pub struct Hidden(Vec<HiddenPart>);
 
-impl Hint for Hidden {
-    fn hint(&self) -> Option<String> {
-        let text = match self.0.first()?.origin {
-            Origin::Fstab => "remove the line, or mount it at a path that is not the image's",
-            Origin::Configured => "remove the path from host-paths: these directories are the image's",
-            Origin::Subvolume => "move what it holds elsewhere, then remove it: btrfs subvolume delete",
-            Origin::Mounted => "unmount it, and see what mounts it: systemctl list-units --type mount",
-        };
-        Some(text.into())
-    }
-}
+hints! { struct Hidden {
+    Self(parts) => match parts.first()?.origin {
+        Origin::Fstab => "remove the line, or mount it at a path that is not the image's",
+        Origin::Configured => "remove the path from host-paths: these directories are the image's",
+        Origin::Subvolume => "move what it holds elsewhere, then remove it: btrfs subvolume delete",
+        Origin::Mounted => "unmount it, and see what mounts it: systemctl list-units --type mount",
+    },
+} }
 
 /// Returns the first few paths as text.
 fn list(first: &[TreePathBuf], entries: usize) -> String {
@@ -179,6 +176,7 @@ fn hidden(index: &Index, origin: Origin, path: &TreePath, at: &TreePath) -> Hidd
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tiu_system::Hint;
     use tiu_system::fstab;
     use tiu_testing::bundles::{entry, file_entry, index_of};
 

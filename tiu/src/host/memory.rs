@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use time::OffsetDateTime;
 use tiu_system::inode_flags;
 use tiu_system::tree::MAX_TEXT;
-use tiu_system::versioned::{self, VersionedError};
+use tiu_system::versioned;
 
 /// Name of the file.
 const NAME: &str = "state.json";
@@ -100,8 +100,7 @@ impl Memory {
     fn parse(bytes: &[u8]) -> Recalled {
         match versioned::from_json(bytes, VERSION) {
             Ok(memory) => Recalled::Known(memory),
-            Err(VersionedError::Future { found, .. }) => Recalled::Future(found),
-            Err(VersionedError::Damaged(e)) => Recalled::Damaged(format!("is damaged: {e}")),
+            Err(error) => error.map(|e| Recalled::Damaged(format!("is damaged: {e}")), Recalled::Future),
         }
     }
 }

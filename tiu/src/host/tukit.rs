@@ -25,11 +25,14 @@ pub struct TukitLock {
 }
 
 /// The lock could not be taken.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LockError {
     /// transactional-update is working, as this process if it is visible.
+    #[error("transactional-update is working")]
     Busy(Option<u32>),
     /// The file cannot be used.
+    #[error("{path}: {1}", path = .0.display())]
     Io(PathBuf, io::Error),
 }
 

@@ -5,13 +5,13 @@ use super::record::RecordError;
 use crate::etc::report::ReportError;
 use crate::host::HostError;
 use crate::snapshots::SnapshotError;
-use tiu_system::Hint;
 use tiu_system::hints;
 use tiu_system::tree::TreeError;
 
 /// What a snapshot says of itself cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("snapshot {number}: {source}")]
+#[non_exhaustive]
 pub struct StateError {
     /// The snapshot.
     pub number: u32,
@@ -42,12 +42,4 @@ hints! { StateProblem {
     forward Tree, Provenance, Record, Report, Host, Snapshot;
 } }
 
-impl Hint for StateError {
-    fn hint(&self) -> Option<String> {
-        self.source.hint()
-    }
-
-    fn is_cancelled(&self) -> bool {
-        self.source.is_cancelled()
-    }
-}
+hints! { struct StateError { forward source; } }

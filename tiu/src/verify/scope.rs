@@ -73,16 +73,17 @@ impl Scope {
             if path.is_root() || is_etc(path.as_bytes()) || is_accepted(&path) {
                 continue;
             }
-            match is_of_image(&path, index) {
-                true => differences.push(hidden(&path, mount)),
-                false => paths.push((path, NotComparedReason::Snapshot)),
+            if is_in_image(&path, index) {
+                differences.push(hidden(&path, mount));
+            } else {
+                paths.push((path, NotComparedReason::Snapshot));
             }
         }
         let persistent = record.map_or(&[][..], |record| &record.persistent);
         let persistent = persistent.iter().filter_map(|path| TreePathBuf::new(path.clone()).ok());
         let claims = persistent.chain(claimed.iter().cloned());
         paths.extend(
-            claims.filter(|path| !is_of_image(path, index)).map(|path| (path, NotComparedReason::Snapshot)),
+            claims.filter(|path| !is_in_image(path, index)).map(|path| (path, NotComparedReason::Snapshot)),
         );
         for path in state.nested()? {
             let path = path.as_os_str().as_encoded_bytes();
@@ -90,7 +91,7 @@ impl Scope {
             if path.as_bytes() == ETC {
                 continue;
             }
-            if is_of_image(&path, index) && !is_accepted(&path) {
+            if is_in_image(&path, index) && !is_accepted(&path) {
                 let expected =
                     index.find(path.as_bytes()).map_or("nothing".into(), |i| index.entry(i).kind.to_string());
                 let found = "a subvolume of its own, not compared".to_owned();
@@ -134,7 +135,7 @@ fn hidden(path: &TreePath, mount: &Mount) -> Difference {
 
 /// Returns whether `path` lies in a directory of the image, by the table of a host's directories.
 /// GRUB's modules are the boot loader's if the image has none there.
-fn is_of_image(path: &TreePath, index: &Index) -> bool {
+fn is_in_image(path: &TreePath, index: &Index) -> bool {
     let below = |entry: tiu_bundle::index::Entry| entry.path.starts_with(path) && *entry.path != *path;
     let is_free = places::is_grub_modules(path) && !index.iter().any(below);
     !is_free && places::innermost(path).is_some_and(|place| place.owner == Owner::Image)

@@ -17,9 +17,8 @@ fn lead_outside(absolute: bool) {
     fs::write(outside.join("lib/extra"), "untouched").unwrap();
     let dir = fs.subvolume("t");
     fs::create_dir(dir.join("inner")).unwrap();
-    let to = |path: &str, up: &str| match absolute {
-        true => outside.join(path),
-        false => format!("{up}outside/{path}").into(),
+    let to = |path: &str, up: &str| {
+        if absolute { outside.join(path) } else { format!("{up}outside/{path}").into() }
     };
     symlink(to("", "../"), dir.join("usr")).unwrap();
     symlink(to("lib", "../../"), dir.join("inner/lib")).unwrap();

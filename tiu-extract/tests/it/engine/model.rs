@@ -223,9 +223,10 @@ fn list(dir: &Path, prefix: &[u8], found: &mut Vec<Vec<u8>>) {
             path.push(b'/');
         }
         path.extend_from_slice(entry.file_name().as_bytes());
-        match entry.file_type().unwrap().is_dir() {
-            true => list(dir, &path, found),
-            false => found.push(path),
+        if entry.file_type().unwrap().is_dir() {
+            list(dir, &path, found);
+        } else {
+            found.push(path);
         }
     }
 }

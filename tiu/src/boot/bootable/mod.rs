@@ -64,9 +64,10 @@ pub fn check_files(
 pub fn check_init(system: &dyn NodeLookup) -> Result<(), NotBootable> {
     let is_init =
         |path: &str| matches!(found(system, path), Some(Node::File { executable: true, size: 1.. }));
-    match INITS.iter().any(|path| is_init(path)) {
-        true => Ok(()),
-        false => Err(NotBootable::Init { looked: INITS.map(String::from).to_vec() }),
+    if INITS.iter().any(|path| is_init(path)) {
+        Ok(())
+    } else {
+        Err(NotBootable::Init { looked: INITS.map(String::from).to_vec() })
     }
 }
 

@@ -320,10 +320,7 @@ fn a_nested_etc_is_merged_with_what_was_added_while_running() {
 fn account_files_that_are_one_file_in_the_image() {
     let kit = Kit::new();
     for people in [false, true] {
-        let mut host = match people {
-            true => host_with_people(&kit),
-            false => kit.host(),
-        };
+        let mut host = if people { host_with_people(&kit) } else { kit.host() };
         let linked = |more: &'static str| {
             move |root: &Path| {
                 file(root, "etc/passwd", format!("{ROOT}web:x:30:0::/:/bin/false\n"));
