@@ -1,7 +1,7 @@
 //! Rollback: another snapshot boots next. Nothing is copied and nothing is lost; it can be undone
 //! the same way.
 
-use crate::boot::{BootError, Next};
+use crate::boot::{BootError, Next, Standing};
 use crate::outcome::{NothingToDo, Outcome};
 use crate::snapshots::{SnapshotError, State};
 use crate::status::{SnapshotFacts, ways_back};
@@ -71,5 +71,5 @@ pub fn choose(
 /// Makes snapshot `number` what boots next. The caller holds the host's lock.
 pub fn switch(next: Next, number: u32) -> Result<(), RollbackError> {
     let snapshot = next.host().snapshot(number)?;
-    Ok(next.switch(&snapshot, &Cancel::new())?)
+    Ok(next.switch(&snapshot, Standing::Kept, &Cancel::new())?)
 }

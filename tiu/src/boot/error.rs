@@ -23,6 +23,13 @@ pub enum BootError {
         number: u32,
         source: io::Error,
     },
+    /// Something else boots.
+    #[error("snapshot {number} was to boot next, but the boot loader would start {found}")]
+    NotSelected {
+        number: u32,
+        /// What would boot.
+        found: String,
+    },
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
 }
@@ -31,4 +38,6 @@ hints! { BootError {
     forward Snapshot, Tree, Cancelled;
     Loader { .. } =>
     "see whether the boot partition is mounted, writable and has free space",
+    NotSelected { .. } =>
+    "tiu status shows what boots; remove what another program set as the default of the boot loader",
 } }

@@ -3,12 +3,14 @@
 //! | file | holds |
 //! |---|---|
 //! | `next` | [`Next`], which alone sets the default and deletes snapshots |
+//! | `sequence` | the order of its steps, and what becomes of an interrupted one |
+//! | `note` | the note of the snapshot that is being made what boots next |
 //! | `loader` | [`BootLoader`]: what the door asks of a boot loader |
 //! | `none` | the boot loader that needs nothing |
 //! | `initrd` | a new snapshot's initrd: where it comes from, and what is in it |
 //! | `bootable` | what a boot needs of a snapshot |
 //!
-//! A boot loader of another kind is one more file beside `none`, chosen in [`boot_loader`].
+//! A boot loader of another kind is one more file next to `none`, chosen in [`boot_loader`].
 
 pub(crate) mod bootable;
 mod error;
@@ -16,17 +18,21 @@ pub mod initrd;
 mod loader;
 mod next;
 mod none;
+mod note;
+mod sequence;
 
 pub use bootable::NotBootable;
 pub use error::BootError;
-pub use loader::BootLoader;
+pub use loader::{BootLoader, Boots, Decides, EntryState, LoaderFacts, Need, NeededFile, Selected, Standing};
 pub use next::Next;
+pub use sequence::Reconciled;
 
-use crate::config::Boot;
+use crate::config::{Boot, Config};
+use crate::host::Host;
 
-/// Returns the boot loader that `boot:` of the configuration names.
-pub fn boot_loader(boot: Boot) -> Box<dyn BootLoader> {
-    match boot {
-        Boot::None => Box::new(none::NoBootLoader),
+/// Returns the boot loader of `host`: the one that `boot:` of the configuration names.
+pub fn boot_loader(_host: &Host, config: &Config) -> Box<dyn BootLoader> {
+    match config.boot {
+        Boot::None => Box::new(none::NoBootLoader { why: "no other is configured".into() }),
     }
 }

@@ -5,9 +5,11 @@
 //! Nothing else in tiu sets the default or deletes a snapshot.
 
 use super::error::BootError;
-use super::loader::BootLoader;
+use super::loader::{BootLoader, Boots, Decides, EntryState, LoaderFacts, Need, Selected, Standing};
+use super::note;
+use super::sequence::{self, Reconciled, Steps};
 use crate::host::Host;
-use crate::snapshots::{Snapshot, SnapshotError, btrfs, delete};
+use crate::snapshots::{CHECKED, STATE_KEY, Snapshot, SnapshotError, btrfs, delete};
 use tiu_system::ioctl;
 use tiu_system::progress::Cancel;
 use tiu_system::tree::Tree;
@@ -30,19 +32,53 @@ impl<'a> Next<'a> {
         self.host
     }
 
+    /// Returns what the boot loader is and why it is used.
+    pub fn facts(&self) -> LoaderFacts {
+        self.loader.facts()
+    }
+
+    /// Returns what boots next, and what boots if that does not start.
+    pub fn selected(&self) -> Result<Selected, BootError> {
+        self.loader.selected(self.host)
+    }
+
+    /// Checks that an update with these files could be made what boots next. Writes nothing.
+    pub fn preflight(&self, need: &Need) -> Result<(), BootError> {
+        self.loader.preflight(self.host, need)
+    }
+
     /// Writes what the boot loader needs in an unfinished snapshot. Returns the paths.
     pub fn prepare(&self, target: &Tree) -> Result<Vec<String>, BootError> {
         self.loader.prepare(target)
     }
 
-    /// Makes `to` what boots next: first its boot entry, then the default, which is the one moment
-    /// that counts. A cancellation in between leaves the old default.
+    /// Makes `to` what boots next, by one write that counts: the boot loader's where that decides,
+    /// else the default. A cancellation before it changes nothing.
     ///
-    /// A crash before this returns leaves the old default or the new one, and both boot.
-    pub fn switch(&self, to: &Snapshot, cancel: &Cancel) -> Result<(), BootError> {
-        self.loader.add(self.host, to)?;
-        cancel.check()?;
-        Ok(set_default(self.host, to.number)?)
+    /// A crash before this returns leaves what booted before or `to`, and both boot. This returns
+    /// only if the boot loader and the default both say `to`.
+    pub fn switch(&self, to: &Snapshot, standing: Standing, cancel: &Cancel) -> Result<(), BootError> {
+        sequence::switch(self, to.number, standing, cancel)
+    }
+
+    /// Brings the boot loader and the default into agreement: completes a change that was
+    /// interrupted, follows a boot loader that went back by itself, and takes over what another
+    /// program made the default.
+    pub fn reconcile(&self) -> Result<Reconciled, BootError> {
+        let reconciled = sequence::reconcile(self)?;
+        match &reconciled {
+            Reconciled::InOrder => {}
+            Reconciled::Completed { number } => {
+                tracing::warn!("an interrupted run had made snapshot {number} what boots next");
+            }
+            Reconciled::WentBack { to, failed } => {
+                tracing::warn!("snapshot {failed} did not start; the boot loader went back to {to}");
+            }
+            Reconciled::Adopted { number } => {
+                tracing::warn!("another program had made snapshot {number} the default; it boots next");
+            }
+        }
+        Ok(reconciled)
     }
 
     /// Deletes snapshot `number`, its boot entry first. Refuses the running one and the one that
@@ -52,17 +88,81 @@ impl<'a> Next<'a> {
     pub fn delete(&self, number: u32) -> Result<(), BootError> {
         let snapshot = self.host.snapshot(number)?;
         delete::check_unused(&snapshot)?;
-        self.loader.remove(self.host, &snapshot)?;
+        if self.loader_boots(number)? {
+            return Err(SnapshotError::InUse { number, why: "boots next" }.into());
+        }
+        self.loader.forget(self.host, &snapshot)?;
         Ok(delete::delete(self.host, &snapshot)?)
     }
 
     /// Undoes an unfinished `target` that was made from `base`: `base` boots next again where that
     /// had changed, and `target` is deleted.
     pub fn undo(&self, base: &Snapshot, target: u32) -> Result<(), BootError> {
-        if self.host.snapshot(target)?.default {
-            self.switch(base, &Cancel::new())?;
+        if self.host.snapshot(target)?.default || self.loader_boots(target)? {
+            self.switch(base, Standing::Kept, &Cancel::new())?;
+        } else if self.loader.decides() == Decides::Loader {
+            note::clear(self.host)?;
         }
         self.delete(target)
+    }
+
+    /// Returns true if the boot loader decides, and boots `number`.
+    fn loader_boots(&self, number: u32) -> Result<bool, BootError> {
+        Ok(self.loader.decides() == Decides::Loader && self.selected()?.next.number() == Some(number))
+    }
+}
+
+impl Steps for Next<'_> {
+    fn decides(&self) -> Decides {
+        self.loader.decides()
+    }
+
+    fn stage(&self, to: u32) -> Result<(), BootError> {
+        self.loader.stage(self.host, &self.host.snapshot(to)?)
+    }
+
+    fn note(&self, to: u32) -> Result<(), BootError> {
+        Ok(note::set(self.host, &self.host.snapshot(to)?.uuid)?)
+    }
+
+    fn noted(&self) -> Result<Option<u32>, BootError> {
+        let Some(uuid) = note::get(self.host)? else { return Ok(None) };
+        let noted = self.host.snapshots()?.into_iter().find(|snapshot| snapshot.uuid == uuid);
+        // 0 is never a snapshot: a note of one that is gone is still a note.
+        Ok(Some(noted.map_or(0, |snapshot| snapshot.number)))
+    }
+
+    fn clear_note(&self) -> Result<(), BootError> {
+        Ok(note::clear(self.host)?)
+    }
+
+    fn select(&self, to: u32, standing: Standing) -> Result<(), BootError> {
+        self.loader.select(self.host, &self.host.snapshot(to)?, standing)
+    }
+
+    fn boots_next(&self) -> Result<Boots, BootError> {
+        Ok(self.selected()?.next)
+    }
+
+    fn default(&self) -> Result<Option<u32>, BootError> {
+        Ok(self.host.snapshots()?.into_iter().find(|snapshot| snapshot.default).map(|found| found.number))
+    }
+
+    fn set_default(&self, to: u32) -> Result<(), BootError> {
+        Ok(set_default(self.host, to)?)
+    }
+
+    fn entry(&self, number: u32) -> Result<EntryState, BootError> {
+        self.loader.entry(self.host, &self.host.snapshot(number)?)
+    }
+
+    fn is_checked(&self, number: u32) -> Result<bool, BootError> {
+        let snapshot = self.host.snapshot(number)?;
+        Ok(snapshot.userdata.get(STATE_KEY).is_some_and(|state| state == CHECKED))
+    }
+
+    fn tidy(&self) -> Result<(), BootError> {
+        self.loader.tidy(self.host)
     }
 }
 

@@ -43,7 +43,7 @@ impl HostArguments {
     pub fn open(&self) -> Result<OpenedHost, Failure> {
         let host = Host::open(self.root.as_deref())?;
         let (config, trust) = self.settings(host.root())?;
-        let loader = boot_loader(config.boot);
+        let loader = boot_loader(&host, &config);
         Ok(OpenedHost { host, loader, config, trust })
     }
 
@@ -60,7 +60,7 @@ impl HostArguments {
             }
             trust => trust?,
         };
-        let loader = boot_loader(config.boot);
+        let loader = boot_loader(&host, &config);
         Ok(OpenedHost { host, loader, config, trust })
     }
 

@@ -43,6 +43,7 @@ impl RollbackArguments {
     pub fn run(self, global: &GlobalArguments) -> CommandResult {
         let opened = global.host.open_without_trust()?;
         let _lock = opened.host.lock()?;
+        opened.next().reconcile()?;
         let snapshots = tiu::status::snapshots(&opened.host, &opened.config, opened.trust.as_ref())?;
         let from = snapshots.iter().find(|s| s.next).map(|s| s.number);
         let to = match rollback::choose(&snapshots, self.number, self.force)? {

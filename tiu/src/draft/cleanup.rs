@@ -10,6 +10,7 @@ use crate::snapshots::{State, leftovers};
 /// commit point. A pinned snapshot stays.
 pub fn clean_up(next: Next) -> Result<Vec<u32>, BootError> {
     let host = next.host();
+    next.reconcile()?;
     let mut removed = leftovers::clean_up(host)?;
     for snapshot in host.snapshots()? {
         if snapshot.is_committed() {

@@ -9,7 +9,7 @@
 //! switch on: a run that is cut off right after it has done its work.
 
 use super::error::{DraftError, LeftBehind};
-use crate::boot::Next;
+use crate::boot::{Next, Standing};
 use crate::snapshots::{CHECKED, COMPATIBLE_KEY, STATE_KEY, Snapshot, VERSION_KEY, create};
 use tiu_system::progress::Cancel;
 use tiu_system::tree::Tree;
@@ -103,7 +103,7 @@ impl<'a> Draft<'a> {
         // From memory to the disk: content, metadata, the mark. Without it, a power cut after the
         // switch leaves empty files.
         host.sync().map_err(DraftError::Sync)?;
-        Ok(self.next.switch(&self.snapshot, cancel)?)
+        Ok(self.next.switch(&self.snapshot, Standing::Trial, cancel)?)
     }
 
     /// Removes the draft because of `error`, and returns that: alone, or with why the draft could

@@ -25,6 +25,7 @@ pub fn change<T>(
 ) -> Result<(T, u32), EditError> {
     let host = next.host();
     let _lock = host.lock()?;
+    next.reconcile()?;
     let snapshot = host.default_snapshot()?;
     if snapshot.state() == State::InProgress {
         return Err(EditError::Unfinished(snapshot.number));

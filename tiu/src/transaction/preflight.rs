@@ -99,7 +99,12 @@ pub fn prepare(context: &Context, request: &Request, mode: RunMode) -> Result<Pr
         None
     };
     let lock = match mode {
-        RunMode::Apply => host.lock()?,
+        RunMode::Apply => {
+            let lock = host.lock()?;
+            // Before the base is chosen: an interrupted run may have changed what boots next.
+            context.next.reconcile()?;
+            lock
+        }
         RunMode::DryRun => host.lock_unchanged()?,
     };
     let base = host.default_snapshot()?;

@@ -1,7 +1,7 @@
 //! Snapshots of a real host, through real snapper and btrfs.
 
-use tiu::boot::{BootError, Next, boot_loader};
-use tiu::config::Boot;
+use tiu::boot::{BootError, Next, Standing, boot_loader};
+use tiu::config::Config;
 use tiu::draft::{Draft, ImageName};
 use tiu::host::{Host, HostError};
 use tiu::snapshots::{Snapshot, SnapshotError, State};
@@ -14,7 +14,7 @@ fn open(host: &LoopHost) -> Host {
 
 /// Calls `f` with the door to what boots next.
 fn at_door<T>(host: &Host, f: impl FnOnce(Next) -> T) -> T {
-    f(Next::new(host, &*boot_loader(Boot::None)))
+    f(Next::new(host, &*boot_loader(host, &Config::default())))
 }
 
 /// Makes an unfinished snapshot of `base`, as a run that is cut off leaves it.
@@ -28,7 +28,7 @@ fn create(host: &Host, base: &Snapshot, description: &str, version: &str) -> Sna
 
 fn set_default(host: &Host, number: u32) {
     let snapshot = host.snapshot(number).unwrap();
-    at_door(host, |next| next.switch(&snapshot, &Cancel::new())).unwrap();
+    at_door(host, |next| next.switch(&snapshot, Standing::Kept, &Cancel::new())).unwrap();
 }
 
 fn delete(host: &Host, number: u32) -> Result<(), BootError> {
