@@ -18,7 +18,7 @@ cd "$top"
 
 all=(shellcheck shell format structure clippy documentation deny rust fuzz clean-check docs readme crash kiwi vm quickstart)
 # By name only.
-named=(benchmark structure)
+named=(benchmark scale)
 names=()
 long=''
 while [ $# -gt 0 ]; do
@@ -143,6 +143,8 @@ test_vm() { tests/vm/run.sh; }
 test_quickstart() { examples/quickstart.sh --boot; }
 
 test_benchmark() { tests/bench/run.sh; }
+
+test_scale() { tests/bench/scale.sh; }
 
 # --- running them ------------------------------------------------------------------------------------------------------------
 printf 'Set-up\n'

@@ -1,16 +1,20 @@
 #!/usr/bin/env bash
 # Benchmark: tiu beside its peers, on two real root trees and one loopback btrfs, in one run.
 #
-#   sudo tests/bench/run.sh [--runs N] [--json FILE] [--only PATTERN] [JOB...]     JOB: same update empty pack verify (default: all)
+#   sudo tests/bench/run.sh [--runs N] [--json FILE] [--only PATTERN] [JOB...]     JOB: apply same update empty pack verify (default: all)
 #
 # --only: the tools whose name matches the shell pattern alone, e.g. '@(tiu|rsync by mtime|unsquashfs)*'.
-# Jobs, each into a fresh snapshot (or an empty subvolume), each tool with its inputs in the same cache state (the page cache is
-# dropped, then the image and the base tree are read once; what a tool stored for itself is read too). The tools take turns:
+# The first job measures the command that users run, on hosts as they have them, until the filesystem has synced:
+#   apply   version 1, and then version 2, over version 1: `tiu apply` on each layout of a host (host.sh), the engine alone, and rsync into
+#           a snapshot by hand
+# The others measure the engine (tiu-extract) and its peers, each into a fresh snapshot (or an empty subvolume):
 #   same    version 1 over a snapshot of version 1
 #   update  version 2 over a snapshot of version 1
 #   empty   version 1 into an empty subvolume
 #   pack    root tree -> image (mksquashfs, gensquashfs, tiu-create)
 #   verify  version 1 at rest on a host, all in the page cache
+# Each tool has its inputs in the same cache state: the page cache is dropped, then the image and the base tree are read once; what a tool
+# stored for itself is read too. The tools take turns.
 # Columns: seconds (median), peak memory of the largest process, bytes by which the filesystem grew.
 # tiu hashes everything that it reuses and reads back everything that it wrote; the others do neither.
 set -euo pipefail
@@ -25,6 +29,8 @@ for part in setup kiwi host; do
     # shellcheck source=/dev/null
     . "$top/tests/scripts/$part.sh"
 done
+# shellcheck source=/dev/null
+. "$here/host.sh"
 shopt -s extglob
 jobs=()
 while [ $# -gt 0 ]; do
@@ -32,12 +38,12 @@ while [ $# -gt 0 ]; do
         --runs) runs=$2; shift 2 ;;
         --json) json=$2; shift 2 ;;
         --only) only=$2; shift 2 ;;
-        -h | --help) sed -n '2,18s/^# \{0,1\}//p' "$0"; exit 0 ;;
-        same | update | empty | pack | verify) jobs+=("$1"); shift ;;
+        -h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 0 ;;
+        apply | same | update | empty | pack | verify) jobs+=("$1"); shift ;;
         *) echo "bench: unknown argument $1 (see --help)" >&2; exit 2 ;;
     esac
 done
-[ ${#jobs[@]} -gt 0 ] || jobs=(same update empty pack verify)
+[ ${#jobs[@]} -gt 0 ] || jobs=(apply same update empty pack verify)
 
 setup_root bench
 setup_packages "$top"
@@ -58,7 +64,7 @@ cleanup() {
     host_cleanup
     for m in "$mnt"/img1 "$mnt"/img2 "$mnt"/fs; do mountpoint -q "$m" && umount "$m"; done
     rmdir "$mnt"/* "$mnt"
-    rm -f "$disk"
+    rm -f "$disk" "$work"/host-*.img "$work/time"
 }
 trap cleanup EXIT
 trap 'exit 130' INT TERM
@@ -88,11 +94,12 @@ for v in 1 2; do
 done
 mkdir "$mnt"/fs "$mnt"/img1 "$mnt"/img2
 for v in 1 2; do mount -o loop,ro "$work/v$v.tiu" "$mnt/img$v"; done
-if wanted casync "casync with seed" && [ ! -e "$work/v2.caidx" ]; then
+[ "${jobs[*]}" = apply ] || stores=1
+if [ -n "${stores:-}" ] && wanted casync "casync with seed" && [ ! -e "$work/v2.caidx" ]; then
     say "making the casync store"
     for v in 1 2; do casync make --store="$work/casync-store" "$work/v$v.caidx" "$mnt/img$v" >/dev/null; done
 fi
-if wanted "ostree pull + checkout" "ostree fsck" && [ ! -e "$work/ostree-remote/refs/heads/v2" ]; then
+if [ -n "${stores:-}" ] && wanted "ostree pull + checkout" "ostree fsck" && [ ! -e "$work/ostree-remote/refs/heads/v2" ]; then
     say "making the ostree repository"
     rm -rf "$work/ostree-remote"
     ostree init --repo="$work/ostree-remote" --mode=archive
@@ -216,6 +223,40 @@ prepare_none() {
     esac
 }
 
+# hosted NAME LAYOUT COMMAND...: one run on a host of that layout, whose default snapshot is version 1
+hosted() {
+    local name=$1 layout=$2 before s m
+    shift 2
+    bench_attach "$work/host-$layout.img" "$layout" "$disk"
+    warm "$mnt/host"
+    before=$(host_used "$mnt/host")
+    bench_timed "$work/time" "$@"
+    read -r s _ m <"$work/time"
+    seconds[$name]+=" $s"
+    peak[$name]+=" $m"
+    bytes[$name]+=" $(($(host_used "$mnt/host") - before))"
+    host_detach "$mnt/host"
+}
+apply() {
+    local layout v force
+    for layout in read-only nested-etc read-write; do
+        bench_base "$work/host-$layout.img" 6G "$layout" "$work/v1.tiu"
+    done
+    for v in 1 2; do
+        # The same image again is taken on purpose.
+        force=()
+        [ "$v" != 1 ] || force=(--force)
+        for layout in nested-etc read-only read-write; do
+            tool hosted "tiu apply, $layout" "$layout" bench_apply "$work/v$v.tiu" "${force[@]}"
+        done
+        tool hosted "tiu, engine alone" nested-etc bench_engine "$work/v$v.tiu"
+        tool hosted "rsync by mtime" nested-etc bench_rsync "$mnt/img$v"
+        tool hosted "rsync in place" nested-etc bench_rsync "$mnt/img$v" --inplace --no-whole-file
+        rounds "1 -> $v"
+    done
+    rm -f "$work"/host-*.img
+}
+
 tiu() { echo "$bin/tiu-extract extract --delete --progress none --keyring $keys/ca.cert.pem $work/v$1.tiu $mnt/fs/target"; }
 peers() { # JOB VERSION BASE
     local job=$1 v=$2 base=$3
@@ -286,6 +327,7 @@ verify() {
 
 for job in "${jobs[@]}"; do
     case $job in
+        apply) apply ;;
         same) peers same 1 v1 ;;
         update) peers update 2 v1 ;;
         empty) peers empty 1 none ;;
