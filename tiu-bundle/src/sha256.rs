@@ -17,7 +17,7 @@ impl Digest {
     pub const SIZE: usize = 32;
 
     /// Returns the plain SHA-256 of `data`.
-    pub fn of(data: &[u8]) -> Self {
+    pub fn compute(data: &[u8]) -> Self {
         sha256(data)
     }
 }
@@ -106,13 +106,13 @@ mod tests {
     #[test]
     fn hex_digits_both_ways() {
         let text = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-        assert_eq!(Digest::of(b"").to_string(), text);
-        assert_eq!(text.parse::<Digest>(), Ok(Digest::of(b"")));
+        assert_eq!(Digest::compute(b"").to_string(), text);
+        assert_eq!(text.parse::<Digest>(), Ok(Digest::compute(b"")));
     }
 
     #[test]
     fn only_64_lower_case_digits_are_a_digest() {
-        let good = Digest::of(b"").to_string();
+        let good = Digest::compute(b"").to_string();
         for bad in ["", &good[1..], &good.to_uppercase(), &format!("{good}0"), &good.replace('e', "g")] {
             assert_eq!(bad.parse::<Digest>(), Err(DigestParseError(bad.to_owned())));
         }

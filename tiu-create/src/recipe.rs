@@ -40,7 +40,7 @@ pub struct Recipe {
     pub compression: Compression,
     /// True if the image's `/var` becomes defaults under `/usr/share/factory/var`, false if it is
     /// left out.
-    #[serde(default = "yes")]
+    #[serde(default = "default_true")]
     pub factory_var: bool,
     /// Directories outside of `/var` whose content is the host's (absolute).
     #[serde(default)]
@@ -75,7 +75,7 @@ impl VersionFrom {
     }
 }
 
-fn yes() -> bool {
+fn default_true() -> bool {
     true
 }
 

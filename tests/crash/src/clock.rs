@@ -22,7 +22,7 @@ pub fn run(_: &Settings, setup: &Setup) -> String {
             fs::File::options().write(true).open(root.join(path)).unwrap().set_modified(future).unwrap();
         }
     });
-    scene.old = facts::of(&scene.host.snapshot(OLD), Closeness::Untouched);
+    scene.old = facts::read(&scene.host.snapshot(OLD), Closeness::Untouched);
     scene.assert_recovers();
     let new = scene.host.default();
     let status = scene.host.tiu("status", ["--json"]).succeeded().stdout;

@@ -24,7 +24,7 @@ pub enum Closeness {
 }
 
 /// The tree at `root`: type, mode, owner, size, content, xattrs, links, time of modification.
-pub fn of(root: &Path, closeness: Closeness) -> Facts {
+pub fn read(root: &Path, closeness: Closeness) -> Facts {
     let mut found = BTreeMap::new();
     let mut first_names = BTreeMap::new();
     let mut todo = vec![root.to_owned()];

@@ -44,7 +44,7 @@ pub fn run(settings: &Settings, setup: &Setup) -> String {
             running.kill_group();
         }
         running.end();
-        *left.entry(if hit { look(&scene) } else { "after the end" }).or_default() += 1;
+        *left.entry(if hit { state_after(&scene) } else { "after the end" }).or_default() += 1;
         match scene.host.default() {
             OLD => scene.assert_old(),
             _ => {
@@ -92,7 +92,7 @@ fn right_after_the_switch(scene: &mut Scene) {
 }
 
 /// What the kill has left, for the figures.
-fn look(scene: &Scene) -> &'static str {
+fn state_after(scene: &Scene) -> &'static str {
     if scene.host.default() != OLD {
         return "with the new default set";
     }

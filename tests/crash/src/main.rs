@@ -59,7 +59,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("space-before", space::before),
     ("space-during", space::during),
     ("source", source::run),
-    ("two", together::two),
+    ("two", together::two_runs),
     ("snapper-cleanup", together::cleanup),
     ("many", together::many),
     ("clock", clock::run),

@@ -99,7 +99,7 @@ fn at_random(scene: &Scene, outer: &Path, random: &mut Random, most: usize) -> V
             running.wait_until(moment);
             let (moment, length) = (moment.as_secs_f64(), length.as_secs_f64());
             let what = format!("a cut {moment:.3} s after the start (runs take {length:.3} s)");
-            cuts.push(cut(scene, outer, When::Random, what));
+            cuts.push(take_cut(scene, outer, When::Random, what));
         }
         running.end().outcome.succeeded();
     });
@@ -112,7 +112,7 @@ fn at_the_switch(scene: &Scene, outer: &Path) -> Cut {
     let mut running = scene.start_held();
     scene.wait_for_the_switch(&mut running);
     commit_a_transaction(&scene.host);
-    let cut = cut(scene, outer, When::AtTheSwitch, "a cut when the default had changed".into());
+    let cut = take_cut(scene, outer, When::AtTheSwitch, "a cut when the default had changed".into());
     scene.assert_held();
     running.end().outcome.succeeded();
     scene.assert_new();
@@ -122,7 +122,7 @@ fn at_the_switch(scene: &Scene, outer: &Path) -> Cut {
 /// Updates once, with nobody else at work, and cuts when tiu has ended.
 fn after_the_end(scene: &Scene, outer: &Path) -> Cut {
     scene.apply().outcome.succeeded();
-    cut(scene, outer, When::AfterTheEnd, "a cut after the end".into())
+    take_cut(scene, outer, When::AfterTheEnd, "a cut after the end".into())
 }
 
 /// Ends the other threads on a failure, too.
@@ -149,7 +149,7 @@ fn commit_a_transaction(host: &LoopHost) {
 }
 
 /// Cuts the power of a copy.
-fn cut(scene: &Scene, outer: &Path, when: When, what: String) -> Cut {
+fn take_cut(scene: &Scene, outer: &Path, when: When, what: String) -> Cut {
     let dir = tempfile::Builder::new().prefix("cut.").tempdir_in(outer).unwrap();
     let disk = File::open(scene.host.disk()).unwrap();
     let copy = File::options().write(true).create_new(true).open(dir.path().join("disk")).unwrap();
@@ -177,12 +177,12 @@ impl Expected<'_> {
         );
         let host = LoopHost::booted(cut.dir);
         let default = host.default();
-        self.old.assert_equal(&facts::of(&host.snapshot(OLD), Closeness::Untouched), "the old default");
+        self.old.assert_equal(&facts::read(&host.snapshot(OLD), Closeness::Untouched), "the old default");
         assert!(default != OLD || cut.when != When::AfterTheEnd, "what tiu called done is not on the disk");
         if default != OLD {
             self.setup
                 .new
-                .assert_equal(&facts::of(&host.snapshot(default), Closeness::Same), "the new default");
+                .assert_equal(&facts::read(&host.snapshot(default), Closeness::Same), "the new default");
             host.tiu("verify", [default.to_string()]).succeeded();
         }
         if cut.when == When::Random {
@@ -205,9 +205,10 @@ impl Expected<'_> {
             outcome.succeeded();
         }
         let default = host.default();
-        self.setup
-            .new
-            .assert_equal(&facts::of(&host.snapshot(default), Closeness::Same), "the default after recovery");
+        self.setup.new.assert_equal(
+            &facts::read(&host.snapshot(default), Closeness::Same),
+            "the default after recovery",
+        );
         facts::assert_only_snapshots(host, &[1, OLD, default]);
         assert_eq!(fs::read_dir(self.temporary.path()).unwrap().count(), 0, "temporary files leaked");
     }

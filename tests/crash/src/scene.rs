@@ -109,11 +109,11 @@ impl Setup {
         let (old, new) = (Facts::default(), Facts::default());
         let mut setup = Setup { kit, first, bundle, host, old, new, lengths: vec![] };
         let scene = setup.scene();
-        let old = facts::of(&scene.host.snapshot(OLD), Closeness::Untouched);
+        let old = facts::read(&scene.host.snapshot(OLD), Closeness::Untouched);
         let first = scene.apply();
         first.outcome.succeeded();
         scene.assert_verified();
-        let new = facts::of(&scene.host.snapshot(scene.host.default()), Closeness::Same);
+        let new = facts::read(&scene.host.snapshot(scene.host.default()), Closeness::Same);
         drop(scene);
         (setup.old, setup.new, setup.lengths) = (old, new, vec![first.took]);
         setup
@@ -212,7 +212,8 @@ impl Scene<'_> {
     /// Whatever boots next, the old default is what it was.
     #[track_caller]
     pub fn assert_old_untouched(&self) {
-        self.old.assert_equal(&facts::of(&self.host.snapshot(OLD), Closeness::Untouched), "the old default");
+        self.old
+            .assert_equal(&facts::read(&self.host.snapshot(OLD), Closeness::Untouched), "the old default");
     }
 
     /// A new snapshot boots next, and it is what an undisturbed run makes.
@@ -222,7 +223,7 @@ impl Scene<'_> {
         assert_ne!(default, OLD, "the default");
         self.setup
             .new
-            .assert_equal(&facts::of(&self.host.snapshot(default), Closeness::Same), "the new default");
+            .assert_equal(&facts::read(&self.host.snapshot(default), Closeness::Same), "the new default");
     }
 
     /// What boots next equals its signed index.

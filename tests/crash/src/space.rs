@@ -49,7 +49,7 @@ impl Drop for Ballast {
 }
 
 /// What the run says it needs and what is free, in MiB, where it is too little.
-fn told(stderr: &str) -> Option<(u64, u64)> {
+fn shortage(stderr: &str) -> Option<(u64, u64)> {
     let numbers: Vec<u64> = stderr.lines().next()?.split(' ').filter_map(|word| word.parse().ok()).collect();
     stderr.contains("MiB are free").then_some((*numbers.first()?, *numbers.get(1)?))
 }
@@ -60,7 +60,7 @@ pub fn before(settings: &Settings, setup: &Setup) -> String {
     let ballast = Ballast::leaving(&scene, 0);
     let refused = scene.apply().outcome.refused(&["the image needs", "MiB are free", "tiu list"]);
     drop(ballast);
-    let (needed, _) = told(&refused.stderr).expect("what is needed");
+    let (needed, _) = shortage(&refused.stderr).expect("what is needed");
     let (mut refusals, mut successes) = (0, 0);
     for free in needed - around..=needed + around {
         let _doing = Doing(format!("{free} MiB free, {needed} MiB needed"));

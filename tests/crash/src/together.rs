@@ -6,7 +6,7 @@ use crate::settings::Settings;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Two at once: one does it, the other is refused at once and touches nothing.
-pub fn two(settings: &Settings, setup: &Setup) -> String {
+pub fn two_runs(settings: &Settings, setup: &Setup) -> String {
     let rounds = settings.runs(4, 40);
     let mut random = settings.random("two");
     let scene = setup.scene();

@@ -47,7 +47,7 @@ pub fn state(root: &Path) -> BTreeMap<PathBuf, String> {
                 "directory".to_owned()
             }
             () if kind.is_symlink() => fs::read_link(&path).unwrap().display().to_string(),
-            () if kind.is_file() => Digest::of(&fs::read(&path).unwrap()).to_string(),
+            () if kind.is_file() => Digest::compute(&fs::read(&path).unwrap()).to_string(),
             () => "special".to_owned(),
         };
         let (seconds, nanoseconds) = (metadata.ctime(), metadata.ctime_nsec());

@@ -60,7 +60,7 @@ impl Trust {
         signing_time: Option<i64>,
     ) -> Result<Vec<X509>, SignatureError> {
         let at = match self.valid_at {
-            ValidAt::Now => now(),
+            ValidAt::Now => current_time(),
             ValidAt::SigningTime => signing_time.ok_or(SignatureError::NoSigningTime)?,
             ValidAt::Unix(at) => at,
         };
@@ -89,7 +89,7 @@ impl Trust {
     fn check_revocation(&self, chain: &[X509]) -> Result<(), SignatureError> {
         let ([certificate, .., anchor] | [certificate @ anchor]) = chain else { return Ok(()) };
         let anchors = std::slice::from_ref(anchor);
-        let now = now();
+        let now = current_time();
         // OpenSSL looks at lists before it looks at the dates of certificates: a certificate whose
         // dates alone are wrong is not revoked, and its list is current.
         match verify(&self.store(anchors, Time::WithLists(now))?, certificate, chain)? {
@@ -237,7 +237,7 @@ fn verify(
 }
 
 /// Returns the seconds since 1970.
-fn now() -> i64 {
+fn current_time() -> i64 {
     time::OffsetDateTime::now_utc().unix_timestamp()
 }
 

@@ -28,7 +28,7 @@ impl Trust {
     /// `*.crt`, `*.cer`, `*.der` of a directory. CRLs found in the same places (`*.crl`, or `X509
     /// CRL` blocks in PEM files) are used too.
     pub fn from_paths(keyrings: &[impl AsRef<Path>]) -> Result<Self, TrustError> {
-        let trust = Self::of_paths(keyrings)?;
+        let trust = Self::read_keyrings(keyrings)?;
         if trust.anchors.is_empty() {
             let paths = keyrings.iter().map(|p| p.as_ref().to_owned()).collect();
             return Err(TrustError::Empty { paths });
@@ -43,7 +43,7 @@ impl Trust {
         keyrings: &[impl AsRef<Path>],
         of_image: &Path,
     ) -> Result<(Self, Vec<TrustError>), TrustError> {
-        let mut trust = Self::of_paths(keyrings)?;
+        let mut trust = Self::read_keyrings(keyrings)?;
         let mut left_out = Vec::new();
         match files::expand(of_image) {
             Ok(files) => {
@@ -63,7 +63,7 @@ impl Trust {
         Ok((trust, left_out))
     }
 
-    fn of_paths(keyrings: &[impl AsRef<Path>]) -> Result<Self, TrustError> {
+    fn read_keyrings(keyrings: &[impl AsRef<Path>]) -> Result<Self, TrustError> {
         let mut trust = Trust {
             anchors: Vec::new(),
             crls: Vec::new(),

@@ -32,7 +32,7 @@ pub fn check_signer(
     let now = time::OffsetDateTime::now_utc().unix_timestamp();
     let chain = match keyring {
         Some(keyring) => keyring.chain(certificate, enclosed, Some(now))?,
-        None => Trust::of_issuer(certificate, enclosed).chain(certificate, enclosed, Some(now))?,
+        None => Trust::from_issuer(certificate, enclosed).chain(certificate, enclosed, Some(now))?,
     };
     let expiries = chain.iter().filter_map(|certificate| {
         Some(Expiry { subject: subject(certificate), not_after: asn1_unix_time(certificate.not_after())? })
@@ -55,7 +55,7 @@ pub(crate) fn check_key(certificate: &X509Ref) -> Result<(), SignatureError> {
 
 impl Trust {
     /// Returns the trust of a host that accepts the last certificate that is known of the chain.
-    fn of_issuer(certificate: &X509Ref, enclosed: &[X509]) -> Trust {
+    fn from_issuer(certificate: &X509Ref, enclosed: &[X509]) -> Trust {
         let mut last = certificate.to_owned();
         // No chain is longer than the certificates that are known.
         for _ in enclosed {

@@ -112,7 +112,7 @@ impl Checker<'_> {
             return self.add(&entry.path, "type", found.kind, inode.kind);
         }
         self.content(&inode, node, &entry.path);
-        let mut wanted = MetadataWanted::of_entry(entry, self.rules);
+        let mut wanted = MetadataWanted::from_entry(entry, self.rules);
         if self.joined.is_loose(i) {
             wanted.mtime = found.mtime;
         }

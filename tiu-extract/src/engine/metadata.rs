@@ -23,12 +23,12 @@ pub(crate) struct MetadataWanted {
 
 impl MetadataWanted {
     /// The metadata that `entry` has in the target.
-    pub fn of_entry(entry: &Entry, rules: &Lookup) -> Self {
+    pub fn from_entry(entry: &Entry, rules: &Lookup) -> Self {
         let mode = if rules.owner() { entry.mode & 0o7777 } else { entry.mode & 0o1777 };
         MetadataWanted {
             owner: rules.owner().then(|| (rules.uid(entry.uid), rules.gid(entry.gid))),
             mode: (entry.kind != Kind::Symlink).then_some(mode),
-            xattrs: XattrSet::of_entry(entry, rules),
+            xattrs: XattrSet::from_entry(entry, rules),
             mtime: entry.mtime,
         }
     }

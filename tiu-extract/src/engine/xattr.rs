@@ -26,7 +26,7 @@ pub(crate) struct XattrSet(pub Vec<Attribute>);
 
 impl XattrSet {
     /// Returns the attributes that `entry` must have in the target.
-    pub fn of_entry(entry: &Entry, rules: &Lookup) -> Self {
+    pub fn from_entry(entry: &Entry, rules: &Lookup) -> Self {
         let mut list: Vec<Attribute> = Vec::new();
         for (name, value) in entry.xattrs.iter().filter(|(name, _)| counts(name, rules)) {
             let value = if is_acl(name) { map_acl(value, rules) } else { value.to_vec() };

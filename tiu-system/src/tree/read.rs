@@ -31,7 +31,7 @@ impl Tree {
     }
 
     /// Returns the tree in the directory `fd`; `path` is its name for messages.
-    pub fn of_directory(fd: OwnedFd, path: &Path) -> Self {
+    pub fn from_directory(fd: OwnedFd, path: &Path) -> Self {
         Tree { path: path.to_owned(), fd }
     }
 

@@ -43,7 +43,7 @@ impl AccountFile {
     }
 
     /// Returns the account file at `path`.
-    pub fn at(path: &[u8]) -> Option<AccountFile> {
+    pub fn from_path(path: &[u8]) -> Option<AccountFile> {
         AccountFile::ALL.into_iter().find(|file| file.path().as_bytes() == path)
     }
 }

@@ -61,7 +61,7 @@ impl ApplyArguments {
         self.bundle.display().to_string()
     }
 
-    pub fn known(&self) -> KnownImage {
+    pub fn known_image(&self) -> KnownImage {
         self.known.clone()
     }
 

@@ -77,7 +77,7 @@ impl CliProgram for Cli {
 
     fn run(self) -> CommandResult {
         let Cli { command, global } = self;
-        let (operation, bundle, known) = (command.operation(), command.bundle(), command.known());
+        let (operation, bundle, known) = (command.operation(), command.bundle(), command.known_image());
         let snapshot = command.snapshot();
         let outcome = command.run(&global);
         if let (Some(operation), Err(failure)) = (operation, &outcome) {
@@ -112,9 +112,9 @@ impl Command {
     }
 
     /// Returns what becomes known of that bundle.
-    fn known(&self) -> KnownImage {
+    fn known_image(&self) -> KnownImage {
         match self {
-            Command::Apply(arguments) => arguments.known(),
+            Command::Apply(arguments) => arguments.known_image(),
             _ => KnownImage::default(),
         }
     }

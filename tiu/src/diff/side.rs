@@ -90,7 +90,7 @@ impl DiffSide {
         let state = ImageState::open(host, number, trust)?;
         let entries = match state.shared_index()? {
             Some(index) => Entries::Signed(index),
-            None => found(state.tree(), config, watch)?,
+            None => entries_of_tree(state.tree(), config, watch)?,
         };
         let provenance = state.provenance();
         let facts = SideFacts {
@@ -218,7 +218,7 @@ impl DiffSide {
 }
 
 /// Reads the files of a snapshot without an index.
-fn found(tree: &Tree, config: &Config, watch: Watch) -> Result<Entries, DiffError> {
+fn entries_of_tree(tree: &Tree, config: &Config, watch: Watch) -> Result<Entries, DiffError> {
     let mounts = fstab::parse(&tree.read_text("etc/fstab", MAX_TEXT)?.unwrap_or_default());
     let paths = host_paths(&mounts, &nested_subvolumes(tree.path())?, &config.host_paths)?;
     let rules = Rules {

@@ -25,7 +25,8 @@ impl Protected {
         let policy = tree.read_text(POLICY_PATH, MAX_TEXT)?.unwrap_or_default();
         // An image whose policy cannot be parsed was not applied.
         let policy = Policy::parse(&policy).unwrap_or_default();
-        let lists = [Lists::of_host(&Config::default()), Lists::of_host(config), Lists::of_policy(&policy)];
+        let lists =
+            [Lists::from_config(&Config::default()), Lists::from_config(config), Lists::from_policy(&policy)];
         let trust = config.keyring.iter().chain(&config.crl).map(|path| path.as_bytes().to_vec());
         let trust = trust.filter(|path| path != ETC).collect();
         Ok(Protected { patterns: lists.into_iter().flat_map(|lists| lists.host).collect(), trust })

@@ -28,7 +28,7 @@ use tiu_system::tree::{MAX_TEXT, Tree, TreeError};
 pub fn reset(view: &View, paths: &[Vec<u8>], cancel: &Cancel) -> Result<Summary, EditError> {
     check_there(view, paths)?;
     check_image_fstab(view, paths)?;
-    let rules = Rules { keep: others(view, paths)?, host_paths: host_paths(view), ..view.rules.clone() };
+    let rules = Rules { keep: kept_paths(view, paths)?, host_paths: host_paths(view), ..view.rules.clone() };
     let target = view.tree().directory("etc")?;
     let index = index_of_etc(view.index()?)?;
     let image = Pristine(view.tree().directory(PRISTINE_PATH)?);
@@ -66,7 +66,7 @@ fn check_image_fstab(view: &View, paths: &[Vec<u8>]) -> Result<(), EditError> {
 /// Fails unless each of `paths` exists on the host or in the image.
 fn check_there(view: &View, paths: &[Vec<u8>]) -> Result<(), EditError> {
     let there = |states: &States, path: &[u8]| states.contains_key(path);
-    if let Some(file) = paths.iter().find_map(|path| accounts::AccountFile::at(path)) {
+    if let Some(file) = paths.iter().find_map(|path| accounts::AccountFile::from_path(path)) {
         return Err(EditError::Accounts { path: file.path() });
     }
     if let Some(path) = paths.iter().find(|path| !there(&view.host, path) && !there(&view.image, path)) {
@@ -89,7 +89,7 @@ enum ResetAction {
 /// Returns what a reset of `paths` does to `path`.
 fn action(view: &View, path: &[u8], paths: &[Vec<u8>]) -> ResetAction {
     let mut tops = paths.iter().filter(|top| is_within(path, top)).peekable();
-    if accounts::AccountFile::at(path).is_some() || tops.peek().is_none() {
+    if accounts::AccountFile::from_path(path).is_some() || tops.peek().is_none() {
         ResetAction::Outside
     } else if tops.all(|top| view.protected.stays(path, top)) {
         ResetAction::HostStays
@@ -111,7 +111,7 @@ pub struct ResetPlan {
 pub fn plan_reset(view: &View, paths: &[Vec<u8>]) -> Result<ResetPlan, EditError> {
     check_there(view, paths)?;
     check_image_fstab(view, paths)?;
-    others(view, paths)?;
+    kept_paths(view, paths)?;
     let hosts = || view.host.keys().filter(|path| action(view, path, paths) == ResetAction::HostStays);
     let mut plan = ResetPlan::default();
     for change in view.changes() {
@@ -129,7 +129,7 @@ pub fn plan_reset(view: &View, paths: &[Vec<u8>]) -> Result<ResetPlan, EditError
 
 /// Returns what stays, relative to `/etc`: everything outside `paths`. Directories that are missing
 /// on the way come back.
-fn others(view: &View, paths: &[Vec<u8>]) -> Result<Vec<TreePathBuf>, EditError> {
+fn kept_paths(view: &View, paths: &[Vec<u8>]) -> Result<Vec<TreePathBuf>, EditError> {
     let mut keep = Vec::new();
     for path in view.host.keys().chain(view.image.keys()) {
         if action(view, path, paths) == ResetAction::Reset {

@@ -62,15 +62,17 @@ pub fn decide(update: &EtcUpdate, etc: &EtcMerge) -> Result<Accounts, MergeError
     let EtcUpdate { tree, incoming, .. } = *update;
     check_kinds("host", etc.sides.host)?;
     check_kinds("image", etc.sides.image)?;
-    let host = of_tree(tree, "")?;
-    let own = of_image(incoming)?;
+    let host = read_from_tree(tree, "")?;
+    let own = read_from_image(incoming)?;
     // Kept since the base was filled; there is none in snapshots that were not made from an image.
     let base = match (etc.sides.base, tree.stat(PRISTINE_PATH)) {
-        (Some(_), Some(_)) => Some(of_tree(tree, PRISTINE_PATH.strip_suffix("etc").unwrap_or_default())?),
+        (Some(_), Some(_)) => {
+            Some(read_from_tree(tree, PRISTINE_PATH.strip_suffix("etc").unwrap_or_default())?)
+        }
         _ => None,
     };
     let mut warnings = always_image(update.config);
-    let asked = asked(incoming, etc, &mut warnings)?;
+    let asked = sysusers_files(incoming, etc, &mut warnings)?;
     let (image, broken) = match make(&own, &asked, update, &mut warnings)? {
         // The program drops what it cannot read.
         Some(made) => (made, accounts::broken_lines(&own)),
@@ -87,7 +89,8 @@ pub fn decide(update: &EtcUpdate, etc: &EtcMerge) -> Result<Accounts, MergeError
         ["etc/login.defs", "usr/etc/login.defs"].into_iter().find_map(|path| tree.read(path, LIMIT).ok()?);
     let limits = Limits::parse(&text.unwrap_or_default());
     let sides = AccountSides { base: base.as_ref(), host: &host, image: &image, closed: &closed };
-    let mut merged = accounts::merge(&sides, &used(incoming.index), &limits).map_err(MergeError::Accounts)?;
+    let mut merged =
+        accounts::merge(&sides, &owner_numbers(incoming.index), &limits).map_err(MergeError::Accounts)?;
     merged.files.retain(|file, _| !closed.contains(file));
     merged.notes.extend(broken);
     let accounts::Merged { files, uids, gids, notes } = merged;
@@ -95,7 +98,7 @@ pub fn decide(update: &EtcUpdate, etc: &EtcMerge) -> Result<Accounts, MergeError
 }
 
 /// The files in `tree` behind `prefix`.
-fn of_tree(tree: &Tree, prefix: &str) -> Result<AccountFiles, MergeError> {
+fn read_from_tree(tree: &Tree, prefix: &str) -> Result<AccountFiles, MergeError> {
     let mut files = AccountFiles::new();
     for file in AccountFile::ALL {
         files.extend(tree.read(&format!("{prefix}{}", file.path()), LIMIT)?.map(|text| (file, text)));
@@ -103,7 +106,7 @@ fn of_tree(tree: &Tree, prefix: &str) -> Result<AccountFiles, MergeError> {
     Ok(files)
 }
 
-fn of_image(incoming: IncomingImage) -> Result<AccountFiles, MergeError> {
+fn read_from_image(incoming: IncomingImage) -> Result<AccountFiles, MergeError> {
     let there = |file: AccountFile| Some((file, incoming.index.find(file.path().as_bytes())?));
     let read = |(file, i)| Ok((file, content(incoming.image, incoming.index, &incoming.index.entry(i))?));
     AccountFile::ALL.into_iter().filter_map(there).map(read).collect()
@@ -136,7 +139,7 @@ fn content(image: &dyn Image, index: &Index, entry: &Entry) -> Result<Vec<u8>, M
 
 /// Returns warnings: the host's list of what is always the image's does not hold for accounts.
 fn always_image(config: &Config) -> Vec<String> {
-    let lists = Lists::of_host(config);
+    let lists = Lists::from_config(config);
     let listed =
         AccountFile::ALL.into_iter().filter(|file| lists.side(file.path().as_bytes()) == Some(Side::Image));
     let warning = |file: AccountFile| {
@@ -151,7 +154,7 @@ fn always_image(config: &Config) -> Vec<String> {
 /// What the image's files of sysusers.d ask for. A file that the administrator has in
 /// `/etc/sysusers.d` is his, and masks the image's of that name: the new system reads it when it
 /// boots.
-fn asked(
+fn sysusers_files(
     incoming: IncomingImage,
     etc: &EtcMerge,
     warnings: &mut Vec<String>,
@@ -216,7 +219,7 @@ fn make(
 }
 
 /// Whose the image's files are.
-pub(crate) fn used(index: &Index) -> UsedNumbers {
+pub(crate) fn owner_numbers(index: &Index) -> UsedNumbers {
     let mut used = UsedNumbers::default();
     for entry in index.iter() {
         used.uids.insert(entry.uid);

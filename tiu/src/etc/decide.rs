@@ -41,7 +41,7 @@ pub fn decide(update: &EtcUpdate) -> Result<EtcPlan, MergeError> {
     let defaults = base.index.map(|index| state::states_of_index(index, &base.owners));
     let settled = settled::read(tree, base.report)?;
     let policy = Policy::parse(&incoming.text(&[POLICY_PATH]))?;
-    let lists = [Lists::of_host(update.config), Lists::of_policy(&policy)];
+    let lists = [Lists::from_config(update.config), Lists::from_policy(&policy)];
     // Users and groups decide whose numbers the image's files get, and so how the image's side
     // looks.
     let image = state::states_of_index(incoming.index, &Rules::default());

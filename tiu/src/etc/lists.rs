@@ -17,7 +17,7 @@ pub struct Lists {
 
 impl Lists {
     /// Returns the host's lists.
-    pub fn of_host(config: &Config) -> Self {
+    pub fn from_config(config: &Config) -> Self {
         Lists { image: config.etc_always_image.clone(), host: config.etc_always_host.clone() }
     }
 
@@ -34,7 +34,7 @@ impl Lists {
     }
 
     /// Returns the lists of an image's policy.
-    pub fn of_policy(policy: &Policy) -> Self {
+    pub fn from_policy(policy: &Policy) -> Self {
         // The policy holds only patterns that can be read.
         let patterns =
             |list: &[String]| list.iter().filter_map(|text| pattern(&format!("/{text}"))).collect();
@@ -50,19 +50,19 @@ mod tests {
     fn patterns_name_paths_and_directories() {
         let always_image = vec!["/etc/a".to_owned(), "/etc//b.d/*.conf".to_owned()];
         let policy = Policy::new(vec![], always_image, vec!["/etc/c".to_owned()]).unwrap();
-        let lists = Lists::of_policy(&policy);
+        let lists = Lists::from_policy(&policy);
         assert_eq!(lists.side(b"etc/a"), Some(Side::Image));
         assert_eq!(lists.side(b"etc/b.d/x.conf"), Some(Side::Image));
         assert_eq!(lists.side(b"etc/c/below"), Some(Side::Host));
         assert_eq!(lists.side(b"etc/cd"), None);
-        assert_eq!(Lists::of_policy(&Policy::default()), Lists::default());
+        assert_eq!(Lists::from_policy(&Policy::default()), Lists::default());
     }
 
     proptest::proptest! {
         #[test]
         fn any_text_is_read(text: String, path: Vec<u8>) {
             if let Ok(policy) = Policy::parse(&text) {
-                Lists::of_policy(&policy).side(&path);
+                Lists::from_policy(&policy).side(&path);
             }
         }
     }

@@ -42,7 +42,7 @@ fn decide_path(path: &[u8], sides: &EtcSides, lists: &[Lists], settled: &Settled
     let (host, image) = (sides.host.get(path), sides.image.get(path));
     let base = sides.base.map(|base| base.get(path));
     let image_is_news = !same(base.flatten(), image);
-    let accounts = accounts::AccountFile::at(path).is_some() && (host.is_some() || image.is_some());
+    let accounts = accounts::AccountFile::from_path(path).is_some() && (host.is_some() || image.is_some());
     let listed = if accounts {
         // Only the host's own list can exclude the accounts of others.
         lists.first().and_then(|host| host.side(path)).filter(|side| *side == Side::Host)

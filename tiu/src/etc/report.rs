@@ -180,11 +180,11 @@ impl EtcReport {
     /// image.
     pub fn explains(&self, path: &[u8], now: Option<&Inode>) -> bool {
         self.decided(path).is_some_and(|decided| match &decided.result {
-            Some(result) => result.are_of(now),
+            Some(result) => result.describe(now),
             None => {
                 decided.side == Side::Host
                     && match &decided.host {
-                        Some(host) => host.are_of(now),
+                        Some(host) => host.describe(now),
                         None => now.is_none(),
                     }
             }

@@ -282,7 +282,7 @@ impl InodeFacts {
     }
 
     /// Returns whether these are the facts of `inode`, as far as they were recorded.
-    pub fn are_of(&self, inode: Option<&Inode>) -> bool {
+    pub fn describe(&self, inode: Option<&Inode>) -> bool {
         inode.is_some_and(|inode| {
             let mut found = InodeFacts::from(inode);
             if self.digest.is_none() {

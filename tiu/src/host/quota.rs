@@ -33,7 +33,7 @@ impl Host {
         let of_snapper = configured(&std::fs::read_to_string(config).unwrap_or_default());
         let own = subvolume.map(|id| format!("0/{id}"));
         let all = of_snapper.into_iter().chain(own);
-        all.filter_map(|qgroup| left(&qgroups, &qgroup)).min_by_key(|quota| quota.left)
+        all.filter_map(|qgroup| remaining(&qgroups, &qgroup)).min_by_key(|quota| quota.left)
     }
 }
 
@@ -47,7 +47,7 @@ fn configured(text: &str) -> Option<String> {
 }
 
 /// Returns what is left of the limits of `qgroup`, if it has any.
-fn left(qgroups: &Path, qgroup: &str) -> Option<Quota> {
+fn remaining(qgroups: &Path, qgroup: &str) -> Option<Quota> {
     let directory: PathBuf = qgroups.join(qgroup.replace('/', "_"));
     let number = |name: &str| std::fs::read_to_string(directory.join(name)).ok()?.trim().parse::<u64>().ok();
     let flags = number("limit_flags")?;
@@ -83,13 +83,13 @@ mod tests {
         {
             write(name, value);
         }
-        assert_eq!(left(dir.path(), "0/257"), None);
+        assert_eq!(remaining(dir.path(), "0/257"), None);
         for (flags, expected) in [(1, 700), (2, 80), (3, 80)] {
             write("limit_flags", flags);
-            assert_eq!(left(dir.path(), "0/257").unwrap().left, expected);
+            assert_eq!(remaining(dir.path(), "0/257").unwrap().left, expected);
         }
         write("referenced", 5000);
-        assert_eq!(left(dir.path(), "0/257").unwrap().left, 0);
-        assert_eq!(left(dir.path(), "0/258"), None);
+        assert_eq!(remaining(dir.path(), "0/257").unwrap().left, 0);
+        assert_eq!(remaining(dir.path(), "0/258"), None);
     }
 }

@@ -63,7 +63,12 @@ impl fmt::Display for FloorSource {
 impl Floor {
     /// Returns the floor that an image makes, which was signed at the time `signed`.
     pub fn new(source: FloorSource, manifest: &Manifest, signed: Option<OffsetDateTime>) -> Self {
-        Floor { source, version: manifest.version.clone(), created: time_of(&manifest.tiu.created), signed }
+        Floor {
+            source,
+            version: manifest.version.clone(),
+            created: parse_time(&manifest.tiu.created),
+            signed,
+        }
     }
 
     /// Checks that an image is not older. `signed` is the time of its signature, if that counts.
@@ -74,7 +79,8 @@ impl Floor {
         if order == Ordering::Less {
             return Err(Downgrade::Version { found: version, by, have });
         }
-        if let (Ordering::Equal, Some(found), Some(have)) = (order, time_of(&image.tiu.created), self.created)
+        if let (Ordering::Equal, Some(found), Some(have)) =
+            (order, parse_time(&image.tiu.created), self.created)
             && found < have
         {
             return Err(Downgrade::Created { version, found: text(found), by, have: text(have) });
@@ -89,7 +95,7 @@ impl Floor {
 }
 
 /// Reads a time in RFC 3339.
-pub fn time_of(text: &str) -> Option<OffsetDateTime> {
+pub fn parse_time(text: &str) -> Option<OffsetDateTime> {
     OffsetDateTime::parse(text, &Rfc3339).ok()
 }
 

@@ -30,7 +30,7 @@ pub enum SnapshotError {
         there: Vec<u32>,
     },
     /// snapper reported success, but what was asked for did not happen.
-    #[error("snapper did not {what}: found {found}{}", said(.output))]
+    #[error("snapper did not {what}: found {found}{}", quoted(.output))]
     NotDone {
         /// What it was to do.
         what: String,
@@ -70,7 +70,7 @@ fn join(numbers: &[u32]) -> String {
     }
 }
 
-fn said(output: &str) -> String {
+fn quoted(output: &str) -> String {
     let output = output.trim();
     if output.is_empty() { String::new() } else { format!("; it printed: {output}") }
 }

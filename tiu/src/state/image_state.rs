@@ -81,11 +81,11 @@ impl ImageState {
     pub fn open(host: &Host, number: u32, trust: Option<&Trust>) -> Result<Self, StateError> {
         let failed = |source| StateError { number, source };
         let tree = Tree::open(&host.snapshot_path(number)).map_err(|e| failed(e.into()))?;
-        Self::of_tree(tree, number, trust)
+        Self::from_tree(tree, number, trust)
     }
 
     /// Reads the system in `tree`, which is snapshot `number`.
-    pub fn of_tree(tree: Tree, number: u32, trust: Option<&Trust>) -> Result<Self, StateError> {
+    pub fn from_tree(tree: Tree, number: u32, trust: Option<&Trust>) -> Result<Self, StateError> {
         let failed =
             |source: super::provenance::ProvenanceError| StateError { number, source: source.into() };
         let provenance = Provenance::read(&tree, trust).map_err(failed)?;
@@ -96,11 +96,11 @@ impl ImageState {
     /// manifest still names the same index, `base`'s index is used instead of being read again.
     ///
     /// What counts as absent in `base` may be absent in the copy too.
-    pub fn of_copy(base: &Self, tree: Tree, number: u32) -> Result<Self, StateError> {
+    pub fn from_copy(base: &Self, tree: Tree, number: u32) -> Result<Self, StateError> {
         if base.ignored.is_some() && base.provenance.is_none() {
             return Ok(Self::leniently(tree, number, None));
         }
-        let mut copy = Self::of_tree(tree, number, None)?;
+        let mut copy = Self::from_tree(tree, number, None)?;
         copy.ignored = base.ignored.as_ref().map(|_| Mutex::default());
         let named = |state: &Self| state.provenance.as_ref().map(|p| p.manifest.tiu.index_digest);
         if let Some(index) = base.index.get()

@@ -135,7 +135,7 @@ impl SnapshotFacts {
     /// Reads what the snapshot says of its image. Returns it, if there is an image and its manifest
     /// can be read.
     fn read_image(&mut self, tree: Tree, trust: Option<&Trust>) -> Option<ImageState> {
-        let state = match ImageState::of_tree(tree, self.number, trust) {
+        let state = match ImageState::from_tree(tree, self.number, trust) {
             Ok(state) => state,
             Err(e) => {
                 self.changed(&e);

@@ -102,7 +102,7 @@ pub enum ApplyError {
     #[error("the initrd for kernel {kernel} was not made: {source}")]
     Dracut { kernel: String, source: RunError },
     /// The new snapshot is not what the image says.
-    #[error("the new snapshot differs from the image in {} place{}: {}", .0.len(), if .0.len() == 1 { "" } else { "s" }, first(.0))]
+    #[error("the new snapshot differs from the image in {} place{}: {}", .0.len(), if .0.len() == 1 { "" } else { "s" }, first_difference(.0))]
     Differs(Vec<Difference>),
     /// The host would not accept an image of this signer again.
     #[error("the next update would be refused, because the new snapshot does not accept this image: {0}")]
@@ -117,7 +117,7 @@ pub enum ApplyError {
 }
 
 /// Returns the first few differences as text.
-fn first(differences: &[Difference]) -> String {
+fn first_difference(differences: &[Difference]) -> String {
     let shown = differences
         .iter()
         .take(5)

@@ -40,7 +40,7 @@ pub fn fill(context: &Context, ready: &Ready, plan: Plan, draft: &Draft) -> Resu
         (ready.etc.clone(), plan)
     } else {
         let copy = Tree::open(tree.path())?;
-        let state = ImageState::of_copy(&ready.state, copy, draft.number()).map_err(ApplyError::Copy)?;
+        let state = ImageState::from_copy(&ready.state, copy, draft.number()).map_err(ApplyError::Copy)?;
         let update = ready.etc_update(context, &state, &ready.host_rules).map_err(ApplyError::Copy)?;
         let etc = decide(&update)?;
         let plan = tiu_extract::plan(&ready.job(context, tree, &etc.rules))?;

@@ -8,7 +8,7 @@
 use super::context::Context;
 use super::error::ApplyError;
 use crate::host::{HostError, Memory, Recalled};
-use crate::incoming::floor::{Floor, FloorSource, time_of};
+use crate::incoming::floor::{Floor, FloorSource, parse_time};
 use crate::incoming::version;
 use crate::snapshots::State;
 use crate::state::ImageState;
@@ -43,16 +43,16 @@ pub fn read(
         Recalled::Missing => {
             let worked = context.host().snapshots()?.iter().any(|s| s.state() != State::Ordinary);
             warnings.extend(worked.then(|| unknown(context, "is missing")));
-            (of_snapshots(context)?, true)
+            (memory_from_snapshots(context)?, true)
         }
         Recalled::Damaged(reason) => {
             warnings.push(unknown(context, &reason));
-            (of_snapshots(context)?, true)
+            (memory_from_snapshots(context)?, true)
         }
         Recalled::Future(found) => {
             let reason = format!("has format {found}, which this tiu does not know");
             warnings.push(unknown(context, &reason));
-            (of_snapshots(context)?, false)
+            (memory_from_snapshots(context)?, false)
         }
     };
     let mut floors = Vec::new();
@@ -94,18 +94,18 @@ pub fn remember(context: &Context, memory: &Memory, bundle: &Bundle) -> Result<(
 
 /// Returns the time of a signature.
 pub fn signed_at(signer: &Signer) -> Option<OffsetDateTime> {
-    signer.signing_time.as_deref().and_then(time_of)
+    signer.signing_time.as_deref().and_then(parse_time)
 }
 
 fn raise(memory: &mut Memory, manifest: &Manifest, signer: &Signer) {
-    let Some(created) = time_of(&manifest.tiu.created) else { return };
+    let Some(created) = parse_time(&manifest.tiu.created) else { return };
     let signed = signed_at(signer);
     memory.raise(&manifest.compatible, &manifest.version, created, signed, version::compare);
 }
 
 /// Returns what the host would remember of the images in its snapshots, as far as their signers are
 /// trusted.
-fn of_snapshots(context: &Context) -> Result<Memory, ApplyError> {
+fn memory_from_snapshots(context: &Context) -> Result<Memory, ApplyError> {
     let mut memory = Memory::default();
     for snapshot in context.host().snapshots()?.iter().filter(|s| s.state() != State::InProgress) {
         let Ok(tree) = Tree::open(&context.host().snapshot_path(snapshot.number)) else { continue };

@@ -50,7 +50,7 @@ pub fn foreign(ready: &Ready, plan: &Plan) -> Result<Foreign, StateError> {
             && !TreePath::new(path).is_ok_and(|path| path.starts_with(state))
             && index.unwrap_or(&ready.index).find(path).is_none()
     };
-    let mut lost = plan.lost();
+    let mut lost = plan.lost_paths();
     lost.retain(is_foreign);
     Ok(Foreign { known: index.is_some(), ..sum(&lost) })
 }

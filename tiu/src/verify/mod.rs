@@ -218,7 +218,7 @@ fn explained(
             let inode = now.get(&path);
             let facts = inode.map(|inode| InodeFacts::from(inode).public());
             let (found, expected) = (facts.as_ref(), decided.result.as_ref());
-            let is_same = expected.is_some_and(|expected| expected.are_of(inode));
+            let is_same = expected.is_some_and(|expected| expected.describe(inode));
             let shown =
                 |facts: Option<&InodeFacts>| facts.map_or("nothing".to_owned(), InodeFacts::to_string);
             (!is_same).then(|| EtcDifference {
@@ -258,7 +258,7 @@ fn first_name(index: &Index, path: &[u8]) -> Option<Vec<u8>> {
 /// Returns the snapshot's tree without what is mounted over it or in it.
 fn open(host: &Host, snapshot: &Snapshot) -> Result<Tree, VerifyError> {
     let number = snapshot.number;
-    let tree = Tree::of_directory(host.open_around_mounts(number)?, &host.snapshot_path(number));
+    let tree = Tree::from_directory(host.open_around_mounts(number)?, &host.snapshot_path(number));
     let path = tree.descriptor_path();
     let found = btrfs("asking for the id of", &path, libbtrfsutil::subvolume_id(&path))?;
     if found != snapshot.id {
@@ -277,7 +277,7 @@ pub fn verify(
 ) -> Result<Verified, VerifyError> {
     let VerifyRequest { depth, claimed, accepted, initrd_path } = *request;
     let number = snapshot.number;
-    let state = ImageState::of_tree(open(host, snapshot)?, number, trust)?;
+    let state = ImageState::from_tree(open(host, snapshot)?, number, trust)?;
     let tree = state.tree();
     let Some(index) = state.index()? else { return Err(VerifyError::NoImage(number)) };
     let Some(Provenance { manifest, signer, expired }) = state.provenance() else {

@@ -6,7 +6,7 @@
 use crate::accounts::sysusers::{VENDOR, is_read};
 use crate::accounts::{self, AccountFile, AccountFiles, AccountSides, Limits};
 use crate::etc::PRISTINE_PATH;
-use crate::etc::accounts::used;
+use crate::etc::accounts::owner_numbers;
 use crate::state::record::{RECORD_PATH, Record};
 use std::collections::HashMap;
 use tiu_bundle::content_digest::digest_bytes;
@@ -43,7 +43,7 @@ pub(super) fn owners(tree: &Tree, index: &Index, record: Option<&Record>) -> Own
         // Where the image's side is also the base's, no name is added: the host has each already,
         // or does without it.
         let sides = AccountSides { base: Some(image), host: &host, image, closed: &[] };
-        accounts::merge(&sides, &used(index), &limits)
+        accounts::merge(&sides, &owner_numbers(index), &limits)
     };
     match merged(&signed) {
         Ok(merged) => (owners.uids, owners.gids) = (merged.uids, merged.gids),
@@ -56,7 +56,7 @@ pub(super) fn owners(tree: &Tree, index: &Index, record: Option<&Record>) -> Own
     let Some(record) = record else { return owners };
     // Whether names that sysusers.d asks for were merged depends on the host of that time, which
     // only the record knows.
-    if let Ok(asked) = merged(&with_asked(signed, tree, index)) {
+    if let Ok(asked) = merged(&with_sysusers(signed, tree, index)) {
         let recorded =
             |map: &std::collections::BTreeMap<u32, u32>, (from, to): &(u32, u32)| map.get(from) == Some(to);
         let add = |map: &mut HashMap<u32, u32>, (from, to): (u32, u32)| {
@@ -101,7 +101,7 @@ fn signed_files(tree: &Tree, index: &Index, differences: &mut Vec<Difference>) -
 }
 
 /// Adds the names to which the image's sysusers.d gives a number, as lines of passwd and group.
-fn with_asked(mut files: AccountFiles, tree: &Tree, index: &Index) -> AccountFiles {
+fn with_sysusers(mut files: AccountFiles, tree: &Tree, index: &Index) -> AccountFiles {
     let mut text = String::new();
     for entry in crate::etc::entries_at(index, VENDOR.as_bytes()) {
         let name = entry.path.as_bytes().strip_prefix(VENDOR.as_bytes());

@@ -166,7 +166,7 @@ fn reset_in_snapshot(host: &LoopHost, number: u32, loader: &Recorder) -> Result<
     let config = Config::load(&host.root()).unwrap();
     let (next, cancel) = (Next::new(&opened, loader), Cancel::new());
     let edit = |tree, number| {
-        let view = View::read(ImageState::of_tree(tree, number, None)?, &config)?;
+        let view = View::read(ImageState::from_tree(tree, number, None)?, &config)?;
         reset(&view, &[b"etc/app.conf".to_vec()], &cancel)
     };
     change(next, EtcTarget::Snapshot, &cancel, edit).map(|(_, number)| number)

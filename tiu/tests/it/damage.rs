@@ -159,7 +159,7 @@ fn place(host: &LoopHost, path: &str) -> PathBuf {
 }
 
 /// Changes the file, in a snapshot that may be read-only.
-fn at(host: &LoopHost, path: &str, change: impl FnOnce(&Path)) {
+fn change_file(host: &LoopHost, path: &str, change: impl FnOnce(&Path)) {
     if path.starts_with('/') {
         return change(&place(host, path));
     }
@@ -199,7 +199,7 @@ fn damage(bench: &Bench, host: &LoopHost, file: &File, damage: Damage) -> bool {
         assert_eq!(shows.raw_os_error(), Some(5), "{shows}");
         return true;
     }
-    at(host, file.path, |path| {
+    change_file(host, file.path, |path| {
         let content = fs::read(path).unwrap();
         if matches!(damage, Damage::Empty | Damage::Truncated | Damage::Garbage) {
             let garbage: Vec<u8> = content.iter().map(|byte| byte ^ 0xa5).collect();
@@ -231,7 +231,7 @@ fn damage(bench: &Bench, host: &LoopHost, file: &File, damage: Damage) -> bool {
 
 /// What an administrator does who knows the file: puts the old one back.
 fn repair(bench: &Bench, host: &LoopHost, file: &File) {
-    at(host, file.path, |path| {
+    change_file(host, file.path, |path| {
         run("chattr", &["-R".as_ref(), "-i".as_ref(), path.as_os_str()]);
         assert!(run("rm", &["-rf".as_ref(), path.as_os_str()]));
         let good = bench.good.join(file.path.trim_start_matches('/'));
@@ -335,7 +335,7 @@ fn case(bench: &Bench, file: &File, how: Damage) -> Vec<String> {
 
 /// Damages each of `files`. The `offset`s of the tests differ, so that together they have each
 /// damage.
-fn all(files: &[File], offset: usize) {
+fn damage_all(files: &[File], offset: usize) {
     let bench = Bench::new(files);
     let mut failures = Vec::new();
     for (i, file) in files.iter().enumerate() {
@@ -353,25 +353,25 @@ fn all(files: &[File], offset: usize) {
 
 #[test]
 fn damaged_files_of_tiu_s_own() {
-    all(&STATE, 0);
+    damage_all(&STATE, 0);
 }
 
 #[test]
 fn damaged_files_of_the_image() {
-    all(&SYSTEM, 8);
+    damage_all(&SYSTEM, 8);
 }
 
 #[test]
 fn damaged_configuration() {
-    all(&CONFIGURATION, 2);
+    damage_all(&CONFIGURATION, 2);
 }
 
 #[test]
 fn damaged_accounts() {
-    all(&ACCOUNTS, 5);
+    damage_all(&ACCOUNTS, 5);
 }
 
 #[test]
 fn damaged_files_beside_the_snapshots() {
-    all(&SNAPSHOTS, 0);
+    damage_all(&SNAPSHOTS, 0);
 }

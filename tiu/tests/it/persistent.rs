@@ -47,7 +47,7 @@ fn all_well(host: &LoopHost, number: &str) {
     host.tiu("verify", [number]).succeeded();
 }
 
-fn look(path: &Path) -> (u32, u32, u32) {
+fn mode_and_owner(path: &Path) -> (u32, u32, u32) {
     let found = path.symlink_metadata().unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     (found.mode() & 0o7777, found.uid(), found.gid())
 }
@@ -85,7 +85,7 @@ fn a_new_persistent_path_is_made_and_what_was_told_gives_it_a_subvolume() {
         (&told["path"], &told["declared"], &told["state"]),
         (&json!("data"), &json!(true), &json!("empty"))
     );
-    assert_eq!(look(&host.snapshot(3).join("data")), (0o2770, 6, 12));
+    assert_eq!(mode_and_owner(&host.snapshot(3).join("data")), (0o2770, 6, 12));
     assert_eq!(fs::read_dir(host.snapshot(3).join("data")).unwrap().count(), 0);
     assert_eq!(fs::read(host.snapshot(3).join("etc/fstab")).unwrap(), fstab, "fstab is never touched");
     all_well(&host, "3");
@@ -119,7 +119,7 @@ fn a_new_persistent_path_is_made_and_what_was_told_gives_it_a_subvolume() {
         .succeeded();
     };
     mount(&host);
-    assert_eq!(look(&host.root().join("data")), (0o2770, 6, 12));
+    assert_eq!(mode_and_owner(&host.root().join("data")), (0o2770, 6, 12));
     tree::file(&host.root(), "data/late", "in the subvolume");
 
     // From now on it is like any mount point.
@@ -169,7 +169,7 @@ fn what_a_persistent_path_holds_in_the_snapshot_is_carried_over() {
     let kept = |number: u32| {
         let data = host.snapshot(number).join("data");
         assert_eq!(fs::read_to_string(data.join("db/rows")).unwrap(), "the host's");
-        assert_eq!(look(&data.join("db/rows")), (0o600, 1000, 1001));
+        assert_eq!(mode_and_owner(&data.join("db/rows")), (0o600, 1000, 1001));
         let found = tool("getfattr", "attr", &["-d".as_ref(), data.join("db/rows").as_os_str()]).succeeded();
         assert!(found.stdout.contains("user.a=\"1\""), "{}", found.stdout);
         assert_eq!(fs::read_to_string(data.join("of-the-image")).unwrap(), "changed");
@@ -245,7 +245,7 @@ fn an_older_image_s_own_link_becomes_the_directory() {
     let host = kit.host();
     host.tiu("apply", [kit.bundle(1, |root| symlink("var/data", root.join("data")).unwrap())]).succeeded();
     apply(&host, &declaring(&kit, 2, "/data", data));
-    assert_eq!(look(&host.snapshot(3).join("data")), (0o2770, 6, 12));
+    assert_eq!(mode_and_owner(&host.snapshot(3).join("data")), (0o2770, 6, 12));
     assert!(host.snapshot(3).join("data").symlink_metadata().unwrap().is_dir());
     all_well(&host, "3");
 }

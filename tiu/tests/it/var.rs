@@ -40,7 +40,7 @@ fn xattr(path: &Path, name: &str, value: &str) {
 }
 
 /// Mode, owner, content, attributes and ACLs of all below `var`; times and inodes too.
-fn all(var: &Path) -> (BTreeMap<PathBuf, String>, String) {
+fn tree_and_times(var: &Path) -> (BTreeMap<PathBuf, String>, String) {
     let mut arguments = ["-R", "-h", "-d", "-m", "-"].map(OsStr::new).to_vec();
     arguments.push(var.as_os_str());
     let list = tool("getfattr", "attr", &arguments);
@@ -53,7 +53,7 @@ fn text(path: impl AsRef<Path>) -> String {
 }
 
 /// Mode, owner and group.
-fn look(path: impl AsRef<Path>) -> (u32, u32, u32) {
+fn mode_and_owner(path: impl AsRef<Path>) -> (u32, u32, u32) {
     let path = path.as_ref();
     let found = path.symlink_metadata().unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     (found.mode() & 0o7777, found.uid(), found.gid())
@@ -94,11 +94,11 @@ fn what_an_image_has_in_var_arrives_as_it_is() {
     assert_eq!(fs::read_dir(host.root().join("var")).unwrap().count(), 0, "an update alone changes nothing");
     let var = reboot(&mut host);
     assert_eq!(text(var.join("lib/app/state")), "first");
-    assert_eq!(look(var.join("lib/app")), (0o2750, 6, 12));
-    assert_eq!(look(var.join("lib/app/state")), (0o640, 6, 12));
-    assert_eq!(look(var.join("lib/tool")), (0o6755, 6, 12));
-    assert_eq!(look(var.join("empty")), (0o1777, 0, 0));
-    let (_, attributes) = all(&var);
+    assert_eq!(mode_and_owner(var.join("lib/app")), (0o2750, 6, 12));
+    assert_eq!(mode_and_owner(var.join("lib/app/state")), (0o640, 6, 12));
+    assert_eq!(mode_and_owner(var.join("lib/tool")), (0o6755, 6, 12));
+    assert_eq!(mode_and_owner(var.join("empty")), (0o1777, 0, 0));
+    let (_, attributes) = tree_and_times(&var);
     assert!(attributes.contains("user.note=\"kept\""), "{attributes}");
     assert_eq!(fs::read_link(var.join("run")).unwrap(), Path::new("../run"));
     assert_eq!(fs::read_link(var.join("dangling")).unwrap(), Path::new("/no such/100%"));
@@ -106,14 +106,14 @@ fn what_an_image_has_in_var_arrives_as_it_is() {
     for (name, kind, device) in [("null", 0o020_000, 0x103), ("disk", 0o060_000, 0x100)] {
         let node = var.join(name).metadata().unwrap();
         assert_eq!((node.mode() & 0o170_000, node.rdev()), (kind, device));
-        assert_eq!(look(var.join(name)), (0o620, 6, 12));
+        assert_eq!(mode_and_owner(var.join(name)), (0o620, 6, 12));
     }
     for name in ODD {
         assert_eq!(fs::read(var.join(OsStr::from_bytes(name))).unwrap(), name);
     }
     // What a second boot finds is what the first one left.
-    let before = all(&var);
-    assert_eq!(all(&reboot(&mut host)), before);
+    let before = tree_and_times(&var);
+    assert_eq!(tree_and_times(&reboot(&mut host)), before);
 }
 
 /// The image's `/var` in `version`.
@@ -151,12 +151,12 @@ fn nothing_that_is_there_changes_in_a_second_update_either() {
     chown(lib.join("dir"), Some(1000), Some(1001)).unwrap();
     mode(&lib.join("dir"), 0o711);
     tree::file(&lib, "only-2", "the host had it before the image");
-    let before = all(&lib);
+    let before = tree_and_times(&lib);
 
     host.tiu("apply", [image(&kit, 2)]).succeeded();
-    assert_eq!(all(&lib), before, "an update alone changes nothing");
+    assert_eq!(tree_and_times(&lib), before, "an update alone changes nothing");
     reboot(&mut host);
-    let (mut now, attributes) = all(&lib);
+    let (mut now, attributes) = tree_and_times(&lib);
     let (mut then, attributes_then) = before;
     assert_eq!(attributes, attributes_then);
     // New in the image; or a default that the host had moved away. A default that the image dropped
@@ -174,7 +174,7 @@ fn nothing_that_is_there_changes_in_a_second_update_either() {
         assert!(now.remove(&dir).is_some() && then.remove(&dir).is_some());
     }
     assert_eq!(now, then);
-    assert_eq!(look(lib.join("dir")), (0o711, 1000, 1001));
+    assert_eq!(mode_and_owner(lib.join("dir")), (0o711, 1000, 1001));
     for (name, expected) in
         [("edited", "the host's"), ("emptied", ""), ("untouched", "default 1"), ("elsewhere", "default 1")]
     {
@@ -191,10 +191,10 @@ fn a_rollback_leaves_var_as_it_is() {
     reboot(&mut host);
     host.tiu("apply", [image(&kit, 2)]).succeeded();
     let var = reboot(&mut host);
-    let before = all(&var);
+    let before = tree_and_times(&var);
     host.tiu("rollback", ["2"]).succeeded();
     reboot(&mut host);
-    assert_eq!(all(&var), before);
+    assert_eq!(tree_and_times(&var), before);
 }
 
 #[test]
@@ -223,10 +223,10 @@ fn what_the_host_has_of_another_type_stays() {
         tree::file(root, "var/lib/other", "default");
     });
     host.tiu("apply", [bundle]).succeeded();
-    let before = all(&var).0;
+    let before = tree_and_times(&var).0;
     host.reboot();
     boot(&host);
-    let now = all(&var).0;
+    let now = tree_and_times(&var).0;
     for (path, state) in before.iter().filter(|(path, _)| !path.ends_with("lib") && !path.ends_with("real")) {
         assert_eq!(now.get(path), Some(state), "{}", path.display());
     }
@@ -268,13 +268,13 @@ fn owners_are_the_host_s_numbers_of_the_same_names() {
     let factory = host.snapshot(2).join("usr/share/factory/var/lib");
     let lib = reboot(&mut host).join("lib");
     for path in ["app", "app/state", "app/pipe"] {
-        let found = look(lib.join(path));
+        let found = mode_and_owner(lib.join(path));
         assert_eq!((found.1, found.2), (777, 888), "{path}");
-        let found = look(factory.join(path));
+        let found = mode_and_owner(factory.join(path));
         assert_eq!((found.1, found.2), (777, 888), "the factory's {path}");
     }
     for path in ["nobody-s", "nameless"] {
-        let found = look(lib.join(path));
+        let found = mode_and_owner(lib.join(path));
         assert_eq!((found.1, found.2), (4321, 4322), "{path}");
     }
 }
@@ -298,7 +298,7 @@ fn a_package_s_own_lines_count_before_the_image_s() {
     let done = boot(&host);
     assert_eq!(done.code, Some(0), "{}", done.stderr);
     let lib = host.root().join("var/lib");
-    assert_eq!(look(lib.join("app")), (0o700, 0, 0));
+    assert_eq!(mode_and_owner(lib.join("app")), (0o700, 0, 0));
     assert_eq!(text(lib.join("app/state")), "package");
     assert_eq!(text(lib.join("copied/a/b")), "default");
 }

@@ -22,7 +22,7 @@ fn updated() -> (Kit, LoopHost) {
 
 /// verify finds `lines` in snapshot 2.
 #[track_caller]
-fn found(host: &LoopHost, lines: &[&str]) -> Outcome {
+fn verify_finds(host: &LoopHost, lines: &[&str]) -> Outcome {
     let outcome = host.tiu("verify", ["2"]).refused(&["snapshot 2 differs in"]);
     for line in lines {
         assert!(outcome.stdout.contains(&format!("DIFFERS  /{line}")), "{line}:\n{}", outcome.stdout);
@@ -36,7 +36,7 @@ fn found(host: &LoopHost, lines: &[&str]) -> Outcome {
 fn is_found(lie: impl FnOnce(&Path), lines: &[&str]) -> Outcome {
     let (_kit, host) = updated();
     host.edit(2, lie);
-    found(&host, lines)
+    verify_finds(&host, lines)
 }
 
 fn run(program: &str, arguments: &[&str], path: &Path) {
@@ -198,7 +198,7 @@ fn an_account_of_the_image_becomes_root() {
         record(root, |record| record["uids"] = serde_json::json!({ "30": 0 }));
         chown(root.join("usr/bin/web"), Some(0), None).unwrap();
     });
-    found(&host, &["usr/bin/web: owner", "etc/passwd: accounts"]);
+    verify_finds(&host, &["usr/bin/web: owner", "etc/passwd: accounts"]);
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn numbers_that_the_merge_assigned_are_computed_again_without_the_record() {
     host.tiu("verify", ["2"]).succeeded();
     // Without a record the image's number would be right, which is Ada's.
     host.edit(2, |root| chown(root.join("usr/bin/web"), Some(30), Some(30)).unwrap());
-    found(&host, &["usr/bin/web: owner: found 30:30"]);
+    verify_finds(&host, &["usr/bin/web: owner: found 30:30"]);
 }
 
 #[test]
@@ -270,7 +270,7 @@ fn another_snapshot_s_files_are_mounted_over_the_changed_ones() {
     run("cp", &["-a", host.snapshot(2).join("usr/bin").to_str().unwrap()], &good);
     host.edit(2, evil);
     run("mount", &["--bind", good.to_str().unwrap()], &host.snapshot(2).join("usr/bin"));
-    found(&host, &["usr/bin/cat: content"]);
+    verify_finds(&host, &["usr/bin/cat: content"]);
     run("umount", &[], &host.snapshot(2).join("usr/bin"));
 }
 
@@ -311,7 +311,7 @@ fn an_update_removes_foreign_files_from_the_client_s_own_directory() {
         tree::file(root, "usr/lib/sysimage/tiu/more/evil", "x");
         symlink("/etc", root.join(STATE).join("link")).unwrap();
     });
-    found(&host, &["usr/lib/sysimage/tiu/more: extra", "usr/lib/sysimage/tiu/link: extra"]);
+    verify_finds(&host, &["usr/lib/sysimage/tiu/more: extra", "usr/lib/sysimage/tiu/link: extra"]);
     host.tiu("apply", [kit.bundle(2, |_| {})]).succeeded();
     host.tiu("verify", ["3"]).succeeded();
     assert!(host.snapshot(3).join("etc/passwd").exists());
@@ -423,7 +423,7 @@ fn a_label_other_than_the_signed_one() {
     .succeeded();
     host.tiu("verify", ["2"]).succeeded();
     host.edit(2, |root| label(&root.join("usr/bin/cat"), b"system_u:object_r:evil_t:s0\0"));
-    found(&host, &["usr/bin/cat: xattrs"]);
+    verify_finds(&host, &["usr/bin/cat: xattrs"]);
 }
 
 #[test]
@@ -435,7 +435,7 @@ fn what_is_not_compared_is_listed_and_accepted_by_the_caller_alone() {
         tree::file(root, "srv/www", "x");
         tree::file(root, "usr/lib/mine/x", "x");
     });
-    let outcome = found(&host, &["usr/lib/mine: extra"]);
+    let outcome = verify_finds(&host, &["usr/lib/mine: extra"]);
     for line in ["/data (the host's own, says the snapshot)", "/srv (the host's own directory)"] {
         assert!(outcome.stdout.contains(&format!("not compared: {line}")), "{}", outcome.stdout);
     }

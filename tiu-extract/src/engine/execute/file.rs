@@ -23,7 +23,7 @@ impl Worker<'_> {
         let inode = context.job.index.inode_of(&entry);
         let path: &[u8] = entry.path.as_bytes();
         let (directory, name) = self.parents.open(path)?;
-        let wanted = MetadataWanted::of_entry(&entry, &context.rules);
+        let wanted = MetadataWanted::from_entry(&entry, &context.rules);
         let made_as = if early { context.names.name(file.entry) } else { context.made_as(file.entry, &name) };
         let (temporary, fd) = Temporary::file(directory, made_as, wanted.mode.unwrap_or(0o600))
             .map_err(|e| EngineError::io("make a file for", path, e))?;

@@ -62,7 +62,7 @@ impl Worker<'_> {
         let now =
             beneath::stat(fd.as_fd(), c"").map_err(|e| EngineError::io("read the metadata of", path, e))?;
         let (attributes, wanted) =
-            (temporary.directory.default_acl, MetadataWanted::of_entry(&entry, &context.rules));
+            (temporary.directory.default_acl, MetadataWanted::from_entry(&entry, &context.rules));
         metadata::apply(
             Reach::Descriptor(proc_path.descriptor(fd.as_fd())),
             &now,
@@ -101,7 +101,7 @@ impl Worker<'_> {
         let kind = context.job.index.inode_of(&entry).kind;
         self.set_metadata(
             i,
-            &with_kind(MetadataWanted::of_entry(&entry, &context.rules), kind),
+            &with_kind(MetadataWanted::from_entry(&entry, &context.rules), kind),
             entry.path.as_bytes(),
         )?;
         self.sum.metadata += 1;
@@ -176,7 +176,7 @@ impl Worker<'_> {
         match context.plan.places.get(i as usize) {
             // A kept directory: its time must not show that its content changed.
             Some(EntryPlace::Kept(node)) => self.set_mtime(path, context.plan.tree.node(*node).mtime),
-            _ => self.set_metadata(i, &MetadataWanted::of_entry(&entry, &context.rules), path),
+            _ => self.set_metadata(i, &MetadataWanted::from_entry(&entry, &context.rules), path),
         }
     }
 }

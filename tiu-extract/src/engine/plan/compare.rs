@@ -84,7 +84,7 @@ impl Compare<'_> {
             }
             EntryPlace::Here(node) => {
                 let mut wrong =
-                    metadata::differences(self.tree, node, &MetadataWanted::of_entry(entry, self.rules));
+                    metadata::differences(self.tree, node, &MetadataWanted::from_entry(entry, self.rules));
                 wrong.mtime &= !self.joined.is_loose(i);
                 if wrong.any() {
                     self.dirty.insert(i);
@@ -136,7 +136,7 @@ impl Compare<'_> {
                 if found.nlink > 1 {
                     self.claimed.insert(found.ino);
                 }
-                let wanted = MetadataWanted::of_entry(entry, self.rules);
+                let wanted = MetadataWanted::from_entry(entry, self.rules);
                 if metadata::differences(self.tree, node, &wanted).any() {
                     self.steps.fixes.push(holder);
                 } else {

@@ -18,7 +18,7 @@ pub struct LostPath {
 
 impl Plan {
     /// Returns what will be removed or replaced, each path once.
-    pub fn lost(&self) -> Vec<LostPath> {
+    pub fn lost_paths(&self) -> Vec<LostPath> {
         let steps = &self.steps;
         let files = steps.all_files().map(|file| file.entry);
         let specials = steps.specials.iter().chain(&steps.late_specials).copied();

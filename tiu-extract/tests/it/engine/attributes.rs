@@ -1,6 +1,6 @@
 //! Owners, modes, extended attributes, ACLs, capabilities.
 
-use super::model::{Model, What, xattrs};
+use super::model::{Model, NodeKind, xattrs};
 use super::run::{Options, apply, apply_with, differences};
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
@@ -45,11 +45,11 @@ fn rich() -> Model {
     // Would inherit the group and an ACL.
     model.file("shared/plain", "p");
     model.dir("shared/dir");
-    model.add("shared/link", What::Symlink(b"plain".to_vec()));
-    model.add("shared/fifo", What::Fifo);
-    let link = model.add("link", What::Symlink(b"file".to_vec()));
+    model.add("shared/link", NodeKind::Symlink(b"plain".to_vec()));
+    model.add("shared/fifo", NodeKind::Fifo);
+    let link = model.add("link", NodeKind::Symlink(b"file".to_vec()));
     link.xattrs.insert(b"trusted.on-link".to_vec(), b"l".to_vec());
-    let device = model.add("device", What::CharDev(rustix::fs::makedev(1, 3)));
+    let device = model.add("device", NodeKind::CharDev(rustix::fs::makedev(1, 3)));
     device.xattrs.insert(b"trusted.on-device".to_vec(), b"c".to_vec());
     model.0.get_mut(&b""[..]).unwrap().xattrs.insert(b"user.root".to_vec(), b"r".to_vec());
     model
@@ -87,8 +87,8 @@ fn content_changes_and_attributes_stay() {
     let dir = fs.subvolume("t");
     let mut model = rich();
     apply(&model, &dir);
-    model.get("file").what = What::File(b"yy".to_vec());
-    model.get("ping").what = What::File(tiu_testing::tree::noise(1, 50_000));
+    model.get("file").what = NodeKind::File(b"yy".to_vec());
+    model.get("ping").what = NodeKind::File(tiu_testing::tree::noise(1, 50_000));
     model.get("ping").mode = 0o4755;
     apply(&model, &dir);
     model.assert_is(&dir);

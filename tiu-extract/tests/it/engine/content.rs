@@ -1,6 +1,6 @@
 //! Content: sizes at every edge, holes, and what is shared instead of written.
 
-use super::model::{MemoryImage, Model, What};
+use super::model::{MemoryImage, Model, NodeKind};
 use super::run::{Options, apply, apply_image, apply_with};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -44,7 +44,7 @@ fn every_size_from_every_size() {
             if to > 2 {
                 content[to / 2] ^= 1;
             }
-            model.get(&format!("{from}-{to}")).what = What::File(content);
+            model.get(&format!("{from}-{to}")).what = NodeKind::File(content);
         }
     }
     apply_pieces(&model, &dir, 777);
@@ -62,7 +62,7 @@ fn blocks_that_stay_are_shared_with_the_snapshot() {
     apply(&model, &base);
     let target = fs.snapshot(&base, "target");
     content[2_000_000] ^= 1;
-    model.get("file").what = What::File(content.clone());
+    model.get("file").what = NodeKind::File(content.clone());
     let outcome = apply(&model, &target);
     model.assert_is(&target);
     assert_eq!(outcome.summary.bytes_written, 4096);
@@ -73,7 +73,7 @@ fn blocks_that_stay_are_shared_with_the_snapshot() {
     // Longer, and with a changed end: the last block, which is not whole, cannot be shared.
     let target = fs.snapshot(&base, "longer");
     content.extend_from_slice(&noise(3, 10_000));
-    model.get("file").what = What::File(content);
+    model.get("file").what = NodeKind::File(content);
     let outcome = apply(&model, &target);
     model.assert_is(&target);
     assert_eq!(outcome.summary.bytes_shared, 3_997_696 - 4096);
@@ -124,7 +124,7 @@ fn a_directory_becomes_a_symlink_and_its_files_move() {
     let mut after = Model::new();
     before.file("lib/libc.so", noise(1, 50_000));
     after.file("usr/lib/libc.so", noise(1, 50_000));
-    after.add("lib", What::Symlink(b"usr/lib".to_vec()));
+    after.add("lib", NodeKind::Symlink(b"usr/lib".to_vec()));
     apply(&before, &dir);
     let outcome = apply(&after, &dir);
     after.assert_is(&dir);
@@ -224,7 +224,7 @@ fn long_runs_of_zeros_are_holes() {
     // A file that becomes zeros where it had data does not keep it.
     content[5 << 20] = 0;
     content[7 << 20] = 1;
-    model.get("sparse").what = What::File(content);
+    model.get("sparse").what = NodeKind::File(content);
     apply(&model, &dir);
     model.assert_is(&dir);
     assert_eq!(blocks("sparse"), 4096);

@@ -1,4 +1,4 @@
-//! What goes wrong on the way: full disks, wrong images, cancellation; and that a second run
+//! NodeKind goes wrong on the way: full disks, wrong images, cancellation; and that a second run
 //! completes.
 
 use super::model::{MemoryImage, Model};

@@ -1,7 +1,7 @@
-//! What belongs to the host: host paths, kept paths, mount points, nested subvolumes, the client's
+//! NodeKind belongs to the host: host paths, kept paths, mount points, nested subvolumes, the client's
 //! own directory.
 
-use super::model::{MTIME, Model, What};
+use super::model::{MTIME, Model, NodeKind};
 use super::run::{Options, apply, apply_with, differences};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -196,7 +196,7 @@ fn a_directory_that_holds_what_is_the_hosts_cannot_become_a_file() {
     fs::create_dir_all(dir.join("a/b/c")).unwrap();
     fs::write(dir.join("a/file"), "").unwrap();
     let mut model = Model::new();
-    model.add("a", What::Symlink(b"x".to_vec()));
+    model.add("a", NodeKind::Symlink(b"x".to_vec()));
     let error = apply_with(&model, &dir, &options(&["a/b/c"], &[])).err().unwrap();
     let EngineError::Conflict { path, expected, held } = &error else { panic!("{error}") };
     assert_eq!((path.to_str(), held.to_str()), (Some("a"), Some("a/b/c")));

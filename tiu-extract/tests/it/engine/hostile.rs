@@ -1,6 +1,6 @@
 //! Targets made to lead the engine astray.
 
-use super::model::{Model, What};
+use super::model::{Model, NodeKind};
 use super::run::apply;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -68,7 +68,7 @@ fn symlinks_that_name_themselves_and_each_other() {
     let mut model = Model::new();
     model.file("self/file", "x");
     model.file("a/file", "x");
-    model.add("b", What::Symlink(b"a".to_vec()));
+    model.add("b", NodeKind::Symlink(b"a".to_vec()));
     model.file("dot/dot/file", "x");
     apply(&model, &dir);
     model.assert_is(&dir);
@@ -79,8 +79,8 @@ fn a_fifo_where_the_image_has_a_file_does_not_block() {
     let fs = LoopBtrfs::new(256);
     let dir = fs.subvolume("t");
     let mut before = Model::new();
-    before.add("file", What::Fifo);
-    before.add("dir", What::Fifo);
+    before.add("file", NodeKind::Fifo);
+    before.add("dir", NodeKind::Fifo);
     apply(&before, &dir);
     let mut after = Model::new();
     after.file("file", "");

@@ -1,24 +1,24 @@
 //! Every kind of inode, every change from one to another, and what is left alone when nothing
 //! changed.
 
-use super::model::{Inode, MTIME, Model, What, at};
+use super::model::{Inode, MTIME, Model, NodeKind, at};
 use super::run::apply;
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use tiu_testing::btrfs::LoopBtrfs;
 
-fn every_kind() -> Vec<(&'static str, What)> {
+fn every_kind() -> Vec<(&'static str, NodeKind)> {
     vec![
-        ("file", What::File(b"small".to_vec())),
-        ("big", What::File(tiu_testing::tree::noise(1, 300_000))),
-        ("empty", What::File(Vec::new())),
-        ("dir", What::Dir),
-        ("symlink", What::Symlink(b"to/nowhere".to_vec())),
-        ("char", What::CharDev(rustix::fs::makedev(1, 3))),
-        ("block", What::BlockDev(rustix::fs::makedev(7, 300))),
-        ("fifo", What::Fifo),
-        ("socket", What::Socket),
+        ("file", NodeKind::File(b"small".to_vec())),
+        ("big", NodeKind::File(tiu_testing::tree::noise(1, 300_000))),
+        ("empty", NodeKind::File(Vec::new())),
+        ("dir", NodeKind::Dir),
+        ("symlink", NodeKind::Symlink(b"to/nowhere".to_vec())),
+        ("char", NodeKind::CharDev(rustix::fs::makedev(1, 3))),
+        ("block", NodeKind::BlockDev(rustix::fs::makedev(7, 300))),
+        ("fifo", NodeKind::Fifo),
+        ("socket", NodeKind::Socket),
     ]
 }
 
@@ -92,11 +92,11 @@ fn every_kind_becomes_every_other() {
         for (to_name, to) in every_kind() {
             before.add(to_name, from.clone());
             after.add(to_name, to.clone());
-            if from == What::Dir {
+            if from == NodeKind::Dir {
                 before.file(format!("{to_name}/inside/file"), "goes");
-                before.add(format!("{to_name}/inside/link"), What::Symlink(b"file".to_vec()));
+                before.add(format!("{to_name}/inside/link"), NodeKind::Symlink(b"file".to_vec()));
             }
-            if to == What::Dir {
+            if to == NodeKind::Dir {
                 after.file(format!("{to_name}/inside/file"), "comes");
             }
         }
@@ -113,16 +113,16 @@ fn content_of_each_kind_changes() {
     let dir = fs.subvolume("t");
     let mut model = of_every_kind();
     apply(&model, &dir);
-    model.get("file").what = What::File(b"SMALL".to_vec());
-    model.get("big").what = What::File(tiu_testing::tree::noise(2, 200_000));
-    model.get("empty").what = What::File(b"no more".to_vec());
-    model.get("symlink").what = What::Symlink(b"to/nowhere-else".to_vec());
-    model.get("char").what = What::CharDev(rustix::fs::makedev(1, 5));
-    model.get("block").what = What::BlockDev(rustix::fs::makedev(8, 1));
+    model.get("file").what = NodeKind::File(b"SMALL".to_vec());
+    model.get("big").what = NodeKind::File(tiu_testing::tree::noise(2, 200_000));
+    model.get("empty").what = NodeKind::File(b"no more".to_vec());
+    model.get("symlink").what = NodeKind::Symlink(b"to/nowhere-else".to_vec());
+    model.get("char").what = NodeKind::CharDev(rustix::fs::makedev(1, 5));
+    model.get("block").what = NodeKind::BlockDev(rustix::fs::makedev(8, 1));
     apply(&model, &dir);
     model.assert_is(&dir);
-    model.get("symlink").what = What::Symlink(b"to/nowhere-ELSE".to_vec());
-    model.get("big").what = What::File(Vec::new());
+    model.get("symlink").what = NodeKind::Symlink(b"to/nowhere-ELSE".to_vec());
+    model.get("big").what = NodeKind::File(Vec::new());
     apply(&model, &dir);
     model.assert_is(&dir);
 }
@@ -135,7 +135,7 @@ fn metadata_of_each_kind_changes_and_the_inode_stays() {
     apply(&model, &dir);
     let before = ids(&dir, &model);
     for Inode { what, mode, uid, gid, mtime, .. } in model.0.values_mut() {
-        *mode = if matches!(what, What::Symlink(_)) { 0o777 } else { 0o6751 };
+        *mode = if matches!(what, NodeKind::Symlink(_)) { 0o777 } else { 0o6751 };
         (*uid, *gid) = (70_000, 80_000);
         (mtime.sec, mtime.nsec) = (-1, 5);
     }
@@ -157,8 +157,8 @@ fn a_file_of_right_size_and_time_but_other_content_is_rewritten() {
     model.file("b", "abc");
     apply(&model, &dir);
     let mut other = model.clone();
-    other.get("a").what = What::File(tiu_testing::tree::noise(2, 5000));
-    other.get("b").what = What::File(b"abd".to_vec());
+    other.get("a").what = NodeKind::File(tiu_testing::tree::noise(2, 5000));
+    other.get("b").what = NodeKind::File(b"abd".to_vec());
     assert_eq!(other.get("a").mtime, MTIME);
     let outcome = apply(&other, &dir);
     assert_eq!(outcome.read, ["a", "b"]);
@@ -175,8 +175,8 @@ fn the_time_of_a_directory_is_right_after_changes_in_it() {
     model.dir("d/f");
     apply(&model, &dir);
     model.remove("d/goes");
-    model.get("d/e/changes").what = What::File(b"yy".to_vec());
-    model.add("d/f/comes", What::Symlink(b"x".to_vec()));
+    model.get("d/e/changes").what = NodeKind::File(b"yy".to_vec());
+    model.add("d/f/comes", NodeKind::Symlink(b"x".to_vec()));
     apply(&model, &dir);
     model.assert_is(&dir);
 }

@@ -1,6 +1,6 @@
 //! Hard links: names that join, split, and change.
 
-use super::model::{Model, What};
+use super::model::{Model, NodeKind};
 use super::run::{apply, differences};
 use std::os::unix::fs::MetadataExt;
 use tiu_testing::btrfs::LoopBtrfs;
@@ -17,7 +17,7 @@ fn change(before: &Model, after: &Model) -> super::run::Outcome {
     outcome
 }
 
-fn three(content: &[u8]) -> Model {
+fn three_names(content: &[u8]) -> Model {
     let mut model = Model::new();
     model.file("a", content);
     model.link("d/b", "a");
@@ -27,35 +27,35 @@ fn three(content: &[u8]) -> Model {
 
 #[test]
 fn names_are_made_and_stay() {
-    let outcome = change(&Model::new(), &three(b"x"));
+    let outcome = change(&Model::new(), &three_names(b"x"));
     assert_eq!(outcome.read, ["a"]);
 }
 
 #[test]
 fn separate_files_join() {
-    let mut before = three(b"x");
+    let mut before = three_names(b"x");
     before.file("d/b", "x");
     before.file("d/e/c", "x");
-    let outcome = change(&before, &three(b"x"));
+    let outcome = change(&before, &three_names(b"x"));
     assert_eq!(outcome.read, Vec::<String>::new());
 }
 
 #[test]
 fn one_inode_splits() {
     let content = noise(1, 10_000);
-    let mut after = three(&content);
+    let mut after = three_names(&content);
     after.file("d/b", &content);
     after.get("d/b").mode = 0o600;
-    let outcome = change(&three(&content), &after);
+    let outcome = change(&three_names(&content), &after);
     assert_eq!(outcome.read, Vec::<String>::new(), "the content is there to be shared");
     assert_eq!(outcome.summary.reflinked, 1);
 }
 
 #[test]
 fn one_name_gets_other_content() {
-    let mut after = three(&noise(1, 10_000));
+    let mut after = three_names(&noise(1, 10_000));
     after.file("d/b", "other");
-    change(&three(&noise(1, 10_000)), &after);
+    change(&three_names(&noise(1, 10_000)), &after);
 }
 
 #[test]
@@ -64,13 +64,13 @@ fn the_first_name_gets_other_content() {
     after.file("a", "other");
     after.file("d/b", "x");
     after.link("d/e/c", "d/b");
-    let outcome = change(&three(b"x"), &after);
+    let outcome = change(&three_names(b"x"), &after);
     assert_eq!(outcome.read, ["a"]);
 }
 
 #[test]
 fn all_names_get_other_content() {
-    change(&three(b"x"), &three(b"yy"));
+    change(&three_names(b"x"), &three_names(b"yy"));
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn the_first_name_goes() {
     let mut after = Model::new();
     after.file("d/b", "x");
     after.link("d/e/c", "d/b");
-    change(&three(b"x"), &after);
+    change(&three_names(b"x"), &after);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_name_comes_before_the_first() {
     for name in ["a", "d/b", "d/e/c"] {
         after.link(name, "0");
     }
-    let outcome = change(&three(b"x"), &after);
+    let outcome = change(&three_names(b"x"), &after);
     assert_eq!(outcome.read, Vec::<String>::new());
 }
 
@@ -109,14 +109,14 @@ fn names_of_two_inodes_swap() {
 
 #[test]
 fn a_directory_stands_where_a_name_comes() {
-    let mut before = three(b"x");
+    let mut before = three_names(b"x");
     before.remove("d/b");
     before.file("d/b/inside", "y");
-    change(&before, &three(b"x"));
+    change(&before, &three_names(b"x"));
     let mut before = Model::new();
     before.file("a/inside", "y");
     before.file("d/b", "x");
-    change(&before, &three(b"x"));
+    change(&before, &three_names(b"x"));
 }
 
 #[test]
@@ -124,9 +124,9 @@ fn links_of_symlinks_and_devices() {
     let mut before = Model::new();
     let mut after = Model::new();
     for model in [&mut before, &mut after] {
-        model.add("symlink", What::Symlink(b"x".to_vec()));
-        model.add("device", What::CharDev(rustix::fs::makedev(1, 3)));
-        model.add("fifo", What::Fifo);
+        model.add("symlink", NodeKind::Symlink(b"x".to_vec()));
+        model.add("device", NodeKind::CharDev(rustix::fs::makedev(1, 3)));
+        model.add("fifo", NodeKind::Fifo);
     }
     for kind in ["symlink", "device", "fifo"] {
         after.link(format!("z/{kind}"), kind);
@@ -134,7 +134,7 @@ fn links_of_symlinks_and_devices() {
     change(&before, &after);
     change(&after, &before);
     let mut changed = after.clone();
-    changed.get("symlink").what = What::Symlink(b"y".to_vec());
+    changed.get("symlink").what = NodeKind::Symlink(b"y".to_vec());
     changed.get("device").uid = 5;
     change(&after, &changed);
 }

@@ -17,7 +17,7 @@ use tiu_system::path::{TreePath, TreePathBuf};
 pub const MTIME: Mtime = Mtime { sec: 1_600_000_000, nsec: 123_456_789 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum NodeKind {
     File(Vec<u8>),
     Dir,
     Symlink(Vec<u8>),
@@ -31,7 +31,7 @@ pub enum What {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inode {
-    pub what: What,
+    pub what: NodeKind,
     pub mode: u32,
     pub uid: u32,
     pub gid: u32,
@@ -46,20 +46,20 @@ pub struct Model(pub BTreeMap<Vec<u8>, Inode>);
 impl Model {
     pub fn new() -> Self {
         let mut model = Model(BTreeMap::new());
-        model.add("", What::Dir);
+        model.add("", NodeKind::Dir);
         model
     }
 
-    pub fn add(&mut self, path: impl AsRef<[u8]>, what: What) -> &mut Inode {
+    pub fn add(&mut self, path: impl AsRef<[u8]>, what: NodeKind) -> &mut Inode {
         let path = path.as_ref();
         if let Some(slash) = path.iter().rposition(|c| *c == b'/')
             && !self.0.contains_key(&path[..slash])
         {
-            self.add(&path[..slash], What::Dir);
+            self.add(&path[..slash], NodeKind::Dir);
         }
         let mode = match what {
-            What::Dir => 0o755,
-            What::Symlink(_) => 0o777,
+            NodeKind::Dir => 0o755,
+            NodeKind::Symlink(_) => 0o777,
             _ => 0o644,
         };
         let inode = Inode { what, mode, uid: 0, gid: 0, mtime: MTIME, xattrs: BTreeMap::new() };
@@ -68,15 +68,15 @@ impl Model {
     }
 
     pub fn file(&mut self, path: impl AsRef<[u8]>, content: impl AsRef<[u8]>) -> &mut Inode {
-        self.add(path, What::File(content.as_ref().to_vec()))
+        self.add(path, NodeKind::File(content.as_ref().to_vec()))
     }
 
     pub fn dir(&mut self, path: impl AsRef<[u8]>) -> &mut Inode {
-        self.add(path, What::Dir)
+        self.add(path, NodeKind::Dir)
     }
 
     pub fn link(&mut self, path: impl AsRef<[u8]>, to: &str) {
-        self.add(path, What::Link(to.into()));
+        self.add(path, NodeKind::Link(to.into()));
     }
 
     pub fn get(&mut self, path: &str) -> &mut Inode {
@@ -93,7 +93,7 @@ impl Model {
     pub fn inode(&self, path: &[u8]) -> (&[u8], &Inode) {
         let (path, inode) = self.0.get_key_value(path).unwrap();
         match &inode.what {
-            What::Link(to) => self.inode(to),
+            NodeKind::Link(to) => self.inode(to),
             _ => (path, inode),
         }
     }
@@ -110,16 +110,16 @@ impl Model {
             let names = self.names(path);
             let inode = self.inode(path).1;
             let (kind, target, rdev, size, digest) = match &inode.what {
-                What::File(content) => {
+                NodeKind::File(content) => {
                     (Kind::File, None, 0, content.len() as u64, Some(digest_bytes(content)))
                 }
-                What::Dir => (Kind::Dir, None, 0, 0, None),
-                What::Symlink(to) => (Kind::Symlink, Some(to.clone()), 0, to.len() as u64, None),
-                What::CharDev(rdev) => (Kind::CharDev, None, *rdev, 0, None),
-                What::BlockDev(rdev) => (Kind::BlockDev, None, *rdev, 0, None),
-                What::Fifo => (Kind::Fifo, None, 0, 0, None),
-                What::Socket => (Kind::Socket, None, 0, 0, None),
-                What::Link(_) => unreachable!("resolved"),
+                NodeKind::Dir => (Kind::Dir, None, 0, 0, None),
+                NodeKind::Symlink(to) => (Kind::Symlink, Some(to.clone()), 0, to.len() as u64, None),
+                NodeKind::CharDev(rdev) => (Kind::CharDev, None, *rdev, 0, None),
+                NodeKind::BlockDev(rdev) => (Kind::BlockDev, None, *rdev, 0, None),
+                NodeKind::Fifo => (Kind::Fifo, None, 0, 0, None),
+                NodeKind::Socket => (Kind::Socket, None, 0, 0, None),
+                NodeKind::Link(_) => unreachable!("resolved"),
             };
             let is_link = names[0] != path.as_slice();
             writer.push(Entry {
@@ -147,7 +147,7 @@ impl Model {
 
     pub fn image(&self) -> MemoryImage {
         let files = self.0.keys().filter_map(|path| match &self.inode(path).1.what {
-            What::File(content) => Some((path.clone(), content.clone())),
+            NodeKind::File(content) => Some((path.clone(), content.clone())),
             _ => None,
         });
         MemoryImage { files: files.collect(), opened: Mutex::new(Vec::new()), piece: usize::MAX }
@@ -169,19 +169,21 @@ impl Model {
             let stat = full.symlink_metadata().unwrap();
             let kind = stat.file_type();
             match &inode.what {
-                What::File(content) => {
+                NodeKind::File(content) => {
                     assert!(kind.is_file(), "{shown}: {kind:?}");
                     assert!(std::fs::read(&full).unwrap() == *content, "{shown}: content differs");
                 }
-                What::Dir => assert!(kind.is_dir(), "{shown}: {kind:?}"),
-                What::Symlink(to) => {
+                NodeKind::Dir => assert!(kind.is_dir(), "{shown}: {kind:?}"),
+                NodeKind::Symlink(to) => {
                     assert_eq!(std::fs::read_link(&full).unwrap().as_os_str().as_bytes(), to, "{shown}");
                 }
-                What::CharDev(rdev) => assert!(kind.is_char_device() && stat.rdev() == *rdev, "{shown}"),
-                What::BlockDev(rdev) => assert!(kind.is_block_device() && stat.rdev() == *rdev, "{shown}"),
-                What::Fifo => assert!(kind.is_fifo(), "{shown}: {kind:?}"),
-                What::Socket => assert!(kind.is_socket(), "{shown}: {kind:?}"),
-                What::Link(_) => unreachable!("resolved"),
+                NodeKind::CharDev(rdev) => assert!(kind.is_char_device() && stat.rdev() == *rdev, "{shown}"),
+                NodeKind::BlockDev(rdev) => {
+                    assert!(kind.is_block_device() && stat.rdev() == *rdev, "{shown}")
+                }
+                NodeKind::Fifo => assert!(kind.is_fifo(), "{shown}: {kind:?}"),
+                NodeKind::Socket => assert!(kind.is_socket(), "{shown}: {kind:?}"),
+                NodeKind::Link(_) => unreachable!("resolved"),
             }
             if !kind.is_symlink() {
                 assert_eq!(

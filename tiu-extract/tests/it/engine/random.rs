@@ -1,6 +1,6 @@
 //! From any tree to any other.
 
-use super::model::{MTIME, Model, What};
+use super::model::{MTIME, Model, NodeKind};
 use super::run::{Options, apply, apply_with};
 use proptest::prelude::*;
 use tiu_bundle::index::Mtime;
@@ -20,15 +20,15 @@ fn content() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-fn what() -> impl Strategy<Value = What> {
+fn any_node() -> impl Strategy<Value = NodeKind> {
     prop_oneof![
-        8 => content().prop_map(What::File),
-        3 => Just(What::Dir),
-        2 => prop::sample::select(vec!["a", "../b", "/etc", "b/c"]).prop_map(|to| What::Symlink(to.into())),
-        1 => prop::sample::select(vec![3u32, 5]).prop_map(|n| What::CharDev(rustix::fs::makedev(1, n))),
-        1 => Just(What::Fifo),
-        1 => Just(What::Socket),
-        4 => prop::sample::select(paths()).prop_map(|to| What::Link(to.into_bytes())),
+        8 => content().prop_map(NodeKind::File),
+        3 => Just(NodeKind::Dir),
+        2 => prop::sample::select(vec!["a", "../b", "/etc", "b/c"]).prop_map(|to| NodeKind::Symlink(to.into())),
+        1 => prop::sample::select(vec![3u32, 5]).prop_map(|n| NodeKind::CharDev(rustix::fs::makedev(1, n))),
+        1 => Just(NodeKind::Fifo),
+        1 => Just(NodeKind::Socket),
+        4 => prop::sample::select(paths()).prop_map(|to| NodeKind::Link(to.into_bytes())),
     ]
 }
 
@@ -45,7 +45,7 @@ fn paths() -> Vec<String> {
 fn model() -> impl Strategy<Value = Model> {
     let inode = (
         prop::sample::select(paths()),
-        what(),
+        any_node(),
         prop::sample::select(vec![0o644u32, 0o4755, 0o600]),
         prop::sample::select(vec![0u32, 1000]),
         0u32..2,
@@ -56,12 +56,15 @@ fn model() -> impl Strategy<Value = Model> {
         for (path, what, mode, uid, nsec, xattr) in inodes {
             // A path below something that is no directory, or a link to nothing or to a directory,
             // is left out.
-            let usable = path
-                .match_indices('/')
-                .all(|(i, _)| model.0.get(&path.as_bytes()[..i]).is_none_or(|inode| inode.what == What::Dir));
+            let usable = path.match_indices('/').all(|(i, _)| {
+                model.0.get(&path.as_bytes()[..i]).is_none_or(|inode| inode.what == NodeKind::Dir)
+            });
             let target_is_fine = match &what {
-                What::Link(to) => {
-                    model.0.get(to).is_some_and(|inode| !matches!(inode.what, What::Dir | What::Link(_)))
+                NodeKind::Link(to) => {
+                    model
+                        .0
+                        .get(to)
+                        .is_some_and(|inode| !matches!(inode.what, NodeKind::Dir | NodeKind::Link(_)))
                         && *to != path.as_bytes()
                 }
                 _ => true,
@@ -69,7 +72,7 @@ fn model() -> impl Strategy<Value = Model> {
             if !usable || !target_is_fine || model.0.contains_key(path.as_bytes()) {
                 continue;
             }
-            let is_symlink = matches!(what, What::Symlink(_));
+            let is_symlink = matches!(what, NodeKind::Symlink(_));
             let inode = model.add(&path, what);
             inode.mode = if is_symlink { 0o777 } else { mode };
             (inode.uid, inode.gid) = (uid, uid / 2);

@@ -9,7 +9,7 @@ use tiu_bundle::index::Index;
 use tiu_extract::{Difference, EngineError, Image, Job, ReadBack, Rules, Summary};
 use tiu_system::progress::{Cancel, Watch};
 
-/// What a run needs beside model and directory.
+/// NodeKind a run needs beside model and directory.
 #[derive(Default)]
 pub struct Options {
     pub rules: Rules,
@@ -19,7 +19,7 @@ pub struct Options {
 
 pub struct Outcome {
     pub summary: Summary,
-    /// What was read from the image.
+    /// NodeKind was read from the image.
     pub read: Vec<String>,
     pub described: String,
 }
@@ -84,7 +84,7 @@ pub fn apply_image(
     Ok(Outcome { summary, read: image.opened(), described: String::from_utf8(described).unwrap() })
 }
 
-/// What differs from the model.
+/// NodeKind differs from the model.
 pub fn differences(model: &Model, dir: &Path, rules: &Rules) -> Vec<Difference> {
     let target = File::open(dir).unwrap();
     tiu_extract::check(&model.index(), target.as_fd(), rules, ReadBack::All, Watch::silent()).unwrap()

@@ -63,7 +63,7 @@ pub fn check_files(
 /// Checks that `system` has a first process.
 pub fn check_init(system: &dyn NodeLookup) -> Result<(), NotBootable> {
     let is_init =
-        |path: &str| matches!(found(system, path), Some(Node::File { executable: true, size: 1.. }));
+        |path: &str| matches!(find_node(system, path), Some(Node::File { executable: true, size: 1.. }));
     if INITS.iter().any(|path| is_init(path)) {
         Ok(())
     } else {
@@ -115,7 +115,7 @@ fn check_kernel(system: &dyn NodeLookup, version: &str, initrd: &NeededInitrd) -
         }
     }
     for modules in MODULES.map(|top| format!("{top}/{version}")) {
-        let Some((directory, Node::Directory)) = at(system, &modules) else { continue };
+        let Some((directory, Node::Directory)) = find_path(system, &modules) else { continue };
         let list = format!("{modules}/modules.dep");
         if holds_modules(system, &directory, DEPTH) && !is_filled(system, &list) {
             return Err(NotBootable::Modules { version: version_of(), list });
@@ -136,7 +136,7 @@ fn kernel_paths(version: &str) -> Vec<String> {
 
 /// Returns the versions of the kernels that `system` holds.
 fn kernels(system: &dyn NodeLookup) -> BTreeSet<String> {
-    let names = |directory: &str| at(system, directory).map(|(path, _)| system.names(&path));
+    let names = |directory: &str| find_path(system, directory).map(|(path, _)| system.names(&path));
     let text = |name: Vec<u8>| String::from_utf8(name).ok();
     let in_boot = names("boot").into_iter().flatten().filter_map(text).filter_map(|name| {
         let (kernel, version) = name.split_once('-')?;
@@ -152,7 +152,7 @@ fn kernels(system: &dyn NodeLookup) -> BTreeSet<String> {
 
 /// Returns the name of the unified kernel image of `version`, if there is one.
 fn unified(system: &dyn NodeLookup, version: &str) -> Option<Vec<u8>> {
-    let (directory, _) = at(system, &format!("usr/lib/modules/{version}"))?;
+    let (directory, _) = find_path(system, &format!("usr/lib/modules/{version}"))?;
     let is_unified = |name: &Vec<u8>| name.ends_with(b".efi") && name != b"vmlinuz.efi";
     system.names(&directory).into_iter().find(is_unified)
 }
@@ -173,15 +173,15 @@ fn holds_modules(system: &dyn NodeLookup, directory: &TreePath, depth: u32) -> b
     })
 }
 
-fn at(system: &dyn NodeLookup, path: &str) -> Option<(TreePathBuf, Node)> {
+fn find_path(system: &dyn NodeLookup, path: &str) -> Option<(TreePathBuf, Node)> {
     resolve(system, TreePath::new(path).ok()?)
 }
 
-fn found(system: &dyn NodeLookup, path: &str) -> Option<Node> {
-    at(system, path).map(|(_, node)| node)
+fn find_node(system: &dyn NodeLookup, path: &str) -> Option<Node> {
+    find_path(system, path).map(|(_, node)| node)
 }
 
 /// Returns whether `path` leads to a regular file that is not empty.
 fn is_filled(system: &dyn NodeLookup, path: &str) -> bool {
-    matches!(found(system, path), Some(Node::File { size: 1.., .. }))
+    matches!(find_node(system, path), Some(Node::File { size: 1.., .. }))
 }

@@ -144,7 +144,7 @@ fn links_lead_within_the_system_and_end() {
         symlink("usr/./lib//systemd/", root.join("dots")).unwrap();
     });
     let tree = Tree::open(dir.path()).unwrap();
-    let resolved = |path: &str| at(&tree, path).map(|(path, _)| path.to_string());
+    let resolved = |path: &str| find_path(&tree, path).map(|(path, _)| path.to_string());
     assert_eq!(resolved("up/systemd").as_deref(), Some("usr/lib/systemd/systemd"));
     assert_eq!(resolved("dots/systemd").as_deref(), Some("usr/lib/systemd/systemd"));
     for path in ["loop", "usr/lib/systemd/systemd/below", "none"] {

@@ -310,7 +310,7 @@ mod tests {
         let bomb = encoder.finish().unwrap();
         assert!(bomb.len() < 100_000);
         let cancel = Cancel::new();
-        let ended = entries(&bomb[..], &mut Budget::of_bytes(8 << 20, &cancel), &mut |_, _| {});
+        let ended = entries(&bomb[..], &mut Budget::with_bytes(8 << 20, &cancel), &mut |_, _| {});
         assert!(matches!(ended, Err(Stop::Unreadable(_))));
     }
 

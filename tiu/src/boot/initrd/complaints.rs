@@ -82,7 +82,7 @@ fn has_failed(line: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn of(text: &str) -> Vec<String> {
+    fn complaints_in(text: &str) -> Vec<String> {
         complaints(&Output { stdout: String::new(), stderr: text.into() })
     }
 
@@ -105,7 +105,7 @@ mod tests {
             "depmod: ERROR: could not open directory /lib/modules/6.1",
             "gzip: stdout: No space left on device",
         ] {
-            assert_eq!(of(line), [line], "{line}");
+            assert_eq!(complaints_in(line), [line], "{line}");
         }
     }
 
@@ -121,14 +121,14 @@ dracut: *** Creating initramfs image file '/boot/initrd' done ***
 dracut: WARNING: running in hostonly mode in a container!!
 Skipping program /usr/bin/x as it cannot be found
 ";
-        assert_eq!(of(ordinary), [""; 0]);
+        assert_eq!(complaints_in(ordinary), [""; 0]);
     }
 
     #[test]
     fn there_are_not_more_lines_than_a_person_reads() {
         let text: String = (0..50).map(|i| format!("dracut[E]: line {i}\ndracut[E]: line {i}\n")).collect();
-        let lines = of(&text);
+        let lines = complaints_in(&text);
         assert_eq!((lines.len(), lines[20].as_str()), (21, "and 30 more such lines"));
-        assert_eq!(of(&format!("dracut[E]: {}", "x".repeat(5000)))[0].len(), 303);
+        assert_eq!(complaints_in(&format!("dracut[E]: {}", "x".repeat(5000)))[0].len(), 303);
     }
 }

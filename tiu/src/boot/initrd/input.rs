@@ -38,7 +38,7 @@ impl<'a> Budget<'a> {
     }
 
     #[cfg(test)]
-    pub fn of_bytes(bytes: u64, cancel: &'a Cancel) -> Self {
+    pub fn with_bytes(bytes: u64, cancel: &'a Cancel) -> Self {
         Budget { bytes, cancel }
     }
 

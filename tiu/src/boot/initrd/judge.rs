@@ -75,7 +75,7 @@ mod tests {
 
     const BUILTIN: &str = "kernel/fs/ext4/ext4.ko\nkernel/fs/btrfs/btrfs.ko\n";
 
-    fn of(paths: &[&str], has_modules: bool, builtin: Option<&str>) -> Judgement {
+    fn judgement(paths: &[&str], has_modules: bool, builtin: Option<&str>) -> Judgement {
         let files: Vec<_> = paths.iter().map(|path| (*path, &b""[..])).collect();
         let needs = Needs { kernel: "6.1", has_modules, builtin };
         judge(&cpio(&files)[..], &needs, &Cancel::new()).unwrap()
@@ -91,33 +91,36 @@ mod tests {
     #[test]
     fn modules_of_the_kernel_with_the_root_filesystem_s_are_complete() {
         let btrfs = "usr/lib/modules/6.1/kernel/fs/btrfs/btrfs.ko.zst";
-        assert_eq!(of(&[btrfs], true, Some("")), Judgement::Complete);
+        assert_eq!(judgement(&[btrfs], true, Some("")), Judgement::Complete);
         let other = "usr/lib/modules/6.1/kernel/drivers/nvme.ko";
-        assert_eq!(of(&[other], true, Some(BUILTIN)), Judgement::Complete);
+        assert_eq!(judgement(&[other], true, Some(BUILTIN)), Judgement::Complete);
         // A kernel with everything built in needs no module.
-        assert_eq!(of(&["init"], false, Some(BUILTIN)), Judgement::Complete);
+        assert_eq!(judgement(&["init"], false, Some(BUILTIN)), Judgement::Complete);
     }
 
     #[test]
     fn modules_of_another_kernel_are_not() {
-        let found = missing(of(&["lib/modules/6.0/kernel/fs/btrfs/btrfs.ko"], true, Some(BUILTIN)));
+        let found = missing(judgement(&["lib/modules/6.0/kernel/fs/btrfs/btrfs.ko"], true, Some(BUILTIN)));
         assert_eq!(found, "it has kernel modules of 6.0; expected 6.1");
-        let found = missing(of(&["init"], true, Some("")));
+        let found = missing(judgement(&["init"], true, Some("")));
         assert!(found.starts_with("it has no kernel modules; expected some of 6.1\nit has no module btrfs"));
     }
 
     #[test]
     fn an_initrd_without_the_root_filesystem_s_module_is_not() {
-        let found =
-            missing(of(&["lib/modules/6.1/kernel/fs/ext4/ext4.ko"], true, Some("kernel/fs/fuse.ko\n")));
+        let found = missing(judgement(
+            &["lib/modules/6.1/kernel/fs/ext4/ext4.ko"],
+            true,
+            Some("kernel/fs/fuse.ko\n"),
+        ));
         assert!(found.starts_with("it has no module btrfs for kernel 6.1"), "{found}");
     }
 
     #[test]
     fn what_cannot_be_judged_is_not_called_complete() {
         let unjudged = |judgement| assert!(matches!(judgement, Judgement::Unjudged(_)), "{judgement:?}");
-        unjudged(of(&["squash-root.img", "lib/modules/6.1/kernel/fs/squashfs.ko"], true, Some("")));
-        unjudged(of(&["init"], false, None));
+        unjudged(judgement(&["squash-root.img", "lib/modules/6.1/kernel/fs/squashfs.ko"], true, Some("")));
+        unjudged(judgement(&["init"], false, None));
         let needs = Needs { kernel: "6.1", has_modules: true, builtin: None };
         unjudged(judge(&b"BZh9"[..], &needs, &Cancel::new()).unwrap());
         assert!(

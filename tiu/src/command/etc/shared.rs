@@ -45,7 +45,7 @@ impl OpenedHost {
     ) -> Result<(T, u32), EditError> {
         let target = target.unwrap_or(self.config.etc_change);
         change(self.next(), target, cancel, |tree, number| {
-            edit(&View::read(ImageState::of_tree(tree, number, None)?, &self.config)?)
+            edit(&View::read(ImageState::from_tree(tree, number, None)?, &self.config)?)
         })
     }
 }

@@ -43,7 +43,7 @@ fn sides(cells: &[Cell]) -> [States; 3] {
 fn decided(cells: &[Cell]) -> Merge {
     let [base, host, image] = sides(cells);
     let sides = EtcSides { base: Some(&base), host: &host, image: &image };
-    merge(&sides, &[Lists::of_host(&Config::default())], &Settled::default())
+    merge(&sides, &[Lists::from_config(&Config::default())], &Settled::default())
 }
 
 fn conflicts(merge: &Merge, cell: &Cell) -> BTreeSet<String> {
@@ -114,7 +114,7 @@ fn no_cell_depends_on_its_neighbours() {
     }
 }
 
-/// What must not change of what the merge leaves alone: inode, mode, times.
+/// NodeKind must not change of what the merge leaves alone: inode, mode, times.
 fn identity(path: &Path) -> Option<(u64, u32, i64, i64, i64, i64)> {
     let found = path.symlink_metadata().ok()?;
     let times = (found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec());
@@ -165,7 +165,7 @@ fn update(mut host: LoopHost, [first, all, others]: &[PathBuf; 3], refused: &[Ce
     host.reboot();
     host.edit(2, |root| write_all(root, &cells, |cell| &cell.host));
 
-    // What cannot be merged is found before anything is touched: all of it, with both sides.
+    // NodeKind cannot be merged is found before anything is touched: all of it, with both sides.
     for arguments in [vec!["--dry-run".as_ref(), all.as_os_str()], vec![all.as_os_str()]] {
         let outcome = host.tiu("apply", arguments).refused(&["/etc cannot be merged", "always-image"]);
         for cell in refused {
@@ -185,7 +185,7 @@ fn update(mut host: LoopHost, [first, all, others]: &[PathBuf; 3], refused: &[Ce
     let (before, after) = (host.snapshot(2), host.snapshot(3));
     let mut wrong = Vec::new();
     for cell in merged {
-        let problems = look(cell, &before, &after, &told, &dry);
+        let problems = faults(cell, &before, &after, &told, &dry);
         wrong.extend(problems.into_iter().map(|problem| format!("{}: {problem}", cell.name)));
     }
     for cell in refused {
@@ -199,9 +199,9 @@ fn update(mut host: LoopHost, [first, all, others]: &[PathBuf; 3], refused: &[Ce
     assert!(!verified.stdout.contains("DIFFERS"), "{}", verified.stdout);
 }
 
-/// What is wrong with a cell after the update. `told`: conflicts that `apply` told, `dry`: what
+/// NodeKind is wrong with a cell after the update. `told`: conflicts that `apply` told, `dry`: what
 /// `--dry-run` printed before.
-fn look(cell: &Cell, before: &Path, after: &Path, told: &BTreeSet<&str>, dry: &str) -> Vec<String> {
+fn faults(cell: &Cell, before: &Path, after: &Path, told: &BTreeSet<&str>, dry: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     let merge = decided(std::slice::from_ref(cell));
     let expected = Paper::merged(&merge, &cell.prefix(), &cell.host, &cell.image);
@@ -225,7 +225,7 @@ fn look(cell: &Cell, before: &Path, after: &Path, told: &BTreeSet<&str>, dry: &s
     }
     // Files that stay are not touched at all.
     let stays = |path: &String, node: &paper::Node| {
-        node.what != paper::What::Dir && cell.host.0.get(path) == Some(node)
+        node.what != paper::NodeKind::Dir && cell.host.0.get(path) == Some(node)
     };
     for (path, _) in expected.0.iter().filter(|(path, node)| stays(path, node)) {
         let at = |root: &Path| identity(&root.join(cell.prefix()).join(path));

@@ -11,7 +11,7 @@ use tiu_bundle::content_digest::digest_bytes;
 use tiu_bundle::index::{Kind, Mtime};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum NodeKind {
     Dir,
     File(String),
     Link(String),
@@ -20,7 +20,7 @@ pub enum What {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
-    pub what: What,
+    pub what: NodeKind,
     pub mode: u32,
     pub uid: u32,
     pub xattrs: BTreeMap<String, Vec<u8>>,
@@ -45,25 +45,25 @@ fn acl(owner: u16, mask: u16) -> Vec<u8> {
 }
 
 impl Paper {
-    fn put(&mut self, path: &str, what: What, mode: u32) {
+    fn put(&mut self, path: &str, what: NodeKind, mode: u32) {
         let node = Node { what, mode, uid: 0, xattrs: BTreeMap::new() };
         self.0.insert(path.to_owned(), node);
     }
 
     pub fn dir(&mut self, path: &str) {
-        self.put(path, What::Dir, 0o755);
+        self.put(path, NodeKind::Dir, 0o755);
     }
 
     pub fn file(&mut self, path: &str, content: &str) {
-        self.put(path, What::File(content.to_owned()), 0o644);
+        self.put(path, NodeKind::File(content.to_owned()), 0o644);
     }
 
     pub fn link(&mut self, path: &str, target: &str) {
-        self.put(path, What::Link(target.to_owned()), 0o777);
+        self.put(path, NodeKind::Link(target.to_owned()), 0o777);
     }
 
     pub fn fifo(&mut self, path: &str) {
-        self.put(path, What::Fifo, 0o644);
+        self.put(path, NodeKind::Fifo, 0o644);
     }
 
     /// Removes a path with all below it.
@@ -77,7 +77,7 @@ impl Paper {
     }
 
     pub fn is_dir(&self, path: &str) -> bool {
-        self.0.get(path).is_some_and(|node| node.what == What::Dir)
+        self.0.get(path).is_some_and(|node| node.what == NodeKind::Dir)
     }
 
     pub fn set_acl(&mut self, path: &str) {
@@ -94,21 +94,21 @@ impl Paper {
         for (path, node) in &self.0 {
             let inode = Inode {
                 kind: match node.what {
-                    What::Dir => Kind::Dir,
-                    What::File(_) => Kind::File,
-                    What::Link(_) => Kind::Symlink,
-                    What::Fifo => Kind::Fifo,
+                    NodeKind::Dir => Kind::Dir,
+                    NodeKind::File(_) => Kind::File,
+                    NodeKind::Link(_) => Kind::Symlink,
+                    NodeKind::Fifo => Kind::Fifo,
                 },
                 mode: node.mode,
                 uid: node.uid,
                 gid: 0,
                 rdev: 0,
                 target: match &node.what {
-                    What::Link(target) => Some(target.clone().into_bytes()),
+                    NodeKind::Link(target) => Some(target.clone().into_bytes()),
                     _ => None,
                 },
                 digest: match &node.what {
-                    What::File(content) => Some(digest_bytes(content.as_bytes())),
+                    NodeKind::File(content) => Some(digest_bytes(content.as_bytes())),
                     _ => None,
                 },
                 xattrs: node.xattrs.iter().map(|(n, v)| (n.clone().into_bytes(), v.clone())).collect(),
@@ -119,7 +119,7 @@ impl Paper {
         }
     }
 
-    /// What a merge makes of `host` and `image` below `prefix`.
+    /// NodeKind a merge makes of `host` and `image` below `prefix`.
     pub fn merged(merge: &Merge, prefix: &str, host: &Paper, image: &Paper) -> Paper {
         let mut result = Paper::default();
         for path in host.0.keys().chain(image.0.keys()) {
@@ -142,25 +142,25 @@ impl Paper {
         }
         for (path, node) in &self.0 {
             let at = root.join(path);
-            // What is right already is not touched, as an administrator would not.
+            // NodeKind is right already is not touched, as an administrator would not.
             if at.symlink_metadata().is_ok() && read(&at) == *node {
                 continue;
             }
             if let Ok(found) = at.symlink_metadata()
-                && (found.is_dir() != (node.what == What::Dir) || !found.is_dir())
+                && (found.is_dir() != (node.what == NodeKind::Dir) || !found.is_dir())
             {
                 let _ = if found.is_dir() { fs::remove_dir_all(&at) } else { fs::remove_file(&at) };
             }
             match &node.what {
-                What::Dir => fs::create_dir_all(&at).unwrap(),
-                What::File(content) => fs::write(&at, content).unwrap(),
-                What::Link(target) => symlink(target, &at).unwrap(),
-                What::Fifo => {
+                NodeKind::Dir => fs::create_dir_all(&at).unwrap(),
+                NodeKind::File(content) => fs::write(&at, content).unwrap(),
+                NodeKind::Link(target) => symlink(target, &at).unwrap(),
+                NodeKind::Fifo => {
                     let mode = rustix::fs::Mode::from_raw_mode(0o644);
                     rustix::fs::mknodat(rustix::fs::CWD, &at, rustix::fs::FileType::Fifo, mode, 0).unwrap();
                 }
             }
-            if matches!(node.what, What::Link(_)) {
+            if matches!(node.what, NodeKind::Link(_)) {
                 continue;
             }
             chown(&at, Some(node.uid), None).unwrap();
@@ -171,7 +171,7 @@ impl Paper {
         }
     }
 
-    /// What there is below `root`.
+    /// NodeKind there is below `root`.
     pub fn read(root: &Path) -> Paper {
         let mut there = Vec::new();
         names(root, "", &mut there);
@@ -198,13 +198,13 @@ fn read(at: &Path) -> Node {
     let found = at.symlink_metadata().unwrap();
     let kind = found.file_type();
     let what = if kind.is_dir() {
-        What::Dir
+        NodeKind::Dir
     } else if kind.is_symlink() {
-        What::Link(fs::read_link(at).unwrap().into_os_string().into_string().unwrap())
+        NodeKind::Link(fs::read_link(at).unwrap().into_os_string().into_string().unwrap())
     } else if kind.is_fifo() {
-        What::Fifo
+        NodeKind::Fifo
     } else {
-        What::File(fs::read_to_string(at).unwrap())
+        NodeKind::File(fs::read_to_string(at).unwrap())
     };
     let mut names = vec![0u8; 4096];
     let len = rustix::fs::llistxattr(at, &mut names[..]).unwrap();
