@@ -175,7 +175,7 @@ mod tests {
         mebibyte.iter().copied().cycle().take(size).collect()
     }
 
-    /// What `fsverity digest` of fsverity-utils 1.5 printed for the pattern.
+    /// Compares with the output of `fsverity digest` of fsverity-utils 1.5 for the pattern.
     #[test]
     fn known_values() {
         let known = [

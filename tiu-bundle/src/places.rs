@@ -21,7 +21,7 @@ pub enum Owner {
     Filesystem,
 }
 
-/// Whether the content of a directory lasts over a boot.
+/// The lifetime of a directory's content: a boot, or longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lasts {
     /// It does.
@@ -39,7 +39,7 @@ pub struct Place {
     pub path: &'static TreePath,
     /// Its owner. A place below it can have another one.
     pub owner: Owner,
-    /// Whether its content lasts over a boot.
+    /// The lifetime of its content.
     pub lasts: Lasts,
 }
 
@@ -82,7 +82,7 @@ pub const PLACES: [Place; 27] = [
 /// The part of `/var` that is like `/tmp`. It is the host's as all of `/var`.
 pub const VAR_TMP: &TreePath = TreePath::literal("var/tmp");
 
-/// Where an image has the content of its `/var`, as defaults.
+/// The directory of an image that holds the content of its `/var`, as defaults.
 pub const FACTORY_VAR: &str = "usr/share/factory/var";
 
 /// The directory of the client's state in an image and in a snapshot. It is in the index; what lies

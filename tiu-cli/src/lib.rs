@@ -1,4 +1,4 @@
-//! What tiu's programs share at the command line. The libraries do not use it.
+//! The command-line parts that tiu's programs share. The libraries do not use them.
 //!
 //! | module | holds |
 //! |---|---|

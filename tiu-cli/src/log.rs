@@ -1,5 +1,5 @@
-//! What the programs log: to the journal for the administrator who asks later, to the terminal for
-//! the one who watches.
+//! The log of the programs: to the journal for the administrator who reads it later, to the
+//! terminal for the one who watches.
 //!
 //! Libraries log with `tracing`, and never secrets: no passphrase, no PIN, no key URI.
 
@@ -20,7 +20,7 @@ pub const RECORD: &str = "record";
 /// `TARGET=LEVEL,...`.
 pub const VARIABLE: &str = "TIU_LOG";
 
-/// What a run logs.
+/// The extent of a run's log.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Logging {
     /// Number of `-v` on the command line: 1 logs what is done to standard error, 2 details.

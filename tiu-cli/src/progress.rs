@@ -1,7 +1,7 @@
 //! Progress on a terminal, in a log, or for programs.
 //!
-//! What is shown is a step: the outermost phase. Phases inside it add to it where they count in the
-//! same unit, and their names are not shown.
+//! The progress shows one step: the outermost phase. Phases inside it add to it where they count in
+//! the same unit, and their names are not shown.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;

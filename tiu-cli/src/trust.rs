@@ -1,11 +1,11 @@
-//! Which certificates to trust, as command-line arguments.
+//! Arguments for the certificates to trust.
 
 use crate::Failure;
 use std::path::PathBuf;
 use std::str::FromStr;
 use tiu_bundle::trust::{Purpose, Trust, ValidAt};
 
-/// Which certificates to trust.
+/// The certificates to trust.
 #[derive(clap::Args, Clone, Debug)]
 #[command(next_help_heading = "Trust")]
 pub struct TrustArguments {

@@ -9,8 +9,8 @@ use tiu_bundle::places::{self, Owner, STATE_DIR};
 use tiu_system::glob::Glob;
 use tiu_system::path::{TreePath, TreePathBuf};
 
-/// What KIWI leaves in a root tree (`kiwi/defaults.py`: what it does not copy into images itself,
-/// and its package caches).
+/// The leftovers of KIWI in a root tree (`kiwi/defaults.py`: the paths that it does not copy into
+/// images itself, and its package caches).
 const KIWI: [&str; 11] = [
     "image",
     ".profile",
@@ -36,7 +36,7 @@ pub enum LeftOutReason {
     LostFound,
     /// The host's snapshots.
     Snapshots,
-    /// What a client keeps besides an image's index.
+    /// Files that a client keeps in addition to an image's index.
     ClientState,
     /// Content of this directory of the host.
     Host(&'static TreePath),
@@ -50,7 +50,7 @@ pub enum LeftOutReason {
     Var,
 }
 
-/// What happens with a path.
+/// The treatment of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It goes into the image where it is.
@@ -68,7 +68,7 @@ pub struct PackRules {
     pub exclude: Vec<Glob>,
     /// Persistent directories of the recipe, which are the host's too.
     pub persistent: Vec<TreePathBuf>,
-    /// Whether `/var` becomes defaults. Otherwise it is left out.
+    /// True if `/var` becomes defaults. Otherwise it is left out.
     pub factory_var: bool,
     /// Patterns of files that belong to one host.
     pub identity: Vec<Glob>,

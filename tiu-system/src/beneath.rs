@@ -26,7 +26,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 /// Longest path that is given to the kernel at once (`PATH_MAX` is 4096 with its NUL). Longer ones
 /// are opened in steps.
 const STEP: usize = 4000;
-/// How often opening is tried while others rename things.
+/// The number of attempts to open while others rename things.
 const TRIES: usize = 1000;
 
 /// A directory that paths start at, and whether they may lead into another mount.

@@ -46,7 +46,7 @@ pub struct FstabLineError {
     pub number: usize,
     /// The line or the field.
     pub found: String,
-    /// What mount(8) expects.
+    /// The form that mount(8) expects.
     pub expected: &'static str,
 }
 

@@ -1,4 +1,4 @@
-//! What a person can do about an error.
+//! Advice for the person who meets an error.
 
 /// An error that a user can meet, and what to do next.
 ///

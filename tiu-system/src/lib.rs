@@ -1,4 +1,4 @@
-//! What all parts need of Linux. Nothing here knows what an image or a snapshot is.
+//! The ground that all parts need of Linux. Nothing here knows what an image or a snapshot is.
 //!
 //! Each module is one topic and has an example; the files below a module are private.
 //!

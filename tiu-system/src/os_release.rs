@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-/// Where a tree has the file: the first that exists counts.
+/// The places of the file in a tree: the first that exists counts.
 pub const PATHS: [&str; 2] = ["etc/os-release", "usr/lib/os-release"];
 
 /// The assignments of an os-release file.

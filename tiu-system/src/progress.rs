@@ -78,8 +78,8 @@ impl Cancel {
     }
 }
 
-/// Where long work reports its progress, and the request that can stop it. One value, because they
-/// always travel together.
+/// The receiver of the progress of long work, and the request that can stop it. One value, because
+/// they always travel together.
 ///
 /// ```
 /// use tiu_system::progress::{Cancelled, Unit, Watch};

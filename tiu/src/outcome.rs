@@ -1,11 +1,11 @@
-//! What a change came to, where there may have been nothing to change.
+//! The outcome of a change, where there may have been nothing to change.
 //!
 //! "Already so" is an answer, not a failure: a timer that applies the newest image every night must
 //! be able to tell the two apart. The programs end with exit code 77 for it.
 
 use std::fmt;
 
-/// What a change came to.
+/// The outcome of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Outcome<T> {
@@ -15,7 +15,7 @@ pub enum Outcome<T> {
     NothingToDo(NothingToDo),
 }
 
-/// Why there was nothing to do.
+/// The reason why there was nothing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NothingToDo {

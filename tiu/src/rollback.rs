@@ -8,7 +8,7 @@ use crate::status::{SnapshotFacts, ways_back};
 use tiu_system::hints;
 use tiu_system::progress::Cancel;
 
-/// Why what boots next was not changed.
+/// The reason why the next boot was not changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)]

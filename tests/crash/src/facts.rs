@@ -1,4 +1,4 @@
-//! What is there, seen without tiu: trees, inode by inode, and what a run could leave behind.
+//! The state of a host, read without tiu: trees, inode by inode, and leftovers of a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CString;
@@ -13,7 +13,7 @@ use tiu_testing::host::LoopHost;
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Facts(BTreeMap<PathBuf, String>);
 
-/// How close two trees must be to be equal.
+/// The closeness that two trees must have to be equal.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Closeness {
     /// The same inodes, never touched: number and time of change count.
@@ -122,7 +122,8 @@ impl Facts {
     }
 }
 
-/// What a run could leave behind outside of the new snapshot. Equal before and after: nothing.
+/// The things that a run could leave behind outside of the new snapshot. Equal before and after:
+/// nothing is left.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Around {
     mounts: Vec<String>,
@@ -132,7 +133,7 @@ pub struct Around {
     outside: Vec<PathBuf>,
 }
 
-/// What is around `host` now; `temporary` is the programs' TMPDIR.
+/// Returns the surroundings of `host`; `temporary` is the programs' TMPDIR.
 pub fn around(host: &LoopHost, temporary: &Path) -> Around {
     let mut outside = Vec::new();
     for name in ["boot/writable", "home", "opt", "root", "srv", "usr/local", "var"] {
@@ -192,7 +193,7 @@ pub fn assert_only_snapshots(host: &LoopHost, numbers: &[u32]) {
     assert_eq!(subvolumes.lines().count(), expected, "subvolumes:\n{subvolumes}");
 }
 
-/// What lies in `.snapshots` beside what should.
+/// An entry of `.snapshots` besides the expected ones.
 pub enum Beside {
     Nothing,
     /// A folder without description or without tree.

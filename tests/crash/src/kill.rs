@@ -91,7 +91,7 @@ fn right_after_the_switch(scene: &mut Scene) {
     scene.reset();
 }
 
-/// What the kill has left, for the figures.
+/// Returns the state that the kill has left, for the figures.
 fn state_after(scene: &Scene) -> &'static str {
     if scene.host.default() != OLD {
         return "with the new default set";

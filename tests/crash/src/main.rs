@@ -38,10 +38,10 @@ struct Cli {
     /// Full sizes: at least 500 kills, 100 power cuts, 200 updates in a row
     #[arg(long)]
     long: bool,
-    /// How often the scenario is repeated, instead of its default
+    /// Number of repetitions of the scenario, instead of its default
     #[arg(long, value_name = "N")]
     runs: Option<usize>,
-    /// What the random moments follow from; printed by each run
+    /// Seed of the random moments; printed by each run
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
     /// Lists the scenarios

@@ -157,7 +157,7 @@ fn take_cut(scene: &Scene, outer: &Path, when: When, what: String) -> Cut {
     Cut { when, dir, what }
 }
 
-/// What must be on a disk.
+/// The state that a disk must have.
 struct Expected<'a> {
     setup: &'a Setup,
     old: facts::Facts,

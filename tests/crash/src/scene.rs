@@ -22,10 +22,10 @@ pub const OLD: u32 = 2;
 const DISK: u64 = 768;
 /// Size of image 2's initrd in MiB.
 const INITRD: u64 = 4;
-/// How long a run is held after it has changed the default.
+/// The time for which a run is held after it has changed the default.
 const HELD: Duration = Duration::from_secs(1);
 
-/// What all scenarios begin with; each has a copy of the host.
+/// The start of all scenarios; each has a copy of the host.
 pub struct Setup {
     pub kit: Kit,
     /// Image 1.
@@ -37,7 +37,7 @@ pub struct Setup {
     old: Facts,
     /// The new default as it must become.
     pub new: Facts,
-    /// How long undisturbed runs took.
+    /// The durations of undisturbed runs.
     lengths: Vec<Duration>,
 }
 
@@ -51,7 +51,7 @@ pub struct Scene<'a> {
     pub old: Facts,
     around: Around,
     lengths: Vec<Duration>,
-    /// How long the last run took that cleaned up after another.
+    /// The duration of the last run that cleaned up after another.
     recovery: Duration,
 }
 
@@ -192,9 +192,9 @@ impl Scene<'_> {
         self.start().end()
     }
 
-    /// How long an undisturbed run takes: the lower quartile of the last ones, for other programs
-    /// come and go on the machine, or what the run just before took, if that was less, although one
-    /// that cleans up after another has more to do.
+    /// Returns the duration of an undisturbed run: the lower quartile of the last ones, because
+    /// other programs come and go on the machine. The duration of the run just before counts if it
+    /// was shorter, although one that cleans up after another has more to do.
     pub fn length(&self) -> Duration {
         let last = self.lengths.len().saturating_sub(5);
         let mut lengths = self.lengths[last..].to_vec();
@@ -226,7 +226,7 @@ impl Scene<'_> {
             .assert_equal(&facts::read(&self.host.snapshot(default), Closeness::Same), "the new default");
     }
 
-    /// What boots next equals its signed index.
+    /// Checks that the snapshot that boots next equals its signed index.
     #[track_caller]
     pub fn assert_verified(&self) {
         let number = self.host.default().to_string();

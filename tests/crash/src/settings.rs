@@ -1,10 +1,10 @@
-//! What the command line asks of every scenario.
+//! The settings of the command line for every scenario.
 
 use crate::random::Random;
 
 /// The settings of a run.
 pub struct Settings {
-    /// Whether full sizes are asked for.
+    /// True if full sizes are wanted.
     pub long: bool,
     /// Number of repetitions, instead of the scenario's default.
     pub runs: Option<usize>,

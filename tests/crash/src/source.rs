@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tiu_testing::program::tool;
 
-/// What happens to the bundle.
+/// The treatment of the bundle.
 #[derive(Clone, Copy, Debug)]
 enum Damage {
     /// Its second half is overwritten.
@@ -63,7 +63,7 @@ pub fn run(settings: &Settings, setup: &Setup) -> String {
     said.join("; ")
 }
 
-/// Where a copy of the bundle lies.
+/// A filesystem with a copy of the bundle.
 struct Medium {
     dir: TempDir,
     bundle: PathBuf,

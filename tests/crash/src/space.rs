@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 /// MiB.
 const MIB: u64 = 1 << 20;
-/// What is left while a run is on, in MiB, is less than this: a run takes about 20.
+/// The space that is left during a run, in MiB, is less than this: a run takes about 20.
 const RANGE: u64 = 32;
 
 /// Takes space away until it is dropped.
@@ -48,7 +48,7 @@ impl Drop for Ballast {
     }
 }
 
-/// What the run says it needs and what is free, in MiB, where it is too little.
+/// Returns the needed and the free space in MiB, as the run reports them when there is too little.
 fn shortage(stderr: &str) -> Option<(u64, u64)> {
     let numbers: Vec<u64> = stderr.lines().next()?.split(' ').filter_map(|word| word.parse().ok()).collect();
     stderr.contains("MiB are free").then_some((*numbers.first()?, *numbers.get(1)?))
@@ -89,8 +89,8 @@ pub fn before(settings: &Settings, setup: &Setup) -> String {
     )
 }
 
-/// What a run that was killed holds is all that is missing: btrfs gives it back a while after it
-/// was deleted.
+/// Checks that the space of a killed run is all that is missing: btrfs frees it a while after the
+/// run's snapshot was deleted.
 fn after_a_kill(scene: &Scene, needed: u64) {
     let _doing = Doing(format!("{needed} MiB needed, of which a run that was killed holds some"));
     let _ballast = Ballast::leaving(scene, (needed + 1) * MIB);

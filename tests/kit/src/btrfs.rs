@@ -34,7 +34,7 @@ impl LoopBtrfs {
         fs
     }
 
-    /// Where it is mounted.
+    /// Returns the mount point.
     pub fn path(&self) -> PathBuf {
         self.dir.path().join("fs")
     }

@@ -54,7 +54,7 @@ pub fn check(name: &str, text: &str) {
     );
 }
 
-/// Where `text` is not as the schema `name` says.
+/// Returns the places at which `text` violates the schema `name`.
 pub fn faults(name: &str, text: &str) -> Vec<String> {
     let value: Value = match serde_json::from_str(text) {
         Ok(value) => value,

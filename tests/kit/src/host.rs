@@ -121,7 +121,7 @@ impl LoopHost {
         self.dir.path().join("disk")
     }
 
-    /// Where the host is mounted.
+    /// Returns the mount point of the host.
     pub fn root(&self) -> PathBuf {
         self.dir.path().join("root")
     }
@@ -160,7 +160,7 @@ impl LoopHost {
         number.unwrap_or_else(|| panic!("the default is no snapshot: {shown}"))
     }
 
-    /// What a reboot does to mounts: the default snapshot becomes what runs.
+    /// Does to mounts as a reboot does: the default snapshot becomes the running one.
     pub fn reboot(&mut self) {
         let root = self.root();
         let device = self.device().to_owned();
@@ -284,7 +284,7 @@ fn is_mounted(path: &Path) -> bool {
     mounts.lines().any(|line| line.split(' ').nth(1) == path.to_str())
 }
 
-/// What an installer leaves in the first snapshot.
+/// Makes the first snapshot as an installer does.
 fn installed(root: &Path) {
     for dir in SUBVOLUMES.iter().chain(&["dev", "proc", "run", "sys", "tmp", "usr/lib"]) {
         fs::create_dir_all(root.join(dir)).unwrap();

@@ -1,5 +1,5 @@
-//! What the tests share: programs that run, hosts in a file, small systems, keys, and bundles with
-//! exactly one thing wrong.
+//! The ground of all tests: programs that run, hosts in a file, small systems, keys, and bundles
+//! with exactly one thing wrong.
 //!
 //! Fixtures may `unwrap`: a fixture that cannot be made fails the test that asked for it.
 #![forbid(unsafe_code)]

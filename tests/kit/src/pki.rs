@@ -242,8 +242,8 @@ pub fn revocation_list(issuer: &Identity, revoked: &[&X509], begin: i64, end: i6
     builder.build().unwrap()
 }
 
-/// What `openssl cms -sign` makes of `content` with these signers and more options: signatures that
-/// we would not make.
+/// Returns the output of `openssl cms -sign` for `content` with these signers and more options:
+/// signatures that we would not make.
 pub fn openssl_cms(content: &[u8], signers: &[&Identity], options: &[&str]) -> Vec<u8> {
     let dir = tempfile::tempdir().unwrap();
     let (input, output) = (dir.path().join("content"), dir.path().join("cms"));

@@ -5,8 +5,8 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-/// Where cargo put the programs: beside the `deps` folder of the running test, or beside the
-/// running program.
+/// Returns the path of a program that cargo built: next to the `deps` folder of the running test,
+/// or next to the running program.
 pub fn path(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("path of the running test");
     let deps = test.ancestors().find(|dir| dir.ends_with("deps"));
@@ -16,7 +16,7 @@ pub fn path(name: &str) -> PathBuf {
     program
 }
 
-/// What a program did.
+/// The result of a program.
 #[derive(Debug)]
 pub struct Outcome {
     /// Exit code; `None` when a signal ended it.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 #[derive(Default)]
 pub struct Schemas(BTreeMap<String, Value>);
 
-/// What a value is compared with, and where in the document it is.
+/// The schema of a value, and its place in the document.
 struct Place<'a> {
     schemas: &'a Schemas,
     /// The schema that `#` means.
@@ -29,8 +29,8 @@ impl Schemas {
         self.0.keys().map(String::as_str)
     }
 
-    /// Where `value` is not as the schema `name` says. A field that an object's schema does not
-    /// name is a fault.
+    /// Returns the places at which `value` violates the schema `name`. A field that an object's
+    /// schema does not name is a fault.
     pub fn faults(&self, name: &str, value: &Value) -> Vec<String> {
         let mut faults = Vec::new();
         let place = Place { schemas: self, name, path: String::new() };
@@ -148,7 +148,7 @@ fn is(value: &Value, name: &Value) -> bool {
     }
 }
 
-/// Whether `text` fits one of the patterns that the schemas have.
+/// Returns true if `text` matches one of the patterns that the schemas have.
 fn matches(text: &str, pattern: &Value) -> bool {
     let digits = |text: &str, base| !text.is_empty() && text.chars().all(|c| c.is_digit(base));
     let lower_hex = |text: &str| digits(text, 16) && !text.contains(|c: char| c.is_ascii_uppercase());

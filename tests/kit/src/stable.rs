@@ -9,7 +9,7 @@ use regex::Regex;
 use std::path::Path;
 use std::sync::LazyLock;
 
-/// What is replaced everywhere, in this order.
+/// The replacements that are made everywhere, in this order.
 static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     let rules = [
         (r"[0-9a-f]{64}", "DIGEST"),

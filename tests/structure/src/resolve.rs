@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use crate::tree::{FileId, Item, Meaning, ModuleId, Tree};
 
-/// What a path names.
+/// The item that a path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// A module.

@@ -1,4 +1,4 @@
-//! Where source text comes from: the disk, or a map in memory for tests.
+//! The origin of source text: the disk, or a map in memory for tests.
 
 use std::io;
 use std::path::{Path, PathBuf};

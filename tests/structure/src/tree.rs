@@ -42,9 +42,9 @@ pub struct Module {
 /// A meaning of a name in a module. A name can have several: a function and a module, say.
 #[derive(Debug)]
 pub struct Binding {
-    /// Who can use it.
+    /// The code that can use it.
     pub visibility: Visibility,
-    /// What it stands for.
+    /// Its meaning.
     pub meaning: Meaning,
 }
 
@@ -57,14 +57,14 @@ pub enum Visibility {
     Within(ModuleId),
 }
 
-/// What a name stands for.
+/// The meaning of a name.
 #[derive(Debug)]
 pub enum Meaning {
     /// A child module.
     Module(ModuleId),
     /// An item that is defined in the module.
     Item(Item),
-    /// What a `use` names.
+    /// The item that a `use` names.
     Import(Import),
 }
 
@@ -88,7 +88,7 @@ pub struct Import {
     pub segments: Vec<String>,
     /// Starts with `::`.
     pub absolute: bool,
-    /// Who can see the imported name.
+    /// The code that can see the imported name.
     pub visibility: Visibility,
 }
 
@@ -103,11 +103,11 @@ pub struct Written {
     pub segments: Vec<String>,
     /// Starts with `::`.
     pub absolute: bool,
-    /// What the path is part of.
+    /// The construct that contains the path.
     pub form: Form,
 }
 
-/// What a path is part of.
+/// A construct that can contain a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// An expression, type, pattern, visibility, attribute, or a macro's tokens.

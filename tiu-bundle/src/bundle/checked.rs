@@ -13,7 +13,7 @@ use tiu_system::hints;
 
 /// First bytes of a squashfs.
 const SQUASHFS_MAGIC: [u8; 4] = *b"hsqs";
-/// Where the superblock of a squashfs holds its size, as 64 bit little endian.
+/// The offset of the size in the superblock of a squashfs, as 64 bit little endian.
 const SQUASHFS_SIZE_AT: usize = 40;
 
 /// A bundle with a verified signature and a checked layout. The image's blocks are checked when

@@ -61,7 +61,7 @@ pub enum LayoutError {
         "the image is {found} bytes long, expected a multiple of 4096, at least 8192: bytes were lost or added"
     )]
     ImageSize {
-        /// What is left for the image.
+        /// Bytes left for the image.
         found: u64,
     },
     /// The hash tree is not the one for this image.
@@ -69,7 +69,7 @@ pub enum LayoutError {
     TreeSize {
         /// `verity-size`.
         found: u64,
-        /// What follows from the size of the image.
+        /// The size that follows from the size of the image.
         expected: u64,
         /// Size of the image.
         image_size: u64,

@@ -123,7 +123,7 @@ pub enum LineError {
     #[error("payload is {found:?}, expected {expected:?}, which follows from the digest")]
     BadPayload {
         found: String,
-        /// What follows from the digest.
+        /// The payload that follows from the digest.
         expected: String,
     },
     /// A field has a value that this kind of entry cannot have.

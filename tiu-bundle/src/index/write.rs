@@ -10,7 +10,7 @@ use tiu_system::path::TreePathBuf;
 
 /// Collects entries in any order and returns sorted text.
 ///
-/// What follows from the whole tree is decided here: of an inode's names the first in path order
+/// Decides the facts that follow from the whole tree: of an inode's names the first in path order
 /// becomes the entry and the others hard links to it, in whatever order they were pushed; numbers
 /// of links are the numbers of names (1 for directories), so that the text does not depend on the
 /// filesystem the tree came from. An inode of several names must be pushed once with `nlink` above

@@ -11,7 +11,7 @@ pub enum ManifestError {
     /// Not text.
     #[error("the manifest is not UTF-8 text, from byte {offset} on")]
     NotText {
-        /// Where the text ends.
+        /// The end of the text, as an offset in bytes.
         offset: usize,
     },
     /// Neither a group, nor a key with a value, nor a comment.

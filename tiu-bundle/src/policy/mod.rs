@@ -23,7 +23,7 @@ pub use persistent::{MAX_PERSISTENT_PATHS, PersistentListError, check_persistent
 use serde::{Deserialize, Serialize};
 use tiu_system::{hints, versioned};
 
-/// Where the policy lies in an image.
+/// The path of the policy in an image.
 pub const POLICY_PATH: &str = "usr/lib/tiu/image.yaml";
 /// Largest policy that is read, in bytes.
 pub const MAX_POLICY_SIZE: usize = 1 << 20;

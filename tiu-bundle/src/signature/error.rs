@@ -31,7 +31,7 @@ pub enum SignatureError {
     /// Another kind of CMS, for example encrypted data.
     #[error("the CMS holds the content type {found}, expected signed data (1.2.840.113549.1.7.2)")]
     NotSignedData { found: String },
-    /// What was signed has another type than plain data.
+    /// The signed content has another type than plain data.
     #[error("the signed content has the type {found}, expected data (1.2.840.113549.1.7.1)")]
     ContentType { found: String },
     /// The manifest is not inside.
@@ -77,7 +77,7 @@ pub enum SignatureError {
     /// The signer's certificate is not among those enclosed.
     #[error("the signature encloses {enclosed} certificates, but not the signer's")]
     NoSignerCertificate {
-        /// How many are enclosed.
+        /// The number of enclosed certificates.
         enclosed: usize,
     },
     /// The signature was not made over this manifest with the key of this certificate.
@@ -148,7 +148,7 @@ pub enum SignatureError {
         subject: String,
         /// Its extended key usages.
         found: String,
-        /// What the configuration asks for.
+        /// The purpose that the configuration asks for.
         expected: &'static str,
     },
     /// The key must not sign data.

@@ -47,7 +47,7 @@ pub struct Signer {
 pub struct Signed {
     /// Content: the manifest's bytes.
     pub content: Vec<u8>,
-    /// Who signed it.
+    /// The signer.
     pub signer: Signer,
 }
 

@@ -1,4 +1,4 @@
-//! Which certificates are trusted: keyrings, revocation lists, purpose and time.
+//! Trust in certificates: keyrings, revocation lists, purpose and time.
 
 mod chain;
 mod error;

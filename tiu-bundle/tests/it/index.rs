@@ -22,7 +22,7 @@ fn parse(text: impl AsRef<[u8]>) -> Result<Index, IndexError> {
     Index::parse(text.as_ref().to_vec())
 }
 
-/// What is wrong with line `number` of the root and `lines`.
+/// Returns the problem of line `number` in the root and `lines`.
 #[track_caller]
 fn problem(number: u64, lines: &str) -> LineError {
     match parse(format!("{ROOT}{lines}")) {

@@ -28,7 +28,7 @@ fn trust(anchor: &X509) -> Trust {
     Trust::from_paths(&[file]).expect("a keyring")
 }
 
-/// Why `cms` is not accepted, which must not depend on who is trusted.
+/// Returns the reason why `cms` is not accepted, which must not depend on the trusted certificates.
 #[track_caller]
 fn error(cms: &[u8]) -> SignatureError {
     let error = verify_untrusted(cms).expect_err("a bad signature");

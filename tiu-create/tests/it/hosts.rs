@@ -1,4 +1,4 @@
-//! What hosts would refuse is not signed, and what belongs to one host is not packed.
+//! Refuses to sign an image that hosts would refuse, and to pack files that belong to one host.
 
 use crate::place::{Place, run};
 use std::ffi::OsString;

@@ -1,4 +1,5 @@
-//! What tiu-create makes is what RAUC, OpenSSL, veritysetup, squashfs-tools and mount understand.
+//! RAUC, OpenSSL, veritysetup, squashfs-tools and mount understand the bundles that tiu-create
+//! makes.
 
 use crate::place::{self, Place};
 use std::ffi::{OsStr, OsString};

@@ -1,4 +1,4 @@
-//! What goes wrong while packing: nothing is left behind, and the error says what it was.
+//! Failures while packing: nothing is left behind, and the error names the cause.
 
 use crate::place::{EPOCH, Place, program};
 use rustix::process::Signal;

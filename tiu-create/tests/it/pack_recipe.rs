@@ -1,4 +1,4 @@
-//! What the recipe and the tree say about the image, and what is wrong with them.
+//! The statements of the recipe and the tree about the image, and errors in them.
 
 use crate::place::{Place, program, run};
 use std::fs;

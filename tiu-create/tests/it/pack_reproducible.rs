@@ -11,7 +11,7 @@ use tiu_bundle::read_at::FileSource;
 use tiu_testing::program::outcome;
 use tiu_testing::tree::noise;
 
-/// What is signed, and all before it.
+/// Returns the signed part and everything before it.
 fn unsigned_part(place: &Place, name: &str) -> Vec<u8> {
     let file = fs::File::open(place.path(name)).expect("the bundle");
     let offset = cms_offset(&FileSource::new(file).expect("the bundle")).expect("a trailer");

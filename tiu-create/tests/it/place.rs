@@ -1,4 +1,4 @@
-//! What the tests of tiu-create share: a place to work in, the program itself, and bundles that are
+//! The ground of tiu-create's tests: a place to work in, the program itself, and bundles that are
 //! mounted.
 
 use std::ffi::OsStr;
@@ -161,7 +161,7 @@ impl Mount {
         Mount(dir)
     }
 
-    /// Where it is.
+    /// Returns the mount point.
     pub fn path(&self) -> &Path {
         self.0.path()
     }

@@ -56,7 +56,7 @@ pub struct ExtractArguments {
     /// Leave owners, set-id bits, devices and security attributes out; for extracting without root
     #[arg(long)]
     no_owner: bool,
-    /// How the image is verified while it is read
+    /// Way to verify the image while it is read
     #[arg(long, value_parser = tiu_cli::named::<Verity>(), value_name = "WAY", default_value = "auto")]
     verity: Verity,
     /// Form of the progress on standard error

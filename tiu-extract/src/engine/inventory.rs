@@ -20,7 +20,7 @@ pub struct InventoryEntry {
     /// True for a mount point, a nested subvolume and one of [`Rules::host_paths`], which are not
     /// entered.
     pub host: bool,
-    /// Why the content of a regular file could not be read; it has no digest then.
+    /// The error of reading a regular file's content; it has no digest then.
     pub unreadable: Option<Errno>,
 }
 

@@ -17,7 +17,7 @@ pub struct Job<'a> {
     pub target: BorrowedFd<'a>,
     /// Trees whose content may be shared by reflink.
     pub seeds: &'a [PathBuf],
-    /// What the engine must know in addition to the index.
+    /// The knowledge of the engine in addition to the index.
     pub rules: &'a Rules,
     /// Receives progress, and stops the run.
     pub watch: Watch<'a>,

@@ -1,5 +1,5 @@
-//! What the engine must know in addition to the index: what belongs to the host, how the numbers of
-//! owners map, and what is left out.
+//! The rules of the engine in addition to the index: the paths that belong to the host, the map of
+//! the owners' numbers, and the parts that are left out.
 
 use super::temporary_names::is_temporary;
 use std::collections::{HashMap, HashSet};
@@ -16,7 +16,7 @@ pub enum Reflink {
     Required,
 }
 
-/// What the engine must know in addition to the index. The default has no paths, the same numbers,
+/// The rules of the engine in addition to the index. The default has no paths, the same numbers,
 /// and does everything.
 #[derive(Clone, Debug)]
 pub struct Rules {

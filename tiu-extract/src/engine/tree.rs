@@ -12,7 +12,7 @@ use tiu_system::path::TreePathBuf;
 /// The number of a node or an entry that does not exist.
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// Who may change a node.
+/// The party that may change a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ownership {
     /// The engine.

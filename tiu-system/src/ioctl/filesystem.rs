@@ -1,4 +1,4 @@
-//! Which btrfs a file is on.
+//! The identity of the btrfs that holds a file.
 
 use rustix::ioctl::{Getter, Opcode, ioctl, opcode};
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! Why bytes are not a path inside a tree.
+//! The errors of bytes that are not a path inside a tree.
 
 /// The reason why bytes are not a path inside a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! Why a program did not do its work.
+//! The errors of running a program.
 
 use super::Program;
 use crate::errno::hint_of_output;

@@ -5,14 +5,14 @@ use std::io::{self, PipeReader, PipeWriter, Read};
 use std::os::fd::AsFd;
 use std::thread::JoinHandle;
 
-/// How much of each output stream is kept, in bytes; the rest is read and thrown away.
+/// The part of each output stream that is kept, in bytes; the rest is read and discarded.
 const MAX_OUTPUT: usize = 32 << 20;
-/// How much is read at once, in bytes: what a pipe holds.
+/// The size of one read, in bytes: the capacity of a pipe.
 const CHUNK: usize = 64 << 10;
-/// How many chunks are still read after a stop: the most that a pipe can hold by default.
+/// The number of chunks that are still read after a stop: the most that a pipe can hold by default.
 const LAST_CHUNKS: usize = 16;
 
-/// What a program printed. What is not UTF-8 is replaced.
+/// The output of a program. Bytes that are not UTF-8 are replaced.
 #[derive(Debug)]
 pub struct Output {
     /// Standard output.

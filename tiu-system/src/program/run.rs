@@ -1,4 +1,4 @@
-//! What to run, and how.
+//! A program to run, with its arguments and its surroundings.
 
 use super::{Output, Program, RunError, Running};
 use crate::progress::Cancel;

@@ -10,9 +10,10 @@ use std::os::fd::OwnedFd;
 use std::process::{Child, ChildStdin, ExitStatus};
 use std::time::{Duration, Instant};
 
-/// How often a waiting run checks whether it was cancelled.
+/// The interval at which a waiting run checks whether it was cancelled.
 const TICK: Duration = Duration::from_millis(50);
-/// How long the processes that a program started may keep its output open after its own end.
+/// The time for which the processes that a program started may keep its output open after its own
+/// end.
 const GRACE: Duration = Duration::from_secs(5);
 /// Size in bytes of the pipe to a program that reads while the caller writes. More than the default
 /// keeps it busy.
@@ -31,7 +32,7 @@ pub struct Running<'a> {
     limit: Duration,
     cancel: Option<&'a Cancel>,
     ended: bool,
-    /// Why the program was killed while the caller wrote to it.
+    /// The reason why the program was killed while the caller wrote to it.
     killed: Option<End>,
     started: Instant,
 }

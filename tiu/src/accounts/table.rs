@@ -72,7 +72,7 @@ pub struct Table<'a> {
     /// For each name the first entry, else the first broken line: less strict readers see a name
     /// there.
     by_name: HashMap<Vec<u8>, usize>,
-    /// Whether the last line ends with a newline.
+    /// True if the last line ends with a newline.
     ended: bool,
 }
 

@@ -10,11 +10,11 @@ pub(super) struct ThreeTables<'a> {
     pub base: Option<Table<'a>>,
     pub host: Table<'a>,
     pub image: Table<'a>,
-    /// Whether the host has the file.
+    /// True if the host has the file.
     pub there: bool,
-    /// Whether the image has the file.
+    /// True if the image has the file.
     pub shipped: bool,
-    /// Whether nothing may be added.
+    /// True if nothing may be added.
     pub closed: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Why what boots next could not be changed.
+//! The errors of changing what boots next.
 
 use crate::snapshots::SnapshotError;
 use std::io;
@@ -6,7 +6,7 @@ use tiu_system::hints;
 use tiu_system::progress::Cancelled;
 use tiu_system::tree::TreeError;
 
-/// Why what boots next could not be changed, or a snapshot not be deleted.
+/// An error of changing what boots next, or of deleting a snapshot.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)]
@@ -27,7 +27,7 @@ pub enum BootError {
     #[error("snapshot {number} was to boot next, but the boot loader would start {found}")]
     NotSelected {
         number: u32,
-        /// What would boot.
+        /// The snapshot that would boot.
         found: String,
     },
     #[error(transparent)]

@@ -1,4 +1,4 @@
-//! What the door asks of a boot loader.
+//! The interface of a boot loader.
 
 use super::error::BootError;
 use crate::host::Host;
@@ -49,7 +49,7 @@ pub trait BootLoader {
     fn tidy(&self, host: &Host) -> Result<(), BootError>;
 }
 
-/// What decides which snapshot boots.
+/// The fact that decides which snapshot boots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decides {
     /// The filesystem's default subvolume.
@@ -58,7 +58,7 @@ pub enum Decides {
     Loader,
 }
 
-/// How a snapshot is made what boots next.
+/// The way in which a snapshot is made the one that boots next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// On trial: if it does not start a few times, the boot loader goes back.
@@ -67,7 +67,7 @@ pub enum Standing {
     Kept,
 }
 
-/// What a machine boots.
+/// The snapshot or entry that a machine boots.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Boots {
@@ -105,12 +105,12 @@ impl std::fmt::Display for Boots {
     }
 }
 
-/// What boots next, and after that.
+/// The next boot, and the one after a failure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Selected {
-    /// What boots next.
+    /// The next boot.
     pub next: Boots,
-    /// What boots if that does not start. The same where nothing goes back by itself.
+    /// The boot if the next one does not start. The same where nothing goes back by itself.
     pub then: Boots,
 }
 
@@ -127,12 +127,12 @@ pub enum EntryState {
     Exhausted,
 }
 
-/// What a boot loader is and why it is used, as `tiu status` shows it.
+/// A boot loader and the reason why it is used, as `tiu status` shows them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LoaderFacts {
     /// The value of `boot:` that names it.
     pub loader: &'static str,
-    /// Why it is used.
+    /// The reason why it is used.
     pub why: String,
     /// The partition that it reads, where tiu writes entries.
     pub partition: Option<PathBuf>,

@@ -1,4 +1,4 @@
-//! What boots next: the one door, and the boot loaders behind it.
+//! The next boot: the one door, and the boot loaders behind it.
 //!
 //! | file | holds |
 //! |---|---|

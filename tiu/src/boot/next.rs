@@ -14,7 +14,7 @@ use tiu_system::ioctl;
 use tiu_system::progress::Cancel;
 use tiu_system::tree::Tree;
 
-/// What boots next, on one host with one boot loader. The caller holds the host's lock.
+/// The door to what boots next, on one host with one boot loader. The caller holds the host's lock.
 #[derive(Clone, Copy)]
 pub struct Next<'a> {
     host: &'a Host,

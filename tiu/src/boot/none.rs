@@ -10,7 +10,7 @@ use tiu_system::tree::Tree;
 /// Writes nothing: what boots reads kernel and initrd from the default subvolume (SUSE's GRUB, QEMU
 /// given both), or somebody else writes its entries.
 pub(super) struct NoBootLoader {
-    /// Why no boot loader is informed.
+    /// The reason why no boot loader is informed.
     pub why: String,
 }
 

@@ -12,7 +12,7 @@ use super::error::BootError;
 use super::loader::{Boots, Decides, EntryState, Standing};
 use tiu_system::progress::Cancel;
 
-/// What the order is made of, on a host or on paper.
+/// The steps of the order, on a host or on paper.
 pub(super) trait Steps {
     /// Returns what decides.
     fn decides(&self) -> Decides;
@@ -70,7 +70,7 @@ fn check(steps: &impl Steps, to: u32) -> Result<(), BootError> {
     }
 }
 
-/// What had to be put in order.
+/// The disorder that had to be repaired.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reconciled {
     /// Nothing.

@@ -41,13 +41,13 @@ pub struct ApplyArguments {
     /// Apply the image again, although it is already installed
     #[arg(long)]
     force: bool,
-    /// How the image is opened and its blocks are verified
+    /// Way to open the image and to verify its blocks
     #[arg(long, value_parser = tiu_cli::named::<Verity>(), value_name = "WAY")]
     verity: Option<Verity>,
     /// Form of the progress on standard error
     #[arg(long, value_enum, value_name = "FORM", default_value_t)]
     progress: ProgressMode,
-    /// What becomes known of the bundle, for the record of a refusal
+    /// The facts that become known of the bundle, for the record of a refusal
     #[arg(skip)]
     known: KnownImage,
 }

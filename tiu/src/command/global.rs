@@ -1,5 +1,5 @@
-//! What all commands of the program share: its name, the global options, and how nothing to do is
-//! reported.
+//! The ground of all commands of the program: its name, the global options, and the report that
+//! there is nothing to do.
 
 use super::host::HostArguments;
 pub use super::name::NAME;

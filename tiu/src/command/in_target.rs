@@ -10,7 +10,7 @@ use tiu_cli::CommandResult;
 #[derive(clap::Args)]
 #[command(hide = true)]
 pub struct InTargetArguments {
-    /// What the program may do and see
+    /// Profile of the program: its rights and the part of the system that it sees
     #[arg(long = "as", value_parser = tiu_cli::named::<Profile>(), value_name = "PROFILE")]
     profile: Profile,
     /// Tree of the snapshot

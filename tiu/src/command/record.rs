@@ -16,7 +16,7 @@ pub struct RecordFacts<'a> {
     pub image: Option<&'a ImageFacts>,
     /// The image's signer.
     pub signer: Option<&'a SignerFacts>,
-    /// How long it took, in seconds.
+    /// The duration in seconds.
     pub seconds: Option<f64>,
 }
 

@@ -52,7 +52,7 @@ struct Differs {
     snapshot: u32,
     /// The differences, without content and without the administrator's changes in `/etc`.
     differences: Vec<Difference>,
-    /// Why it could not be compared.
+    /// The reason why it could not be compared.
     problem: Option<String>,
 }
 

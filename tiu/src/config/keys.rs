@@ -87,7 +87,7 @@ pub struct Config {
     pub compatible: Option<String>,
     /// The verifier of an image's blocks.
     pub verity: Verity,
-    /// Whether the host accepts older images.
+    /// True if the host accepts older images.
     pub allow_downgrade: bool,
     /// The oldest version that the host accepts.
     pub min_version: Option<String>,
@@ -101,7 +101,7 @@ pub struct Config {
     pub host_paths: Vec<TreePathBuf>,
     /// The way in which a new snapshot gets its initrd.
     pub initrd: Initrd,
-    /// Whether an initrd that may not be complete is refused.
+    /// True if an initrd that may not be complete is refused.
     pub initrd_strict: bool,
     /// The path in the tree to which dracut writes. `{kernel}` stands for the kernel's
     /// version. By default, the path that the distribution uses.

@@ -114,8 +114,8 @@ impl Config {
         Ok(config)
     }
 
-    /// What the next update needs to trust its image is the host's: an image does not replace it,
-    /// and does not take it away.
+    /// Takes the keys that the next update needs to trust its image from the host: an image neither
+    /// replaces nor removes them.
     fn keep_trust(&mut self, system: &System) {
         let named: Vec<&Path> = self.trust_paths().map(|path| path.as_path()).collect();
         let real: Vec<PathBuf> = named.iter().filter_map(|path| system.real_path(path)).collect();
@@ -232,7 +232,7 @@ fn add<T: PartialEq>(list: &mut Vec<T>, more: Vec<T>) {
     }
 }
 
-/// Which keys are read.
+/// The keys that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Keys {
     /// All.

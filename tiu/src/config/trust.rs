@@ -1,5 +1,5 @@
-//! Which certificates a system trusts: its configured keyring and the certificates that its image
-//! brought, without those that it distrusts.
+//! The certificates that a system trusts: its configured keyring and the certificates that its
+//! image brought, without those that it distrusts.
 
 use super::keys::Config;
 use std::path::{Path, PathBuf};
@@ -11,12 +11,12 @@ use tiu_system::tree::{System, TreeError};
 /// The certificates that an image brings.
 const IMAGE_KEYRING: &TreePath = TreePath::literal("usr/lib/tiu/keyring");
 
-/// Which certificates are trusted.
+/// The trusted certificates.
 #[derive(Debug)]
 pub struct Trusted {
     /// `None` if no keyring is given or configured, and the image has none.
     pub trust: Option<Trust>,
-    /// What the administrator should know.
+    /// Warnings for the administrator.
     pub warnings: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! What runs that were cut off left.
+//! Removes the leftovers of interrupted runs.
 
 use crate::boot::{BootError, Next};
 use crate::snapshots::{State, leftovers};
@@ -6,8 +6,8 @@ use crate::snapshots::{State, leftovers};
 /// Removes what earlier runs left unfinished, and returns the numbers. The caller holds the host's
 /// lock, so the owners of those snapshots are gone.
 ///
-/// What runs or boots next stays, and is marked as done where a run was cut off right after its
-/// commit point. A pinned snapshot stays.
+/// The snapshot that runs or boots next stays, and is marked as done where a run was interrupted
+/// right after its commit point. A pinned snapshot stays.
 pub fn clean_up(next: Next) -> Result<Vec<u32>, BootError> {
     let host = next.host();
     next.reconcile()?;

@@ -7,7 +7,7 @@ use tiu_system::errno;
 use tiu_system::hints;
 use tiu_system::tree::TreeError;
 
-/// Why a draft was not made, or not made what boots next.
+/// An error of making a draft, or of making it what boots next.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)]
@@ -33,11 +33,11 @@ hints! { DraftError {
 #[error("{error}\n  and removing the unfinished snapshot {number} failed: {cleanup}")]
 #[non_exhaustive]
 pub struct LeftBehind<E> {
-    /// What happened first.
+    /// The first error.
     pub error: Box<E>,
     /// The snapshot that still exists.
     pub number: u32,
-    /// Why it still exists.
+    /// The reason why the draft still exists.
     pub cleanup: BootError,
 }
 

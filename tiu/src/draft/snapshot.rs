@@ -14,7 +14,7 @@ use crate::snapshots::{CHECKED, COMPATIBLE_KEY, STATE_KEY, Snapshot, VERSION_KEY
 use tiu_system::progress::Cancel;
 use tiu_system::tree::Tree;
 
-/// What a snapshot's userdata says of its image, for people who read snapper's table.
+/// The part of a snapshot's userdata that names its image, for people who read snapper's table.
 #[derive(Clone, Debug, Default)]
 pub struct ImageName {
     /// Version of the image.

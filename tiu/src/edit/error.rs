@@ -1,4 +1,4 @@
-//! Why `tiu etc` failed.
+//! The errors of `tiu etc`.
 
 use crate::boot::{BootError, NotBootable};
 use crate::draft::{DraftError, LeftBehind};
@@ -12,7 +12,7 @@ use tiu_extract::{Difference, EngineError};
 use tiu_system::hints;
 use tiu_system::tree::TreeError;
 
-/// Why `tiu etc` failed.
+/// An error of `tiu etc`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)]
@@ -31,7 +31,7 @@ pub enum EditError {
     Engine(#[from] EngineError),
     #[error(transparent)]
     Boot(#[from] BootError),
-    /// What a boot needs would be missing.
+    /// A part that a boot needs would be missing.
     #[error("the new snapshot would not boot: {0}")]
     NotBootable(#[from] NotBootable),
     #[error(transparent)]
@@ -44,13 +44,13 @@ pub enum EditError {
     /// The snapshot was made by a tiu that kept no report.
     #[error("snapshot {0} has no report of a merge")]
     NoReport(u32),
-    /// What was asked for is not in `/etc`.
+    /// The given path is not in `/etc`.
     #[error("{found:?} is not a path in /etc")]
     NotEtc { found: String },
     /// There is nothing to go back to, and nothing to go back from.
     #[error("/{path} exists neither on the host nor in the image of snapshot {number}")]
     NoSuchPath { path: String, number: u32 },
-    /// What was to be kept is not among the conflicts.
+    /// The path to keep is not among the conflicts.
     #[error("/{path} is not a conflict in snapshot {number}")]
     NoConflict { path: String, number: u32 },
     /// Users and groups have no version to go back to.
@@ -60,7 +60,7 @@ pub enum EditError {
     #[error("/{path} cannot be reset: on the host, /{above} is a {found}, in the image a directory")]
     NoDirectory {
         path: String,
-        /// What should be a directory.
+        /// The path that should be a directory.
         above: String,
         found: Kind,
     },

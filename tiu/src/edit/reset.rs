@@ -98,7 +98,7 @@ fn action(view: &View, path: &[u8], paths: &[Vec<u8>]) -> ResetAction {
     }
 }
 
-/// What a reset does.
+/// The effect of a reset.
 #[derive(Debug, Default)]
 pub struct ResetPlan {
     /// The differences that it removes.

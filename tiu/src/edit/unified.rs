@@ -1,5 +1,5 @@
-//! What differs between a default and what the host has, as text that patch(1) reads where it is
-//! about content.
+//! The differences between a default and the host's version, as text that patch(1) reads as far as
+//! it is about content.
 
 use super::view::{EtcChange, View};
 use crate::etc::pristine::PRISTINE_PATH;

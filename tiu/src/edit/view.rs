@@ -17,11 +17,11 @@ use tiu_system::tree::Tree;
 /// One snapshot's `/etc`.
 pub struct View {
     state: ImageState,
-    /// How owners map, and what is the host's.
+    /// The map of owners, and the host's own paths.
     pub(super) rules: Rules,
     /// The image's defaults, in the host's numbers.
     pub image: States,
-    /// What the snapshot holds.
+    /// The content of the snapshot.
     pub host: States,
     /// Conflicts that the administrator settled.
     pub(super) settled: Settled,
@@ -40,7 +40,7 @@ pub struct EtcChange {
     pub what: Vec<&'static str>,
     /// The default.
     pub default: Option<InodeFacts>,
-    /// What is there.
+    /// The existing inode.
     pub host: Option<InodeFacts>,
 }
 

@@ -32,7 +32,7 @@ const MODE: u32 = 0o644;
 /// The same of those with secrets.
 const SECRET_MODE: u32 = 0o640;
 
-/// What becomes of users and groups.
+/// The plan for users and groups.
 #[derive(Clone, Debug)]
 pub struct Accounts {
     /// Contents of the files that are merged.
@@ -41,7 +41,7 @@ pub struct Accounts {
     pub uids: HashMap<u32, u32>,
     /// The same of groups.
     pub gids: HashMap<u32, u32>,
-    /// What files get that the host does not have.
+    /// The attributes of new files that the host does not have.
     new: BTreeMap<AccountFile, Attributes>,
     /// For the report.
     notes: Vec<Note>,
@@ -53,7 +53,7 @@ pub struct Accounts {
 pub struct EtcMerge<'a> {
     /// The sides, the image's in its own numbers.
     pub sides: EtcSides<'a>,
-    /// What becomes of paths.
+    /// The plan for paths.
     pub merge: &'a Merge,
 }
 
@@ -151,9 +151,8 @@ fn always_image(config: &Config) -> Vec<String> {
     listed.map(warning).collect()
 }
 
-/// What the image's files of sysusers.d ask for. A file that the administrator has in
-/// `/etc/sysusers.d` is his, and masks the image's of that name: the new system reads it when it
-/// boots.
+/// Returns the image's files of sysusers.d. A file that the administrator has in `/etc/sysusers.d`
+/// is the host's, and masks the image's of that name: the new system reads it when it boots.
 fn sysusers_files(
     incoming: IncomingImage,
     etc: &EtcMerge,
@@ -218,7 +217,7 @@ fn make(
     }
 }
 
-/// Whose the image's files are.
+/// Returns the numbers of the owners of the image's files.
 pub(crate) fn owner_numbers(index: &Index) -> UsedNumbers {
     let mut used = UsedNumbers::default();
     for entry in index.iter() {
@@ -253,7 +252,7 @@ impl Accounts {
         report.accounts.clone_from(&self.notes);
     }
 
-    /// What a file has that neither side has.
+    /// Returns the attributes of a file that neither side has.
     fn attributes(&self, file: AccountFile) -> Attributes {
         let (mut mode, mut gid) = (MODE, 0);
         if matches!(file, AccountFile::Shadow | AccountFile::Gshadow) {

@@ -1,4 +1,4 @@
-//! What becomes of `/etc`: the three sides are read from a system's tree and merged.
+//! The plan for `/etc`: the three sides are read from a system's tree and merged.
 //!
 //! Preflight decides on the base. Where the base can be written while it is copied, fill decides
 //! once more on the copy: what an administrator changes in between counts.
@@ -16,12 +16,12 @@ use tiu_bundle::policy::{POLICY_PATH, Policy};
 use tiu_extract::Rules;
 use tiu_system::path::TreePathBuf;
 
-/// What becomes of `/etc`.
+/// The plan for `/etc`.
 #[derive(Clone, Debug)]
 pub struct EtcPlan {
     /// The decision, to keep and to show.
     pub report: EtcReport,
-    /// What the engine must know to carry it out.
+    /// The rules with which the engine carries it out.
     pub rules: Rules,
     /// Users and groups.
     pub accounts: Accounts,

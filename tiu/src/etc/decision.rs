@@ -82,7 +82,7 @@ pub struct Decision {
     pub side: Side,
     /// The reason.
     pub reason: DecisionReason,
-    /// Whether the administrator should compare: the image has another version.
+    /// True if the administrator should compare: the image has another version.
     pub conflict: bool,
 }
 
@@ -162,7 +162,8 @@ pub struct EtcSides<'a> {
 pub struct Merge {
     /// A decision for each path that any side has, in path order.
     pub decisions: Vec<Decision>,
-    /// What cannot be merged. Decisions may be carried out only if this is empty.
+    /// The clashes: paths that cannot be merged. Decisions may be carried out only if this is
+    /// empty.
     pub clashes: Vec<Clash>,
 }
 

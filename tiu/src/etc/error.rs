@@ -1,4 +1,4 @@
-//! Why an update's `/etc` could not be decided on or written.
+//! The errors of deciding on an update's `/etc`, and of writing it.
 
 use super::decision::Clash;
 use super::state::ReadError;
@@ -12,7 +12,7 @@ use tiu_system::hints;
 use tiu_system::progress::Cancelled;
 use tiu_system::tree::TreeError;
 
-/// Why an update's `/etc`, with its users and groups, could not be decided on or written.
+/// An error of deciding on an update's `/etc` with its users and groups, or of writing it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)]
@@ -30,7 +30,7 @@ pub enum MergeError {
     /// The image lacks a directory that every system has, or has something else there.
     #[error("the image has no directory /{0}")]
     NoDirectory(&'static str),
-    /// What the administrator and the image have in `/etc` cannot both be.
+    /// The administrator's and the image's versions of `/etc` exclude each other.
     #[error("/etc cannot be merged in {} place{}:{}", .0.len(), plural(.0), lines(.0))]
     Clash(Vec<Clash>),
     /// Users and groups of the host and of the image cannot both be.

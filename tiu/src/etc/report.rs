@@ -46,7 +46,7 @@ pub struct Decided {
     pub side: Side,
     /// The reason.
     pub reason: DecisionReason,
-    /// Whether the administrator should compare: the image has another version.
+    /// True if the administrator should compare: the image has another version.
     pub conflict: bool,
     /// The inode in the base's defaults.
     pub base: Option<InodeFacts>,

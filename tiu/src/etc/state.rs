@@ -38,7 +38,7 @@ pub struct Inode {
     pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
     /// Modification time; it does not count.
     pub mtime: Mtime,
-    /// Whether it is a mount or a nested subvolume of the host, whose content is not read.
+    /// True if it is a mount or a nested subvolume of the host, whose content is not read.
     pub host: bool,
 }
 
@@ -197,7 +197,7 @@ pub struct InodeFacts {
     /// a digest, anybody who reads the report could try passwords.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modified: Option<String>,
-    /// Where a symlink leads.
+    /// The target of a symlink.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
     /// `MAJOR:MINOR` of a device.

@@ -8,15 +8,16 @@ use tiu_extract::Rules;
 use tiu_system::progress::Watch;
 use tiu_system::tree::Tree;
 
-/// What the system to be updated says of its own image. All parts are empty where none was applied.
+/// The base image, as the system to be updated describes it. All parts are empty where none was
+/// applied.
 pub struct BaseImage<'a> {
     /// Version of the image.
     pub version: Option<&'a str>,
     /// The image's index.
     pub index: Option<&'a Index>,
-    /// How the image's owners map to the host's numbers.
+    /// The map of the image's owners to the host's numbers.
     pub owners: Rules,
-    /// What became of `/etc` at the last update.
+    /// The report of the last update on `/etc`.
     pub report: Option<&'a EtcReport>,
 }
 
@@ -26,11 +27,11 @@ pub struct EtcUpdate<'a> {
     pub config: &'a Config,
     /// The system's tree.
     pub tree: &'a Tree,
-    /// What the system says of its own image.
+    /// The system's own image, as the system describes it.
     pub base: BaseImage<'a>,
     /// The image that comes.
     pub incoming: IncomingImage<'a>,
-    /// What is the host's.
+    /// The host's own paths.
     pub rules: &'a Rules,
     /// Receives progress, and stops the work.
     pub watch: Watch<'a>,

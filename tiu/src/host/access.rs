@@ -1,4 +1,4 @@
-//! Who can enter `.snapshots`.
+//! The users who can enter `.snapshots`.
 
 use super::open::Host;
 use rustix::fs::{fgetxattr, fstat};

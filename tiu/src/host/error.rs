@@ -47,7 +47,7 @@ pub enum HostError {
     /// The root's snapshots do not contain `/usr`.
     #[error("/usr of the host is a filesystem of its own ({device}): it is not in the snapshots of the root")]
     SeparateUsr {
-        /// What is mounted there.
+        /// The mounted device.
         device: String,
     },
     /// The default subvolume is not one of snapper's snapshots.
@@ -69,7 +69,7 @@ pub enum HostError {
         number: u32,
         /// snapper's file about the snapshot.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         what: String,
     },
     /// Another tiu is working on this host.

@@ -47,7 +47,7 @@ impl fmt::Display for Origin {
     path.absolute(), if *entries == 1 { "y" } else { "ies" }, list(first, *entries)
 )]
 pub struct HiddenPart {
-    /// Why the path is the host's.
+    /// The reason why the path is the host's.
     pub origin: Origin,
     /// The path.
     pub path: TreePathBuf,

@@ -1,4 +1,4 @@
-//! What a host remembers beyond its snapshots: a file in tiu's own directory.
+//! The memory of a host beyond its snapshots: a file in tiu's own directory.
 //!
 //! A rollback goes back to an older snapshot, with all that is in it. What must not go back with it
 //! is kept here. A client of another version may read the file after a rollback: it keeps what it
@@ -29,7 +29,7 @@ const NEW: &str = ".state.json.new";
 /// Version of the format.
 const VERSION: u32 = 1;
 
-/// What a host remembers.
+/// The memory of a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
     version: u32,

@@ -1,4 +1,4 @@
-//! What an image must not be older than.
+//! The limits below which an image is a downgrade.
 
 use crate::incoming::version;
 use std::cmp::Ordering;
@@ -7,12 +7,12 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tiu_bundle::manifest::Manifest;
 
-/// Where a floor comes from.
+/// The origin of a floor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FloorSource {
     /// The snapshot that the update starts from.
     Base,
-    /// What the host remembers.
+    /// The host's memory.
     Memory,
 }
 
@@ -20,7 +20,7 @@ pub enum FloorSource {
 /// newer: many images take their version from an os-release that is the same for years.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Floor {
-    /// Where it comes from.
+    /// Its origin.
     pub source: FloorSource,
     /// Its version.
     pub version: String,

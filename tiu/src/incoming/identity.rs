@@ -30,7 +30,7 @@ pub struct HostIdentity {
     pub floors: Vec<Floor>,
     /// The oldest version that the host's configuration accepts.
     pub minimum: Option<String>,
-    /// Whether the signing time counts.
+    /// True if the signing time counts.
     pub by_signing_time: bool,
 }
 

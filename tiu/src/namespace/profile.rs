@@ -1,5 +1,5 @@
-//! What each program may do and see that runs with data of an image. `docs/internals/security.md`
-//! has the same table; a test compares them.
+//! The rights and the view of each program that runs with data of an image.
+//! `docs/internals/security.md` has the same table; a test compares them.
 
 use rustix::thread::CapabilitySet;
 use std::path::Path;

@@ -9,9 +9,9 @@
 //! all processes with process 1. Process 1 ends when tiu does, for whatever reason: its standard
 //! input, a pipe that only tiu holds open, ends.
 //!
-//! What the program may do and see is its [`Profile`]. It has no descriptors besides its standard
-//! ones: tiu marked those that its caller left open (`tiu_system::ioctl::close_inherited_on_exec`),
-//! so that process 1 does not have them either.
+//! The rights and the view of the program are its [`Profile`]. It has no descriptors besides its
+//! standard ones: tiu marked those that its caller left open
+//! (`tiu_system::ioctl::close_inherited_on_exec`), so that process 1 does not have them either.
 
 use super::confined::NAMESPACES;
 use super::devices;
@@ -46,7 +46,7 @@ const NOT_STARTED: u8 = 125;
 pub struct InTarget {
     /// The tree of the new system.
     pub target: PathBuf,
-    /// What it may do and see.
+    /// The rights and the view of the program.
     pub profile: Profile,
     /// The program's absolute path in the target, and its arguments.
     pub command: Vec<OsString>,

@@ -1,4 +1,4 @@
-//! Why snapshots could not be listed or changed.
+//! The errors of listing and changing snapshots.
 
 use crate::host::HostError;
 use std::io;
@@ -7,7 +7,7 @@ use tiu_system::errno;
 use tiu_system::hints;
 use tiu_system::program::RunError;
 
-/// Why snapshots could not be listed or changed.
+/// An error of listing or changing snapshots.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)]
@@ -32,11 +32,11 @@ pub enum SnapshotError {
     /// snapper reported success, but what was asked for did not happen.
     #[error("snapper did not {what}: found {found}{}", quoted(.output))]
     NotDone {
-        /// What it was to do.
+        /// The change that was asked for.
         what: String,
-        /// What was found afterwards.
+        /// The state afterwards.
         found: String,
-        /// What it printed.
+        /// The program's output.
         output: String,
     },
     /// The snapshot runs or boots next.

@@ -1,4 +1,4 @@
-//! What a power cut inside snapper leaves.
+//! The leftovers of a power cut inside snapper.
 //!
 //! snapper makes the subvolume before it writes the entry of its table. A cut in between leaves
 //! `.snapshots/N/snapshot` without `info.xml`. A cut in a deletion leaves an entry without a

@@ -22,7 +22,7 @@ pub const DONE: &str = "done";
 /// snapshot has none, or a clean-up could take it while it is made.
 pub const CLEANUP: &str = "number";
 
-/// What tiu knows of a snapshot from its userdata.
+/// The state of a snapshot, from its userdata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
@@ -55,11 +55,11 @@ pub struct Snapshot {
     pub uuid: String,
     /// UUID of the subvolume that it was made from.
     pub parent_uuid: Option<String>,
-    /// Whether the subvolume is read-only.
+    /// True if the subvolume is read-only.
     pub read_only: bool,
-    /// Whether it boots next.
+    /// True if it boots next.
     pub default: bool,
-    /// Whether it is mounted at the host's root: for the running system, what runs.
+    /// True if it is mounted at the host's root: for the running system, the snapshot that runs.
     pub active: bool,
 }
 

@@ -14,7 +14,7 @@ use tiu_system::hints;
 /// Stands for no cleanup algorithm: snapper removes keys without a value.
 const NO_ALGORITHM: &str = "none";
 
-/// Why a snapshot was not pinned or unpinned.
+/// The reason why a snapshot was not pinned or unpinned.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PinError {

@@ -1,4 +1,4 @@
-//! Why what a snapshot says of itself cannot be used.
+//! The errors of a snapshot's own files.
 
 use super::provenance::ProvenanceError;
 use super::record::RecordError;
@@ -8,18 +8,18 @@ use crate::snapshots::SnapshotError;
 use tiu_system::hints;
 use tiu_system::tree::TreeError;
 
-/// What a snapshot says of itself cannot be used.
+/// A snapshot's own files cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("snapshot {number}: {source}")]
 #[non_exhaustive]
 pub struct StateError {
     /// The snapshot.
     pub number: u32,
-    /// What is wrong with it.
+    /// The problem.
     pub source: StateProblem,
 }
 
-/// What is wrong with a snapshot's own files.
+/// A problem of a snapshot's own files.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)]

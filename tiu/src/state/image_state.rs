@@ -1,4 +1,4 @@
-//! What one snapshot's tree says of itself. Each part is read and checked at most once.
+//! The facts in one snapshot's tree. Each part is read and checked at most once.
 
 use super::error::{StateError, StateProblem};
 use super::provenance::Provenance;
@@ -14,7 +14,7 @@ use tiu_bundle::trust::Trust;
 use tiu_system::fstab::{self, Mount};
 use tiu_system::tree::{MAX_TEXT, Tree};
 
-/// What a snapshot's tree says of itself.
+/// The facts in a snapshot's tree.
 ///
 /// The signed manifest is read at once, everything else when it is first asked for.
 #[derive(Debug)]
@@ -95,7 +95,8 @@ impl ImageState {
     /// Reads the system in `tree`, which is snapshot `number` and was copied from `base`. Where the
     /// manifest still names the same index, `base`'s index is used instead of being read again.
     ///
-    /// What counts as absent in `base` may be absent in the copy too.
+    /// Returns the state of a copy of `base`. Parts that count as absent in `base` may be absent in
+    /// the copy too.
     pub fn from_copy(base: &Self, tree: Tree, number: u32) -> Result<Self, StateError> {
         if base.ignored.is_some() && base.provenance.is_none() {
             return Ok(Self::leniently(tree, number, None));

@@ -1,5 +1,5 @@
-//! What a snapshot says of itself, read once: the signed manifest and index, what was made on the
-//! host, and what became of `/etc`.
+//! The facts in a snapshot about itself, read once: the signed manifest and index, the files made
+//! on the host, and the report of the merge of `/etc`.
 
 mod error;
 mod image_state;

@@ -1,5 +1,5 @@
-//! Where a snapshot comes from: the signed manifest and the index that lie in it, and whether they
-//! are still what was signed.
+//! The origin of a snapshot: the signed manifest and the index that lie in it, and a check that
+//! both are still as they were signed.
 
 use std::sync::Arc;
 use tiu_bundle::index::{CMS_PATH, INDEX_PATH, Index, IndexError};
@@ -9,7 +9,7 @@ use tiu_bundle::trust::Trust;
 use tiu_system::hints;
 use tiu_system::tree::{Tree, TreeError};
 
-/// What a snapshot's manifest says, and who signed it.
+/// The manifest of a snapshot, and its signer.
 #[derive(Debug)]
 pub struct Provenance {
     /// The manifest. It is only as good as `signer` says.
@@ -20,7 +20,7 @@ pub struct Provenance {
     pub expired: Option<String>,
 }
 
-/// Why nobody can be named as signer.
+/// The reason why nobody can be named as signer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)]
@@ -38,7 +38,7 @@ hints! { NoSigner {
     NoKeyring => "give --keyring, or set keyring in /etc/tiu/tiu.yaml",
 } }
 
-/// Why a snapshot's own manifest or index cannot be used.
+/// A snapshot's own manifest or index cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)]

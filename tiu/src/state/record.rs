@@ -1,4 +1,4 @@
-//! What was made on the host when a snapshot was filled.
+//! The record of the files that were made on the host when a snapshot was filled.
 //!
 //! An initrd that dracut makes differs from host to host, so no image can sign it. Its digest is
 //! kept here, so that `tiu verify` can still detect damage. It cannot detect malice: whoever can
@@ -22,7 +22,7 @@ const VERSION: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     version: u32,
-    /// What was made on the host.
+    /// The files that were made on the host.
     pub files: Vec<Generated>,
     /// User numbers of the image that were mapped, to the host's.
     pub uids: BTreeMap<u32, u32>,
@@ -31,19 +31,19 @@ pub struct Record {
     /// Persistent paths: their content is not part of the image.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub persistent: Vec<String>,
-    /// What was found in the initrd, if the snapshot has one that tiu knows of.
+    /// The findings in the initrd, if the snapshot has one that tiu knows of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initrd: Option<InitrdRecord>,
 }
 
-/// What was found in an initrd when the snapshot was made.
+/// The findings in an initrd when the snapshot was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InitrdRecord {
     /// Its path in the snapshot.
     pub path: String,
-    /// Whether it was possible to say what it contains.
+    /// True if it was possible to say what it contains.
     pub judged: bool,
-    /// What the program that made it complained about, and what it lacks.
+    /// The complaints of the program that made it, and the parts that it lacks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }

@@ -26,24 +26,24 @@ pub struct SnapshotFacts {
     pub uuid: String,
     /// Its state, by its userdata.
     pub state: State,
-    /// Whether it is running (or, for another root, mounted there).
+    /// True if it is running (or, for another root, mounted there).
     pub running: bool,
-    /// Whether it boots next.
+    /// True if it boots next.
     pub next: bool,
-    /// Whether its subvolume is read-only.
+    /// True if its subvolume is read-only.
     pub read_only: bool,
-    /// Whether it is excluded from every clean-up.
+    /// True if it is excluded from every clean-up.
     pub pinned: bool,
-    /// Whether it contains a finished system that could boot.
+    /// True if it contains a finished system that could boot.
     pub bootable: bool,
-    /// What a finished system lacks for a boot.
+    /// The part that a finished system lacks for a boot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lacks: Option<String>,
     /// The image that was applied in it.
     pub image: Option<ImageFacts>,
     /// The signature of the image.
     pub signature: Signature,
-    /// What there is to say about its initrd, as found when it was made.
+    /// The warnings about its initrd, as found when it was made.
     pub initrd_warnings: Vec<String>,
     /// The problem with the signature or with what was signed.
     pub problem: Option<String>,
@@ -170,7 +170,7 @@ impl SnapshotFacts {
         self.problem = Some(error.source.to_string());
     }
 
-    /// What it holds, in few words: the image, or what snapper says.
+    /// Returns its content in few words: the image, or snapper's description.
     pub fn title(&self) -> String {
         match &self.image {
             Some(image) => format!("{} {}", image.compatible, image.version),

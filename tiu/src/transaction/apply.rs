@@ -70,7 +70,7 @@ fn planned(context: &Context, ready: &mut Ready) -> Result<(Plan, Foreign), Appl
     Ok((plan, foreign))
 }
 
-/// What the stages return.
+/// The results of the stages.
 struct Stages {
     summary: Summary,
     etc: EtcReport,

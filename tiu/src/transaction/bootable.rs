@@ -1,5 +1,5 @@
-//! Whether what an update makes can boot: on paper before anything is touched, and once more in the
-//! finished snapshot.
+//! Checks that the result of an update can boot: on paper before anything is touched, and again in
+//! the finished snapshot.
 
 use super::context::Context;
 use super::error::ApplyError;

@@ -1,4 +1,4 @@
-//! What all stages share, and what is asked of them.
+//! The context of all stages, and the request.
 
 use super::error::ApplyError;
 use crate::boot::Next;
@@ -16,7 +16,7 @@ use tiu_system::progress::Watch;
 /// Everything that the stages share.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
-    /// What boots next, on the host.
+    /// The door to what boots next, on the host.
     pub next: Next<'a>,
     /// The host's configuration.
     pub config: &'a Config,
@@ -38,25 +38,25 @@ impl<'a> Context<'a> {
     }
 }
 
-/// What to apply, and what is allowed.
+/// The image to apply, and the exceptions that are allowed.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The bundle.
     pub bundle: PathBuf,
-    /// How its image is opened.
+    /// The way to open its image.
     pub verity: Verity,
-    /// Whether an older image than the base's is accepted.
+    /// True if an older image than the base's is accepted.
     pub allow_downgrade: bool,
-    /// Whether the new snapshot may refuse what this host accepts.
+    /// True if the new snapshot may refuse what this host accepts.
     pub allow_trust_change: bool,
-    /// Whether the image that the base already has is applied once more.
+    /// True if the image that the base already has is applied again.
     pub force: bool,
     /// Receives what is known of the bundle.
     pub known: KnownImage,
 }
 
-/// What is known of a bundle whose signature was verified, also if it was refused afterwards: for
-/// the one who records the refusal. Copies share it.
+/// The facts about a bundle whose signature was verified, also if it was refused afterwards: for
+/// the record of the refusal. Copies share it.
 #[derive(Clone, Debug, Default)]
 pub struct KnownImage(Arc<KnownFacts>);
 

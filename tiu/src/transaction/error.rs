@@ -1,4 +1,4 @@
-//! Why an image was not applied.
+//! The errors of applying an image.
 
 use super::not_accepted::NotAccepted;
 use crate::boot::initrd::InitrdError;
@@ -22,7 +22,7 @@ use tiu_system::program::RunError;
 use tiu_system::progress::Cancelled;
 use tiu_system::tree::TreeError;
 
-/// Why an image was not applied.
+/// The reason why an image was not applied.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)]
@@ -37,10 +37,10 @@ pub enum ApplyError {
     Host(#[from] HostError),
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
-    /// What the base says of itself cannot be used.
+    /// The base's own files cannot be used.
     #[error("snapshot {}, from which the update starts: {}", .0.number, .0.source)]
     Base(#[from] StateError),
-    /// What the draft says of itself cannot be used, though its base could.
+    /// The draft's own files cannot be used, although the base's could.
     #[error("the new {0}")]
     Copy(StateError),
     /// The snapshot that boots next was never finished.
@@ -64,7 +64,7 @@ pub enum ApplyError {
     Initrd(#[from] InitrdError),
     #[error(transparent)]
     Boot(#[from] BootError),
-    /// What the new snapshot's boot needs is missing.
+    /// A part that the new snapshot's boot needs is missing.
     #[error("the new snapshot would not boot: {0}")]
     NotBootable(#[from] NotBootable),
     #[error(transparent)]

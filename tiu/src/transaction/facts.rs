@@ -12,7 +12,7 @@ use std::io;
 use std::time::Duration;
 use tiu_extract::{Plan, Summary};
 
-/// What an update does to a host.
+/// The effects of an update on a host.
 #[derive(Debug, Serialize)]
 pub struct UpdateFacts {
     /// The snapshot that the new one is made from.
@@ -21,18 +21,18 @@ pub struct UpdateFacts {
     pub image: ImageFacts,
     /// The image's signer.
     pub signer: SignerFacts,
-    /// What the engine does.
+    /// The work of the engine.
     pub summary: Summary,
-    /// What becomes of `/etc`.
+    /// The plan for `/etc`.
     #[serde(flatten, serialize_with = "etc_facts")]
     pub etc: EtcReport,
     /// Directories outside `/var` whose content is the host's.
     pub persistent: Vec<Persistent>,
     /// Parts of the image that are not installed, because they lie where the host's paths are.
     pub not_installed: Vec<NotInstalled>,
-    /// What no image brought, and will not be in the new snapshot.
+    /// The files that no image brought, and that will not be in the new snapshot.
     pub foreign: Foreign,
-    /// What the administrator should know.
+    /// Warnings for the administrator.
     pub warnings: Vec<String>,
 }
 
@@ -73,14 +73,14 @@ fn etc_facts<S: Serializer>(etc: &EtcReport, serializer: S) -> Result<S::Ok, S::
 pub struct Applied {
     /// The new snapshot, which boots next.
     pub snapshot: u32,
-    /// What was done.
+    /// The effects.
     #[serde(flatten)]
     pub facts: UpdateFacts,
     /// Paths that were made on the host.
     pub generated: Vec<String>,
     /// Unfinished snapshots of earlier runs that were removed.
     pub removed: Vec<u32>,
-    /// How long it took; in JSON in seconds.
+    /// The duration; in JSON in seconds.
     #[serde(rename = "seconds", serialize_with = "seconds")]
     pub took: Duration,
 }
@@ -94,7 +94,7 @@ fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S
 pub struct Planned {
     /// Always true: tells the document from that of an update that was carried out.
     dry_run: bool,
-    /// What would be done.
+    /// The effects.
     #[serde(flatten)]
     pub facts: UpdateFacts,
     /// The plan as text.

@@ -13,15 +13,15 @@ use tiu_extract::{ClearedFlags, Plan, Summary};
 use tiu_system::path::TreePath;
 use tiu_system::tree::Tree;
 
-/// What fill did.
+/// The result of the stage.
 pub struct Filled {
-    /// What the engine did.
+    /// The work of the engine.
     pub summary: Summary,
     /// The plan that was carried out: it read back what it wrote.
     pub plan: Plan,
     /// The plan of the copy of the image's `/etc`.
     pub pristine: Plan,
-    /// What became of `/etc`.
+    /// The result for `/etc`.
     pub etc: EtcPlan,
     /// Inodes of the host's whose flags (immutable, append-only) are cleared for as long as the
     /// draft is worked on.

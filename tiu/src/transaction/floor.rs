@@ -1,5 +1,5 @@
-//! What an image must not be older than, on this host: what the base has, and what the host
-//! remembers.
+//! The floors on this host, below which an image is a downgrade: from the base, and from the host's
+//! memory.
 //!
 //! The host remembers the newest image that was ever applied, so a rollback does not open the way
 //! for an older one. A file that is missing or damaged is replaced by the newest of the host's
@@ -20,13 +20,13 @@ use tiu_bundle::signature::Signer;
 use tiu_system::os_release::OsRelease;
 use tiu_system::tree::Tree;
 
-/// What an image must not be older than.
+/// The limits below which an image is a downgrade.
 pub struct Floors {
     /// In the order in which they are checked.
     pub floors: Vec<Floor>,
-    /// What the host will remember, unless a later tiu wrote it.
+    /// The host's next memory, unless a later tiu wrote it.
     pub memory: Option<Memory>,
-    /// What the administrator should know.
+    /// Warnings for the administrator.
     pub warnings: Vec<String>,
 }
 

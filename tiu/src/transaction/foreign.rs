@@ -1,5 +1,5 @@
-//! What no image brought, and what an update therefore takes away: a directory `/data`, a tool that
-//! was copied to `/usr/bin`. `/etc` is merged, and the host's paths stay.
+//! Files that no image brought, and that an update therefore removes: a directory `/data`, a tool
+//! that was copied to `/usr/bin`. `/etc` is merged, and the host's paths stay.
 
 use super::preflight::Ready;
 use crate::etc::is_etc;
@@ -11,7 +11,7 @@ use tiu_extract::{LostPath, Plan, Shown};
 use tiu_system::path::TreePath;
 use tiu_system::text;
 
-/// What no image brought, and will not be in the new snapshot.
+/// The files that no image brought, and that will not be in the new snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Foreign {
     /// The number of files and directories.

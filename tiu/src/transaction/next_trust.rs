@@ -1,4 +1,4 @@
-//! Whether the trust that the next update needs is still there after this one.
+//! Checks that the trust that the next update needs still exists after this one.
 //!
 //! Configuration and certificates are read as the new snapshot would read them, and this bundle is
 //! verified with them. An image that drops a certificate, or a configuration that a later tiu

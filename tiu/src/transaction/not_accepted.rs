@@ -1,10 +1,10 @@
-//! Why a system does not accept an image by its own configuration.
+//! The reason why a system does not accept an image by its own configuration.
 
 use crate::config::{ConfigError, ConfiguredTrustError};
 use tiu_bundle::signature::SignatureError;
 use tiu_system::hints;
 
-/// Why a system does not accept an image.
+/// The reason why a system does not accept an image.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)]

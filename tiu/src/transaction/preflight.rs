@@ -33,7 +33,7 @@ use tiu_system::os_release::{self, OsRelease};
 use tiu_system::text::printable;
 use tiu_system::tree::{MAX_TEXT, System, Tree, TreeError};
 
-/// What preflight found: all that the other stages need.
+/// The findings of preflight: all that the other stages need.
 pub struct Ready {
     /// The bundle.
     pub bundle: Arc<Bundle>,
@@ -43,11 +43,11 @@ pub struct Ready {
     pub index: Index,
     /// The snapshot that the update starts from.
     pub base: Snapshot,
-    /// What the base says of itself.
+    /// The facts in the base about itself.
     pub state: ImageState,
-    /// What in the base is the host's.
+    /// The host's own paths in the base.
     pub host_rules: Rules,
-    /// What becomes of `/etc`.
+    /// The plan for `/etc`.
     pub etc: EtcPlan,
     /// Directories outside `/var` that are the host's.
     pub persistent: PersistentDecision,
@@ -55,30 +55,30 @@ pub struct Ready {
     pub not_installed: Vec<NotInstalled>,
     /// The image's os-release.
     pub os: OsRelease,
-    /// Where the initrd comes from.
+    /// The origin of the initrd.
     pub initrd: initrd::InitrdPlan,
-    /// What the host will remember besides this image, if that can be written.
+    /// The host's memory after this update, without this image, if it can be written.
     pub memory: Option<Memory>,
-    /// What the administrator should know.
+    /// Warnings for the administrator.
     pub warnings: Vec<String>,
     /// Held to the end.
     _lock: Lock,
 }
 
-/// What preflight came to.
+/// The outcome of preflight.
 pub enum Preflight {
     /// The update can be carried out.
     Ready(Box<Ready>),
     /// The host is already as asked. The lock is still held.
     NothingToDo {
-        /// Why.
+        /// The reason.
         why: NothingToDo,
         /// The host's lock.
         lock: Lock,
     },
 }
 
-/// What is prepared.
+/// The kind of run that is prepared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunMode {
     /// An update.

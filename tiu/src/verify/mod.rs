@@ -88,7 +88,7 @@ impl Verified {
     }
 }
 
-/// What to compare, as far as the caller decides.
+/// The extent of the comparison, as far as the caller decides.
 #[derive(Clone, Copy, Debug)]
 pub struct VerifyRequest<'a> {
     /// The depth.
@@ -107,8 +107,8 @@ pub struct VerifyRequest<'a> {
 pub enum Depth {
     /// Everything, every byte.
     Content,
-    /// What is known without reading files: names, types, sizes, modes, owners, attributes, times.
-    /// A change of content with the same size and the old time is not noticed.
+    /// All that is known without reading files: names, types, sizes, modes, owners, attributes,
+    /// times. A change of content with the same size and the old time is not noticed.
     Metadata,
 }
 
@@ -118,8 +118,8 @@ pub struct EtcDifference {
     /// The difference.
     #[serde(flatten)]
     pub difference: Difference,
-    /// Whether the merge left it when the image was applied; otherwise it was changed since. Null
-    /// if the snapshot has no report of the merge.
+    /// True if the merge left it when the image was applied; false if it was changed since. Null if
+    /// the snapshot has no report of the merge.
     pub merged: Option<bool>,
 }
 

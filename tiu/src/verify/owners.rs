@@ -22,7 +22,7 @@ pub(super) struct OwnerNumbers {
     pub uids: HashMap<u32, u32>,
     /// Of groups, by the image's.
     pub gids: HashMap<u32, u32>,
-    /// Why they are not those of the merge.
+    /// The reasons why they are not those of the merge.
     pub differences: Vec<Difference>,
 }
 

@@ -1,7 +1,7 @@
 //! The paths that are compared, and those that are not: with whose word for it.
 //!
-//! What the snapshot says of itself (its fstab, its record, its tiu.yaml) never keeps a path in
-//! `/usr`, `/boot`, `/bin`, `/sbin` or `/lib*` from being compared.
+//! The snapshot's own statements (its fstab, its record, its tiu.yaml) never keep a path in `/usr`,
+//! `/boot`, `/bin`, `/sbin` or `/lib*` from being compared.
 
 use crate::etc::{ETC, is_etc};
 use crate::state::ImageState;
@@ -19,13 +19,13 @@ use tiu_system::tree::Tree;
 pub struct NotCompared {
     /// The path.
     pub path: TreePathBuf,
-    /// Who says that it is not the image's.
+    /// The party that says that it is not the image's.
     pub reason: NotComparedReason,
     /// The number of entries of the index below the path.
     pub entries: usize,
 }
 
-/// Who says that a path is not the image's.
+/// The party that says that a path is not the image's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NotComparedReason {
@@ -45,7 +45,7 @@ pub(super) struct Scope {
     pub host_paths: Vec<TreePathBuf>,
     /// Those of them that hold something.
     pub not_compared: Vec<NotCompared>,
-    /// What hides a part of the system.
+    /// Mounts and other things that hide a part of the system.
     pub differences: Vec<Difference>,
     /// The number of entries of the index that are compared.
     pub compared: usize,

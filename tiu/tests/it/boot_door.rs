@@ -27,7 +27,7 @@ use tiu_system::tree::Tree;
 use tiu_testing::host::LoopHost;
 use tiu_testing::kit::Kit;
 
-/// What the boot loader does when it is asked for a step.
+/// The answer of the boot loader to a step.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Then {
     Fail,
@@ -39,7 +39,7 @@ enum Then {
 struct Recorder {
     calls: RefCell<Vec<String>>,
     trap: Option<(&'static str, Then)>,
-    /// Whether entries decide what boots.
+    /// True if entries decide what boots.
     entries: bool,
     /// The snapshot that did not start.
     exhausted: Option<u32>,

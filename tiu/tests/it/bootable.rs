@@ -1,4 +1,4 @@
-//! What becomes the default can boot, or is refused and named.
+//! A new default can boot, or the update is refused and the message names the missing part.
 
 use crate::second_update::{host, refuses};
 use std::fs::{self, File};

@@ -55,7 +55,7 @@ struct File {
     path: &'static str,
     /// True if an update has all it needs to write the file again.
     heals: bool,
-    /// What a refusal says, besides the file's name.
+    /// The words of a refusal, besides the file's name.
     names: &'static [&'static str],
 }
 
@@ -150,7 +150,7 @@ impl Bench {
     }
 }
 
-/// Where a file of the table is.
+/// Returns the path of a file of the table.
 fn place(host: &LoopHost, path: &str) -> PathBuf {
     match path.strip_prefix('/') {
         Some(path) => host.root().join(path),
@@ -229,7 +229,7 @@ fn damage(bench: &Bench, host: &LoopHost, file: &File, damage: Damage) -> bool {
     true
 }
 
-/// What an administrator does who knows the file: puts the old one back.
+/// Repairs the host as an administrator does who knows the file: puts the old one back.
 fn repair(bench: &Bench, host: &LoopHost, file: &File) {
     change_file(host, file.path, |path| {
         run("chattr", &["-R".as_ref(), "-i".as_ref(), path.as_os_str()]);

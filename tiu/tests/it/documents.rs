@@ -1,6 +1,6 @@
-//! What is written for programs to read: the JSON documents of every command, and the records in a
-//! snapshot, against the schemas of docs/format/json. Every other test that asks for JSON checks
-//! the document that it gets, too.
+//! Documents for programs: the JSON of every command, and the records in a snapshot, against the
+//! schemas of docs/format/json. Every other test that asks for JSON checks the document that it
+//! gets, too.
 
 use std::fs;
 use tiu_testing::documents;

@@ -1,4 +1,4 @@
-//! What others that merge `/etc` get wrong, each under its name.
+//! Mistakes of other programs that merge `/etc`, each under its name.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};

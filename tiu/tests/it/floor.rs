@@ -1,5 +1,5 @@
-//! What is a downgrade: the version, the time of packing, the configured minimum, and what the host
-//! remembers beyond a rollback.
+//! Downgrades: the version, the time of packing, the configured minimum, and the host's memory
+//! beyond a rollback.
 
 use serde_json::Value;
 use std::fs;

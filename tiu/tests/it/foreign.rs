@@ -1,4 +1,4 @@
-//! What no image brought is named before it is gone, and a swap file is refused.
+//! Files that no image brought are named before they are gone, and a swap file is refused.
 
 use crate::second_update::host;
 use std::fs;

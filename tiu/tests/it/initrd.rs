@@ -1,4 +1,4 @@
-//! Where the initrd of a new snapshot comes from.
+//! The origin of a new snapshot's initrd.
 
 use std::fs;
 use std::path::Path;

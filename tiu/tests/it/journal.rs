@@ -1,4 +1,4 @@
-//! What the journal holds after the fact: stages, programs, warnings, and a record of each change.
+//! The journal after the fact: stages, programs, warnings, and a record of each change.
 //!
 //! The journal is a socket of the test's own. It is mounted over `/run` in a mount namespace in
 //! which tiu runs.

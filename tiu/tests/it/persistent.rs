@@ -300,7 +300,7 @@ fn files_of_an_image_below_a_persistent_path_are_told_and_not_installed() {
     all_well(&host, "2");
 }
 
-/// Where a host may have its own filesystem, an image may have files of its own.
+/// Returns a bundle with files at a path where a host may have its own filesystem.
 fn image_with_data(kit: &Kit) -> PathBuf {
     kit.bundle(1, |root| tree::file(root, "data/x", "the image's"))
 }

@@ -1,4 +1,4 @@
-//! What tests of a second update share: a host that has version 1, and a refusal that touches
+//! The ground of tests of a second update: a host that has version 1, and a refusal that touches
 //! nothing.
 
 use std::path::Path;

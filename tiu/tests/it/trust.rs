@@ -1,4 +1,4 @@
-//! Which certificates a host trusts, and that it still does after an update.
+//! The certificates that a host trusts, before and after an update.
 
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -16,7 +16,7 @@ use tiu_testing::tree;
 const ODD: [&[u8]; 6] =
     [b"lib/two words", b"lib/%h %% 100%", b"lib/\"quoted\" \\", b"lib/\xff\xfe", b"lib/tab\t", b"lib/*?[a]"];
 
-/// What a boot does to `/var`, which is mounted: systemd-tmpfiles-setup.service.
+/// Does to a mounted `/var` as a boot does: systemd-tmpfiles-setup.service.
 fn boot(host: &LoopHost) -> Outcome {
     let root = format!("--root={}", host.root().display());
     tool("systemd-tmpfiles", "systemd", &["--create".as_ref(), "--boot".as_ref(), root.as_ref()])

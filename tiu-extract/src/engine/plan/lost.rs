@@ -1,4 +1,4 @@
-//! What a plan takes away from the tree.
+//! The paths that a plan removes from the tree or replaces.
 
 use super::steps::Plan;
 use crate::engine::join::EntryPlace;

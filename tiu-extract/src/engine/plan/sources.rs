@@ -43,7 +43,7 @@ pub(super) fn sizes_missing(index: &Index, comparison: &Comparison, tree: &Scann
         .collect()
 }
 
-/// How long a file of the target keeps its content at its path. The best come first.
+/// The time until which a file of the target keeps its content at its path. The best come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Lifetime {
     /// It stays.

@@ -4,8 +4,8 @@ use super::kit::{Found, Kit, bad_bytes, good};
 use tiu_bundle::BLOCK_SIZE;
 use tiu_testing::tree::{self, noise};
 
-/// Where the hash tree of the good bundle starts: at its end are a trailer, the CMS, and three
-/// blocks of hashes.
+/// Returns the offset of the hash tree in the good bundle: at its end are a trailer, the CMS, and
+/// three blocks of hashes.
 fn hashes(bytes: &Vec<u8>) -> usize {
     tiu_bundle::bundle::cms_offset(bytes).unwrap() as usize - 3 * BLOCK_SIZE
 }

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use tiu_testing::program::outcome;
 use tiu_testing::tree::noise;
 
-/// What is said of a trailer that cannot be one.
+/// The message for a trailer that cannot be one.
 const TRAILER: &str = "the last 8 bytes of the file say that the signature is";
 
 #[test]

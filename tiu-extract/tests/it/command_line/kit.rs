@@ -1,4 +1,5 @@
-//! What the tests share: keys, bundles with one thing wrong, a target that must stay as it is.
+//! The ground of the command-line tests: keys, bundles with one thing wrong, a target that must
+//! stay as it is.
 
 use std::ffi::OsStr;
 use std::fs;

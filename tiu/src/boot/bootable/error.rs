@@ -1,10 +1,10 @@
-//! What a snapshot lacks for a boot.
+//! The parts that a snapshot lacks for a boot.
 
 use tiu_system::fstab::FstabLineError;
 use tiu_system::hints;
 use tiu_system::tree::TreeError;
 
-/// What a snapshot lacks for a boot.
+/// A part that a snapshot lacks for a boot.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)]

@@ -1,5 +1,5 @@
-//! What a boot needs of a snapshot: a kernel with its modules and an initrd, an init, an account of
-//! number 0, an fstab that can be parsed.
+//! The parts of a snapshot that a boot needs: a kernel with its modules and an initrd, an init, an
+//! account of number 0, an fstab that can be parsed.
 //!
 //! One check serves an update (on paper before anything is touched, then on the finished snapshot),
 //! a rollback, and `tiu etc`.

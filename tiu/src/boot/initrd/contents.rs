@@ -18,9 +18,9 @@ const IMAGES: [&str; 4] = ["squash-root.img", "squash/root.img", "squashfs-root.
 pub struct Contents {
     /// Versions of kernels of which it has modules.
     pub versions: BTreeSet<String>,
-    /// Whether it has the module that was asked for.
+    /// True if it has the module that was asked for.
     pub has_module: bool,
-    /// Whether most of it lies in a filesystem that is a file in it.
+    /// True if most of it lies in a filesystem that is a file in it.
     pub has_image: bool,
 }
 

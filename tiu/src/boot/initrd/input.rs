@@ -6,7 +6,7 @@ use tiu_system::progress::Cancel;
 /// Bytes that are read of all archives together, decompressed: far more than any initrd has.
 const MAX_BYTES: u64 = 4 << 30;
 
-/// Why reading an initrd ended early.
+/// The reason why reading an initrd ended early.
 #[derive(Debug)]
 pub enum Stop {
     /// No kernel could read it.
@@ -26,7 +26,7 @@ impl From<io::Error> for Stop {
     }
 }
 
-/// What is left of the limits.
+/// The rest of the limits.
 pub struct Budget<'a> {
     bytes: u64,
     cancel: &'a Cancel,

@@ -1,4 +1,4 @@
-//! Whether an initrd contains what a kernel needs to mount the root filesystem.
+//! Judges whether an initrd contains what a kernel needs to mount the root filesystem.
 
 use super::contents::{contents, module_name};
 use super::input::Stop;
@@ -8,12 +8,12 @@ use tiu_system::progress::{Cancel, Cancelled};
 /// The module of the root filesystem of every host.
 const ROOT_MODULE: &str = "btrfs";
 
-/// What an initrd is to be good for.
+/// The purpose of an initrd.
 #[derive(Clone, Copy, Debug)]
 pub struct Needs<'a> {
     /// Version of the kernel.
     pub kernel: &'a str,
-    /// Whether the system has modules of this kernel.
+    /// True if the system has modules of this kernel.
     pub has_modules: bool,
     /// `modules.builtin` of the kernel, if the system has one.
     pub builtin: Option<&'a str>,

@@ -1,12 +1,12 @@
-//! Where a new snapshot's initrd comes from and where it lies. Decided from the index before
-//! anything is touched.
+//! The origin and the place of a new snapshot's initrd. Decided from the index before anything is
+//! touched.
 
 use crate::config::{Config, Initrd};
 use tiu_bundle::index::Index;
 use tiu_system::hints;
 use tiu_system::os_release::OsRelease;
 
-/// Where the initrd comes from.
+/// The origin of the initrd.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InitrdPlan {
     /// The image has one, at this path.
@@ -17,27 +17,27 @@ pub enum InitrdPlan {
     Nothing,
 }
 
-/// What dracut is to make.
+/// The task for dracut.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dracut {
     /// dracut's path in the image.
     pub program: String,
     /// Version of the kernel.
     pub kernel: String,
-    /// Where the initrd goes.
+    /// The path of the new initrd.
     pub path: String,
     /// A symlink to it that the distribution's boot loader reads, and its target.
     pub link: Option<(String, String)>,
 }
 
-/// Why no initrd can be made as configured.
+/// A reason why no initrd can be made as configured.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InitrdError {
     /// `initrd: image`, and there is none.
     #[error("the image has no initrd: looked for {}", looked.join(", "))]
     NotShipped {
-        /// Where.
+        /// The paths that were searched.
         looked: Vec<String>,
     },
     /// `initrd-strict`, and there is something to say about the initrd.
@@ -45,7 +45,7 @@ pub enum InitrdError {
     Refused {
         /// Its path.
         path: String,
-        /// What there is to say.
+        /// The warnings about it.
         warnings: Vec<String>,
     },
     /// `initrd: dracut`, and the image has no kernel.

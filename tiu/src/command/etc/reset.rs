@@ -33,7 +33,7 @@ pub struct EtcResetArguments {
     dry_run: bool,
 }
 
-/// What a reset would do: the document of `--dry-run --json`.
+/// The effect of a reset: the document of `--dry-run --json`.
 #[derive(serde::Serialize)]
 struct ResetDryRun<'a> {
     dry_run: bool,

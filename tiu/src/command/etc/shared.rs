@@ -1,5 +1,5 @@
-//! What the commands of `tiu etc` share: the snapshot they work on, their paths, and what a change
-//! prints.
+//! The ground of the commands of `tiu etc`: the snapshot they work on, their paths, and the output
+//! of a change.
 
 use crate::command::global::NAME;
 use crate::command::host::OpenedHost;

@@ -23,7 +23,7 @@ pub enum PersistentState {
 pub struct Persistent {
     /// The path in the tree.
     pub path: String,
-    /// Whether the image declares it; otherwise an earlier image did.
+    /// True if the image declares it; otherwise an earlier image did.
     pub declared: bool,
     /// Its state.
     pub state: PersistentState,

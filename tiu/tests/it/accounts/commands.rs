@@ -1,4 +1,4 @@
-//! What other commands and the configuration make of users and groups.
+//! Users and groups in other commands and in the configuration.
 
 use super::{host_with_people, other_people, owned, secret, text};
 use std::fs;

@@ -1,4 +1,5 @@
-//! What cannot be merged is found before anything is touched, and named after what is wrong.
+//! Accounts that cannot be merged are found before anything is touched, and the message names the
+//! problem.
 
 use super::{ROOT, ROOT_GROUP, owned};
 use std::fs;

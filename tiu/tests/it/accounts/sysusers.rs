@@ -1,4 +1,4 @@
-//! What an image asks for in sysusers.d.
+//! Users and groups of an image's sysusers.d.
 
 use super::{ROOT, ROOT_GROUP, notes, owned, owner, text, well_formed};
 use std::fs;

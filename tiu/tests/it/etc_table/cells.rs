@@ -17,7 +17,7 @@ pub struct Row {
 pub struct Column {
     pub title: &'static str,
     pub ways: &'static [&'static str],
-    /// Whether `s` is a directory at first.
+    /// True if `s` is a directory at first.
     pub of_directory: bool,
 }
 

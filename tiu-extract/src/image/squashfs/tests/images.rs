@@ -99,7 +99,7 @@ pub fn files(root: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// What `image` gives for `path`, read through a buffer of `buffer` bytes.
+/// Returns the content that `image` returns for `path`, read through a buffer of `buffer` bytes.
 pub fn content(image: &Squashfs, path: &Path, buffer: usize) -> Vec<u8> {
     let mut reader = image
         .file(TreePath::new(path.as_os_str().as_bytes()).unwrap())

@@ -28,7 +28,8 @@ fn number(image: &[u8], at: usize) -> usize {
     u64::from_le_bytes(image[at..at + 8].try_into().unwrap()) as usize
 }
 
-/// Where the inodes and the directories lie, without the headers of their metadata blocks.
+/// Returns the ranges of the inodes and of the directories, without the headers of their metadata
+/// blocks.
 fn tables(image: &[u8]) -> (Range<usize>, Range<usize>) {
     let block = |start: usize| {
         let size = u16::from_le_bytes(image[start..start + 2].try_into().unwrap()) & 0x7fff;
