@@ -4,7 +4,9 @@
 #   links   every relative link in a *.md file names a file and a heading that exist
 #   width   prose in *.md files has lines of at most 100 characters; tables, code and links can be longer
 #   errors  messages in the tables of docs/guide/troubleshooting.md are messages of the programs
-#   words   no pattern of the list in docs/style.md occurs in *.md files or in messages and help texts of the programs
+#   words   no pattern of the list in docs/style.md occurs in *.md files, in messages and help texts of the programs, or
+#           in a doc comment
+#   clauses no doc comment begins with What, Whether, Who, Which, Why or How: it states a fact
 #
 #   tests/scripts/test-docs.sh              checks the whole tree
 #   tests/scripts/test-docs.sh self-test    proves that each check finds what it is for
@@ -156,6 +158,25 @@ sub source {
     words($file, @found);
 }
 
+# Comments for readers of the code, in every Rust file. A block begins after another line or an empty one.
+sub comments {
+    my ($file) = @_;
+    my ($number, $code, @found) = (0);
+    for (lines_of($file)) {
+        $number++;
+        my ($text) = m{^\s*//[/!](?!/) ?(.*)$};
+        if (!defined $text) { $code = 0; push @found, [$number, '']; next }
+        if ($text =~ /^```/) { $code = !$code; push @found, [$number, '']; next }
+        next if $code;
+        push @found, [$number, ''] if $text =~ /^\s*(?:[-*|]|\d+\.|#+)\s/;
+        fault($file, $number, "\"$1\" begins a comment: state a fact, see docs/style.md")
+            if (!@found or $found[-1][1] eq '') and $text =~ /^(What|Whether|Who|Whom|Whose|Which|Why|How)\b/;
+        $text =~ s/`[^`]*`/x/g;
+        push @found, [$number, $text];
+    }
+    words($file, @found);
+}
+
 # The first column of a table under the heading `message`: code in which `...` stands for what differs from case to case.
 sub errors {
     my ($file, $sources) = @_;
@@ -172,10 +193,11 @@ sub errors {
 }
 
 my @files = map { chomp; $_ } <STDIN>;
-my $sources = join '', map { join "\n", lines_of($_) } grep { /\.rs$/ } @files;
+my $tests = qr{^(fuzz|tests)/|/tests\.rs$|/tests/};
+my $sources = join '', map { join "\n", lines_of($_) } grep { /\.rs$/ and !/$tests/ } @files;
 $sources =~ s/\\\n\s*//g;
 for my $file (@files) {
-    if ($file =~ /\.md$/) { document($file) } else { source($file) }
+    if ($file =~ /\.md$/) { document($file) } else { source($file) unless $file =~ /$tests/; comments($file) }
     errors($file, $sources) if $file =~ m{(^|/)troubleshooting\.md$};
 }
 exit($faults ? 1 : 0);
@@ -183,8 +205,7 @@ END
 
 # What is checked of a tree: documents, and sources of the programs.
 files() {
-    git -C "$1" ls-files --cached --others --exclude-standard '*.md' '*/src/*.rs' |
-        grep -vE '^(fuzz|tests)/.*\.rs$|/tests\.rs$|/tests/' || true
+    git -C "$1" ls-files --cached --others --exclude-standard '*.md' '*.rs'
 }
 
 self_test() {
@@ -224,7 +245,11 @@ self_test() {
         expect '"for ever"' tiu/src/a.rs '#[derive(clap::Args)]' 'struct A {' '    /// Stays for' '    /// ever' '    a: u8,' '}'
         expect '' docs/troubleshooting.md '| message | do |' '|---|---|' '| `found ... of it` | `run` |'
         expect 'no program says "of this"' docs/troubleshooting.md '| message | do |' '|---|---|' '| `found ... of this` | `run` |'
-        expect '' tiu/src/a.rs '// It stays for ever.' '/// It stays for ever.' 'const A: char = '"'\"'"';' '#[cfg(test)]' 'mod tests {' '    const B: &str = "for ever";' '}'
+        expect '"for ever"' tiu/src/a.rs '/// Stays for' '/// ever.' 'struct A;'
+        expect 'tiu/src/a.rs:1: "Whether" begins' tiu/src/a.rs '/// Whether it is set.' 'a: bool,'
+        expect 'tiu/src/a.rs:3: "What" begins' tiu/src/a.rs '//! A fact.' '//!' '//! What it is.'
+        expect '' tiu/src/a.rs '/// The file, and' '/// what is in it.' '/// ```' '/// How is that?' '/// ```' 'struct A;'
+        expect '' tiu/src/a.rs '// It stays for ever.' '/// It stays.' 'const A: char = '"'\"'"';' '#[cfg(test)]' 'mod tests {' '    const B: &str = "for ever";' '}'
     }
     return "$failed"
 }

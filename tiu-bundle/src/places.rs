@@ -92,7 +92,7 @@ pub const STATE_DIR: &str = "usr/lib/sysimage/tiu";
 pub const INDEX_PATH: &str = "usr/lib/sysimage/tiu/index.zst";
 /// The signed manifest of the image that a snapshot was made from.
 pub const CMS_PATH: &str = "usr/lib/sysimage/tiu/bundle.cms";
-/// The image's `/etc` as it was signed, beside the host's merged one.
+/// The image's `/etc` as it was signed, in addition to the host's merged one.
 pub const PRISTINE_ETC_PATH: &str = "usr/lib/sysimage/tiu/etc";
 /// The report of how `/etc` was merged.
 pub const ETC_REPORT_PATH: &str = "usr/lib/sysimage/tiu/etc.json";

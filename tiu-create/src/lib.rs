@@ -1,10 +1,10 @@
 //! Packs a root tree into a signed tiu bundle.
 //!
 //! - [`pack()`] makes a bundle of a tree, as a [`Recipe`] says. It reads the tree's metadata once,
-//!   decides on data alone what the image will hold, and carries that out in one pass over the
-//!   files' content. [`Packed`] reports what was packed and what was left out.
-//! - [`UnsignedBundle`] is a bundle to be signed or signed again, with a [`SigningIdentity`] or with
-//!   a signature that was made elsewhere.
+//!   decides on data alone what the image will hold, and carries that out in one pass through
+//!   the files' content. [`Packed`] reports what was packed and what was left out.
+//! - [`UnsignedBundle`] is a bundle to be signed or signed again, with a [`SigningIdentity`] or
+//!   with a signature that was made elsewhere.
 //! - [`keygen()`] makes keys for development.
 //!
 //! # Examples

@@ -18,8 +18,8 @@ pub struct Facts(BTreeMap<PathBuf, String>);
 pub enum Closeness {
     /// The same inodes, never touched: number and time of change count.
     Untouched,
-    /// Another tree of the same content and metadata, but for the times of what was made on the
-    /// host.
+    /// Another tree of the same content and metadata, except for the times of files that were made
+    /// on the host.
     Same,
 }
 
@@ -129,7 +129,7 @@ pub struct Around {
     mounts: Vec<String>,
     loops: BTreeSet<String>,
     temporary: Vec<PathBuf>,
-    /// Whatever lies in subvolumes that are no snapshots.
+    /// Files in subvolumes that are not snapshots.
     outside: Vec<PathBuf>,
 }
 
@@ -166,9 +166,9 @@ pub fn loops(dir: &Path) -> BTreeSet<String> {
     found
 }
 
-/// Everything directly in `.snapshots`, except tiu's own directory, and in each snapshot's folder there, and how many subvolumes
-/// the filesystem has: after a clean-up it is exactly the snapshots `numbers`, each with its
-/// description and its tree.
+/// Everything directly in `.snapshots`, except tiu's own directory, and in each snapshot's folder
+/// there, and how many subvolumes the filesystem has: after a clean-up it is exactly the snapshots
+/// `numbers`, each with its description and its tree.
 #[track_caller]
 pub fn assert_only_snapshots(host: &LoopHost, numbers: &[u32]) {
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! `tiu apply` beside the test.
+//! `tiu apply`, running next to the test.
 
 use std::ffi::OsStr;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! When removing the unfinished snapshot fails too: the error that began it is the one shown, and
-//! the other stands beside it.
+//! When removing the unfinished snapshot fails too, the first error is shown first, and the other
+//! after it.
 
 use crate::facts;
 use crate::scene::{OLD, Setup};

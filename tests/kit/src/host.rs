@@ -200,7 +200,7 @@ impl LoopHost {
         program::outcome(self.command(command).args(arguments))
     }
 
-    /// The same beside the test.
+    /// The same, running next to the test.
     pub fn start<S: AsRef<OsStr>>(&self, command: &str, arguments: impl IntoIterator<Item = S>) -> Running {
         Running::start(self.command(command).args(arguments))
     }

@@ -100,8 +100,8 @@ impl Certificate {
         self.usages = usages.iter().map(|usage| (*usage).to_owned()).collect();
         self
     }
-    /// Key usage of a certificate that is no authority: key encipherment only, so that it must not
-    /// sign data.
+    /// Key usage of a certificate that is not an authority: key encipherment only, so that it must
+    /// not sign data.
     pub fn encipherment_only(mut self) -> Self {
         self.encipherment_only = true;
         self

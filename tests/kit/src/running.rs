@@ -1,5 +1,5 @@
-//! A program that runs beside the test, in a session of its own: all its processes can be found and
-//! killed at any moment.
+//! A program that runs next to the test, in a session of its own: all its processes can be found
+//! and killed at any moment.
 
 use crate::program::Outcome;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};

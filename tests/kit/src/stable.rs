@@ -66,7 +66,7 @@ pub fn stable_json(text: &str, known: &[(&Path, &str)]) -> String {
 }
 
 /// Compares a whole output with the one that was reviewed: `snapshots/CRATE__MODULE__NAME.snap`
-/// beside the test.
+/// next to the test.
 #[macro_export]
 macro_rules! assert_output {
     ($name:literal, $text:expr) => {

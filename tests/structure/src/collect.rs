@@ -213,7 +213,7 @@ impl<'ast> Visit<'ast> for Collector<'_, 'ast> {
     /// `pub(in path)` names no item.
     fn visit_visibility(&mut self, _: &'ast syn::Visibility) {}
 
-    /// A constant in a pattern looks like a new variable, but for its first letter.
+    /// A constant in a pattern looks like a new variable, except for its first letter.
     fn visit_pat_ident(&mut self, pattern: &'ast syn::PatIdent) {
         let name = pattern.ident.unraw().to_string();
         if name.starts_with(char::is_uppercase) {
@@ -232,7 +232,7 @@ impl<'ast> Visit<'ast> for Collector<'_, 'ast> {
         }
     }
 
-    /// Attributes are other crates' words, but for the paths in their arguments.
+    /// Attributes are other crates' words, except for the paths in their arguments.
     fn visit_attribute(&mut self, attribute: &'ast Attribute) {
         let path = attribute.path();
         if path.is_ident("doc") {

@@ -43,7 +43,7 @@ pub enum PackError {
     /// The squashfs writer failed.
     #[error(transparent)]
     Program(RunError),
-    /// The squashfs writer took no more data.
+    /// The squashfs writer stopped taking data.
     #[error("writing to the squashfs writer failed: {0}")]
     Stream(io::Error),
     /// The thread that reads files stopped. A bug.

@@ -69,7 +69,8 @@ pub struct Packed {
     pub signer: Option<String>,
     /// The facts about the signature that its maker may not expect.
     pub signer_warnings: Vec<SignerWarning>,
-    /// True if the version is `VERSION_ID`, because neither the recipe nor `IMAGE_VERSION` says one.
+    /// True if the version is `VERSION_ID`, because neither the recipe nor `IMAGE_VERSION` says
+    /// one.
     pub shared_version: bool,
     /// The entries that are not in the image, by reason.
     pub left_out: BTreeMap<LeftOutReason, LeftOut>,

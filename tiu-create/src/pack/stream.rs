@@ -1,4 +1,4 @@
-//! One pass over the plan: headers and content into the squashfs writer, digests into the index,
+//! One pass through the plan: headers and content into the squashfs writer, digests into the index,
 //! the index last.
 
 use super::PackError;

@@ -153,8 +153,8 @@ impl UnsignedBundle {
     }
 }
 
-/// Reads a finished bundle as hosts do: its signature, which must be `cms`, manifest, layout and the
-/// first block of the image.
+/// Reads a finished bundle as hosts do: its signature, which must be `cms`, manifest, layout and
+/// the first block of the image.
 pub(crate) fn read_back(file: &File, cms: &[u8]) -> Result<(), BundleError> {
     let source = FileSource::new(file.try_clone()?)?;
     let bundle = Bundle::open_untrusted(Arc::new(source))?;

@@ -64,7 +64,7 @@ impl Place {
         tree::file(&self.root(), path, content);
     }
 
-    /// The recipe, with lines beside those every test needs.
+    /// Writes the recipe: the lines that every test needs, and `more`.
     pub fn recipe(&self, more: &str) {
         let fast = if more.contains("compression:") { "" } else { "compression: {level: 1}\n" };
         let text = format!("compatible: testos\narch: x86_64\n{fast}{more}");

@@ -1,6 +1,8 @@
-//! Paths in documents as plain text, without escapes: for `#[serde(with = "tiu_system::path::plain")]`.
+//! Paths in documents as plain text, without escapes:
+//! `#[serde(with = "tiu_system::path::plain")]`.
 //!
-//! A path that is not UTF-8 cannot be written. Text that is not a path inside a tree cannot be read.
+//! A path that is not UTF-8 cannot be written. Text that is not a path inside a tree cannot be
+//! read.
 //!
 //! ```
 //! use tiu_system::path::{TreePathBuf, plain};

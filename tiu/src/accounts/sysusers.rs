@@ -1,9 +1,10 @@
 //! Users and groups that sysusers.d(5) of an image asks for and that have no lines in the image's
 //! passwd and group. systemd-sysusers(8) makes them from the image's own account files.
 //!
-//! The program is the running system's, without capabilities and without network. It sees neither the running system nor the target. It sees only a private, empty
-//! filesystem in memory, which has no path and vanishes with its last user, however tiu ends. There
-//! is nothing to follow or to damage, and the host's passwords are not in it.
+//! The program is the running system's, without capabilities and without network. It sees neither
+//! the running system nor the target. It sees only a private, empty filesystem in memory, which has
+//! no path and vanishes with its last user, however tiu ends. There is nothing to follow or to
+//! damage, and the host's passwords are not in it.
 
 use super::file::{AccountFile, AccountFiles};
 use crate::namespace::{Profile, confined};

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use std::collections::{HashMap, HashSet};
 
-/// AccountFiles from texts: passwd, group, shadow, gshadow, subuid, subgid; an empty text is no file.
+/// Account files from texts: passwd, group, shadow, gshadow, subuid, subgid. An empty text stands
+/// for a missing file.
 fn files(texts: &[&str]) -> AccountFiles {
     let text =
         |(file, text): (AccountFile, &&str)| (!text.is_empty()).then(|| (file, text.as_bytes().to_vec()));

@@ -86,7 +86,8 @@ impl Config {
     }
 }
 
-/// Returns where the configured paths lead. One that does not exist stays, so that reading it fails.
+/// Returns where the configured paths lead. One that does not exist stays, so that reading it
+/// fails.
 fn locate(system: &System, paths: &[TreePathBuf]) -> Result<Vec<PathBuf>, TreeError> {
     let found = |path: &TreePathBuf| {
         let path: &Path = path.as_path();

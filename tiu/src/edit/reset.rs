@@ -1,7 +1,7 @@
 //! Return to the image's version.
 //!
-//! A reset is what an update does, but for some paths alone: the engine brings them to what the
-//! index says, with the copy of the image's `/etc` as the image, and keeps all others.
+//! A reset does the work of an update, for some paths only: the engine brings them to the state in
+//! the index, with the copy of the image's `/etc` as the image, and keeps all others.
 
 use super::error::EditError;
 use super::view::{EtcChange, View};

@@ -106,9 +106,9 @@ impl HostPaths {
 
     /// Adds what is mounted below `root`, from the text of `/proc/self/mountinfo` (proc(5)).
     ///
-    /// A directory that is mounted onto itself hides nothing: systemd makes such mounts for services
-    /// (`ProtectSystem`). An extension image of systemd-sysext is over every system that boots, and
-    /// the update is below it.
+    /// A directory that is mounted onto itself hides nothing: systemd makes such mounts for
+    /// services (`ProtectSystem`). An extension image of systemd-sysext is over every system that
+    /// boots, and the update is below it.
     pub fn mounted(mut self, info: &str, root: &Path) -> Self {
         let mounts: Vec<_> = mountinfo::mounts(info).collect();
         let top = mounts.iter().rev().find(|mount| Path::new(&mount.point) == root);
@@ -148,8 +148,8 @@ fn is_of_every_host(path: &TreePath) -> bool {
         || places::innermost(path).is_some_and(|place| matches!(place.owner, Owner::Host | Owner::System))
 }
 
-/// Returns the part of the image that `path`, which leads to `at`, would hide. An empty directory is
-/// a mount point. Directories that lead to such a row of the table are not counted either.
+/// Returns the part of the image that `path`, which leads to `at`, would hide. An empty directory
+/// is a mount point. Directories that lead to such a row of the table are not counted either.
 fn hidden(index: &Index, origin: Origin, path: &TreePath, at: &TreePath) -> HiddenPart {
     /// The number of entries that are named.
     const SHOWN: usize = 3;

@@ -52,8 +52,8 @@ impl ImageState {
     }
 }
 
-/// Returns `paths` with those that they lead to in `tree`: `/lib64/x` is `usr/lib64/x` where `/lib64`
-/// is a link. A link in a directory of the image's stays the image's itself.
+/// Returns `paths` with those that they lead to in `tree`: `/lib64/x` is `usr/lib64/x` where
+/// `/lib64` is a link. A link in a directory of the image's stays the image's itself.
 fn with_destinations(tree: &Tree, paths: Vec<TreePathBuf>) -> Vec<TreePathBuf> {
     let mut all: Vec<TreePathBuf> = Vec::new();
     for path in paths {

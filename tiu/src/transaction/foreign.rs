@@ -83,8 +83,8 @@ fn sum(lost: &[LostPath]) -> Foreign {
 }
 
 impl Foreign {
-    /// Returns what the administrator should know, if there is anything. `base` is the snapshot that
-    /// still has it.
+    /// Returns what the administrator should know, if there is anything. `base` is the snapshot
+    /// that still has it.
     pub fn warning(&self, base: u32) -> Option<String> {
         let shown = self.first.iter().map(|ForeignPath { path, entries, bytes }| match entries {
             1 => format!("/{path} ({})", text::bytes(*bytes)),

@@ -244,8 +244,8 @@ fn decide_persistent(
     Ok(decision)
 }
 
-/// Returns where something is mounted on the host. A directory that is bound to itself holds what it
-/// held.
+/// Returns where something is mounted on the host. A directory that is bound to itself holds what
+/// it held.
 fn mount_points(mounts: &[Mount], persistent: &PersistentDecision) -> Vec<Vec<u8>> {
     let elsewhere = mounts.iter().filter(|mount| mount.source.trim_end_matches('/') != mount.target);
     elsewhere.filter_map(Mount::path).chain(persistent.mounted.iter().cloned()).collect()
@@ -304,8 +304,8 @@ impl Ready {
     }
 }
 
-/// Returns the os-release of the base, and warnings about files of it that cannot be read. The image
-/// brought them: a damaged one must not stop the update that mends it.
+/// Returns the os-release of the base, and warnings about files of it that cannot be read. The
+/// image brought them: a damaged one must not stop the update that mends it.
 fn release(base: &ImageState) -> (OsRelease, Vec<String>) {
     let system = System::new(base.tree());
     let mut warnings = Vec::new();

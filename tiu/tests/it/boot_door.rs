@@ -1,5 +1,5 @@
-//! The one door to what boots next, with a boot loader that records what it is asked, and fails or
-//! dies where it is told to. A new boot loader is tested through the same door.
+//! The one door to what boots next, with a boot loader that records the steps, and fails or dies
+//! at a chosen one. A new boot loader is tested through the same door.
 
 use std::cell::RefCell;
 use std::io;

@@ -1,5 +1,5 @@
-//! Lists of paths in `/etc` that always are one side's: those that an image brings from its build
-//! recipe, beside the host's own.
+//! Lists of paths in `/etc` that are always one side's: those that an image brings from its build
+//! recipe, and the host's own.
 
 use std::fs;
 use std::path::{Path, PathBuf};

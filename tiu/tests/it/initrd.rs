@@ -118,8 +118,8 @@ fn image(kit: &Kit, said: &str, made: &[u8]) -> std::path::PathBuf {
     })
 }
 
-/// Applies `bundle` to a host that takes it and to one with `initrd-strict`. `warnings` are those of
-/// `apply`, `status`, their documents and the record.
+/// Applies `bundle` to a host that takes it and to one with `initrd-strict`. `warnings` are those
+/// of `apply`, `status`, their documents and the record.
 #[track_caller]
 fn warned(kit: &Kit, bundle: &Path, warnings: &[&str]) {
     let host = host(kit, "");

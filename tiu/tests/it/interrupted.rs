@@ -15,7 +15,7 @@ use tiu_testing::tree;
 /// A dracut that shows that it runs, and then takes its time.
 const SLOW: &str = "echo half >\"$image\"\nsleep 300\n";
 
-/// Starts `tiu apply` beside the test.
+/// Starts `tiu apply` and returns at once.
 fn apply(host: &LoopHost, bundle: &Path) -> Running {
     host.start("apply", [bundle.as_os_str(), "--progress".as_ref(), "none".as_ref()])
 }

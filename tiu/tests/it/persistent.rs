@@ -1,6 +1,6 @@
-//! Directories beside `/var` that are the host's: an image declares them, a subvolume is mounted
-//! there, or the snapshot itself holds what is in them. Whatever it is, no update takes it away,
-//! and what the image has there is told.
+//! Directories besides `/var` that are the host's: an image declares them, a subvolume is mounted
+//! there, or the snapshot itself holds their content. No update removes that content, and a warning
+//! names the image's own files there.
 
 use serde_json::{Value, json};
 use std::fs;

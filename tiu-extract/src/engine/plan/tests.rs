@@ -26,7 +26,7 @@ struct PaperInode {
     ino: u64,
 }
 
-/// A file whose content is told by a name and a size.
+/// A file whose content follows from a name and a size.
 fn file(content: &str, size: u64) -> PaperInode {
     let digest = Some(digest_bytes(format!("{content} {size}").as_bytes()));
     PaperInode { kind: Kind::File, size, digest, target: "", mode: 0o644, ownership: Ownership::Ours, ino: 0 }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use tiu_bundle::read_at::ReadAt;
 use tiu_system::path::TreePath;
 
-/// A squashfs image that this process reads itself. Many threads can read its files at the same time.
+/// A squashfs image that this process reads itself. Many threads can read its files at the same
+/// time.
 pub struct Squashfs {
     store: Store,
     names: Names,

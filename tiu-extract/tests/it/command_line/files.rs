@@ -1,4 +1,4 @@
-//! Files that are no bundle, and bundles whose end is damaged.
+//! Files that are not bundles, and bundles whose end is damaged.
 
 use super::kit::{Found, Kit, bad_bytes, bad_parts, good, tiu_extract};
 use std::ffi::OsStr;
@@ -47,7 +47,7 @@ bad_parts! {
         |parts| parts.cms_length = Some(u64::MAX);
 }
 
-/// `info` of something that is there and is no file.
+/// `info` of something that exists and is not a file.
 #[track_caller]
 fn refused(path: &OsStr, needles: &[&str]) {
     let kit = Kit::new();

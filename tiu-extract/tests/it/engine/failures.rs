@@ -1,4 +1,4 @@
-//! NodeKind goes wrong on the way: full disks, wrong images, cancellation; and that a second run
+//! Failures on the way: full disks, wrong images, cancellation; and that a second run
 //! completes.
 
 use super::model::{MemoryImage, Model};

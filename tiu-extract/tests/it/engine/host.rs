@@ -1,5 +1,5 @@
-//! NodeKind belongs to the host: host paths, kept paths, mount points, nested subvolumes, the client's
-//! own directory.
+//! Things that belong to the host: host paths, kept paths, mount points, nested subvolumes, the
+//! client's own directory.
 
 use super::model::{MTIME, Model, NodeKind};
 use super::run::{Options, apply, apply_with, differences};

@@ -9,7 +9,7 @@ use tiu_bundle::index::Index;
 use tiu_extract::{Difference, EngineError, Image, Job, ReadBack, Rules, Summary};
 use tiu_system::progress::{Cancel, Watch};
 
-/// NodeKind a run needs beside model and directory.
+/// The options of a run, in addition to model and directory.
 #[derive(Default)]
 pub struct Options {
     pub rules: Rules,
@@ -19,7 +19,7 @@ pub struct Options {
 
 pub struct Outcome {
     pub summary: Summary,
-    /// NodeKind was read from the image.
+    /// The paths that were read from the image.
     pub read: Vec<String>,
     pub described: String,
 }
@@ -84,7 +84,7 @@ pub fn apply_image(
     Ok(Outcome { summary, read: image.opened(), described: String::from_utf8(described).unwrap() })
 }
 
-/// NodeKind differs from the model.
+/// Returns the differences from the model.
 pub fn differences(model: &Model, dir: &Path, rules: &Rules) -> Vec<Difference> {
     let target = File::open(dir).unwrap();
     tiu_extract::check(&model.index(), target.as_fd(), rules, ReadBack::All, Watch::silent()).unwrap()

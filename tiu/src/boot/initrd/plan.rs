@@ -54,7 +54,7 @@ pub enum InitrdError {
     /// `initrd: dracut`, and the image has no dracut.
     #[error("an initrd is to be made, but the image has no dracut: looked for {}", PROGRAMS.join(", "))]
     NoDracut,
-    /// The kernel's version is no file name.
+    /// The kernel's version is not a file name.
     #[error("the manifest's kernel version {0:?} cannot be part of a file name")]
     BadKernel(String),
 }

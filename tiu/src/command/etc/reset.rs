@@ -11,9 +11,9 @@ use tiu_cli::{CommandResult, CommonArguments, SecondSignal, cancel_on_signals, e
 /// have
 ///
 /// Content, type, mode, owner and attributes become the image's. A directory is reset without what
-/// is always the host's, such as /etc/fstab, unless that is named itself. The change is made in the running
-/// system's /etc if that can be written and what runs also boots next, else in a new snapshot that
-/// boots next. `etc: change` in tiu.yaml and --in override this.
+/// is always the host's, such as /etc/fstab, unless that is named itself. The change is made in the
+/// running system's /etc if that can be written and what runs also boots next, else in a new
+/// snapshot that boots next. `etc: change` in tiu.yaml and --in override this.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   tiu etc reset /etc/app.conf

@@ -5,7 +5,7 @@
 //! configuration says that the path is the host's, there is nothing to do. Otherwise the directory
 //! is part of the snapshot. An update makes it if it is missing, and leaves it alone with all its
 //! content if it exists, like any path of the host. Nothing is lost, but a rollback also takes this
-//! content back; the administrator is told how to mount a subvolume. A path that was persistent
+//! content back; `apply` prints how to mount a subvolume. A path that was persistent
 //! once and holds something stays persistent, even if a later image no longer declares it.
 //!
 //! ```text

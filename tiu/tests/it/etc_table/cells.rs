@@ -1,8 +1,8 @@
 //! Every combination of what an administrator does to something in `/etc` with what the next image
 //! does to it.
 //!
-//! Each cell has a directory of its own with a directory `d`, in which `s` is what both change,
-//! beside a file that nobody touches. Where the image makes something else of a directory, `s` is
+//! Each cell has a directory of its own with a directory `d`, in which both change `s`, and a
+//! file that nobody touches. Where the image makes something else of a directory, `s` is
 //! that directory, with a file in it.
 
 use super::paper::Paper;

@@ -114,7 +114,7 @@ fn no_cell_depends_on_its_neighbours() {
     }
 }
 
-/// NodeKind must not change of what the merge leaves alone: inode, mode, times.
+/// The facts that must not change where the merge leaves a path alone: inode, mode, times.
 fn identity(path: &Path) -> Option<(u64, u32, i64, i64, i64, i64)> {
     let found = path.symlink_metadata().ok()?;
     let times = (found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec());
@@ -165,7 +165,7 @@ fn update(mut host: LoopHost, [first, all, others]: &[PathBuf; 3], refused: &[Ce
     host.reboot();
     host.edit(2, |root| write_all(root, &cells, |cell| &cell.host));
 
-    // NodeKind cannot be merged is found before anything is touched: all of it, with both sides.
+    // Clashes are found before anything is touched: all of them, with both sides.
     for arguments in [vec!["--dry-run".as_ref(), all.as_os_str()], vec![all.as_os_str()]] {
         let outcome = host.tiu("apply", arguments).refused(&["/etc cannot be merged", "always-image"]);
         for cell in refused {
@@ -199,7 +199,7 @@ fn update(mut host: LoopHost, [first, all, others]: &[PathBuf; 3], refused: &[Ce
     assert!(!verified.stdout.contains("DIFFERS"), "{}", verified.stdout);
 }
 
-/// NodeKind is wrong with a cell after the update. `told`: conflicts that `apply` told, `dry`: what
+/// Returns the faults of a cell after the update. `told`: conflicts that `apply` told, `dry`: what
 /// `--dry-run` printed before.
 fn faults(cell: &Cell, before: &Path, after: &Path, told: &BTreeSet<&str>, dry: &str) -> Vec<String> {
     let mut wrong = Vec::new();

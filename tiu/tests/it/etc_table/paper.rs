@@ -119,7 +119,7 @@ impl Paper {
         }
     }
 
-    /// NodeKind a merge makes of `host` and `image` below `prefix`.
+    /// Returns the result of a merge of `host` and `image` below `prefix`.
     pub fn merged(merge: &Merge, prefix: &str, host: &Paper, image: &Paper) -> Paper {
         let mut result = Paper::default();
         for path in host.0.keys().chain(image.0.keys()) {
@@ -142,7 +142,7 @@ impl Paper {
         }
         for (path, node) in &self.0 {
             let at = root.join(path);
-            // NodeKind is right already is not touched, as an administrator would not.
+            // An administrator does not touch what is already right.
             if at.symlink_metadata().is_ok() && read(&at) == *node {
                 continue;
             }
@@ -171,7 +171,7 @@ impl Paper {
         }
     }
 
-    /// NodeKind there is below `root`.
+    /// Reads the nodes below `root`.
     pub fn read(root: &Path) -> Paper {
         let mut there = Vec::new();
         names(root, "", &mut there);
