@@ -9,6 +9,7 @@ use tiu_bundle::host_files;
 use tiu_system::fstab;
 use tiu_system::hints;
 use tiu_system::os_release::{self, OsRelease};
+use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::tree::MAX_TEXT;
 
 /// Programs that every system has; the first one that is an ELF file shows the architecture.
@@ -149,7 +150,8 @@ pub fn owners(root: &Root) -> Result<OwnerNames, ScanError> {
 pub fn mount_points(root: &Root) -> Result<Vec<Vec<u8>>, ScanError> {
     let text = root.read_as_system("etc/fstab", MAX_TEXT)?.unwrap_or_default();
     let paths = fstab::parse(&String::from_utf8_lossy(&text)).into_iter().filter_map(|mount| mount.path());
-    Ok(paths.filter(|path| path != b"etc" && !path.starts_with(b"etc/")).collect())
+    let apart = paths.filter(|path| !path.starts_with(TreePath::literal("etc")));
+    Ok(apart.map(TreePathBuf::into_bytes).collect())
 }
 
 fn arch(root: &Root) -> Result<String, FactsError> {

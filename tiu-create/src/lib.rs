@@ -34,10 +34,11 @@
 //!
 //! ```
 //! use tiu_create::Recipe;
+//! use tiu_system::path::TreePath;
 //!
 //! let text = "compatible: example\npersistent: [/data]\n";
 //! let recipe = Recipe::parse(text, "bundle.yaml".as_ref())?;
-//! assert_eq!(recipe.persistent()?, ["data"]);
+//! assert_eq!(recipe.persistent()?, [TreePath::literal("data").to_owned()]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![forbid(unsafe_code)]

@@ -9,6 +9,7 @@ use tiu_bundle::policy::{
 };
 use tiu_system::glob::{Glob, GlobError};
 use tiu_system::hints;
+use tiu_system::path::TreePathBuf;
 
 /// A recipe. What it lacks is taken from the tree.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -248,8 +249,8 @@ impl Recipe {
         self.exclude.iter().map(|pattern| Glob::new(pattern)).collect()
     }
 
-    /// Returns the paths of `persistent`, as relative paths.
-    pub fn persistent(&self) -> Result<Vec<String>, PersistentListError> {
+    /// Returns the paths of `persistent`.
+    pub fn persistent(&self) -> Result<Vec<TreePathBuf>, PersistentListError> {
         check_persistent(&self.persistent)
     }
 
@@ -325,7 +326,7 @@ mod tests {
         let policy = Policy::parse(&written.to_text().expect("a text")).expect("a policy");
         assert_eq!(policy.always_image(), ["etc/os-release"]);
         assert!(policy.always_host().is_empty());
-        assert_eq!(policy.persistent(), ["data", "export/x"]);
+        assert_eq!(policy.persistent(), ["data", "export/x"].map(|path| TreePathBuf::new(path).unwrap()));
         refused(
             "compatible: x\npersistent: [/etc/x]\n",
             &["bundle.yaml", "persistent", "\"/etc/x\""],

@@ -1,5 +1,6 @@
 //! fstab(5): what is mounted over the root.
 
+use crate::path::TreePathBuf;
 use std::path::{Component, Path};
 
 /// One line of an fstab.
@@ -113,7 +114,7 @@ pub fn unescape(field: &str) -> String {
 impl Mount {
     /// Returns the mount point relative to the root, without `.`, `..` and doubled slashes, or
     /// `None` for the root itself.
-    pub fn path(&self) -> Option<Vec<u8>> {
+    pub fn path(&self) -> Option<TreePathBuf> {
         let mut parts: Vec<&[u8]> = Vec::new();
         for component in Path::new(&self.target).components() {
             match component {
@@ -122,7 +123,7 @@ impl Mount {
                 _ => {}
             }
         }
-        (!parts.is_empty()).then(|| parts.join(&b'/'))
+        TreePathBuf::new(parts.join(&b'/')).ok().filter(|path| !path.is_root())
     }
 }
 
@@ -135,7 +136,7 @@ mod tests {
         let mounts = parse("LABEL=a\u{a0}b /srv/a\u{a0}b ext4\n \t# a comment\n \t \n");
         assert_eq!(mounts.len(), 1);
         assert_eq!(mounts[0].source, "LABEL=a\u{a0}b");
-        assert_eq!(mounts[0].path(), Some("srv/a\u{a0}b".into()));
+        assert_eq!(mounts[0].path(), TreePathBuf::new("srv/a\u{a0}b").ok());
     }
 
     const MICROOS: &str = "\
@@ -163,7 +164,7 @@ short line
             Some(b"etc"),
             Some(b"data disk/x/y"),
         ];
-        assert_eq!(paths, expected.map(|p| p.map(<[u8]>::to_vec)));
+        assert_eq!(paths, expected.map(|path| path.map(|path| TreePathBuf::new(path).unwrap())));
         assert_eq!(mounts[2].options, ["subvol=/@/var", "x-initrd.mount"]);
         assert_eq!(mounts[3].options, ["subvol=/@/boot/writable"]);
     }
@@ -171,16 +172,15 @@ short line
     #[test]
     fn a_mount_point_cannot_climb_out() {
         let mounts = parse("a /../../x ext4\nb /.. ext4\n");
-        assert_eq!(mounts[0].path(), Some(b"x".to_vec()));
+        assert_eq!(mounts[0].path(), TreePathBuf::new("x").ok());
         assert_eq!(mounts[1].path(), None);
     }
 
     proptest::proptest! {
         #[test]
-        fn any_text_is_read_and_every_path_stays_inside(text in "(\\PC| /|\\\\[0-9]|\\.\\.|\n){0,80}") {
+        fn any_text_is_read_and_every_path_is_one(text in "(\\PC| /|\\\\[0-9]|\\.\\.|\n){0,80}") {
             for mount in parse(&text) {
-                let inside = mount.path().is_none_or(|path| path.split(|c| *c == b'/').all(|part| !part.is_empty() && part != b".."));
-                proptest::prop_assert!(inside, "{:?}", mount);
+                proptest::prop_assert!(mount.path().is_none_or(|path| !path.is_root()), "{:?}", mount);
             }
         }
     }

@@ -81,8 +81,8 @@ impl Index {
         (0..self.len()).map(|i| self.entry(i))
     }
     /// Returns the number of the entry at `path`, by binary search.
-    pub fn find(&self, path: impl AsRef<[u8]>) -> Option<usize> {
-        find(&self.text, &self.lines, path.as_ref())
+    pub fn find(&self, path: &TreePath) -> Option<usize> {
+        find(&self.text, &self.lines, path.as_bytes())
     }
     /// Returns the entry that carries the kind and the content of `entry`: the inode of a hard
     /// link, and `entry` itself otherwise.

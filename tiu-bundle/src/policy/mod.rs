@@ -21,6 +21,7 @@ mod persistent;
 pub use persistent::{MAX_PERSISTENT_PATHS, PersistentListError, check_persistent};
 
 use serde::{Deserialize, Serialize};
+use tiu_system::path::TreePathBuf;
 use tiu_system::{hints, versioned};
 
 /// The path of the policy in an image.
@@ -33,16 +34,16 @@ const VERSION: u32 = 1;
 /// A checked policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
-    persistent: Listed,
-    always_image: Listed,
-    always_host: Listed,
+    persistent: Listed<TreePathBuf>,
+    always_image: Listed<String>,
+    always_host: Listed<String>,
 }
 
-/// A list as it was given, and as relative paths.
+/// A list as it was given, and as relative paths or patterns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Listed {
+struct Listed<T> {
     given: Vec<String>,
-    paths: Vec<String>,
+    paths: Vec<T>,
 }
 
 /// A policy that cannot be used.
@@ -167,8 +168,8 @@ impl Policy {
         Some([head, &text].concat())
     }
 
-    /// Returns the persistent directories as relative paths, sorted; none lies in another.
-    pub fn persistent(&self) -> &[String] {
+    /// Returns the persistent directories, sorted; none lies in another.
+    pub fn persistent(&self) -> &[TreePathBuf] {
         &self.persistent.paths
     }
 
@@ -183,8 +184,8 @@ impl Policy {
     }
 }
 
-impl Listed {
-    fn in_etc(given: Vec<String>) -> Result<Listed, NotInEtc> {
+impl Listed<String> {
+    fn in_etc(given: Vec<String>) -> Result<Self, NotInEtc> {
         let paths = given.iter().map(|found| check_in_etc(found)).collect::<Result<_, _>>()?;
         Ok(Listed { given, paths })
     }
@@ -205,6 +206,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use tiu_system::Hint;
+    use tiu_system::path::TreePath;
 
     fn list(paths: &[&str]) -> Vec<String> {
         paths.iter().map(|path| (*path).to_owned()).collect()
@@ -231,7 +233,7 @@ mod tests {
     fn paths_are_relative_and_without_empty_components() {
         let text = "version: 1\npersistent: [//data/]\netc: {always-image: [/etc//b.d/*.conf]}\nnew: 1\n";
         let policy = Policy::parse(text).unwrap();
-        assert_eq!(policy.persistent(), ["data"]);
+        assert_eq!(policy.persistent(), [TreePath::literal("data").to_owned()]);
         assert_eq!(policy.always_image(), ["etc/b.d/*.conf"]);
         assert!(policy.always_host().is_empty());
     }

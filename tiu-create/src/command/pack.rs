@@ -109,7 +109,7 @@ fn reason_name(reason: LeftOutReason, recipe: &Recipe) -> String {
 /// Returns the recipe's persistent directory number `i`, as the rules count them.
 fn persistent(recipe: &Recipe, i: usize) -> String {
     let path = recipe.persistent().ok().and_then(|paths| paths.get(i).cloned());
-    path.map(|path| format!("/{path}")).unwrap_or_default()
+    path.map(|path| path.absolute().to_string()).unwrap_or_default()
 }
 
 fn paths(left: &LeftOut) -> Vec<String> {

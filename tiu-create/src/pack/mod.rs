@@ -36,7 +36,6 @@ use tiu_bundle::manifest::{FORMAT, Manifest, Meta};
 use tiu_bundle::read_at::FileSource;
 use tiu_bundle::{BLOCK_SIZE, bundle};
 use tiu_system::glob::Glob;
-use tiu_system::path::TreePathBuf;
 use tiu_system::progress::{Progress, Watch};
 
 /// The options of [`pack`].
@@ -102,11 +101,7 @@ pub fn pack(
     let policy = recipe.policy()?;
     let rules = PackRules {
         exclude: recipe.globs()?,
-        persistent: policy
-            .persistent()
-            .iter()
-            .filter_map(|path| TreePathBuf::new(path.as_str()).ok())
-            .collect(),
+        persistent: policy.persistent().to_vec(),
         factory_var: recipe.factory_var,
         identity: host_files::identity_patterns(),
         images: policy.always_image().iter().filter_map(|path| Glob::new(&format!("/{path}")).ok()).collect(),

@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use tiu_bundle::content_digest::Digest;
+use tiu_system::path::TreePath;
 use tiu_testing::program::{Outcome, tool};
 
 struct Made {
@@ -94,7 +95,7 @@ fn composefs_like_digests_are_fsveritys() {
     let name = "usr/share/partly";
     let path = made.place.root().join(name);
     let shown = run("fsverity", "fsverity", &[&"digest", &"--compact", &path]).stdout;
-    let entry = opened.index.entry(opened.index.find(name.as_bytes()).expect("an entry"));
+    let entry = opened.index.entry(opened.index.find(TreePath::literal(name)).expect("an entry"));
     assert_eq!(entry.digest.map(|digest| digest.to_string()).as_deref(), Some(shown.trim()));
 }
 

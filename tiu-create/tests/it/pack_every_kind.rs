@@ -347,7 +347,7 @@ fn sparse_files_of_more_than_4_gib() {
     hole.set_len((64 << 20) + 1).expect("a size");
     let packed = place.packed();
     for name in ["usr/sparse", "usr/hole"] {
-        let entry = packed.index.entry(packed.index.find(name.as_bytes()).expect("an entry"));
+        let entry = packed.index.entry(packed.index.find(TreePath::literal(name)).expect("an entry"));
         let mounted = File::open(packed.mount.path().join(name)).expect("a file");
         let original = File::open(place.root().join(name)).expect("a file");
         assert_eq!(entry.size, original.metadata().expect("metadata").size());
@@ -376,7 +376,7 @@ fn sparse_files_of_many_pieces() {
     let packed = place.packed();
     let content =
         |dir: &Path| digest_reader(File::open(dir.join("usr/comb")).expect("a file")).expect("content");
-    let entry = packed.index.entry(packed.index.find(b"usr/comb").expect("an entry"));
+    let entry = packed.index.entry(packed.index.find(TreePath::literal("usr/comb")).expect("an entry"));
     assert_eq!(entry.digest, Some(content(&place.root()).0));
     assert_eq!(content(packed.mount.path()), content(&place.root()));
 }

@@ -3,6 +3,7 @@
 use crate::place::{Place, program, run};
 use std::fs;
 use std::os::unix::fs::symlink;
+use tiu_system::path::TreePath;
 use tiu_testing::program::outcome;
 
 fn refused(place: &Place, needles: &[&str]) {
@@ -91,7 +92,7 @@ fn the_policy_reaches_the_client() {
         serde_yaml::from_str(&packed.text("usr/lib/tiu/image.yaml")).expect("YAML");
     assert_eq!(policy["etc"]["always-image"][0], "/etc/a");
     assert_eq!(policy["etc"]["always-host"][0], "/etc/b");
-    assert!(packed.index.find(b"usr/lib/tiu/image.yaml").is_some());
+    assert!(packed.index.find(TreePath::literal("usr/lib/tiu/image.yaml")).is_some());
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn check_nothing_lost(plan: &Plan, index: &Index, directory: &Path) -> Result<()
     let is_foreign = |path: &TreePathBuf| {
         index.find(path).is_none() && !path.file_name().is_some_and(tiu_extract::is_temporary)
     };
-    let lost = plan.lost_paths().into_iter().filter_map(|lost| TreePathBuf::new(lost.path).ok());
+    let lost = plan.lost_paths().into_iter().map(|lost| lost.path);
     let mut foreign: Vec<TreePathBuf> = lost.filter(is_foreign).collect();
     foreign.sort();
     match foreign.first().cloned() {

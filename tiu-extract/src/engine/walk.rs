@@ -20,6 +20,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Condvar, Mutex};
 use tiu_bundle::index::{Index, Kind, Mtime};
+use tiu_system::path::TreePath;
 use tiu_system::progress::Watch;
 
 /// `BTRFS_SUPER_MAGIC` of `linux/magic.h`.
@@ -211,7 +212,8 @@ impl<'a> Walker<'a> {
             node.ino ^= (device.unwrap_or(0) as u64) << 56;
             node.ownership = self.ownership(&stat, &child, node.kind);
             if let Some(index) = self.walk.index {
-                node.entry = index.find(&child).map_or(NONE, |i| i as u32);
+                let found = TreePath::new(&child).ok().and_then(|path| index.find(path));
+                node.entry = found.map_or(NONE, |i| i as u32);
             }
             if (node.entry != NONE || self.walk.everything) && node.ownership != Ownership::Host {
                 let later = node.kind == Kind::File && self.walk.attributes == ReadAttributes::WithContent;

@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// A path inside a tree, borrowed. See the [module](self) for what it may hold.
+/// A path inside a tree, borrowed. See the [module](super) for what it may hold.
 ///
 /// The order of paths is the order of their bytes, which is the order of the index.
 #[derive(RefCastCustom, PartialEq, Eq, PartialOrd, Ord, Hash)]

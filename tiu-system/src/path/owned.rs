@@ -6,7 +6,7 @@ use std::borrow::{Borrow, Cow};
 use std::ops::Deref;
 use std::path::Path;
 
-/// A path inside a tree, owned. See the [module](self) for what it may hold.
+/// A path inside a tree, owned. See the [module](super) for what it may hold.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TreePathBuf(pub(super) Vec<u8>);
 

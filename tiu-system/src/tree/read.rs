@@ -2,8 +2,10 @@
 
 use super::TreeError;
 use crate::beneath::{Beneath, open_in_root};
+use crate::path::TreePath;
 use rustix::fs::{AtFlags, Mode, OFlags, Stat};
 use rustix::io::Errno;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -13,7 +15,7 @@ use std::path::{Path, PathBuf};
 /// Largest text of a system that is read, in bytes: os-release, fstab, passwd and the like.
 pub const MAX_TEXT: u64 = 16 << 20;
 
-/// A directory with a system in it. Paths are relative to it, without a leading slash.
+/// A directory with a system in it. Its methods take the bytes of a [`TreePath`], and refuse others.
 #[derive(Debug)]
 pub struct Tree {
     path: PathBuf,
@@ -51,18 +53,28 @@ impl Tree {
         self.fd.as_fd()
     }
 
-    pub(super) fn error(&self, path: &str, source: impl Into<io::Error>) -> TreeError {
+    pub(super) fn error(&self, path: &TreePath, source: impl Into<io::Error>) -> TreeError {
         TreeError { path: self.path.join(path), source: source.into() }
     }
 
-    fn open_at(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+    /// Returns `path` as a path inside the tree. Fails for bytes that are not one.
+    pub fn inside<'a>(&self, path: &'a (impl AsRef<[u8]> + ?Sized)) -> Result<&'a TreePath, TreeError> {
+        let bytes = path.as_ref();
+        TreePath::new(bytes).map_err(|e| TreeError {
+            path: self.path.join(OsStr::from_bytes(bytes)),
+            source: io::Error::new(io::ErrorKind::InvalidInput, e),
+        })
+    }
+
+    fn open_at(&self, path: &TreePath, flags: OFlags) -> Result<OwnedFd, Errno> {
         // Opening a fifo must not block.
         let wait = if flags.contains(OFlags::PATH) { OFlags::empty() } else { OFlags::NONBLOCK };
         Beneath::new(self.fd()).open(path.as_bytes(), flags | wait)
     }
 
     /// Opens a regular file. Returns `None` if the path does not exist.
-    pub fn file(&self, path: &str) -> Result<Option<File>, TreeError> {
+    pub fn file(&self, path: impl AsRef<[u8]>) -> Result<Option<File>, TreeError> {
+        let path = self.inside(&path)?;
         let fd = match self.open_at(path, OFlags::RDONLY) {
             Ok(fd) => fd,
             Err(Errno::NOENT) => return Ok(None),
@@ -77,7 +89,8 @@ impl Tree {
     }
 
     /// Reads a regular file of at most `limit` bytes. Returns `None` if the path does not exist.
-    pub fn read(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, TreeError> {
+    pub fn read(&self, path: impl AsRef<[u8]>, limit: u64) -> Result<Option<Vec<u8>>, TreeError> {
+        let path = self.inside(&path)?;
         let Some(file) = self.file(path)? else { return Ok(None) };
         let mut bytes = Vec::new();
         file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(|e| self.error(path, e))?;
@@ -88,34 +101,40 @@ impl Tree {
     }
 
     /// Reads like [`read`](Self::read), and replaces what is not UTF-8.
-    pub fn read_text(&self, path: &str, limit: u64) -> Result<Option<String>, TreeError> {
+    pub fn read_text(&self, path: impl AsRef<[u8]>, limit: u64) -> Result<Option<String>, TreeError> {
         Ok(self.read(path, limit)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     /// Returns the metadata of `path` itself, or `None` if it does not exist or a symbolic link
     /// lies on the way.
-    pub fn stat(&self, path: &str) -> Option<Stat> {
-        let (parent, name) = split(path);
-        let parent = self.open_at(parent, OFlags::PATH | OFlags::DIRECTORY).ok()?;
+    pub fn stat(&self, path: impl AsRef<[u8]>) -> Option<Stat> {
+        let (parent, name) = self.parent(TreePath::new(&path).ok()?)?;
         rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW).ok()
     }
 
     /// Returns the target of the symbolic link at `path`, or `None` if there is none.
-    pub fn link(&self, path: &str) -> Option<Vec<u8>> {
-        let (parent, name) = split(path);
-        let parent = self.open_at(parent, OFlags::PATH | OFlags::DIRECTORY).ok()?;
+    pub fn link(&self, path: impl AsRef<[u8]>) -> Option<Vec<u8>> {
+        let (parent, name) = self.parent(TreePath::new(&path).ok()?)?;
         Some(rustix::fs::readlinkat(parent, name, Vec::new()).ok()?.into_bytes())
     }
 
+    /// Opens the directory that `path` is in. Returns it with the name of `path` there.
+    fn parent<'a>(&self, path: &'a TreePath) -> Option<(OwnedFd, &'a [u8])> {
+        let parent = path.parent().unwrap_or(TreePath::ROOT);
+        let parent = self.open_at(parent, OFlags::PATH | OFlags::DIRECTORY).ok()?;
+        Some((parent, path.file_name().unwrap_or(b".")))
+    }
+
     /// Opens the directory at `path`.
-    pub fn directory(&self, path: &str) -> Result<OwnedFd, TreeError> {
+    pub fn directory(&self, path: impl AsRef<[u8]>) -> Result<OwnedFd, TreeError> {
+        let path = self.inside(&path)?;
         self.open_at(path, OFlags::RDONLY | OFlags::DIRECTORY).map_err(|e| self.error(path, e))
     }
 
     /// Returns true if a program of this system would find something at `path`: symbolic links lead
     /// within the tree.
-    pub fn has(&self, path: &str) -> bool {
-        self.follow(Path::new(path)).is_ok()
+    pub fn has(&self, path: impl AsRef<[u8]>) -> bool {
+        TreePath::new(&path).is_ok_and(|path| self.follow(path.as_path()).is_ok())
     }
 
     fn follow(&self, path: &Path) -> Result<OwnedFd, Errno> {
@@ -132,9 +151,4 @@ impl Tree {
             .and_then(|fd| std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok());
         real.unwrap_or_else(|| self.path.join(path))
     }
-}
-
-/// Returns a path's directory and last name.
-pub(super) fn split(path: &str) -> (&str, &str) {
-    path.rsplit_once('/').unwrap_or((".", path))
 }

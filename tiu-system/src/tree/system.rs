@@ -6,6 +6,7 @@
 
 use super::{Tree, TreeError};
 use crate::beneath::Beneath;
+use crate::path::{TreePath, TreePathBuf};
 use rustix::fs::{AtFlags, FileType, OFlags, Stat, readlinkat, statat};
 use rustix::io::Errno;
 use std::ffi::OsStr;
@@ -24,7 +25,7 @@ const MAX_LINKS: usize = 40;
 #[derive(Clone, Debug)]
 pub struct System<'a> {
     tree: &'a Tree,
-    over: Option<(&'a Tree, Vec<Vec<u8>>)>,
+    over: Option<(&'a Tree, Vec<TreePathBuf>)>,
 }
 
 /// A symbolic link that is being followed.
@@ -43,7 +44,7 @@ impl<'a> System<'a> {
 
     /// Returns the system in `tree` as it will be when the paths `mounted` of `other` are mounted
     /// over it.
-    pub fn with_mounts(tree: &'a Tree, other: &'a Tree, mounted: Vec<Vec<u8>>) -> Self {
+    pub fn with_mounts(tree: &'a Tree, other: &'a Tree, mounted: Vec<TreePathBuf>) -> Self {
         System { tree, over: Some((other, mounted)) }
     }
 
@@ -135,9 +136,7 @@ impl<'a> System<'a> {
 
     /// Returns the tree that programs find at `path`.
     fn tree_of(&self, path: &[u8]) -> &'a Tree {
-        let is_within = |mount: &Vec<u8>| {
-            path.strip_prefix(&mount[..]).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
-        };
+        let is_within = |mount: &TreePathBuf| TreePath::new(path).is_ok_and(|path| path.starts_with(mount));
         match &self.over {
             Some((other, mounted)) if mounted.iter().any(is_within) => other,
             _ => self.tree,
@@ -246,7 +245,7 @@ mod tests {
         symlink("../var/lib/file", one.path().join("etc/link")).unwrap();
         symlink("/etc/none", two.path().join("var/back")).unwrap();
         let (below, over) = (Tree::open(one.path()).unwrap(), Tree::open(two.path()).unwrap());
-        let system = System::with_mounts(&below, &over, vec![b"var".to_vec()]);
+        let system = System::with_mounts(&below, &over, vec![TreePath::literal("var").to_owned()]);
         assert_eq!(read(&system, "var/lib/file"), Ok(Some(b"over".to_vec())));
         assert_eq!(read(&system, "etc/link"), Ok(Some(b"over".to_vec())));
         assert_eq!(read(&system, "variant"), Ok(Some(b"below".to_vec())));

@@ -2,13 +2,15 @@
 //! new one, and maybe a hidden temporary file next to it, which the next write of the same file
 //! removes.
 
-use super::read::split;
 use super::{Tree, TreeError};
+use crate::path::TreePath;
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid, XattrFlags};
 use rustix::io::Errno;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 
 /// The attributes of a file in addition to its content.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,16 +27,16 @@ pub struct Attributes {
 
 impl Tree {
     /// Writes a file with mode 0644.
-    pub fn write(&self, path: &str, content: impl Read) -> Result<(), TreeError> {
-        self.write_with(path, content, Mode::from_raw_mode(0o644))
+    pub fn write(&self, path: impl AsRef<[u8]>, content: impl Read) -> Result<(), TreeError> {
+        self.write_with(self.inside(&path)?, content, Mode::from_raw_mode(0o644))
     }
 
     /// Writes a file with mode 0600. Nobody else can read it at any moment.
-    pub fn write_private(&self, path: &str, content: impl Read) -> Result<(), TreeError> {
-        self.write_with(path, content, Mode::RUSR | Mode::WUSR)
+    pub fn write_private(&self, path: impl AsRef<[u8]>, content: impl Read) -> Result<(), TreeError> {
+        self.write_with(self.inside(&path)?, content, Mode::RUSR | Mode::WUSR)
     }
 
-    fn write_with(&self, path: &str, mut content: impl Read, mode: Mode) -> Result<(), TreeError> {
+    fn write_with(&self, path: &TreePath, mut content: impl Read, mode: Mode) -> Result<(), TreeError> {
         self.put(path, |directory, name| {
             let mut file = create(directory, name, mode)?;
             io::copy(&mut content, &mut file)?;
@@ -46,7 +48,8 @@ impl Tree {
 
     /// Writes new content for a regular file, with the mode, owner and extended attributes that it
     /// has. A file that does not exist gets `new`.
-    pub fn replace(&self, path: &str, content: &[u8], new: &Attributes) -> Result<(), TreeError> {
+    pub fn replace(&self, path: impl AsRef<[u8]>, content: &[u8], new: &Attributes) -> Result<(), TreeError> {
+        let path = self.inside(&path)?;
         let old = self.file(path)?;
         self.put(path, |directory, name| {
             // Nobody else reads the file before it has its owner and mode.
@@ -61,14 +64,21 @@ impl Tree {
     }
 
     /// Makes a symbolic link. It replaces what exists at `path`, except a directory.
-    pub fn symlink(&self, path: &str, target: &str) -> Result<(), TreeError> {
-        self.put(path, |directory, name| Ok(rustix::fs::symlinkat(target, directory, name)?))
+    pub fn symlink(&self, path: impl AsRef<[u8]>, target: &str) -> Result<(), TreeError> {
+        self.put(self.inside(&path)?, |directory, name| Ok(rustix::fs::symlinkat(target, directory, name)?))
     }
 
     /// Makes something with `make` under a temporary name, then renames it to `path`.
-    fn put(&self, path: &str, make: impl FnOnce(&OwnedFd, &str) -> io::Result<()>) -> Result<(), TreeError> {
-        let (parent, name) = split(path);
-        let temporary = format!(".{name}.tiu-new");
+    fn put(
+        &self,
+        path: &TreePath,
+        make: impl FnOnce(&OwnedFd, &OsStr) -> io::Result<()>,
+    ) -> Result<(), TreeError> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(self.error(path, Errno::ISDIR));
+        };
+        let name = OsStr::from_bytes(name);
+        let temporary: OsString = [OsStr::new("."), name, OsStr::new(".tiu-new")].into_iter().collect();
         let directory = self.directory(parent)?;
         let put = || -> io::Result<()> {
             let _ = rustix::fs::unlinkat(&directory, &temporary, AtFlags::empty());
@@ -79,7 +89,7 @@ impl Tree {
     }
 }
 
-fn create(directory: &OwnedFd, name: &str, mode: Mode) -> io::Result<File> {
+fn create(directory: &OwnedFd, name: &OsStr, mode: Mode) -> io::Result<File> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     Ok(File::from(rustix::fs::openat(directory, name, flags, mode)?))
 }

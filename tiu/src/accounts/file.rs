@@ -1,6 +1,7 @@
 //! The six files that name users and groups.
 
 use std::collections::BTreeMap;
+use tiu_system::path::TreePath;
 
 /// One of the six account files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,20 +32,20 @@ impl AccountFile {
     ];
 
     /// Returns the path of the file in a tree.
-    pub fn path(self) -> &'static str {
-        match self {
+    pub fn path(self) -> &'static TreePath {
+        TreePath::literal(match self {
             AccountFile::Passwd => "etc/passwd",
             AccountFile::Group => "etc/group",
             AccountFile::Shadow => "etc/shadow",
             AccountFile::Gshadow => "etc/gshadow",
             AccountFile::Subuid => "etc/subuid",
             AccountFile::Subgid => "etc/subgid",
-        }
+        })
     }
 
     /// Returns the account file at `path`.
-    pub fn from_path(path: &[u8]) -> Option<AccountFile> {
-        AccountFile::ALL.into_iter().find(|file| file.path().as_bytes() == path)
+    pub fn from_path(path: &TreePath) -> Option<AccountFile> {
+        AccountFile::ALL.into_iter().find(|file| file.path() == path)
     }
 }
 

@@ -59,13 +59,13 @@ impl fmt::Display for Note {
 impl Note {
     /// Makes a note about an entry.
     pub(super) fn new(what: NoteKind, file: AccountFile, name: &[u8], text: impl Into<String>) -> Self {
-        Note { what, file: file.path().to_owned(), name: shown(name), text: text.into() }
+        Note { what, file: file.path().to_string(), name: shown(name), text: text.into() }
     }
 
     /// Makes a note about line `line`, counted from 1, which cannot be read.
     pub(super) fn broken(file: AccountFile, whose: &str, line: usize, text: &str) -> Self {
         let text = format!("the {whose}'s line is not an entry and {text}");
-        Note { what: NoteKind::Broken, file: file.path().to_owned(), name: format!("line {line}"), text }
+        Note { what: NoteKind::Broken, file: file.path().to_string(), name: format!("line {line}"), text }
     }
 }
 

@@ -17,14 +17,15 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tiu_system::hints;
+use tiu_system::path::TreePath;
 use tiu_system::program::{RunError, SYSUSERS};
 use tiu_system::progress::Cancel;
 use tiu_system::tree::{Tree, TreeError};
 
 /// The directory in which packages ask for users and groups.
-pub const VENDOR: &str = "usr/lib/sysusers.d";
+pub const VENDOR: &TreePath = TreePath::literal("usr/lib/sysusers.d");
 /// The directory in which administrators ask for them, and mask files of packages.
-pub const LOCAL: &str = "etc/sysusers.d";
+pub const LOCAL: &TreePath = TreePath::literal("etc/sysusers.d");
 /// The files that the program writes.
 const WRITTEN: [AccountFile; 4] =
     [AccountFile::Passwd, AccountFile::Group, AccountFile::Shadow, AccountFile::Gshadow];
@@ -68,7 +69,7 @@ pub fn run(
 ) -> Result<(AccountFiles, Vec<String>), SysusersError> {
     let place = private().map_err(|e| SysusersError::Place(e.into()))?;
     let path = PathBuf::from(format!("/proc/self/fd/{}", place.as_raw_fd()));
-    for directory in ["etc", VENDOR] {
+    for directory in [TreePath::literal("etc"), VENDOR] {
         std::fs::create_dir_all(path.join(directory)).map_err(SysusersError::Place)?;
     }
     let tree = Tree::open(&path)?;

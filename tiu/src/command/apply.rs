@@ -133,8 +133,9 @@ const SHOWN_NOTES: usize = 20;
 /// are only counted.
 fn accounts(notes: &[Note]) -> String {
     let mut text = String::new();
-    let count =
-        |what, file: AccountFile| notes.iter().filter(|n| n.what == what && n.file == file.path()).count();
+    let count = |what, file: AccountFile| {
+        notes.iter().filter(|n| n.what == what && n.file == file.path().to_string()).count()
+    };
     let (users, groups) =
         (count(NoteKind::Added, AccountFile::Passwd), count(NoteKind::Added, AccountFile::Group));
     if users + groups > 0 {
@@ -192,7 +193,7 @@ fn report(applied: &Applied, live: bool) -> String {
         text += "  /etc: conflicts, where the host's version stays and the image has another one (tiu etc conflicts):\n";
     }
     for decided in conflicts {
-        text += &format!("    /{}: {}\n", printable(&decided.path), decided.reason);
+        text += &format!("    /{}: {}\n", decided.path, decided.reason);
     }
     text += &accounts(&etc.accounts);
     for path in &applied.generated {
@@ -202,7 +203,7 @@ fn report(applied: &Applied, live: bool) -> String {
         text += &format!("  warning: {}\n", printable(warning));
     }
     for Persistent { path, commands, .. } in persistent.iter().filter(|path| !path.commands.is_empty()) {
-        text += &format!("  to give /{} a subvolume, once this image runs:\n", printable(path));
+        text += &format!("  to give /{} a subvolume, once this image runs:\n", path);
         text.extend(commands.iter().map(|command| format!("    {}\n", printable(command))));
     }
     text += if live {

@@ -18,7 +18,7 @@ use tiu::verify::{self, Depth, VerifyRequest};
 use tiu_bundle::trust::Trust;
 use tiu_cli::{CommandResult, Failure, exit};
 use tiu_extract::Difference;
-use tiu_system::path::TreePath;
+use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::progress::Watch;
 
 /// Show what runs, what boots next, the ways back, and the signers
@@ -42,7 +42,7 @@ struct Status<'a> {
     back: Vec<u32>,
     unfinished: Vec<u32>,
     differs: Vec<Differs>,
-    etc_conflicts: Vec<String>,
+    etc_conflicts: Vec<TreePathBuf>,
     snapshots: &'a [SnapshotFacts],
 }
 
@@ -129,8 +129,8 @@ fn warning(differs: &Differs) -> String {
 
 /// Returns the unresolved conflicts in `/etc` of what boots next. Where they are not known (it
 /// holds no image, or is damaged), the snapshot's own line says why.
-fn conflicts(host: &Host, config: &Config) -> Vec<String> {
-    let read = || -> Result<Vec<String>, EditError> {
+fn conflicts(host: &Host, config: &Config) -> Vec<TreePathBuf> {
+    let read = || -> Result<Vec<TreePathBuf>, EditError> {
         let state = ImageState::open(host, host.default_snapshot()?.number, None)?;
         let view = View::read(state, config)?;
         Ok(view.conflicts()?.into_iter().map(|decided| decided.path.clone()).collect())

@@ -147,7 +147,7 @@ fn human(verified: &Verified) -> String {
         etc.entry((*merged == Some(false), &difference.path)).or_default().push(difference.what);
     }
     for ((since, path), what) in &etc {
-        let who = match (since, AccountFile::from_path(path.as_bytes())) {
+        let who = match (since, AccountFile::from_path(path)) {
             (true, _) => "changed since the update",
             (false, Some(_)) => "merged by entry",
             (false, None) => "modified by admin",

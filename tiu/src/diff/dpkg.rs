@@ -3,11 +3,15 @@
 
 use super::package::Package;
 use std::cmp::Ordering;
+use tiu_system::path::TreePath;
 
 /// The possible paths of the file in a tree without `/var`: next to rpm's, in the defaults for
 /// `/var`, or in `/var`.
-pub const STATUS: [&str; 3] =
-    ["usr/lib/sysimage/dpkg/status", "usr/share/factory/var/lib/dpkg/status", "var/lib/dpkg/status"];
+pub const STATUS: [&TreePath; 3] = [
+    TreePath::literal("usr/lib/sysimage/dpkg/status"),
+    TreePath::literal("usr/share/factory/var/lib/dpkg/status"),
+    TreePath::literal("var/lib/dpkg/status"),
+];
 /// Largest file that is read, in bytes: ten times that of a large desktop.
 pub const MAX_SIZE: u64 = 64 << 20;
 

@@ -7,6 +7,7 @@ use std::io;
 use tiu_bundle::bundle::OpenError;
 use tiu_extract::{EngineError, ImageError};
 use tiu_system::hints;
+use tiu_system::path::TreePathBuf;
 use tiu_system::program::RunError;
 use tiu_system::tree::TreeError;
 
@@ -37,7 +38,7 @@ pub enum DiffError {
     State(#[from] StateError),
     /// A file of a side cannot be read.
     #[error("{path}: {source}")]
-    Read { path: String, source: io::Error },
+    Read { path: TreePathBuf, source: io::Error },
     /// The private copy of rpm's database could not be made.
     #[error("copying rpm's database: {0}")]
     Copy(io::Error),

@@ -22,8 +22,8 @@ pub enum ChangeKind {
 /// A path that differs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FileChange {
-    /// Path in the tree; what is not printable text is escaped as in the index (`\n`, `\xNN`).
-    pub path: String,
+    /// Path in the tree.
+    pub path: TreePathBuf,
     /// The kind of change.
     pub change: ChangeKind,
     /// The properties of a modified path that differ: `type`, or any of `content`, `size`,
@@ -98,7 +98,7 @@ pub fn compare<'a>(
         if let Some(path) = a.as_ref().or(b.as_ref()).map(|entry| &entry.path)
             && (change != ChangeKind::Modified || !what.is_empty())
         {
-            let path = Shown(path.as_bytes()).to_string();
+            let path = path.as_ref().to_owned();
             let facts = |entry: &Option<Entry>| entry.as_ref().map(FileFacts::from);
             changes.push(FileChange { path, change, what, from: facts(&a), to: facts(&b) });
         }
@@ -150,7 +150,6 @@ mod tests {
     use proptest::prelude::*;
     use tiu_bundle::content_digest::digest_reader;
     use tiu_bundle::index::{EntryBuf, Mtime};
-    use tiu_system::path::TreePathBuf;
 
     fn entry(path: &str, kind: Kind, content: &str) -> EntryBuf {
         EntryBuf {
@@ -186,7 +185,7 @@ mod tests {
             [file("a", ""), file("b", ""), file("d", "")].into_iter(),
             [file("b", ""), file("c", ""), file("e", "")].into_iter(),
         );
-        let seen: Vec<_> = changes.iter().map(|c| (c.path.as_str(), c.change)).collect();
+        let seen: Vec<_> = changes.iter().map(|c| (c.path.to_str().unwrap(), c.change)).collect();
         use ChangeKind::*;
         assert_eq!(seen, [("a", Removed), ("c", Added), ("d", Removed), ("e", Added)]);
     }
@@ -240,12 +239,13 @@ mod tests {
             };
             let mut now = a.clone();
             for change in compare(tree(&a).into_iter(), tree(&b).into_iter()) {
+                let path = change.path.to_string();
                 match change.change {
-                    ChangeKind::Removed => { prop_assert!(now.remove(&change.path).is_some()); }
-                    ChangeKind::Added => { prop_assert!(now.insert(change.path.clone(), b[&change.path].clone()).is_none()); }
+                    ChangeKind::Removed => { prop_assert!(now.remove(&path).is_some()); }
+                    ChangeKind::Added => { prop_assert!(now.insert(path.clone(), b[&path].clone()).is_none()); }
                     ChangeKind::Modified => {
-                        let before = now.insert(change.path.clone(), b[&change.path].clone());
-                        prop_assert!(before.is_some_and(|before| before != b[&change.path]));
+                        let before = now.insert(path.clone(), b[&path].clone());
+                        prop_assert!(before.is_some_and(|before| before != b[&path]));
                     }
                 }
             }

@@ -7,12 +7,17 @@ use super::package::Package;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::time::Duration;
+use tiu_system::path::TreePath;
 use tiu_system::program::{RPM, Run};
 use tiu_system::progress::Cancel;
 
 /// The possible directories of the database in a tree without `/var`: where distributions with
 /// snapshots keep it, in the defaults for `/var`, or in `/var`.
-pub const DIRECTORIES: [&str; 3] = ["usr/lib/sysimage/rpm", "usr/share/factory/var/lib/rpm", "var/lib/rpm"];
+pub const DIRECTORIES: [&TreePath; 3] = [
+    TreePath::literal("usr/lib/sysimage/rpm"),
+    TreePath::literal("usr/share/factory/var/lib/rpm"),
+    TreePath::literal("var/lib/rpm"),
+];
 /// The file that makes a directory a database: of SQLite, of ndb, of Berkeley DB.
 pub const DATABASES: [&str; 3] = ["rpmdb.sqlite", "Packages.db", "Packages"];
 /// Further files that belong to the database.

@@ -154,12 +154,12 @@ impl DiffSide {
         }
         for directory in rpm::DIRECTORIES {
             for database in rpm::DATABASES {
-                let path = format!("{directory}/{database}");
+                let path = directory.join(TreePath::literal(database));
                 let Some(content) = self.open(&path)? else { continue };
                 self.compare_with_index(&path, content, warnings)?;
                 let mut files = Vec::new();
                 for name in std::iter::once(database).chain(rpm::COMPANIONS) {
-                    if let Some(content) = self.open(&format!("{directory}/{name}"))? {
+                    if let Some(content) = self.open(&directory.join(TreePath::literal(name)))? {
                         files.push((name, content));
                     }
                 }
@@ -171,15 +171,10 @@ impl DiffSide {
     }
 
     /// Opens the regular file at `path`. Returns `None` if it does not exist or is something else.
-    fn open(&self, path: &str) -> Result<Option<Box<dyn Read + '_>>, DiffError> {
+    fn open(&self, path: &TreePath) -> Result<Option<Box<dyn Read + '_>>, DiffError> {
         match &self.tree {
             SideTree::Bundle(image) => match self.signed_digest(path) {
-                Some(_) => Ok(Some(
-                    image.open(
-                        TreePath::new(path)
-                            .map_err(|_| tiu_extract::ImageError::NotFound { path: path.into() })?,
-                    )?,
-                )),
+                Some(_) => Ok(Some(image.open(path)?)),
                 None => Ok(None),
             },
             SideTree::Snapshot(tree) => {
@@ -193,15 +188,15 @@ impl DiffSide {
     }
 
     /// Returns the digest that the index has for the regular file at `path`.
-    fn signed_digest(&self, path: &str) -> Option<Digest> {
+    fn signed_digest(&self, path: &TreePath) -> Option<Digest> {
         let Entries::Signed(index) = &self.entries else { return None };
-        index.entry(index.find(path.as_bytes())?).digest
+        index.entry(index.find(path)?).digest
     }
 
     /// Warns if `content` is not what the index says about `path`.
     fn compare_with_index(
         &self,
-        path: &str,
+        path: &TreePath,
         content: impl Read,
         warnings: &mut Vec<String>,
     ) -> Result<(), DiffError> {

@@ -10,6 +10,7 @@ use crate::state::StateError;
 use tiu_bundle::index::Kind;
 use tiu_extract::{Difference, EngineError};
 use tiu_system::hints;
+use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::tree::TreeError;
 
 /// An error of `tiu etc`.
@@ -49,19 +50,19 @@ pub enum EditError {
     NotEtc { found: String },
     /// There is nothing to go back to, and nothing to go back from.
     #[error("/{path} exists neither on the host nor in the image of snapshot {number}")]
-    NoSuchPath { path: String, number: u32 },
+    NoSuchPath { path: TreePathBuf, number: u32 },
     /// The path to keep is not among the conflicts.
     #[error("/{path} is not a conflict in snapshot {number}")]
-    NoConflict { path: String, number: u32 },
+    NoConflict { path: TreePathBuf, number: u32 },
     /// Users and groups have no version to go back to.
     #[error("/{path} is merged by entry: the image's version would remove the host's users and groups")]
-    Accounts { path: &'static str },
+    Accounts { path: &'static TreePath },
     /// A directory that it lies in is something else on the host.
     #[error("/{path} cannot be reset: on the host, /{above} is a {found}, in the image a directory")]
     NoDirectory {
-        path: String,
+        path: TreePathBuf,
         /// The path that should be a directory.
-        above: String,
+        above: TreePathBuf,
         found: Kind,
     },
     /// `/etc` is the running system's, and what boots next is another snapshot.

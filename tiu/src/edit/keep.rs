@@ -3,19 +3,19 @@
 use super::error::EditError;
 use super::view::View;
 use crate::etc::report::Decided;
+use crate::etc::settled;
 use crate::etc::state::{InodeFacts, same};
-use crate::etc::{is_within, settled};
 use rustix::fs::Mode;
 use rustix::io::Errno;
-use tiu_extract::Shown;
+use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::tree::{Tree, TreeError};
 
 /// Returns the conflicts at or below `paths`, each of which must have one.
-pub fn conflicts_in<'a>(view: &'a View, paths: &[Vec<u8>]) -> Result<Vec<&'a Decided>, EditError> {
+pub fn conflicts_in<'a>(view: &'a View, paths: &[TreePathBuf]) -> Result<Vec<&'a Decided>, EditError> {
     let mut conflicts = view.conflicts()?;
-    let within = |top: &[u8], conflict: &Decided| is_within(&conflict.raw_path(), top);
+    let within = |top: &TreePath, conflict: &Decided| conflict.path.starts_with(top);
     if let Some(path) = paths.iter().find(|path| !conflicts.iter().any(|c| within(path, c))) {
-        return Err(EditError::NoConflict { path: Shown(path).to_string(), number: view.number() });
+        return Err(EditError::NoConflict { path: path.clone(), number: view.number() });
     }
     conflicts.retain(|conflict| paths.iter().any(|path| within(path, conflict)));
     Ok(conflicts)
@@ -23,14 +23,14 @@ pub fn conflicts_in<'a>(view: &'a View, paths: &[Vec<u8>]) -> Result<Vec<&'a Dec
 
 /// Notes that the host's versions of `paths`, or of all conflicts below them, stay. Returns their
 /// paths.
-pub fn keep(view: &View, paths: &[Vec<u8>]) -> Result<Vec<String>, EditError> {
+pub fn keep(view: &View, paths: &[TreePathBuf]) -> Result<Vec<TreePathBuf>, EditError> {
     let mut kept = view.settled.kept.clone();
     let mut noted = Vec::new();
     for conflict in conflicts_in(view, paths)? {
-        let path = conflict.raw_path();
-        let image = view.image.get(&path).map(InodeFacts::from);
-        kept.insert(path, InodeFacts::fingerprint(image.as_ref()));
-        noted.push(conflict.path.clone());
+        let path = &conflict.path;
+        let image = view.image.get(path).map(InodeFacts::from);
+        kept.insert(path.clone(), InodeFacts::fingerprint(image.as_ref()));
+        noted.push(path.clone());
     }
     // A note is dropped where nothing differs any more, or where it was about another version of
     // the image's file.

@@ -1,14 +1,15 @@
 //! Paths in `/etc` that the administrator names.
 
 use super::error::EditError;
+use crate::etc::is_etc;
+use tiu_system::path::TreePathBuf;
 
-/// Returns the path in `/etc` that `path` names. It must be absolute and have no `.` or `..`.
-pub fn path_in_etc(path: &str) -> Result<Vec<u8>, EditError> {
+/// Returns the path in `/etc` that `path` names. It must be absolute and have no `.` or `..`; more
+/// slashes than needed do not count.
+pub fn path_in_etc(path: &str) -> Result<TreePathBuf, EditError> {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    let fits = path.starts_with('/')
-        && parts.first() == Some(&"etc")
-        && !parts.iter().any(|part| matches!(*part, "." | ".."));
-    if fits { Ok(parts.join("/").into_bytes()) } else { Err(EditError::NotEtc { found: path.to_owned() }) }
+    let found = path.starts_with('/').then(|| TreePathBuf::new(parts.join("/")).ok()).flatten();
+    found.filter(|path| is_etc(path)).ok_or_else(|| EditError::NotEtc { found: path.to_owned() })
 }
 
 #[cfg(test)]
@@ -17,9 +18,9 @@ mod tests {
 
     #[test]
     fn only_absolute_paths_in_etc_are_taken() {
-        assert_eq!(path_in_etc("/etc//a/").unwrap(), b"etc/a");
-        assert_eq!(path_in_etc("/etc").unwrap(), b"etc");
-        for path in ["etc/a", "/usr/a", "/etc/../usr", "/etcetera", "", "/"] {
+        assert_eq!(path_in_etc("/etc//a/").unwrap().as_bytes(), b"etc/a");
+        assert_eq!(path_in_etc("/etc").unwrap().as_bytes(), b"etc");
+        for path in ["etc/a", "/usr/a", "/etc/../usr", "/etc/./a", "/etc/a\0", "/etcetera", "", "/"] {
             assert!(matches!(path_in_etc(path), Err(EditError::NotEtc { .. })), "{path}");
         }
     }

@@ -1,20 +1,21 @@
 //! Paths of `/etc` that are always the host's: a reset of a directory leaves them.
 
 use crate::config::Config;
-use crate::etc::{ETC, Lists, is_within};
+use crate::etc::{ETC, Lists};
 use tiu_bundle::policy::{POLICY_PATH, Policy};
 use tiu_system::glob::Glob;
+use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::tree::{MAX_TEXT, Tree, TreeError};
 
 /// Directories of which every file is the host's: without tiu's configuration and certificates, or
 /// snapper's, the host cannot be updated again.
-const DIRECTORIES: [&[u8]; 2] = [b"etc/tiu", b"etc/snapper"];
+const DIRECTORIES: [&TreePath; 2] = [TreePath::literal("etc/tiu"), TreePath::literal("etc/snapper")];
 
 /// Paths of `/etc` that are always the host's.
 pub struct Protected {
     patterns: Vec<Glob>,
     /// Files and directories of certificates and revocation lists.
-    trust: Vec<Vec<u8>>,
+    trust: Vec<TreePathBuf>,
 }
 
 impl Protected {
@@ -27,20 +28,20 @@ impl Protected {
         let policy = Policy::parse(&policy).unwrap_or_default();
         let lists =
             [Lists::from_config(&Config::default()), Lists::from_config(config), Lists::from_policy(&policy)];
-        let trust = config.keyring.iter().chain(&config.crl).map(|path| path.as_bytes().to_vec());
-        let trust = trust.filter(|path| path != ETC).collect();
+        let trust = config.keyring.iter().chain(&config.crl).cloned();
+        let trust = trust.filter(|path| **path != *ETC).collect();
         Ok(Protected { patterns: lists.into_iter().flat_map(|lists| lists.host).collect(), trust })
     }
 
     /// Returns whether `path` is always the host's.
-    pub fn covers(&self, path: &[u8]) -> bool {
-        self.patterns.iter().any(|pattern| pattern.covers(path))
-            || self.trust.iter().any(|top| is_within(path, top))
-            || DIRECTORIES.iter().any(|top| path != *top && is_within(path, top))
+    pub fn covers(&self, path: &TreePath) -> bool {
+        self.patterns.iter().any(|pattern| pattern.covers(path.as_bytes()))
+            || self.trust.iter().any(|top| path.starts_with(top))
+            || DIRECTORIES.iter().any(|top| *path != **top && path.starts_with(top))
     }
 
     /// Returns whether a reset of `wanted` leaves `path`, which is in it.
-    pub fn stays(&self, path: &[u8], wanted: &[u8]) -> bool {
+    pub fn stays(&self, path: &TreePath, wanted: &TreePath) -> bool {
         self.covers(path) && !self.covers(wanted)
     }
 }
@@ -48,7 +49,6 @@ impl Protected {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tiu_system::path::TreePathBuf;
 
     #[test]
     fn a_directory_leaves_what_is_always_the_host_s_unless_it_is_named() {
@@ -62,7 +62,9 @@ mod tests {
             ..Config::default()
         };
         let protected = Protected::read(&Tree::open(dir.path()).unwrap(), &config).unwrap();
-        let stays = |path: &str, wanted: &str| protected.stays(path.as_bytes(), wanted.as_bytes());
+        let stays = |path: &'static str, wanted: &'static str| {
+            protected.stays(TreePath::literal(path), TreePath::literal(wanted))
+        };
         for path in [
             "etc/fstab",
             "etc/machine-id",

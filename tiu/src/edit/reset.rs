@@ -7,7 +7,7 @@ use super::error::EditError;
 use super::view::{EtcChange, View};
 use crate::accounts;
 use crate::boot::bootable::check_fstab;
-use crate::etc::is_within;
+use crate::etc::ETC;
 use crate::etc::pristine::{PRISTINE_PATH, index_of_etc};
 use crate::etc::state::States;
 use rustix::fs::OFlags;
@@ -17,7 +17,7 @@ use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use tiu_bundle::index::Kind;
-use tiu_extract::{Image, ImageError, Job, ReadBack, Rules, Shown, Summary};
+use tiu_extract::{Image, ImageError, Job, ReadBack, Rules, Summary};
 use tiu_system::beneath::Beneath;
 use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::progress::{Cancel, Watch};
@@ -25,7 +25,7 @@ use tiu_system::tree::{MAX_TEXT, Tree, TreeError};
 
 /// Brings `paths`, with all below them, back to the defaults. What the image does not have is
 /// removed.
-pub fn reset(view: &View, paths: &[Vec<u8>], cancel: &Cancel) -> Result<Summary, EditError> {
+pub fn reset(view: &View, paths: &[TreePathBuf], cancel: &Cancel) -> Result<Summary, EditError> {
     check_there(view, paths)?;
     check_image_fstab(view, paths)?;
     let rules = Rules { keep: kept_paths(view, paths)?, host_paths: host_paths(view), ..view.rules.clone() };
@@ -55,8 +55,8 @@ pub fn reset(view: &View, paths: &[Vec<u8>], cancel: &Cancel) -> Result<Summary,
 
 /// Fails if the reset would bring an fstab that cannot be parsed. A change of the running `/etc`
 /// cannot be undone.
-fn check_image_fstab(view: &View, paths: &[Vec<u8>]) -> Result<(), EditError> {
-    if action(view, b"etc/fstab", paths) != ResetAction::Reset {
+fn check_image_fstab(view: &View, paths: &[TreePathBuf]) -> Result<(), EditError> {
+    if action(view, TreePath::literal("etc/fstab"), paths) != ResetAction::Reset {
         return Ok(());
     }
     let text = view.tree().read_text(&format!("{PRISTINE_PATH}/fstab"), MAX_TEXT)?;
@@ -64,13 +64,13 @@ fn check_image_fstab(view: &View, paths: &[Vec<u8>]) -> Result<(), EditError> {
 }
 
 /// Fails unless each of `paths` exists on the host or in the image.
-fn check_there(view: &View, paths: &[Vec<u8>]) -> Result<(), EditError> {
-    let there = |states: &States, path: &[u8]| states.contains_key(path);
+fn check_there(view: &View, paths: &[TreePathBuf]) -> Result<(), EditError> {
+    let there = |states: &States, path: &TreePath| states.contains_key(path);
     if let Some(file) = paths.iter().find_map(|path| accounts::AccountFile::from_path(path)) {
         return Err(EditError::Accounts { path: file.path() });
     }
     if let Some(path) = paths.iter().find(|path| !there(&view.host, path) && !there(&view.image, path)) {
-        return Err(EditError::NoSuchPath { path: Shown(path).to_string(), number: view.number() });
+        return Err(EditError::NoSuchPath { path: path.clone(), number: view.number() });
     }
     Ok(())
 }
@@ -87,8 +87,8 @@ enum ResetAction {
 }
 
 /// Returns what a reset of `paths` does to `path`.
-fn action(view: &View, path: &[u8], paths: &[Vec<u8>]) -> ResetAction {
-    let mut tops = paths.iter().filter(|top| is_within(path, top)).peekable();
+fn action(view: &View, path: &TreePath, paths: &[TreePathBuf]) -> ResetAction {
+    let mut tops = paths.iter().filter(|top| path.starts_with(top)).peekable();
     if accounts::AccountFile::from_path(path).is_some() || tops.peek().is_none() {
         ResetAction::Outside
     } else if tops.all(|top| view.protected.stays(path, top)) {
@@ -104,21 +104,21 @@ pub struct ResetPlan {
     /// The differences that it removes.
     pub changes: Vec<EtcChange>,
     /// Paths that differ and stay, because they are always the host's.
-    pub always_host: Vec<String>,
+    pub always_host: Vec<TreePathBuf>,
 }
 
 /// Returns what a reset of `paths` would do. Fails where it would.
-pub fn plan_reset(view: &View, paths: &[Vec<u8>]) -> Result<ResetPlan, EditError> {
+pub fn plan_reset(view: &View, paths: &[TreePathBuf]) -> Result<ResetPlan, EditError> {
     check_there(view, paths)?;
     check_image_fstab(view, paths)?;
     kept_paths(view, paths)?;
     let hosts = || view.host.keys().filter(|path| action(view, path, paths) == ResetAction::HostStays);
     let mut plan = ResetPlan::default();
     for change in view.changes() {
-        let path = crate::etc::unescape(&change.path);
-        match action(view, &path, paths) {
+        match action(view, &change.path, paths) {
             // Such a directory stays for what it holds.
-            ResetAction::Reset if change.change == 'A' && hosts().any(|host| is_within(host, &path)) => {}
+            ResetAction::Reset
+                if change.change == 'A' && hosts().any(|host| host.starts_with(&change.path)) => {}
             ResetAction::Reset => plan.changes.push(change),
             ResetAction::HostStays => plan.always_host.push(change.path),
             ResetAction::Outside => {}
@@ -129,7 +129,7 @@ pub fn plan_reset(view: &View, paths: &[Vec<u8>]) -> Result<ResetPlan, EditError
 
 /// Returns what stays, relative to `/etc`: everything outside `paths`. Directories that are missing
 /// on the way come back.
-fn kept_paths(view: &View, paths: &[Vec<u8>]) -> Result<Vec<TreePathBuf>, EditError> {
+fn kept_paths(view: &View, paths: &[TreePathBuf]) -> Result<Vec<TreePathBuf>, EditError> {
     let mut keep = Vec::new();
     for path in view.host.keys().chain(view.image.keys()) {
         if action(view, path, paths) == ResetAction::Reset {
@@ -137,21 +137,21 @@ fn kept_paths(view: &View, paths: &[Vec<u8>]) -> Result<Vec<TreePathBuf>, EditEr
         }
         // A directory that the image does not have stays for what it holds.
         if view.host.contains_key(path) {
-            let is_directory =
-                |states: &States, path: &[u8]| states.get(path).is_some_and(|inode| inode.kind == Kind::Dir);
-            let above =
-                path.iter().enumerate().filter(|(_, c)| **c == b'/').map(|(at, _)| path.split_at(at).0);
+            let is_directory = |states: &States, path: &TreePath| {
+                states.get(path).is_some_and(|inode| inode.kind == Kind::Dir)
+            };
+            let above = path.ancestors().skip(1);
             let held = above.filter(|above| !is_directory(&view.image, above));
             keep.extend(held.filter(|above| is_directory(&view.host, above)).filter_map(inside));
         }
         let on_the_way =
-            paths.iter().find(|wanted| is_within(wanted, path) && view.image.contains_key(*wanted));
+            paths.iter().find(|wanted| wanted.starts_with(path) && view.image.contains_key(*wanted));
         match (on_the_way, view.host.get(path)) {
             (Some(_), None) => continue,
             (Some(wanted), Some(host)) if host.kind != Kind::Dir => {
                 return Err(EditError::NoDirectory {
-                    path: Shown(wanted).to_string(),
-                    above: Shown(path).to_string(),
+                    path: wanted.clone(),
+                    above: path.clone(),
                     found: host.kind,
                 });
             }
@@ -164,13 +164,13 @@ fn kept_paths(view: &View, paths: &[Vec<u8>]) -> Result<Vec<TreePathBuf>, EditEr
 }
 
 fn host_paths(view: &View) -> Vec<TreePathBuf> {
-    let inside = view.rules.host_paths.iter().filter_map(|path| inside(path.as_bytes()));
+    let inside = view.rules.host_paths.iter().filter_map(|path| inside(path));
     inside.filter(|path| !path.is_root()).collect()
 }
 
 /// Returns a path relative to `/etc`, which itself is the root.
-fn inside(path: &[u8]) -> Option<TreePathBuf> {
-    Some(TreePath::new(path).ok()?.strip_prefix(TreePath::literal("etc"))?.to_owned())
+fn inside(path: &TreePath) -> Option<TreePathBuf> {
+    Some(path.strip_prefix(ETC)?.to_owned())
 }
 
 /// The copy of the image's `/etc` as an image.

@@ -2,9 +2,10 @@
 //! it is about content.
 
 use super::view::{EtcChange, View};
+use crate::etc::ETC;
 use crate::etc::pristine::PRISTINE_PATH;
 use similar::TextDiff;
-use tiu_extract::Shown;
+use tiu_system::path::TreePath;
 use tiu_system::tree::Tree;
 
 /// Largest files that are compared as text, in bytes.
@@ -35,17 +36,17 @@ pub fn unified(view: &View, change: &EtcChange) -> String {
             }
         }
     }
-    let path = crate::etc::escape::unescape(&change.path);
-    let beside = [PRISTINE_PATH.as_bytes(), path.strip_prefix(crate::etc::ETC).unwrap_or(&path)].concat();
-    let old = side(view.tree(), &beside, change.default.as_ref().map(|facts| facts.kind.as_str()));
-    let new = side(view.tree(), &path, change.host.as_ref().map(|facts| facts.kind.as_str()));
-    let contents = contents(&change.path, &beside, old.as_deref(), new.as_deref());
+    let path = &change.path;
+    let pristine = TreePath::literal(PRISTINE_PATH).join(path.strip_prefix(ETC).unwrap_or(path));
+    let old = side(view.tree(), &pristine, change.default.as_ref().map(|facts| facts.kind.as_str()));
+    let new = side(view.tree(), path, change.host.as_ref().map(|facts| facts.kind.as_str()));
+    let contents = contents(path, &pristine, old.as_deref(), new.as_deref());
     // Both can be too large to be read.
     let is_unread = contents.is_empty() && change.what.contains(&"content");
     text + if is_unread { "Content differs\n" } else { &contents }
 }
 
-fn contents(path: &str, beside: &[u8], old: Option<&[u8]>, new: Option<&[u8]>) -> String {
+fn contents(path: &TreePath, pristine: &TreePath, old: Option<&[u8]>, new: Option<&[u8]>) -> String {
     if old.unwrap_or_default() == new.unwrap_or_default() {
         return String::new();
     }
@@ -53,7 +54,7 @@ fn contents(path: &str, beside: &[u8], old: Option<&[u8]>, new: Option<&[u8]>) -
         side.is_none_or(|bytes| std::str::from_utf8(bytes).is_ok_and(|t| !t.contains('\0')))
     };
     let name = |side: Option<&[u8]>, name: String| if side.is_some() { name } else { "/dev/null".into() };
-    let (from, to) = (name(old, format!("/{}", Shown(beside))), name(new, format!("/{path}")));
+    let (from, to) = (name(old, format!("/{pristine}")), name(new, format!("/{path}")));
     if !is_text(old) || !is_text(new) {
         return format!("Binary files {from} and {to} differ\n");
     }
@@ -66,8 +67,7 @@ fn contents(path: &str, beside: &[u8], old: Option<&[u8]>, new: Option<&[u8]>) -
 
 /// The content of a regular file, the target of a symlink as a line; nothing of what has none, or
 /// cannot be read as such any more.
-fn side(tree: &Tree, path: &[u8], kind: Option<&str>) -> Option<Vec<u8>> {
-    let path = std::str::from_utf8(path).ok()?;
+fn side(tree: &Tree, path: &TreePath, kind: Option<&str>) -> Option<Vec<u8>> {
     match kind? {
         "regular file" => match tree.read(path, LIMIT) {
             Ok(content) => content,
@@ -88,20 +88,24 @@ fn side(tree: &Tree, path: &[u8], kind: Option<&str>) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
+    fn contents(old: Option<&[u8]>, new: Option<&[u8]>) -> String {
+        super::contents(TreePath::literal("etc/a"), TreePath::literal("usr/x"), old, new)
+    }
+
     #[test]
     fn content_is_compared_line_by_line() {
-        let text = contents("etc/a", b"usr/x", Some(b"1\n2\n3\n"), Some(b"1\nzwei\n3"));
+        let text = contents(Some(b"1\n2\n3\n"), Some(b"1\nzwei\n3"));
         assert_eq!(
             text,
             "--- /usr/x\n+++ /etc/a\n@@ -1,3 +1,3 @@\n 1\n-2\n-3\n+zwei\n+3\n\\ No newline at end of file\n"
         );
-        assert!(contents("etc/a", b"usr/x", None, Some(b"new\n")).starts_with("--- /dev/null\n+++ /etc/a\n"));
+        assert!(contents(None, Some(b"new\n")).starts_with("--- /dev/null\n+++ /etc/a\n"));
     }
 
     #[test]
     fn what_is_no_text_is_not_shown() {
-        let text = contents("etc/a", b"usr/x", Some(b"\xff\xfe"), Some(b"text\n"));
+        let text = contents(Some(b"\xff\xfe"), Some(b"text\n"));
         assert_eq!(text, "Binary files /usr/x and /etc/a differ\n");
-        assert_eq!(contents("etc/a", b"usr/x", Some(b"\xff"), Some(b"\xff")), "");
+        assert_eq!(contents(Some(b"\xff"), Some(b"\xff")), "");
     }
 }

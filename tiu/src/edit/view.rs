@@ -10,7 +10,8 @@ use crate::etc::state::{self, InodeFacts, States};
 use crate::state::ImageState;
 use serde::Serialize;
 use tiu_bundle::index::Index;
-use tiu_extract::{Rules, Shown};
+use tiu_extract::Rules;
+use tiu_system::path::TreePathBuf;
 use tiu_system::progress::Watch;
 use tiu_system::tree::Tree;
 
@@ -32,8 +33,8 @@ pub struct View {
 /// A way in which `/etc` differs from the defaults.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EtcChange {
-    /// Path, escaped like all paths that are shown.
-    pub path: String,
+    /// Path in the tree.
+    pub path: TreePathBuf,
     /// `A` added, `M` modified, `D` deleted.
     pub change: char,
     /// Of what is modified: `type`, `content`, `target`, `rdev`, `mode`, `owner`, `xattrs`.
@@ -78,10 +79,10 @@ impl View {
 
     /// Returns the ways in which `/etc` differs from the defaults, in path order.
     pub fn changes(&self) -> Vec<EtcChange> {
-        let mut paths: Vec<&Vec<u8>> = self.host.keys().chain(self.image.keys()).collect();
+        let mut paths: Vec<&TreePathBuf> = self.host.keys().chain(self.image.keys()).collect();
         paths.sort();
         paths.dedup();
-        let change = |path: &Vec<u8>| {
+        let change = |path: &TreePathBuf| {
             let (host, image) = (self.host.get(path), self.image.get(path));
             if state::same(host, image) || host.is_some_and(|host| host.host) {
                 return None;
@@ -92,13 +93,7 @@ impl View {
                 (_, None) => ('D', Vec::new()),
             };
             let facts = |inode: Option<&state::Inode>| inode.map(|inode| InodeFacts::from(inode).public());
-            Some(EtcChange {
-                path: Shown(path).to_string(),
-                change,
-                what,
-                default: facts(image),
-                host: facts(host),
-            })
+            Some(EtcChange { path: path.clone(), change, what, default: facts(image), host: facts(host) })
         };
         paths.into_iter().filter_map(change).collect()
     }

@@ -19,8 +19,8 @@ use crate::incoming::IncomingImage;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read;
 use tiu_bundle::content_digest::digest_bytes;
-use tiu_bundle::index::{Entry, Index, Kind};
-use tiu_extract::{Difference, Image, ImageError, Shown};
+use tiu_bundle::index::{Entry, Index, Kind, STATE_DIR};
+use tiu_extract::{Difference, Image, ImageError};
 use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::program::{SYSUSERS, find};
 use tiu_system::tree::{Attributes, Tree};
@@ -62,13 +62,11 @@ pub fn decide(update: &EtcUpdate, etc: &EtcMerge) -> Result<Accounts, MergeError
     let EtcUpdate { tree, incoming, .. } = *update;
     check_kinds("host", etc.sides.host)?;
     check_kinds("image", etc.sides.image)?;
-    let host = read_from_tree(tree, "")?;
+    let host = read_from_tree(tree, TreePath::ROOT)?;
     let own = read_from_image(incoming)?;
     // Kept since the base was filled; there is none in snapshots that were not made from an image.
     let base = match (etc.sides.base, tree.stat(PRISTINE_PATH)) {
-        (Some(_), Some(_)) => {
-            Some(read_from_tree(tree, PRISTINE_PATH.strip_suffix("etc").unwrap_or_default())?)
-        }
+        (Some(_), Some(_)) => Some(read_from_tree(tree, TreePath::literal(STATE_DIR))?),
         _ => None,
     };
     let mut warnings = always_image(update.config);
@@ -79,7 +77,7 @@ pub fn decide(update: &EtcUpdate, etc: &EtcMerge) -> Result<Accounts, MergeError
         None => (own, Vec::new()),
     };
     let closed = |file: &AccountFile| {
-        let decision = etc.merge.decision(file.path().as_bytes());
+        let decision = etc.merge.decision(file.path());
         decision.is_some_and(|decision| {
             matches!(decision.reason, DecisionReason::AlwaysHost | DecisionReason::Mount)
         })
@@ -97,17 +95,17 @@ pub fn decide(update: &EtcUpdate, etc: &EtcMerge) -> Result<Accounts, MergeError
     Ok(Accounts { files, uids, gids, new: BTreeMap::new(), notes, warnings })
 }
 
-/// The files in `tree` behind `prefix`.
-fn read_from_tree(tree: &Tree, prefix: &str) -> Result<AccountFiles, MergeError> {
+/// Returns the files of the system in the directory `top` of `tree`.
+fn read_from_tree(tree: &Tree, top: &TreePath) -> Result<AccountFiles, MergeError> {
     let mut files = AccountFiles::new();
     for file in AccountFile::ALL {
-        files.extend(tree.read(&format!("{prefix}{}", file.path()), LIMIT)?.map(|text| (file, text)));
+        files.extend(tree.read(top.join(file.path()), LIMIT)?.map(|text| (file, text)));
     }
     Ok(files)
 }
 
 fn read_from_image(incoming: IncomingImage) -> Result<AccountFiles, MergeError> {
-    let there = |file: AccountFile| Some((file, incoming.index.find(file.path().as_bytes())?));
+    let there = |file: AccountFile| Some((file, incoming.index.find(file.path())?));
     let read = |(file, i)| Ok((file, content(incoming.image, incoming.index, &incoming.index.entry(i))?));
     AccountFile::ALL.into_iter().filter_map(there).map(read).collect()
 }
@@ -115,7 +113,7 @@ fn read_from_image(incoming: IncomingImage) -> Result<AccountFiles, MergeError> 
 /// Anything but a regular file is an error.
 fn check_kinds(whose: &'static str, states: &States) -> Result<(), MergeError> {
     for file in AccountFile::ALL {
-        match states.get(file.path().as_bytes()) {
+        match states.get(file.path()) {
             Some(inode) if inode.kind != Kind::File => {
                 return Err(MergeError::AccountFile { whose, path: file.path(), found: inode.kind });
             }
@@ -128,7 +126,7 @@ fn check_kinds(whose: &'static str, states: &States) -> Result<(), MergeError> {
 /// Content of a regular file of the image.
 fn content(image: &dyn Image, index: &Index, entry: &Entry) -> Result<Vec<u8>, MergeError> {
     let inode = index.inode_of(entry);
-    let failed = |source| ImageError::Read { path: Shown(inode.path.as_bytes()).to_string().into(), source };
+    let failed = |source| ImageError::Read { path: inode.path.to_string().into(), source };
     if inode.size > LIMIT {
         return Err(failed(std::io::Error::other(format!("larger than {LIMIT} bytes"))).into());
     }
@@ -140,8 +138,7 @@ fn content(image: &dyn Image, index: &Index, entry: &Entry) -> Result<Vec<u8>, M
 /// Returns warnings: the host's list of what is always the image's does not hold for accounts.
 fn always_image(config: &Config) -> Vec<String> {
     let lists = Lists::from_config(config);
-    let listed =
-        AccountFile::ALL.into_iter().filter(|file| lists.side(file.path().as_bytes()) == Some(Side::Image));
+    let listed = AccountFile::ALL.into_iter().filter(|file| lists.side(file.path()) == Some(Side::Image));
     let warning = |file: AccountFile| {
         format!(
             "etc: always-image in tiu.yaml names /{}, but accounts are merged by entry all the same",
@@ -158,18 +155,17 @@ fn sysusers_files(
     etc: &EtcMerge,
     warnings: &mut Vec<String>,
 ) -> Result<SysusersFiles, MergeError> {
-    let name = |path: &[u8], directory: &str| {
-        let name = path.strip_prefix(directory.as_bytes())?.strip_prefix(b"/")?;
+    let name = |path: &TreePath, directory: &TreePath| {
+        let name = path.strip_prefix(directory)?.as_bytes();
         sysusers::is_read(name).then(|| name.to_vec())
     };
     let theirs = etc.sides.host.keys().filter(|path| etc.merge.is_hosts(path));
     let mut seen: BTreeSet<Vec<u8>> = theirs.filter_map(|path| name(path, LOCAL)).collect();
     let mut asked = SysusersFiles::new();
     for directory in [LOCAL, VENDOR] {
-        for entry in entries_at(incoming.index, directory.as_bytes()) {
-            let Some(name) =
-                name(entry.path.as_bytes(), directory).filter(|_| !etc.merge.is_hosts(entry.path.as_bytes()))
-            else {
+        for entry in entries_at(incoming.index, directory) {
+            let name = name(&entry.path, directory);
+            let Some(name) = name.filter(|_| !etc.merge.is_hosts(&entry.path)) else {
                 continue;
             };
             if !seen.insert(name.clone()) {
@@ -184,7 +180,7 @@ fn sysusers_files(
                 (Kind::Symlink, Some(b"/dev/null")) => {}
                 (kind, _) => warnings.push(format!(
                     "/{} of the image is a {kind}, not a regular file: what it asks for is left to the new system",
-                    Shown(entry.path.as_bytes())
+                    entry.path
                 )),
             }
         }
@@ -242,8 +238,8 @@ impl Accounts {
     pub fn add_to(&mut self, report: &mut EtcReport, host: &States, image: &States) {
         for (file, text) in &self.files {
             let path = file.path();
-            let new = image.get(path.as_bytes()).map_or_else(|| self.attributes(*file), attributes_of);
-            let there = host.get(path.as_bytes()).or_else(|| image.get(path.as_bytes()));
+            let new = image.get(path).map_or_else(|| self.attributes(*file), attributes_of);
+            let there = host.get(path).or_else(|| image.get(path));
             let like =
                 there.map_or_else(|| InodeFacts::regular_file(new.mode, new.uid, new.gid), InodeFacts::from);
             report.set_result(path, InodeFacts { digest: Some(digest_bytes(text).to_string()), ..like });
@@ -284,15 +280,14 @@ impl Accounts {
 
     /// Paths of the files that are neither side's, but merged.
     pub fn paths(&self) -> impl Iterator<Item = TreePathBuf> {
-        self.files.keys().map(|file| TreePath::literal(file.path()).to_owned())
+        self.files.keys().map(|file| file.path().to_owned())
     }
 
     /// In what the files in `tree` differ from what was decided.
     pub fn check(&self, tree: &Tree, report: &EtcReport) -> Result<Vec<Difference>, MergeError> {
         let mut differences = Vec::new();
         for file in self.files.keys() {
-            let Some(expected) =
-                report.decided(file.path().as_bytes()).and_then(|decided| decided.result.as_ref())
+            let Some(expected) = report.decided(file.path()).and_then(|decided| decided.result.as_ref())
             else {
                 continue;
             };
@@ -307,7 +302,7 @@ impl Accounts {
             ];
             differences.extend(pairs.into_iter().filter(|(_, found, expected)| found != expected).map(
                 |(what, found, expected)| Difference {
-                    path: TreePath::literal(file.path()).to_owned(),
+                    path: file.path().to_owned(),
                     what,
                     found: found.unwrap_or_else(|| "nothing".into()),
                     expected: expected.unwrap_or_default(),

@@ -3,6 +3,7 @@
 //! Preflight decides on the base. Where the base can be written while it is copied, fill decides
 //! once more on the copy: what an administrator changes in between counts.
 
+use super::ETC;
 use super::accounts::{self, Accounts, EtcMerge};
 use super::decision::{EtcSides, Merge, Side};
 use super::error::MergeError;
@@ -14,7 +15,7 @@ use super::{settled, state};
 use tiu_bundle::index::{Kind, STATE_DIR};
 use tiu_bundle::policy::{POLICY_PATH, Policy};
 use tiu_extract::Rules;
-use tiu_system::path::TreePathBuf;
+use tiu_system::path::{TreePath, TreePathBuf};
 
 /// The plan for `/etc`.
 #[derive(Clone, Debug)]
@@ -31,8 +32,8 @@ pub struct EtcPlan {
 pub fn decide(update: &EtcUpdate) -> Result<EtcPlan, MergeError> {
     let EtcUpdate { tree, base, incoming, .. } = update;
     // What is merged, and where the image's own version is kept.
-    for path in ["etc", STATE_DIR] {
-        let found = incoming.index.find(path.as_bytes()).map(|i| incoming.index.entry(i).kind);
+    for path in [ETC, TreePath::literal(STATE_DIR)] {
+        let found = incoming.index.find(path).map(|i| incoming.index.entry(i).kind);
         if found != Some(Kind::Dir) {
             return Err(MergeError::NoDirectory(path));
         }
@@ -67,10 +68,10 @@ pub fn decide(update: &EtcUpdate) -> Result<EtcPlan, MergeError> {
 /// Returns what the engine leaves alone: the host's versions, and what already is the image's in
 /// all that counts but its times, which stay too.
 fn keep(merge: &Merge, sides: &EtcSides) -> Vec<TreePathBuf> {
-    let stays = |path: &Vec<u8>| match (sides.host.get(path), sides.image.get(path)) {
+    let stays = |path: &TreePathBuf| match (sides.host.get(path), sides.image.get(path)) {
         (Some(host), Some(image)) => state::same(Some(host), Some(image)) && host.mtime != image.mtime,
         _ => false,
     };
     let kept = merge.decisions.iter().filter(|decision| decision.side == Side::Host || stays(&decision.path));
-    kept.filter_map(|decision| TreePathBuf::new(decision.path.clone()).ok()).collect()
+    kept.map(|decision| decision.path.clone()).collect()
 }

@@ -4,7 +4,7 @@ use super::state::States;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use tiu_bundle::index::Kind;
-use tiu_extract::Shown;
+use tiu_system::path::{TreePath, TreePathBuf};
 
 /// The side whose version a path gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +77,7 @@ impl fmt::Display for DecisionReason {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
     /// Path, `etc` or `etc/...`.
-    pub path: Vec<u8>,
+    pub path: TreePathBuf,
     /// The side whose version it gets.
     pub side: Side,
     /// The reason.
@@ -93,20 +93,20 @@ pub enum Clash {
     /// else.
     Directory {
         /// The directory.
-        path: Vec<u8>,
+        path: TreePathBuf,
         /// The kind of the image's inode there.
         image: Kind,
         /// The first path in it, in path order, that must stay.
-        held: Vec<u8>,
+        held: TreePathBuf,
         /// The number of further such paths.
         more: usize,
     },
     /// A path that is always the image's is in a directory that the host does not have.
     NoDirectory {
         /// The path.
-        path: Vec<u8>,
+        path: TreePathBuf,
         /// The image's directory.
-        directory: Vec<u8>,
+        directory: TreePathBuf,
         /// The kind of the host's inode there.
         host: Option<Kind>,
     },
@@ -114,7 +114,7 @@ pub enum Clash {
 
 impl Clash {
     /// Returns the path at which the sides cannot be merged.
-    pub fn path(&self) -> &[u8] {
+    pub fn path(&self) -> &TreePath {
         match self {
             Clash::Directory { path, .. } | Clash::NoDirectory { path, .. } => path,
         }
@@ -125,12 +125,7 @@ impl fmt::Display for Clash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Clash::Directory { path, image, held, more } => {
-                write!(
-                    f,
-                    "/{}: the image has a {image} there, the host a directory in which /{}",
-                    Shown(path),
-                    Shown(held)
-                )?;
+                write!(f, "/{path}: the image has a {image} there, the host a directory in which /{held}")?;
                 match more {
                     0 => f.write_str(" is the administrator's"),
                     more => write!(f, " and {more} more are the administrator's"),
@@ -138,9 +133,7 @@ impl fmt::Display for Clash {
             }
             Clash::NoDirectory { path, directory, host } => write!(
                 f,
-                "/{}: it is always the image's, but on the host /{} is {}",
-                Shown(path),
-                Shown(directory),
+                "/{path}: it is always the image's, but on the host /{directory} is {}",
                 host.map_or("missing".to_owned(), |kind| format!("a {kind}"))
             ),
         }
@@ -169,8 +162,8 @@ pub struct Merge {
 
 impl Merge {
     /// Returns the decision about `path`.
-    pub fn decision(&self, path: &[u8]) -> Option<&Decision> {
-        let i = self.decisions.binary_search_by(|decision| decision.path.as_slice().cmp(path)).ok()?;
+    pub fn decision(&self, path: &TreePath) -> Option<&Decision> {
+        let i = self.decisions.binary_search_by(|decision| (*decision.path).cmp(path)).ok()?;
         self.decisions.get(i)
     }
 
@@ -180,7 +173,7 @@ impl Merge {
     }
 
     /// Returns whether the host's version of `path` stays.
-    pub fn is_hosts(&self, path: &[u8]) -> bool {
+    pub fn is_hosts(&self, path: &TreePath) -> bool {
         self.decision(path).is_some_and(|decision| decision.side == Side::Host)
     }
 }

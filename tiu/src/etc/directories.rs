@@ -5,6 +5,7 @@ use super::settled::{Settled, is_settled};
 use super::state::Inode;
 use std::collections::BTreeMap;
 use tiu_bundle::index::Kind;
+use tiu_system::path::{TreePath, TreePathBuf};
 
 /// Decisions whose directories are to be settled.
 pub(super) struct Directories<'a> {
@@ -16,17 +17,17 @@ pub(super) struct Directories<'a> {
 
 impl Directories<'_> {
     pub fn settle(mut self) -> Vec<Clash> {
-        let mut clashes: BTreeMap<Vec<u8>, Clash> = BTreeMap::new();
+        let mut clashes: BTreeMap<TreePathBuf, Clash> = BTreeMap::new();
         self.hold_directories(&mut clashes);
         self.leave_out(&mut clashes);
         clashes.into_values().collect()
     }
 
-    fn find(&self, path: &[u8]) -> Option<usize> {
-        self.decisions.binary_search_by(|decision| decision.path.as_slice().cmp(path)).ok()
+    fn find(&self, path: &TreePath) -> Option<usize> {
+        self.decisions.binary_search_by(|decision| (*decision.path).cmp(path)).ok()
     }
 
-    fn decision(&self, path: &[u8]) -> Option<&Decision> {
+    fn decision(&self, path: &TreePath) -> Option<&Decision> {
         self.decisions.get(self.find(path)?)
     }
 
@@ -39,14 +40,14 @@ impl Directories<'_> {
     }
 
     /// From below: a directory that the image dropped stays for what it contains.
-    fn hold_directories(&mut self, clashes: &mut BTreeMap<Vec<u8>, Clash>) {
+    fn hold_directories(&mut self, clashes: &mut BTreeMap<TreePathBuf, Clash>) {
         for i in 0..self.decisions.len() {
             let Some(decision) = self.decisions.get(i) else { continue };
             if decision.side == Side::Image || self.outcome(decision).is_none() {
                 continue;
             }
             let held = decision.path.clone();
-            let mut at = parent(&held);
+            let mut at = held.parent();
             while let Some(path) = at {
                 let Some(j) = self.find(path) else { break };
                 let Some(above) = self.decisions.get(j).filter(|above| above.side == Side::Image) else {
@@ -68,19 +69,19 @@ impl Directories<'_> {
                         }
                     }
                 }
-                at = parent(path);
+                at = path.parent();
             }
         }
     }
 
     /// From above: a path of the image is left out if the host has no directory for it.
-    fn leave_out(&mut self, clashes: &mut BTreeMap<Vec<u8>, Clash>) {
+    fn leave_out(&mut self, clashes: &mut BTreeMap<TreePathBuf, Clash>) {
         for i in 0..self.decisions.len() {
             let Some(decision) = self.decisions.get(i) else { continue };
             if decision.side == Side::Host || self.outcome(decision).is_none() {
                 continue;
             }
-            let Some(above) = parent(&decision.path).and_then(|path| self.decision(path)) else { continue };
+            let Some(above) = decision.path.parent().and_then(|path| self.decision(path)) else { continue };
             if self.outcome(above).is_some_and(|inode| inode.kind == Kind::Dir && !inode.host) {
                 continue;
             }
@@ -105,22 +106,18 @@ impl Directories<'_> {
         }
     }
 
-    fn below_mount(&self, path: &[u8]) -> bool {
-        let is_mount = |path: &[u8]| self.sides.host.get(path).is_some_and(|inode| inode.host);
-        std::iter::successors(parent(path), |path| parent(path)).any(is_mount)
+    fn below_mount(&self, path: &TreePath) -> bool {
+        let is_mount = |path: &TreePath| self.sides.host.get(path).is_some_and(|inode| inode.host);
+        path.ancestors().skip(1).any(is_mount)
     }
 }
 
-fn parent(path: &[u8]) -> Option<&[u8]> {
-    path.get(..path.iter().rposition(|c| *c == b'/')?)
-}
-
-fn clash(clashes: &mut BTreeMap<Vec<u8>, Clash>, path: &[u8], image: Kind, held: &[u8]) {
+fn clash(clashes: &mut BTreeMap<TreePathBuf, Clash>, path: &TreePath, image: Kind, held: &TreePath) {
     match clashes.get_mut(path) {
         Some(Clash::Directory { more, .. }) => *more += 1,
         _ => {
-            let clash = Clash::Directory { path: path.to_vec(), image, held: held.to_vec(), more: 0 };
-            clashes.insert(path.to_vec(), clash);
+            let clash = Clash::Directory { path: path.to_owned(), image, held: held.to_owned(), more: 0 };
+            clashes.insert(path.to_owned(), clash);
         }
     }
 }

@@ -9,6 +9,7 @@ use tiu_bundle::policy::PolicyError;
 use tiu_extract::{EngineError, ImageError};
 use tiu_system::Hint;
 use tiu_system::hints;
+use tiu_system::path::TreePath;
 use tiu_system::progress::Cancelled;
 use tiu_system::tree::TreeError;
 
@@ -29,7 +30,7 @@ pub enum MergeError {
     Sysusers(#[from] SysusersError),
     /// The image lacks a directory that every system has, or has something else there.
     #[error("the image has no directory /{0}")]
-    NoDirectory(&'static str),
+    NoDirectory(&'static TreePath),
     /// The administrator's and the image's versions of `/etc` exclude each other.
     #[error("/etc cannot be merged in {} place{}:{}", .0.len(), plural(.0), lines(.0))]
     Clash(Vec<Clash>),
@@ -41,7 +42,7 @@ pub enum MergeError {
     AccountFile {
         /// `host` or `image`.
         whose: &'static str,
-        path: &'static str,
+        path: &'static TreePath,
         found: Kind,
     },
     #[error(transparent)]

@@ -5,6 +5,7 @@ use super::decision::Side;
 use crate::config::{Config, pattern};
 use tiu_bundle::policy::Policy;
 use tiu_system::glob::Glob;
+use tiu_system::path::TreePath;
 
 /// Lists of patterns. A pattern that matches a directory takes all that is in it along.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,8 +23,8 @@ impl Lists {
     }
 
     /// Returns the side that `path` belongs to by these lists.
-    pub fn side(&self, path: &[u8]) -> Option<Side> {
-        let listed = |patterns: &[Glob]| patterns.iter().any(|pattern| pattern.covers(path));
+    pub fn side(&self, path: &TreePath) -> Option<Side> {
+        let listed = |patterns: &[Glob]| patterns.iter().any(|pattern| pattern.covers(path.as_bytes()));
         if listed(&self.image) {
             Some(Side::Image)
         } else if listed(&self.host) {
@@ -51,18 +52,19 @@ mod tests {
         let always_image = vec!["/etc/a".to_owned(), "/etc//b.d/*.conf".to_owned()];
         let policy = Policy::new(vec![], always_image, vec!["/etc/c".to_owned()]).unwrap();
         let lists = Lists::from_policy(&policy);
-        assert_eq!(lists.side(b"etc/a"), Some(Side::Image));
-        assert_eq!(lists.side(b"etc/b.d/x.conf"), Some(Side::Image));
-        assert_eq!(lists.side(b"etc/c/below"), Some(Side::Host));
-        assert_eq!(lists.side(b"etc/cd"), None);
+        let side = |path: &'static str| lists.side(TreePath::literal(path));
+        assert_eq!(side("etc/a"), Some(Side::Image));
+        assert_eq!(side("etc/b.d/x.conf"), Some(Side::Image));
+        assert_eq!(side("etc/c/below"), Some(Side::Host));
+        assert_eq!(side("etc/cd"), None);
         assert_eq!(Lists::from_policy(&Policy::default()), Lists::default());
     }
 
     proptest::proptest! {
         #[test]
         fn any_text_is_read(text: String, path: Vec<u8>) {
-            if let Ok(policy) = Policy::parse(&text) {
-                Lists::from_policy(&policy).side(&path);
+            if let (Ok(policy), Ok(path)) = (Policy::parse(&text), TreePath::new(&path)) {
+                Lists::from_policy(&policy).side(path);
             }
         }
     }

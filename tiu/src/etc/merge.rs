@@ -23,22 +23,23 @@ use super::settled::{Settled, is_settled};
 use super::state::same;
 use crate::accounts;
 use std::collections::BTreeSet;
+use tiu_system::path::{TreePath, TreePathBuf};
 
 /// Decides about all paths. Of `lists`, the first that names a path counts; the host's list is the
 /// first.
 pub fn merge(sides: &EtcSides, lists: &[Lists], settled: &Settled) -> Merge {
-    let all: BTreeSet<&Vec<u8>> = [sides.base, Some(sides.host), Some(sides.image)]
+    let all: BTreeSet<&TreePathBuf> = [sides.base, Some(sides.host), Some(sides.image)]
         .into_iter()
         .flatten()
         .flat_map(|side| side.keys())
         .collect();
-    let decide = |path: &Vec<u8>| decide_path(path, sides, lists, settled);
+    let decide = |path: &TreePathBuf| decide_path(path, sides, lists, settled);
     let mut decisions: Vec<Decision> = all.into_iter().map(decide).collect();
     let clashes = Directories { sides, settled, decisions: &mut decisions }.settle();
     Merge { decisions, clashes }
 }
 
-fn decide_path(path: &[u8], sides: &EtcSides, lists: &[Lists], settled: &Settled) -> Decision {
+fn decide_path(path: &TreePath, sides: &EtcSides, lists: &[Lists], settled: &Settled) -> Decision {
     let (host, image) = (sides.host.get(path), sides.image.get(path));
     let base = sides.base.map(|base| base.get(path));
     let image_is_news = !same(base.flatten(), image);
@@ -77,5 +78,5 @@ fn decide_path(path: &[u8], sides: &EtcSides, lists: &[Lists], settled: &Settled
         _ => false,
     };
     let conflict = conflict && !is_settled(path, image, settled);
-    Decision { path: path.to_vec(), side, reason, conflict }
+    Decision { path: path.to_owned(), side, reason, conflict }
 }

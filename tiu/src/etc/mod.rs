@@ -10,8 +10,6 @@
 //! settled    conflicts that the administrator settled in favour of the host
 //! paths      paths and index entries of /etc
 //!
-//! escape     paths of any bytes in text
-//!
 //! update     the system whose /etc is updated, and what with; decide: what becomes of it
 //! accounts   users and groups as part of it
 //! ```
@@ -23,7 +21,6 @@ pub(crate) mod decide;
 pub(crate) mod decision;
 mod directories;
 pub(crate) mod error;
-pub(crate) mod escape;
 pub(crate) mod lists;
 pub(crate) mod merge;
 mod paths;
@@ -35,10 +32,9 @@ pub(crate) mod update;
 
 pub use decision::{Clash, Decision, DecisionReason, EtcSides, Merge, Side};
 pub use error::MergeError;
-pub use escape::unescape;
 pub use lists::Lists;
 pub use merge::merge;
-pub use paths::{ETC, entries, entries_at, is_etc, is_within};
+pub use paths::{ETC, entries, entries_at, is_etc};
 pub use pristine::{PRISTINE_PATH, PristineError};
 pub use report::{Decided, EtcReport, ReportError};
 pub use settled::Settled;

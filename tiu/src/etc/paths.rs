@@ -1,13 +1,14 @@
 //! Paths and index entries of `/etc`.
 
 use tiu_bundle::index::{Entry, Index};
+use tiu_system::path::TreePath;
 
 /// The path of `/etc` in a tree.
-pub const ETC: &[u8] = b"etc";
+pub const ETC: &TreePath = TreePath::literal("etc");
 
 /// Returns whether `path` is `/etc` or below it.
-pub fn is_etc(path: &[u8]) -> bool {
-    is_within(path, ETC)
+pub fn is_etc(path: &TreePath) -> bool {
+    path.starts_with(ETC)
 }
 
 /// Returns the entries of `/etc` in path order, without reading all other entries.
@@ -16,18 +17,13 @@ pub fn entries(index: &Index) -> impl Iterator<Item = Entry<'_>> {
 }
 
 /// Returns the entries at `top` and below it in path order, without reading all other entries.
-pub fn entries_at<'a>(index: &'a Index, top: &'static [u8]) -> impl Iterator<Item = Entry<'a>> {
+pub fn entries_at<'a>(index: &'a Index, top: &'static TreePath) -> impl Iterator<Item = Entry<'a>> {
     let first = index.find(top).unwrap_or(index.len());
     // In the order of bytes, names like `etc-old` are between `etc` and its content.
     let near = (first..index.len())
         .map(|i| index.entry(i))
-        .take_while(move |entry| entry.path.as_bytes().starts_with(top));
-    near.filter(move |entry| is_within(entry.path.as_bytes(), top))
-}
-
-/// Returns whether `path` is `top` or below it.
-pub fn is_within(path: &[u8], top: &[u8]) -> bool {
-    path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+        .take_while(move |entry| entry.path.as_bytes().starts_with(top.as_bytes()));
+    near.filter(move |entry| entry.path.starts_with(top))
 }
 
 #[cfg(test)]
@@ -36,8 +32,9 @@ mod tests {
 
     #[test]
     fn names_that_begin_like_etc_are_not_etc() {
-        assert!(is_etc(b"etc") && is_etc(b"etc/a"));
-        assert!(!is_etc(b"etcetera") && !is_etc(b"usr/etc"));
+        let is_etc = |path: &'static str| is_etc(TreePath::literal(path));
+        assert!(is_etc("etc") && is_etc("etc/a"));
+        assert!(!is_etc("etcetera") && !is_etc("usr/etc"));
     }
 
     #[test]
@@ -45,7 +42,7 @@ mod tests {
         let line = |path: &str| format!("{path} 0 40755 1 0 0 0 0.0 - - -\n");
         let all = ["/", "/a", "/etc", "/etc-old", "/etc-old/a", "/etc/a", "/etc/b", "/etcetera", "/usr"];
         let index = Index::parse(all.map(line).concat().into_bytes()).unwrap();
-        let found: Vec<_> = entries(&index).map(|entry| entry.path.into_owned().into_bytes()).collect();
-        assert_eq!(found, [&b"etc"[..], b"etc/a", b"etc/b"]);
+        let found: Vec<_> = entries(&index).map(|entry| entry.path.to_string()).collect();
+        assert_eq!(found, ["etc", "etc/a", "etc/b"]);
     }
 }

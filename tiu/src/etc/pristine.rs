@@ -5,7 +5,7 @@
 //! exactly like the rest of the tree, with the part of the index that is about `/etc`. Hard links
 //! become separate files there.
 
-use super::entries;
+use super::{ETC, entries};
 use rustix::fs::Mode;
 use rustix::io::Errno;
 use std::borrow::Cow;
@@ -41,7 +41,7 @@ hints! { PristineError {
 
 /// A path of the image's `/etc`, relative to it.
 fn inside(path: &TreePath) -> &TreePath {
-    path.strip_prefix(TreePath::literal("etc")).unwrap_or(path)
+    path.strip_prefix(ETC).unwrap_or(path)
 }
 
 /// Returns the part of `index` that is about `/etc`, with `/etc` as its root.
@@ -64,7 +64,7 @@ struct EtcImage<'a> {
 impl EtcImage<'_> {
     /// Returns the path in the image that has the content of `path`.
     fn place(&self, path: &TreePath) -> TreePathBuf {
-        let path = TreePath::literal("etc").join(path);
+        let path = ETC.join(path);
         match self.index.find(&path).map(|i| self.index.entry(i)) {
             Some(entry) => entry.link.map_or(path, |inode| inode.into_owned()),
             None => path,

@@ -2,14 +2,13 @@
 //! etc`, `tiu status` and `tiu verify`.
 
 use super::decision::{Decision, DecisionReason, EtcSides, Merge, Side};
-use super::escape;
 use super::state::{self, Inode, InodeFacts, States, same};
 use crate::accounts::Note;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io::{self, Write};
-use tiu_extract::Shown;
 use tiu_system::hints;
+use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::tree::{Tree, TreeError};
 use tiu_system::versioned;
 
@@ -40,8 +39,8 @@ pub struct EtcReport {
 /// The decision about a path, as the report has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decided {
-    /// Path in the tree; what is not printable text is escaped as `\n`, `\\`, `\xNN`.
-    pub path: String,
+    /// Path in the tree. In the report, what is not printable text is escaped as `\n`, `\\`, `\xNN`.
+    pub path: TreePathBuf,
     /// The side whose version it got.
     pub side: Side,
     /// The reason.
@@ -92,7 +91,7 @@ impl EtcReport {
             .iter()
             .filter(|decision| is_reported(decision, sides))
             .map(|decision| Decided {
-                path: Shown(&decision.path).to_string(),
+                path: decision.path.clone(),
                 side: decision.side,
                 reason: decision.reason,
                 conflict: decision.conflict,
@@ -113,13 +112,13 @@ impl EtcReport {
     }
 
     /// Notes that `result` is the merged inode at `path`.
-    pub fn set_result(&mut self, path: &str, result: InodeFacts) {
-        if let Some(decided) = self.paths.iter_mut().find(|decided| decided.path == path) {
+    pub fn set_result(&mut self, path: &TreePath, result: InodeFacts) {
+        if let Some(decided) = self.paths.iter_mut().find(|decided| *decided.path == *path) {
             decided.result = Some(result);
             return;
         }
         // No side has the path.
-        let later = |decided: &Decided| decided.raw_path().as_slice() > path.as_bytes();
+        let later = |decided: &Decided| *decided.path > *path;
         let at = self.paths.iter().position(later).unwrap_or(self.paths.len());
         let decided = Decided {
             path: path.to_owned(),
@@ -171,14 +170,13 @@ impl EtcReport {
     }
 
     /// Returns the decision about `path`, or `None` if nobody had changed it.
-    pub fn decided(&self, path: &[u8]) -> Option<&Decided> {
-        let shown = Shown(path).to_string();
-        self.paths.iter().find(|decided| decided.path == shown)
+    pub fn decided(&self, path: &TreePath) -> Option<&Decided> {
+        self.paths.iter().find(|decided| *decided.path == *path)
     }
 
     /// Returns whether the merge left the inode `now` at `path`, where `/etc` differs from the
     /// image.
-    pub fn explains(&self, path: &[u8], now: Option<&Inode>) -> bool {
+    pub fn explains(&self, path: &TreePath, now: Option<&Inode>) -> bool {
         self.decided(path).is_some_and(|decided| match &decided.result {
             Some(result) => result.describe(now),
             None => {
@@ -195,26 +193,20 @@ impl EtcReport {
 impl Decided {
     /// Removes what tells the content of a file that not everybody can read on some side, or reach.
     fn hide_secrets(&mut self, tree: &Tree) {
-        let path = String::from_utf8(self.raw_path()).ok();
-        let parents = path.iter().flat_map(|path| path.match_indices('/').map(|(at, _)| &path[..at]));
         // Directories of mode 0700 keep others away from files of any mode.
-        let closed = path.is_none()
-            || parents.clone().any(|parent| tree.stat(parent).is_none_or(|stat| stat.st_mode & 0o001 == 0));
+        let is_closed = |parent: &TreePath| tree.stat(parent).is_none_or(|stat| stat.st_mode & 0o001 == 0);
+        let parents = self.path.ancestors().skip(1).filter(|parent| !parent.is_root());
+        let closed = parents.into_iter().any(is_closed);
         let sides = [&mut self.base, &mut self.host, &mut self.image, &mut self.result];
         let is_secret = |facts: &InodeFacts| facts.clone().public().digest.is_none();
         if !closed && !sides.iter().any(|side| side.as_ref().is_some_and(is_secret)) {
             return;
         }
-        let stat = path.and_then(|path| tree.stat(&path));
+        let stat = tree.stat(&self.path);
         let modified = stat.map(|stat| state::time(stat.st_mtime, stat.st_mtime_nsec as u32));
         for facts in sides.into_iter().flatten() {
             facts.hide(modified.clone());
         }
-    }
-
-    /// Returns the path with its escapes resolved.
-    pub fn raw_path(&self) -> Vec<u8> {
-        escape::unescape(&self.path)
     }
 }
 

@@ -7,13 +7,11 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use tiu_bundle::content_digest::{Digest, digest_bytes};
 use tiu_bundle::index::{Entry, Index, Kind, Mtime};
 use tiu_extract::{EngineError, Rules, Shown};
-use tiu_system::path::{TreePath, TreePathBuf};
+use tiu_system::path::TreePathBuf;
 use tiu_system::progress::Watch;
 use tiu_system::tree::{Tree, TreeError};
 
@@ -43,7 +41,7 @@ pub struct Inode {
 }
 
 /// The inode at each path (`etc`, `etc/...`); a path's parent comes before it.
-pub type States = BTreeMap<Vec<u8>, Inode>;
+pub type States = BTreeMap<TreePathBuf, Inode>;
 
 /// Returns the names of the properties that differ and count.
 pub fn differences(a: &Inode, b: &Inode) -> Vec<&'static str> {
@@ -84,7 +82,7 @@ fn same_xattrs(a: &Inode, b: &Inode) -> bool {
 /// Returns the defaults of an image, with owners mapped to the host's numbers as in `rules`.
 pub fn states_of_index(index: &Index, rules: &Rules) -> States {
     entries(index)
-        .map(|entry| (entry.path.as_bytes().to_vec(), inode_of_entry(index, &entry, rules)))
+        .map(|entry| (entry.path.as_ref().to_owned(), inode_of_entry(index, &entry, rules)))
         .collect()
 }
 
@@ -133,9 +131,9 @@ pub fn states_of_tree(tree: &Tree, rules: &Rules, watch: Watch) -> Result<States
 
 /// Reads like [`states_of_tree`]; fails where the content of a file cannot be read.
 pub fn legible_states_of_tree(tree: &Tree, rules: &Rules, watch: Watch) -> Result<States, ReadError> {
-    let legible = |(path, inode, unreadable): (Vec<u8>, Inode, Option<Errno>)| match unreadable {
+    let legible = |(path, inode, unreadable): (TreePathBuf, Inode, Option<Errno>)| match unreadable {
         Some(error) => {
-            let path = Path::new("/").join(OsStr::from_bytes(&path));
+            let path = Path::new("/").join(path.as_path());
             Err(EngineError::Unreadable { path, source: error.into() }.into())
         }
         None => Ok((path, inode)),
@@ -143,12 +141,12 @@ pub fn legible_states_of_tree(tree: &Tree, rules: &Rules, watch: Watch) -> Resul
     read(tree, rules, watch)?.into_iter().map(legible).collect()
 }
 
-type Found = Vec<(Vec<u8>, Inode, Option<Errno>)>;
+type Found = Vec<(TreePathBuf, Inode, Option<Errno>)>;
 
 fn read(tree: &Tree, rules: &Rules, watch: Watch) -> Result<Found, ReadError> {
-    let directory = tree.directory("etc")?;
+    let directory = tree.directory(ETC)?;
     let inside = |path: &TreePathBuf| {
-        let below = path.strip_prefix(TreePath::literal("etc"))?;
+        let below = path.strip_prefix(ETC)?;
         (!below.is_root()).then(|| below.to_owned())
     };
     let rules =
@@ -156,10 +154,7 @@ fn read(tree: &Tree, rules: &Rules, watch: Watch) -> Result<Found, ReadError> {
     let found = tiu_extract::inventory(std::os::fd::AsFd::as_fd(&directory), &rules, watch)?;
     let state = |found: tiu_extract::InventoryEntry| {
         let entry = found.entry;
-        let path = match entry.path.as_bytes() {
-            [] => ETC.to_vec(),
-            path => [ETC, b"/", path].concat(),
-        };
+        let path = ETC.join(&entry.path);
         let inode = Inode {
             kind: entry.kind,
             mode: entry.mode,

@@ -85,7 +85,7 @@ impl HostPaths {
     /// Adds the mount points of an fstab. A line that is not mounted at boot (`noauto`) can be
     /// mounted later, and counts too.
     pub fn fstab(mut self, mounts: &[Mount]) -> Self {
-        let paths = mounts.iter().filter_map(|mount| TreePathBuf::new(mount.path()?).ok());
+        let paths = mounts.iter().filter_map(Mount::path);
         self.0.extend(paths.map(|path| (Origin::Fstab, path)));
         self
     }

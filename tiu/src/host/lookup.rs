@@ -88,7 +88,6 @@ fn follow(system: &dyn NodeLookup, path: &TreePath) -> Option<(TreePathBuf, Opti
 
 impl NodeLookup for Tree {
     fn node(&self, path: &TreePath) -> Option<Node> {
-        let path = path.to_str()?;
         let stat = self.stat(path)?;
         Some(match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => Node::Directory,
@@ -102,7 +101,7 @@ impl NodeLookup for Tree {
     }
 
     fn names(&self, directory: &TreePath) -> Vec<Vec<u8>> {
-        let directory = directory.to_str().and_then(|path| self.directory(path).ok());
+        let directory = self.directory(directory).ok();
         let entries = directory.and_then(|fd| Dir::read_from(fd).ok()).into_iter().flatten().flatten();
         let names = entries.map(|entry| entry.file_name().to_bytes().to_vec());
         names.filter(|name| !matches!(&name[..], b"." | b"..")).collect()
@@ -135,7 +134,7 @@ impl<'a> Paper<'a> {
 
 impl NodeLookup for Paper<'_> {
     fn node(&self, path: &TreePath) -> Option<Node> {
-        let entry = self.index.entry(self.index.find(path.as_bytes())?);
+        let entry = self.index.entry(self.index.find(path)?);
         let entry: Cow<'_, Entry<'_>> = self.index.inode_of(&entry);
         Some(match entry.kind {
             Kind::Dir => Node::Directory,

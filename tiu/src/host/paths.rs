@@ -21,25 +21,22 @@ pub fn host_paths(
     nested: &[PathBuf],
     configured: &[TreePathBuf],
 ) -> Result<Vec<TreePathBuf>, HostError> {
-    let mut paths: Vec<Vec<u8>> = places::never_installed().map(|path| path.as_bytes().to_vec()).collect();
+    let mut paths: Vec<TreePathBuf> = places::never_installed().map(TreePath::to_owned).collect();
     for mount in mounts {
         match mount.path() {
-            Some(path) if path == ETC && mount.fstype == "overlay" => {
+            Some(path) if *path == *ETC && mount.fstype == "overlay" => {
                 return Err(HostError::OverlayEtc { found: "its fstab says so".into() });
             }
-            Some(path) if path == b"usr" => {
+            Some(path) if *path == *TreePath::literal("usr") => {
                 return Err(HostError::SeparateUsr { device: mount.source.clone() });
             }
             Some(path) if !is_etc(&path) => paths.push(path),
             _ => {}
         }
     }
-    let nested = nested.iter().map(|path| path.as_os_str().as_encoded_bytes().to_vec());
-    paths.extend(nested.filter(|path| path != ETC));
-    paths.extend(configured.iter().map(|path| path.as_bytes().to_vec()));
-    // A path that is not canonical names nothing in a tree.
-    let mut paths: Vec<TreePathBuf> =
-        paths.into_iter().filter_map(|path| TreePathBuf::new(path).ok()).collect();
+    let nested = nested.iter().filter_map(|path| TreePathBuf::new(path.as_os_str().as_encoded_bytes()).ok());
+    paths.extend(nested.filter(|path| **path != *ETC));
+    paths.extend(configured.iter().cloned());
     paths.sort();
     paths.dedup();
     Ok(paths)
@@ -49,11 +46,11 @@ pub fn host_paths(
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NotInstalled {
     /// The path of the host in the tree.
-    pub path: String,
+    pub path: TreePathBuf,
     /// The number of entries.
     pub entries: usize,
     /// The first few entries, in byte order.
-    pub first: Vec<String>,
+    pub first: Vec<TreePathBuf>,
 }
 
 impl std::fmt::Display for NotInstalled {
@@ -77,13 +74,14 @@ pub fn left_out(index: &Index, host_paths: &[TreePathBuf]) -> Vec<NotInstalled> 
     for entry in index.iter() {
         let below = |host: &&TreePathBuf| entry.path.strip_prefix(host).is_some_and(|rest| !rest.is_root());
         let Some(host) = host_paths.iter().find(below) else { continue };
-        let left = all.entry(host).or_insert_with(|| {
-            let path = host.to_string();
-            NotInstalled { path, entries: 0, first: Vec::new() }
+        let left = all.entry(host).or_insert_with(|| NotInstalled {
+            path: host.clone(),
+            entries: 0,
+            first: Vec::new(),
         });
         left.entries += 1;
         if left.first.len() < SHOWN {
-            left.first.push(entry.path.to_string());
+            left.first.push(entry.path.as_ref().to_owned());
         }
     }
     all.into_values().collect()

@@ -24,10 +24,11 @@ impl IncomingImage<'_> {
     /// found when the file is written.
     pub fn text(&self, paths: &[&str]) -> String {
         let read = |path: &&str| {
-            let entry = self.index.entry(self.index.find(path.as_bytes())?);
+            let path = TreePath::new(path).ok()?;
+            let entry = self.index.entry(self.index.find(path)?);
             entry.digest?;
             let mut bytes = Vec::new();
-            self.image.open(TreePath::new(path).ok()?).ok()?.take(MAX_TEXT).read_to_end(&mut bytes).ok()?;
+            self.image.open(path).ok()?.take(MAX_TEXT).read_to_end(&mut bytes).ok()?;
             Some(String::from_utf8_lossy(&bytes).into_owned())
         };
         paths.iter().find_map(read).unwrap_or_default()

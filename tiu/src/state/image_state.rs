@@ -12,6 +12,7 @@ use tiu_bundle::index::Index;
 use tiu_bundle::policy::{POLICY_PATH, Policy};
 use tiu_bundle::trust::Trust;
 use tiu_system::fstab::{self, Mount};
+use tiu_system::path::TreePathBuf;
 use tiu_system::tree::{MAX_TEXT, Tree};
 
 /// The facts in a snapshot's tree.
@@ -157,7 +158,7 @@ impl ImageState {
     /// Returns the persistent directories that the image of this system declared.
     ///
     /// If the record of them is damaged, those of the image's own policy count, if it is legible.
-    pub fn persistent(&self) -> Result<Vec<String>, StateError> {
+    pub fn persistent(&self) -> Result<Vec<TreePathBuf>, StateError> {
         if let Some(record) = self.record()? {
             return Ok(record.persistent.clone());
         }

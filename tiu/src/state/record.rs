@@ -12,6 +12,7 @@ use tiu_bundle::content_digest::digest_reader;
 pub use tiu_bundle::places::RECORD_PATH;
 use tiu_bundle::policy::{PersistentListError, check_persistent};
 use tiu_system::hints;
+use tiu_system::path::{TreePath, TreePathBuf, plain};
 use tiu_system::tree::{MAX_TEXT, Tree, TreeError};
 use tiu_system::versioned;
 
@@ -29,8 +30,8 @@ pub struct Record {
     /// Group numbers of the image that were mapped, to the host's.
     pub gids: BTreeMap<u32, u32>,
     /// Persistent paths: their content is not part of the image.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub persistent: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "plain::list")]
+    pub persistent: Vec<TreePathBuf>,
     /// The findings in the initrd, if the snapshot has one that tiu knows of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initrd: Option<InitrdRecord>,
@@ -40,7 +41,8 @@ pub struct Record {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InitrdRecord {
     /// Its path in the snapshot.
-    pub path: String,
+    #[serde(with = "plain")]
+    pub path: TreePathBuf,
     /// True if it was possible to say what it contains.
     pub judged: bool,
     /// The complaints of the program that made it, and the parts that it lacks.
@@ -52,7 +54,8 @@ pub struct InitrdRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Generated {
     /// Path in the snapshot.
-    pub path: String,
+    #[serde(with = "plain")]
+    pub path: TreePathBuf,
     /// Its content.
     #[serde(flatten)]
     pub what: GeneratedContent,
@@ -110,7 +113,8 @@ impl Record {
     }
 
     /// Adds what `path` is now: a regular file or a symlink.
-    pub fn add(&mut self, tree: &Tree, path: &str) -> Result<(), TreeError> {
+    pub fn add(&mut self, tree: &Tree, path: impl AsRef<[u8]>) -> Result<(), TreeError> {
+        let path = tree.inside(&path)?;
         let what = match content_at(tree, path)? {
             Some(what) => what,
             None => {
@@ -129,7 +133,8 @@ impl Record {
             .map_err(|e| e.map(RecordError::Damaged, |found| RecordError::Future { found }))?;
         // A record that names what is the image's was changed to hide it from a comparison.
         for path in &record.persistent {
-            check_persistent(&[format!("/{path}")]).map_err(RecordError::Persistent)?;
+            let text = format!("/{}", path.to_str().unwrap_or_default());
+            check_persistent(&[text]).map_err(RecordError::Persistent)?;
         }
         Ok(Some(record))
     }
@@ -161,7 +166,7 @@ impl std::fmt::Display for GeneratedContent {
 }
 
 /// Returns what a regular file or a symlink at `path` holds.
-fn content_at(tree: &Tree, path: &str) -> Result<Option<GeneratedContent>, TreeError> {
+fn content_at(tree: &Tree, path: &TreePath) -> Result<Option<GeneratedContent>, TreeError> {
     if let Some(target) = tree.link(path) {
         return Ok(Some(GeneratedContent::Target(String::from_utf8_lossy(&target).into_owned())));
     }
@@ -183,12 +188,13 @@ mod tests {
         std::os::unix::fs::symlink("initrd-1", dir.path().join("initrd")).unwrap();
         let tree = Tree::open(dir.path()).unwrap();
         assert_eq!(Record::read(&tree).unwrap(), None);
+        let path = TreePath::literal;
         let mut record = Record::new(&HashMap::from([(104, 105)]), &HashMap::new());
-        record.add(&tree, "initrd-1").unwrap();
-        record.add(&tree, "initrd").unwrap();
+        record.add(&tree, path("initrd-1")).unwrap();
+        record.add(&tree, path("initrd")).unwrap();
         let warnings = vec!["no module".to_owned()];
-        record.initrd = Some(InitrdRecord { path: "initrd-1".into(), judged: true, warnings });
-        assert!(record.add(&tree, "usr").is_err());
+        record.initrd = Some(InitrdRecord { path: path("initrd-1").to_owned(), judged: true, warnings });
+        assert!(record.add(&tree, path("usr")).is_err());
         record.write(&tree).unwrap();
         let read = Record::read(&tree).unwrap().unwrap();
         assert_eq!(read, record);

@@ -8,7 +8,7 @@ use crate::host::lookup::destination;
 use crate::host::paths::host_paths;
 use tiu_bundle::places::{self, Owner};
 use tiu_extract::Rules;
-use tiu_system::path::{TreePath, TreePathBuf};
+use tiu_system::path::TreePathBuf;
 use tiu_system::tree::Tree;
 
 impl ImageState {
@@ -26,8 +26,8 @@ impl ImageState {
         let host_paths = host_paths(self.mounts()?, nested, &config.host_paths)
             .map_err(|e| StateError { number: self.number(), source: StateProblem::Host(e) })?;
         let host_paths = with_destinations(self.tree(), host_paths);
-        let own_etc = nested.iter().any(|path| path.as_os_str().as_encoded_bytes() == ETC);
-        let subvolumes = if own_etc { vec![TreePath::literal("etc").to_owned()] } else { Vec::new() };
+        let own_etc = nested.iter().any(|path| path.as_os_str().as_encoded_bytes() == ETC.as_bytes());
+        let subvolumes = if own_etc { vec![ETC.to_owned()] } else { Vec::new() };
         Ok(Rules { host_paths, subvolumes, ..self.owner_rules()? })
     }
 
@@ -35,9 +35,7 @@ impl ImageState {
     /// what the image declared as persistent is the host's.
     pub fn rules(&self, config: &Config) -> Result<Rules, StateError> {
         let mut rules = self.host_rules(config)?;
-        rules
-            .host_paths
-            .extend(self.persistent()?.into_iter().filter_map(|path| TreePathBuf::new(path).ok()));
+        rules.host_paths.extend(self.persistent()?);
         Ok(rules)
     }
 
@@ -46,7 +44,7 @@ impl ImageState {
     pub fn etc_rules(&self, config: &Config) -> Result<Rules, StateError> {
         let nested = self.nested()?.iter().map(|path| path.as_os_str().as_encoded_bytes().to_vec());
         let configured = config.host_paths.iter().cloned();
-        let nested = nested.filter(|path| path != ETC).filter_map(|path| TreePathBuf::new(path).ok());
+        let nested = nested.filter_map(|path| TreePathBuf::new(path).ok()).filter(|path| **path != *ETC);
         let host_paths = nested.chain(configured).collect();
         Ok(Rules { host_paths, ..self.owner_rules()? })
     }
@@ -62,7 +60,7 @@ fn with_destinations(tree: &Tree, paths: Vec<TreePathBuf>) -> Vec<TreePathBuf> {
         if at == path || at.is_root() || !of_image {
             all.push(path.clone());
         }
-        if at != path && !at.is_root() && !at.starts_with(TreePath::literal("etc")) {
+        if at != path && !at.is_root() && !at.starts_with(ETC) {
             all.push(at);
         }
     }

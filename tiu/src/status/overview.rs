@@ -208,10 +208,10 @@ fn check_bootable(tree: &Tree, image: Option<&ImageState>, config: &Config) -> R
     let places = |version: &str| {
         let record = image.and_then(|state| state.record().ok().flatten());
         // `initrd-path` may have been another one.
-        let made = record.into_iter().flat_map(|record| record.files.iter().map(|file| file.path.clone()));
+        let made = record.into_iter().flat_map(|record| &record.files).filter_map(|file| file.path.to_str());
         initrd::places(version, &os, config)
             .into_iter()
-            .chain(made.filter(|path| path.contains("initr")))
+            .chain(made.filter(|path| path.contains("initr")).map(str::to_owned))
             .collect()
     };
     let needed = match config.initrd {

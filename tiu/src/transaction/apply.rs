@@ -13,6 +13,7 @@ use crate::outcome::Outcome;
 use std::time::Instant;
 use tiu_bundle::manifest::Manifest;
 use tiu_extract::{Plan, Summary};
+use tiu_system::path::TreePathBuf;
 
 /// Checks everything that can be checked without a change, and returns the plan. Leftovers stay.
 pub fn dry_run(context: &Context, request: &Request) -> Result<Outcome<Planned>, ApplyError> {
@@ -74,7 +75,7 @@ fn planned(context: &Context, ready: &mut Ready) -> Result<(Plan, Foreign), Appl
 struct Stages {
     summary: Summary,
     etc: EtcReport,
-    generated: Vec<String>,
+    generated: Vec<TreePathBuf>,
     warnings: Vec<String>,
 }
 

@@ -12,6 +12,7 @@ use crate::etc::Side;
 use crate::host::hidden::HostPaths;
 use crate::host::lookup::Paper;
 use tiu_system::fstab;
+use tiu_system::path::TreePath;
 use tiu_system::tree::{MAX_TEXT, Tree};
 
 /// Checks the image's files, the merged accounts and the host's fstab.
@@ -28,12 +29,12 @@ pub fn check_plan(context: &Context, ready: &Ready) -> Result<(), ApplyError> {
     let tree = ready.state.tree();
     match ready.etc.accounts.content(AccountFile::Passwd) {
         Some(passwd) => check_accounts(passwd)?,
-        None if stays(ready, "etc/passwd") => {
+        None if stays(ready, AccountFile::Passwd.path()) => {
             check_accounts(&tree.read("etc/passwd", MAX_TEXT)?.unwrap_or_default())?;
         }
         None => {}
     }
-    if stays(ready, "etc/fstab") {
+    if stays(ready, TreePath::literal("etc/fstab")) {
         check_fstab(&tree.read_text("etc/fstab", MAX_TEXT)?.unwrap_or_default())?;
     }
     Ok(())
@@ -41,8 +42,8 @@ pub fn check_plan(context: &Context, ready: &Ready) -> Result<(), ApplyError> {
 
 /// Returns whether the host's version of a file of `/etc` stays. The image's is checked in the
 /// finished snapshot.
-fn stays(ready: &Ready, path: &str) -> bool {
-    ready.etc.report.decided(path.as_bytes()).is_none_or(|decided| decided.side == Side::Host)
+fn stays(ready: &Ready, path: &TreePath) -> bool {
+    ready.etc.report.decided(path).is_none_or(|decided| decided.side == Side::Host)
 }
 
 /// Checks the finished snapshot. Its fstab may be the image's.

@@ -12,7 +12,6 @@ use crate::draft::Draft;
 use crate::etc::pristine;
 use crate::state::record::Record;
 use tiu_extract::{Plan, ReadBack};
-use tiu_system::path::TreePathBuf;
 
 /// Fails with every difference but those that finish recorded.
 pub fn check(
@@ -26,7 +25,7 @@ pub fn check(
         if record.files.is_empty() { ReadBack::Executed(plan) } else { ReadBack::All }
     }
     let mut rules = filled.etc.rules.clone();
-    rules.keep.extend(record.files.iter().filter_map(|file| TreePathBuf::new(file.path.clone()).ok()));
+    rules.keep.extend(record.files.iter().map(|file| file.path.clone()));
     let watch = context.watch;
     let tree = draft.tree();
     let depth = read_back(record, &filled.plan);

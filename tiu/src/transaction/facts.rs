@@ -11,6 +11,7 @@ use serde::{Serialize, Serializer};
 use std::io;
 use std::time::Duration;
 use tiu_extract::{Plan, Summary};
+use tiu_system::path::{TreePath, TreePathBuf, plain};
 
 /// The effects of an update on a host.
 #[derive(Debug, Serialize)]
@@ -56,13 +57,13 @@ impl UpdateFacts {
 fn etc_facts<S: Serializer>(etc: &EtcReport, serializer: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
     struct EtcFacts<'a> {
-        etc_kept: Vec<&'a str>,
-        etc_conflicts: Vec<&'a str>,
+        etc_kept: Vec<&'a TreePath>,
+        etc_conflicts: Vec<&'a TreePath>,
         accounts: &'a [Note],
     }
     let facts = EtcFacts {
-        etc_kept: etc.hosts().map(|decided| decided.path.as_str()).collect(),
-        etc_conflicts: etc.conflicts().map(|decided| decided.path.as_str()).collect(),
+        etc_kept: etc.hosts().map(|decided| &*decided.path).collect(),
+        etc_conflicts: etc.conflicts().map(|decided| &*decided.path).collect(),
         accounts: &etc.accounts,
     };
     facts.serialize(serializer)
@@ -77,7 +78,8 @@ pub struct Applied {
     #[serde(flatten)]
     pub facts: UpdateFacts,
     /// Paths that were made on the host.
-    pub generated: Vec<String>,
+    #[serde(with = "plain::list")]
+    pub generated: Vec<TreePathBuf>,
     /// Unfinished snapshots of earlier runs that were removed.
     pub removed: Vec<u32>,
     /// The duration; in JSON in seconds.

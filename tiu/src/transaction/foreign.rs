@@ -7,8 +7,8 @@ use crate::state::StateError;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
 use tiu_bundle::index::STATE_DIR;
-use tiu_extract::{LostPath, Plan, Shown};
-use tiu_system::path::TreePath;
+use tiu_extract::{LostPath, Plan};
+use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::text;
 
 /// The files that no image brought, and that will not be in the new snapshot.
@@ -28,8 +28,8 @@ pub struct Foreign {
 /// A path that no image brought.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ForeignPath {
-    /// The path in the tree, escaped like all paths that are shown.
-    pub path: String,
+    /// The path in the tree.
+    pub path: TreePathBuf,
     /// The number of files and directories at and below it.
     pub entries: u64,
     /// Their size, in bytes.
@@ -40,14 +40,14 @@ pub struct ForeignPath {
 pub fn foreign(ready: &Ready, plan: &Plan) -> Result<Foreign, StateError> {
     let index = ready.state.index()?;
     let record = ready.state.record()?;
-    let made = record.into_iter().flat_map(|record| &record.files).map(|file| file.path.as_bytes());
-    let made: HashSet<&[u8]> = made.collect();
+    let made = record.into_iter().flat_map(|record| &record.files).map(|file| &*file.path);
+    let made: HashSet<&TreePath> = made.collect();
     let state = TreePath::literal(STATE_DIR);
     let is_foreign = |lost: &LostPath| {
-        let path = lost.path.as_slice();
+        let path = &*lost.path;
         !is_etc(path)
             && !made.contains(path)
-            && !TreePath::new(path).is_ok_and(|path| path.starts_with(state))
+            && !path.starts_with(state)
             && index.unwrap_or(&ready.index).find(path).is_none()
     };
     let mut lost = plan.lost_paths();
@@ -59,18 +59,18 @@ pub fn foreign(ready: &Ready, plan: &Plan) -> Result<Foreign, StateError> {
 fn sum(lost: &[LostPath]) -> Foreign {
     /// The number of paths that are named.
     const SHOWN: usize = 10;
-    let directories: HashSet<&[u8]> =
-        lost.iter().filter(|lost| lost.directory).map(|lost| lost.path.as_slice()).collect();
-    let mut tops: BTreeMap<&[u8], (u64, u64)> = BTreeMap::new();
+    let directories: HashSet<&TreePath> =
+        lost.iter().filter(|lost| lost.directory).map(|lost| &*lost.path).collect();
+    let mut tops: BTreeMap<&TreePath, (u64, u64)> = BTreeMap::new();
     for LostPath { path, size, .. } in lost {
-        let slashes = path.iter().enumerate().filter(|(_, c)| **c == b'/').map(|(at, _)| path.split_at(at).0);
-        let top = slashes.into_iter().find(|above| directories.contains(above)).unwrap_or(path);
+        let lost_above = path.ancestors().skip(1).filter(|above| directories.contains(above));
+        let top = lost_above.last().unwrap_or(path);
         let (entries, bytes) = tops.entry(top).or_default();
         *entries += 1;
         *bytes = bytes.saturating_add(*size);
     }
-    let path = |(path, (entries, bytes)): (&&[u8], &(u64, u64))| ForeignPath {
-        path: Shown(path).to_string(),
+    let path = |(path, (entries, bytes)): (&&TreePath, &(u64, u64))| ForeignPath {
+        path: (*path).to_owned(),
         entries: *entries,
         bytes: *bytes,
     };
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     fn lost(path: &str, directory: bool, size: u64) -> LostPath {
-        LostPath { path: path.into(), directory, size }
+        LostPath { path: TreePathBuf::new(path).unwrap(), directory, size }
     }
 
     #[test]
@@ -123,7 +123,10 @@ mod tests {
             lost("data/db", true, 0),
             lost("data2", false, 1),
         ]);
-        let path = |path: &str, entries, bytes| ForeignPath { path: path.into(), entries, bytes };
+        let path = |path: &'static str, entries, bytes| {
+            let path = TreePath::literal(path).to_owned();
+            ForeignPath { path, entries, bytes }
+        };
         assert_eq!(found.first, [path("data", 3, 5), path("data2", 1, 1), path("usr/bin/tool", 1, 7)]);
         assert_eq!((found.entries, found.bytes), (5, 13));
         assert_eq!(

@@ -54,7 +54,7 @@ pub(super) fn make(
         }
     };
     if context.config.initrd_strict && !found.warnings.is_empty() {
-        return Err(InitrdError::Refused { path: found.path, warnings: found.warnings }.into());
+        return Err(InitrdError::Refused { path: found.path.to_string(), warnings: found.warnings }.into());
     }
     record.initrd = Some(found);
     Ok(())
@@ -94,7 +94,7 @@ fn look_into(
         tree.read_text(&format!("{directory}/{kernel}/modules.builtin"), MAX_BUILTIN).ok().flatten()
     });
     let needs = Needs { kernel, has_modules: has_modules(&ready.index, kernel), builtin: builtin.as_deref() };
-    let path = path.to_owned();
+    let path = tree.inside(path)?.to_owned();
     let Some(file) = tree.file(&path)? else {
         let warnings = vec![format!("initrd /{path}: not checked: it is not a regular file")];
         return Ok(InitrdRecord { path, judged: false, warnings });

@@ -9,10 +9,12 @@ use super::error::ApplyError;
 use super::not_accepted::NotAccepted;
 use crate::config::{Config, Trusted};
 use crate::draft::Draft;
+use crate::etc::ETC;
 use std::path::Path;
 use tiu_bundle::bundle::Bundle;
 use tiu_bundle::signature;
 use tiu_system::mountinfo;
+use tiu_system::path::TreePathBuf;
 use tiu_system::tree::{System, Tree, TreeError};
 
 /// Checks that the finished draft accepts the image that is in it, if the host does. Returns what
@@ -56,12 +58,12 @@ fn accepts(config: &Config, system: &System, bundle: &Bundle) -> Result<(), NotA
 
 /// Returns the paths below `root` where something is mounted, and will be again. `/etc` is the
 /// snapshot's own, also where it is mounted onto itself.
-fn mounted(root: &Path) -> Result<Vec<Vec<u8>>, TreeError> {
+fn mounted(root: &Path) -> Result<Vec<TreePathBuf>, TreeError> {
     let text = mountinfo::read().map_err(|source| TreeError { path: mountinfo::PATH.into(), source })?;
     let below = |point: String| {
         let below = Path::new(&point).strip_prefix(root).ok()?;
-        let own = below == Path::new("") || below == Path::new("etc");
-        (!own).then(|| below.as_os_str().as_encoded_bytes().to_vec())
+        let below = TreePathBuf::new(below.as_os_str().as_encoded_bytes()).ok()?;
+        (!below.is_root() && *below != *ETC).then_some(below)
     };
     Ok(mountinfo::mount_points(&text).filter_map(below).collect())
 }

@@ -30,6 +30,7 @@ use tiu_extract::{Image, Job, Rules};
 use tiu_system::fstab::Mount;
 use tiu_system::mountinfo;
 use tiu_system::os_release::{self, OsRelease};
+use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::text::printable;
 use tiu_system::tree::{MAX_TEXT, System, Tree, TreeError};
 
@@ -225,10 +226,11 @@ fn decide_persistent(
     let remembered = &state.persistent()?[..];
     let mounted = persistent::mounted(mountinfo, context.host().root(), mounts);
     // Only where an image's file may have to become a directory.
-    let other = |path: &String| matches!(persistent::content(tree, path), DirectoryContent::Other { .. });
+    let other =
+        |path: &TreePathBuf| matches!(persistent::content(tree, path), DirectoryContent::Other { .. });
     let old = if declared.iter().any(other) { state.index()? } else { None };
-    let was_other = |path: &str| {
-        let kind = old.and_then(|old| Some(old.entry(old.find(path.as_bytes())?).kind));
+    let was_other = |path: &TreePath| {
+        let kind = old.and_then(|old| Some(old.entry(old.find(path)?).kind));
         kind.is_some_and(|kind| kind != Kind::Dir)
     };
     let decision = persistent::decide(&PersistentFacts {
@@ -246,7 +248,7 @@ fn decide_persistent(
 
 /// Returns where something is mounted on the host. A directory that is bound to itself holds what
 /// it held.
-fn mount_points(mounts: &[Mount], persistent: &PersistentDecision) -> Vec<Vec<u8>> {
+fn mount_points(mounts: &[Mount], persistent: &PersistentDecision) -> Vec<TreePathBuf> {
     let elsewhere = mounts.iter().filter(|mount| mount.source.trim_end_matches('/') != mount.target);
     elsewhere.filter_map(Mount::path).chain(persistent.mounted.iter().cloned()).collect()
 }

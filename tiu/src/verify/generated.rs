@@ -33,17 +33,17 @@ pub(super) fn sort<'a>(
     let mut sorted = GeneratedFiles::default();
     let implied = implied(tree, manifest, index, initrd_path);
     for file in record.map_or(&[][..], |record| &record.files) {
-        let is_accepted = accepted.iter().any(|path| path.as_bytes() == file.path.as_bytes());
+        let is_accepted = accepted.contains(&file.path);
         let fits = implied.iter().any(|(path, target)| {
             let same_target = match (&file.what, target) {
                 (GeneratedContent::Target(found), Some(target)) => found == target,
                 (GeneratedContent::Digest(_), None) => true,
                 _ => false,
             };
-            *path == file.path && same_target
+            path.as_bytes() == file.path.as_bytes() && same_target
         });
         // A file of the image was signed: only the caller can say that another one may be there.
-        if is_accepted || (fits && index.find(file.path.as_bytes()).is_none()) {
+        if is_accepted || (fits && index.find(&file.path).is_none()) {
             sorted.implied.push(file);
             continue;
         }
@@ -71,7 +71,9 @@ fn implied(
 ) -> Vec<(String, Option<String>)> {
     let Some(kernel) = manifest.tiu.kernel.as_deref() else { return Vec::new() };
     let modules = ["usr/lib/modules", "lib/modules"].map(|place| format!("{place}/{kernel}"));
-    if kernel.contains('/') || !modules.iter().any(|path| index.find(path.as_bytes()).is_some()) {
+    if kernel.contains('/')
+        || !modules.iter().any(|path| TreePath::new(path).is_ok_and(|path| index.find(path).is_some()))
+    {
         return Vec::new();
     }
     // The file of /usr, which is the image's. A changed one is a difference by itself.
@@ -91,9 +93,8 @@ pub(super) fn differences(
     file: &Generated,
     content: bool,
 ) -> Result<Vec<Difference>, TreeError> {
-    let path = TreePathBuf::new(file.path.clone()).unwrap_or_default();
     let difference =
-        |what, found: String, expected: String| Difference { path: path.clone(), what, found, expected };
+        |what, found: String, expected: String| Difference { path: file.path.clone(), what, found, expected };
     let Some(stat) = tree.stat(&file.path) else {
         return Ok(vec![difference("content", "nothing".into(), file.what.to_string())]);
     };

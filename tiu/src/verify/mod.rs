@@ -36,7 +36,7 @@ use tiu_bundle::index::Index;
 use tiu_bundle::trust::Trust;
 use tiu_extract::{Difference, EngineError, ReadBack, Rules};
 use tiu_system::hints;
-use tiu_system::path::{TreePath, TreePathBuf};
+use tiu_system::path::{TreePath, TreePathBuf, plain};
 use tiu_system::progress::{Cancelled, Watch};
 use tiu_system::tree::{Tree, TreeError};
 
@@ -62,7 +62,8 @@ pub struct Verified {
     pub etc: Vec<EtcDifference>,
     /// Files that were made on the host when the image was applied and are unchanged since. They
     /// are not signed.
-    pub generated: Vec<String>,
+    #[serde(with = "plain::list")]
+    pub generated: Vec<TreePathBuf>,
     /// Paths that were not compared, and hold something.
     pub not_compared: Vec<NotCompared>,
 }
@@ -210,12 +211,11 @@ fn explained(
     } else {
         States::new()
     };
-    let differs: BTreeSet<&[u8]> = found.iter().map(|difference| difference.path.as_bytes()).collect();
+    let differs: BTreeSet<&TreePath> = found.iter().map(|difference| &*difference.path).collect();
     let changed_back: Vec<EtcDifference> = results()
-        .map(|decided| (decided.raw_path(), decided))
-        .filter(|(path, _)| !differs.contains(&path[..]))
-        .filter_map(|(path, decided)| {
-            let inode = now.get(&path);
+        .filter(|decided| !differs.contains(&*decided.path))
+        .filter_map(|decided| {
+            let inode = now.get(&decided.path);
             let facts = inode.map(|inode| InodeFacts::from(inode).public());
             let (found, expected) = (facts.as_ref(), decided.result.as_ref());
             let is_same = expected.is_some_and(|expected| expected.describe(inode));
@@ -223,7 +223,7 @@ fn explained(
                 |facts: Option<&InodeFacts>| facts.map_or("nothing".to_owned(), InodeFacts::to_string);
             (!is_same).then(|| EtcDifference {
                 difference: Difference {
-                    path: TreePathBuf::new(path).unwrap_or_default(),
+                    path: decided.path.clone(),
                     what: "merged",
                     found: shown(found),
                     expected: shown(expected),
@@ -233,7 +233,7 @@ fn explained(
         })
         .collect();
     let explained = |difference: Difference| EtcDifference {
-        merged: report.map(|r| r.explains(difference.path.as_bytes(), now.get(difference.path.as_bytes()))),
+        merged: report.map(|r| r.explains(&difference.path, now.get(&difference.path))),
         difference: without_secret(state.tree(), difference),
     };
     Ok(found.into_iter().map(explained).chain(changed_back).collect())
@@ -242,17 +242,16 @@ fn explained(
 /// Returns a difference of `/etc` without the digest of a file that not everybody can read.
 fn without_secret(tree: &Tree, difference: Difference) -> Difference {
     let Difference { path, what, .. } = &difference;
-    let mode = path.to_str().and_then(|path| tree.stat(path)).map_or(0, |stat| stat.st_mode);
-    if *what == "content" && mode & 0o004 == 0 {
-        Difference { found: "other content".into(), expected: "the image's".into(), ..difference }
-    } else {
-        difference
+    let mode = tree.stat(path).map_or(0, |stat| stat.st_mode);
+    match *what == "content" && mode & 0o004 == 0 {
+        true => Difference { found: "other content".into(), expected: "the image's".into(), ..difference },
+        false => difference,
     }
 }
 
 /// Returns the name under which the index describes an inode; `path` is any of its names.
-fn first_name(index: &Index, path: &[u8]) -> Option<Vec<u8>> {
-    Some(index.inode_of(&index.entry(index.find(path)?)).path.as_bytes().to_vec())
+fn first_name(index: &Index, path: &TreePath) -> Option<TreePathBuf> {
+    Some(index.inode_of(&index.entry(index.find(path)?)).path.as_ref().to_owned())
 }
 
 /// Returns the snapshot's tree without what is mounted over it or in it.
@@ -310,7 +309,7 @@ pub fn verify(
         uids: owners.uids,
         gids: owners.gids,
         // They are compared with the record below.
-        keep: files.implied.iter().filter_map(|file| TreePathBuf::new(file.path.clone()).ok()).collect(),
+        keep: files.implied.iter().map(|file| file.path.clone()).collect(),
         ..Rules::default()
     };
     let read_back = match depth {
@@ -318,17 +317,17 @@ pub fn verify(
         Depth::Metadata => ReadBack::Metadata,
     };
     let found = tiu_extract::check(index, tree.fd(), &rules, read_back, watch)?;
-    let (etc, found): (Vec<_>, Vec<_>) = found.into_iter().partition(|d| is_etc(d.path.as_bytes()));
+    let (etc, found): (Vec<_>, Vec<_>) = found.into_iter().partition(|d| is_etc(&d.path));
     differences.extend(found);
     let etc = explained(&state, report.as_ref(), etc, &rules, watch)?;
     // If the merge or the administrator replaced a file of `/etc`, its other names no longer are
     // links to it.
     let replaced = etc.iter().filter(|d| d.merged == Some(true) || d.difference.what != "hardlink");
-    let parted: BTreeSet<Vec<u8>> =
-        replaced.filter_map(|d| first_name(index, d.difference.path.as_bytes())).collect();
+    let parted: BTreeSet<TreePathBuf> =
+        replaced.filter_map(|d| first_name(index, &d.difference.path)).collect();
     differences.retain(|difference| {
         difference.what != "hardlink"
-            || !first_name(index, difference.path.as_bytes()).is_some_and(|name| parted.contains(&name))
+            || !first_name(index, &difference.path).is_some_and(|name| parted.contains(&name))
     });
     differences.extend(pristine::check(tree, index, &rules, read_back, watch)?);
     let mut generated = Vec::new();

@@ -5,12 +5,11 @@
 
 use crate::accounts::sysusers::{VENDOR, is_read};
 use crate::accounts::{self, AccountFile, AccountFiles, AccountSides, Limits};
-use crate::etc::PRISTINE_PATH;
 use crate::etc::accounts::owner_numbers;
 use crate::state::record::{RECORD_PATH, Record};
 use std::collections::HashMap;
 use tiu_bundle::content_digest::digest_bytes;
-use tiu_bundle::index::Index;
+use tiu_bundle::index::{Index, STATE_DIR};
 use tiu_extract::Difference;
 use tiu_system::path::TreePath;
 use tiu_system::tree::{MAX_TEXT, Tree};
@@ -78,9 +77,9 @@ pub(super) fn owners(tree: &Tree, index: &Index, record: Option<&Record>) -> Own
     owners
 }
 
-fn unusable(path: &'static str, found: String) -> Difference {
+fn unusable(path: &TreePath, found: String) -> Difference {
     let expected = "accounts that tell the owners of the image's files".to_owned();
-    Difference { path: TreePath::literal(path).to_owned(), what: "accounts", found, expected }
+    Difference { path: path.to_owned(), what: "accounts", found, expected }
 }
 
 /// Returns passwd and group as they were signed: from the copy of the image's `/etc`, where that is
@@ -88,9 +87,9 @@ fn unusable(path: &'static str, found: String) -> Difference {
 fn signed_files(tree: &Tree, index: &Index, differences: &mut Vec<Difference>) -> AccountFiles {
     let mut files = AccountFiles::new();
     for file in [AccountFile::Passwd, AccountFile::Group] {
-        let Some(i) = index.find(file.path().as_bytes()) else { continue };
+        let Some(i) = index.find(file.path()) else { continue };
         let digest = index.inode_of(&index.entry(i)).digest;
-        let copy = format!("{}{}", PRISTINE_PATH.strip_suffix("etc").unwrap_or_default(), file.path());
+        let copy = TreePath::literal(STATE_DIR).join(file.path());
         let text = tree.read(&copy, MAX_TEXT).ok().flatten();
         match text.filter(|text| Some(digest_bytes(text)) == digest) {
             Some(text) => files.extend([(file, text)]),
@@ -103,11 +102,9 @@ fn signed_files(tree: &Tree, index: &Index, differences: &mut Vec<Difference>) -
 /// Adds the names to which the image's sysusers.d gives a number, as lines of passwd and group.
 fn with_sysusers(mut files: AccountFiles, tree: &Tree, index: &Index) -> AccountFiles {
     let mut text = String::new();
-    for entry in crate::etc::entries_at(index, VENDOR.as_bytes()) {
-        let name = entry.path.as_bytes().strip_prefix(VENDOR.as_bytes());
-        let name = name.and_then(|name| name.strip_prefix(b"/"));
-        if let (Some(path), true) = (entry.path.to_str(), name.is_some_and(is_read))
-            && let Ok(Some(bytes)) = tree.read(path, MAX_TEXT)
+    for entry in crate::etc::entries_at(index, VENDOR) {
+        if entry.path.strip_prefix(VENDOR).is_some_and(|name| is_read(name.as_bytes()))
+            && let Ok(Some(bytes)) = tree.read(&*entry.path, MAX_TEXT)
             && Some(digest_bytes(&bytes)) == index.inode_of(&entry).digest
         {
             text += &String::from_utf8_lossy(&bytes);

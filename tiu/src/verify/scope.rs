@@ -69,8 +69,8 @@ impl Scope {
         let mut differences = Vec::new();
         // What fstab says is a file of /etc: one that cannot be read claims nothing.
         for mount in state.mounts().unwrap_or_default() {
-            let Some(path) = mount.path().and_then(|path| TreePathBuf::new(path).ok()) else { continue };
-            if path.is_root() || is_etc(path.as_bytes()) || is_accepted(&path) {
+            let Some(path) = mount.path() else { continue };
+            if is_etc(&path) || is_accepted(&path) {
                 continue;
             }
             if is_in_image(&path, index) {
@@ -80,20 +80,19 @@ impl Scope {
             }
         }
         let persistent = record.map_or(&[][..], |record| &record.persistent);
-        let persistent = persistent.iter().filter_map(|path| TreePathBuf::new(path.clone()).ok());
-        let claims = persistent.chain(claimed.iter().cloned());
+        let claims = persistent.iter().chain(claimed).cloned();
         paths.extend(
             claims.filter(|path| !is_in_image(path, index)).map(|path| (path, NotComparedReason::Snapshot)),
         );
         for path in state.nested()? {
             let path = path.as_os_str().as_encoded_bytes();
             let Ok(path) = TreePathBuf::new(path.to_vec()) else { continue };
-            if path.as_bytes() == ETC {
+            if *path == *ETC {
                 continue;
             }
             if is_in_image(&path, index) && !is_accepted(&path) {
                 let expected =
-                    index.find(path.as_bytes()).map_or("nothing".into(), |i| index.entry(i).kind.to_string());
+                    index.find(&path).map_or("nothing".into(), |i| index.entry(i).kind.to_string());
                 let found = "a subvolume of its own, not compared".to_owned();
                 differences.push(Difference { path: path.clone(), what: "subvolume", found, expected });
             }
@@ -143,7 +142,6 @@ fn is_in_image(path: &TreePath, index: &Index) -> bool {
 
 /// Returns whether anything but an empty directory is at `path`.
 fn holds_something(tree: &Tree, path: &TreePath) -> bool {
-    let Some(path) = path.to_str() else { return true };
     if tree.stat(path).is_none() {
         return false;
     }

@@ -22,6 +22,7 @@ use tiu::transaction::{self, Applied, ApplyError, Context, KnownImage, Request};
 use tiu_bundle::trust::Trust;
 use tiu_extract::Verity;
 use tiu_system::Hint;
+use tiu_system::path::TreePath;
 use tiu_system::progress::{Cancel, Watch};
 use tiu_system::tree::Tree;
 use tiu_testing::host::LoopHost;
@@ -167,7 +168,7 @@ fn reset_in_snapshot(host: &LoopHost, number: u32, loader: &Recorder) -> Result<
     let (next, cancel) = (Next::new(&opened, loader), Cancel::new());
     let edit = |tree, number| {
         let view = View::read(ImageState::from_tree(tree, number, None)?, &config)?;
-        reset(&view, &[b"etc/app.conf".to_vec()], &cancel)
+        reset(&view, &[TreePath::literal("etc/app.conf").to_owned()], &cancel)
     };
     change(next, EtcTarget::Snapshot, &cancel, edit).map(|(_, number)| number)
 }
@@ -178,7 +179,11 @@ fn an_update_asks_for_the_entry_before_it_sets_the_default() {
     let host = kit.host();
     let done = applied(&kit, &host, 1, &loader).unwrap();
     assert_eq!(loader.calls(), ["prepare 2 (default 0)", "stage 2 (default 1)"]);
-    assert_eq!(done.generated, ["boot/entry.test"], "what the boot loader wrote is recorded");
+    assert_eq!(
+        done.generated,
+        [TreePath::literal("boot/entry.test").to_owned()],
+        "what the boot loader wrote is recorded"
+    );
     assert_eq!(host.default(), 2);
 }
 

@@ -1,7 +1,6 @@
 //! The first half of planning: finds what is missing, what is wrong and what must be removed.
 
 use super::steps::{Conflict, Link, MakeDir, Steps};
-use crate::engine::beneath::split;
 use crate::engine::join::{EntryPlace, Joined, kind_of, same_content};
 use crate::engine::metadata::{self, MetadataWanted};
 use crate::engine::rules::Lookup;
@@ -108,7 +107,7 @@ impl Compare<'_> {
             *slot = true;
         }
         if i != 0
-            && let Some(parent) = self.index.find(split(entry.path.as_bytes()).0)
+            && let Some(parent) = entry.path.parent().and_then(|parent| self.index.find(parent))
         {
             self.dirty.insert(parent as u32);
         }

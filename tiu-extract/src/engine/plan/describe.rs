@@ -27,7 +27,7 @@ impl Plan {
             line("metadata", &path(*entry), "")?;
         }
         for node in steps.remove.iter().chain(&steps.remove_dirs) {
-            line("remove", &Shown(&self.tree.path(*node)), "")?;
+            line("remove", &self.tree.tree_path(*node), "")?;
         }
         for file in steps.late.iter().chain(&steps.copies) {
             let (verb, more) = self.file(index, file);
@@ -59,12 +59,12 @@ impl Plan {
 
     fn source(&self, index: &Index, source: ContentSource) -> String {
         match source {
-            ContentSource::Target(node) => Shown(&self.tree.path(node)).to_string(),
+            ContentSource::Target(node) => self.tree.tree_path(node).to_string(),
             ContentSource::Made(entry) => index.entry(entry as usize).path.to_string(),
             ContentSource::Seed(number, node) => {
-                let path =
-                    self.seeds.get(usize::from(number)).map(|seed| seed.path(node)).unwrap_or_default();
-                format!("{} of seed {}", Shown(&path), number + 1)
+                let seed = self.seeds.get(usize::from(number));
+                let path = seed.map(|seed| seed.tree_path(node)).unwrap_or_default();
+                format!("{path} of seed {}", number + 1)
             }
         }
     }

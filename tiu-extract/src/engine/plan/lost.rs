@@ -4,12 +4,13 @@ use super::steps::Plan;
 use crate::engine::join::EntryPlace;
 use std::collections::BTreeSet;
 use tiu_bundle::index::Kind;
+use tiu_system::path::TreePathBuf;
 
 /// Something in the tree that the plan removes, or replaces by the index's version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LostPath {
     /// The path in the tree.
-    pub path: Vec<u8>,
+    pub path: TreePathBuf,
     /// True for a directory.
     pub directory: bool,
     /// The size in bytes of a regular file, else 0.
@@ -34,7 +35,7 @@ impl Plan {
         let lost = |number: u32| {
             let node = self.tree.nodes.get(number as usize)?;
             let size = if node.kind == Kind::File { node.value } else { 0 };
-            Some(LostPath { path: self.tree.path(number), directory: node.kind == Kind::Dir, size })
+            Some(LostPath { path: self.tree.tree_path(number), directory: node.kind == Kind::Dir, size })
         };
         nodes.into_iter().filter_map(lost).collect()
     }

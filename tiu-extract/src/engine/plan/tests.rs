@@ -117,7 +117,7 @@ fn tree(paper: &Paper, index: &Index) -> ScannedTree {
                 name,
                 target,
                 children: 0..0,
-                entry: index.find(path.as_bytes()).map_or(NONE, |i| i as u32),
+                entry: index.find(TreePath::new(path).unwrap()).map_or(NONE, |i| i as u32),
                 kind: inode.kind,
                 ownership: inode.ownership,
                 mode: inode.mode,

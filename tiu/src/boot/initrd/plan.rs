@@ -5,6 +5,7 @@ use crate::config::{Config, Initrd};
 use tiu_bundle::index::Index;
 use tiu_system::hints;
 use tiu_system::os_release::OsRelease;
+use tiu_system::path::TreePath;
 
 /// The origin of the initrd.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,8 +87,9 @@ pub fn plan(
     }
     let own = kernel.map(|kernel| path(kernel, os, config));
     let looked = kernel.map(|kernel| places(kernel, os, config)).unwrap_or_default();
-    let shipped = looked.iter().find(|path| index.find(path.as_bytes()).is_some());
-    let program = PROGRAMS.iter().find(|path| index.find(path.as_bytes()).is_some());
+    let has = |path: &str| TreePath::new(path).is_ok_and(|path| index.find(path).is_some());
+    let shipped = looked.iter().find(|path| has(path));
+    let program = PROGRAMS.iter().find(|path| has(path));
     match (config.initrd, shipped, kernel.zip(own), program) {
         (Initrd::Auto | Initrd::Image, Some(path), _, _) => Ok(InitrdPlan::Shipped(path.clone())),
         (Initrd::Image, None, _, _) => Err(InitrdError::NotShipped { looked }),

@@ -3,9 +3,9 @@
 use crate::command::host::OpenedHost;
 use serde::Serialize;
 use tiu::edit::EditError;
-use tiu::etc::Decided;
-use tiu::etc::PRISTINE_PATH;
+use tiu::etc::{Decided, ETC, PRISTINE_PATH};
 use tiu_cli::{CommandResult, CommonArguments, exit};
+use tiu_system::path::{TreePath, TreePathBuf};
 
 /// List the unresolved conflicts in /etc: what both the image and the administrator changed
 ///
@@ -34,7 +34,7 @@ struct Conflict<'a> {
     decided: &'a Decided,
     /// Path of the image's version, if it has one.
     #[serde(rename = "beside")]
-    image_path: Option<String>,
+    image_path: Option<TreePathBuf>,
 }
 
 impl EtcConflictsArguments {
@@ -44,8 +44,8 @@ impl EtcConflictsArguments {
             return Err(EditError::NoReport(view.number()).into());
         }
         let image_path = |decided: &Decided| {
-            let inside = decided.path.strip_prefix("etc")?;
-            decided.image.as_ref().map(|_| format!("{PRISTINE_PATH}{inside}"))
+            let inside = decided.path.strip_prefix(ETC)?;
+            decided.image.as_ref().map(|_| TreePath::literal(PRISTINE_PATH).join(inside))
         };
         let conflicts = view.conflicts()?;
         let conflicts = conflicts

@@ -6,7 +6,6 @@ use crate::command::table::printable;
 use serde::Serialize;
 use tiu::edit::EtcChange;
 use tiu::edit::unified;
-use tiu::etc::is_within;
 use tiu_cli::{CommandResult, CommonArguments, exit};
 
 /// Show what differs in /etc from the image: A added, M modified, D deleted
@@ -47,10 +46,7 @@ impl EtcDiffArguments {
     pub fn run(self, opened: &OpenedHost, common: &CommonArguments) -> CommandResult {
         let wanted = paths(&self.paths)?;
         let view = opened.view(&opened.running(self.snapshot)?)?;
-        let within = |change: &EtcChange| {
-            let path = tiu::etc::unescape(&change.path);
-            wanted.iter().any(|top| is_within(&path, top))
-        };
+        let within = |change: &EtcChange| wanted.iter().any(|top| change.path.starts_with(top));
         let shown = |change: EtcChange| {
             let diff = self.patch.then(|| unified(&view, &change));
             ShownChange { change, diff }

@@ -6,6 +6,7 @@ use crate::command::host::OpenedHost;
 use tiu::config::EtcTarget;
 use tiu::edit::{self, EtcChange, ResetPlan};
 use tiu_cli::{CommandResult, CommonArguments, SecondSignal, cancel_on_signals, exit};
+use tiu_system::path::TreePathBuf;
 
 /// Take the image's version of files and directories in /etc, and remove what the image does not
 /// have
@@ -52,7 +53,7 @@ impl EtcResetArguments {
         let next = opened.next_or(None)?;
         let view = opened.view(&next)?;
         let ResetPlan { changes, always_host } = edit::plan_reset(&view, &wanted)?;
-        let differs: Vec<String> = changes.iter().map(|change| change.path.clone()).collect();
+        let differs: Vec<TreePathBuf> = changes.iter().map(|change| change.path.clone()).collect();
         let changed = |snapshot, made, paths| Changed { snapshot, made, paths, always_host: &always_host };
         if differs.is_empty() {
             common.print_done(NAME, &changed(next.number, false, &[]), || {

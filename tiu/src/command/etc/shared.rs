@@ -13,6 +13,7 @@ use tiu::etc::ETC;
 use tiu::snapshots::{Snapshot, SnapshotError};
 use tiu::state::ImageState;
 use tiu_cli::CommonArguments;
+use tiu_system::path::TreePathBuf;
 use tiu_system::progress::Cancel;
 
 impl OpenedHost {
@@ -51,9 +52,9 @@ impl OpenedHost {
 }
 
 /// Returns the paths that were given, or all of `/etc`.
-pub fn paths(given: &[String]) -> Result<Vec<Vec<u8>>, EditError> {
+pub fn paths(given: &[String]) -> Result<Vec<TreePathBuf>, EditError> {
     match given {
-        [] => Ok(vec![ETC.to_vec()]),
+        [] => Ok(vec![ETC.to_owned()]),
         given => given.iter().map(|path| path_in_etc(path)).collect(),
     }
 }
@@ -66,14 +67,14 @@ pub struct Changed<'a> {
     /// True if the snapshot was made for this change.
     pub made: bool,
     /// Paths that were changed.
-    pub paths: &'a [String],
+    pub paths: &'a [TreePathBuf],
     /// Paths that differ from the image and stay, because they are always the host's.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    pub always_host: &'a [String],
+    pub always_host: &'a [TreePathBuf],
 }
 
 /// Returns the lines that name what stays because it is always the host's.
-pub fn stays(always_host: &[String]) -> String {
+pub fn stays(always_host: &[TreePathBuf]) -> String {
     if always_host.is_empty() {
         return String::new();
     }

@@ -2,12 +2,13 @@
 //! its fstab shows where its subvolumes are.
 
 use tiu_system::fstab::Mount;
+use tiu_system::path::TreePath;
 
 /// Returns lines that make a subvolume, copy the content of the directory in the snapshot to it,
 /// and mount it now and at each boot. Empty if `mounts` does not show where the host keeps its
 /// subvolumes, or if fstab(5) cannot name the path.
-pub fn commands(mounts: &[Mount], path: &str) -> Vec<String> {
-    let Some((source, top)) = subvolumes(mounts) else { return Vec::new() };
+pub fn commands(mounts: &[Mount], path: &TreePath) -> Vec<String> {
+    let (Some((source, top)), Some(path)) = (subvolumes(mounts), path.to_str()) else { return Vec::new() };
     // A comma would end the mount option.
     if path.contains(',') {
         return Vec::new();
@@ -33,7 +34,8 @@ pub fn commands(mounts: &[Mount], path: &str) -> Vec<String> {
 /// Returns the device, as fstab names it, and the subvolume that contains the host's subvolumes
 /// (`@`): the one with its snapshots.
 fn subvolumes(mounts: &[Mount]) -> Option<(&str, &str)> {
-    let mount = mounts.iter().find(|mount| mount.path().as_deref() == Some(b".snapshots"))?;
+    let mount =
+        mounts.iter().find(|mount| mount.path().as_deref() == Some(TreePath::literal(".snapshots")))?;
     let subvol = mount.options.iter().find_map(|option| option.strip_prefix("subvol="))?;
     let top = subvol.trim_start_matches('/').strip_suffix(".snapshots")?;
     Some((&mount.source, top.trim_end_matches('/')))
@@ -63,6 +65,10 @@ mod tests {
     use super::*;
     use tiu_system::fstab;
 
+    fn commands(mounts: &[Mount], path: &'static str) -> Vec<String> {
+        super::commands(mounts, TreePath::literal(path))
+    }
+
     #[test]
     fn a_microos_host() {
         let mounts =
@@ -90,7 +96,10 @@ mod tests {
         let line = r"LABEL=a\040b /it's\040$x btrfs subvol=/it's\040$x 0 0";
         assert_eq!(lines[4], format!("printf '%s\\n' {} >> /etc/fstab", quoted(line)));
         let again = fstab::parse(line);
-        assert_eq!((&*again[0].source, again[0].path()), ("LABEL=a b", Some(b"it's $x".to_vec())));
+        assert_eq!(
+            (&*again[0].source, again[0].path().as_deref()),
+            ("LABEL=a b", Some(TreePath::literal("it's $x")))
+        );
     }
 
     #[test]

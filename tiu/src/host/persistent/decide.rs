@@ -1,10 +1,9 @@
 //! Decides what becomes of persistent paths: a function of what other files have looked up.
 
 use super::error::PersistentError;
-use crate::etc::is_within;
 use serde::Serialize;
 use tiu_bundle::index::Kind;
-use tiu_system::path::TreePathBuf;
+use tiu_system::path::{TreePath, TreePathBuf, plain};
 
 /// The state of a persistent path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -22,7 +21,8 @@ pub enum PersistentState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Persistent {
     /// The path in the tree.
-    pub path: String,
+    #[serde(with = "plain")]
+    pub path: TreePathBuf,
     /// True if the image declares it; otherwise an earlier image did.
     pub declared: bool,
     /// Its state.
@@ -44,7 +44,7 @@ pub enum DirectoryContent {
     /// Something other than a directory, at the path or above it.
     Other {
         /// Its path in the tree.
-        at: String,
+        at: TreePathBuf,
         /// Its kind.
         kind: Kind,
     },
@@ -53,19 +53,19 @@ pub enum DirectoryContent {
 /// The facts that [`decide`] decides on.
 pub struct PersistentFacts<'a> {
     /// The paths that the image declares, as [`declared`](super::declared()) returns them.
-    pub declared: &'a [String],
+    pub declared: &'a [TreePathBuf],
     /// The paths that the base's record has.
-    pub remembered: &'a [String],
+    pub remembered: &'a [TreePathBuf],
     /// Paths at which something is mounted now that the host's fstab does not name.
-    pub mounted: &'a [String],
+    pub mounted: &'a [TreePathBuf],
     /// Paths that are the host's anyway.
     pub host_paths: &'a [TreePathBuf],
     /// Returns the content of the base at a path.
-    pub found: &'a dyn Fn(&str) -> DirectoryContent,
+    pub found: &'a dyn Fn(&TreePath) -> DirectoryContent,
     /// Returns whether the base's image has something other than a directory at a path.
-    pub was_other: &'a dyn Fn(&str) -> bool,
+    pub was_other: &'a dyn Fn(&TreePath) -> bool,
     /// Returns the [commands](Persistent::commands) for a path.
-    pub commands: &'a dyn Fn(&str) -> Vec<String>,
+    pub commands: &'a dyn Fn(&TreePath) -> Vec<String>,
 }
 
 /// The decision.
@@ -76,9 +76,9 @@ pub struct PersistentDecision {
     /// Further paths that are the host's in this update.
     pub host_paths: Vec<TreePathBuf>,
     /// The paths for the record of the new snapshot.
-    pub remember: Vec<String>,
+    pub remember: Vec<TreePathBuf>,
     /// Paths at which something is mounted now that fstab does not name.
-    pub mounted: Vec<Vec<u8>>,
+    pub mounted: Vec<TreePathBuf>,
 }
 /// Decides about each path.
 pub fn decide(sides: &PersistentFacts) -> Result<PersistentDecision, PersistentError> {
@@ -99,14 +99,14 @@ pub fn decide(sides: &PersistentFacts) -> Result<PersistentDecision, PersistentE
         decision.add(sides, path, true, state, apart);
     }
     for path in sides.remembered {
-        let within = sides.declared.iter().any(|declared| is_within(path.as_bytes(), declared.as_bytes()));
+        let within = sides.declared.iter().any(|declared| path.starts_with(declared));
         if !within && !is_hosts(sides, path) && (sides.found)(path) == DirectoryContent::Holds {
             decision.add(sides, path, false, PersistentState::InSnapshot, true);
         }
     }
     for path in sides.mounted {
-        decision.host_paths.extend(TreePathBuf::new(path.clone()));
-        decision.mounted.push(path.clone().into_bytes());
+        decision.host_paths.push(path.clone());
+        decision.mounted.push(path.clone());
         decision.remember.push(path.clone());
     }
     decision.paths.sort_by(|a, b| a.path.cmp(&b.path));
@@ -116,22 +116,20 @@ pub fn decide(sides: &PersistentFacts) -> Result<PersistentDecision, PersistentE
 }
 
 /// Returns whether the path is the host's anyway.
-fn is_hosts(sides: &PersistentFacts, path: &str) -> bool {
-    let mounted = sides.mounted.iter().map(String::as_bytes);
-    let mut all = sides.host_paths.iter().map(|path| path.as_bytes()).chain(mounted);
-    all.any(|host| is_within(path.as_bytes(), host))
+fn is_hosts(sides: &PersistentFacts, path: &TreePath) -> bool {
+    sides.host_paths.iter().chain(sides.mounted).any(|host| path.starts_with(host))
 }
 impl PersistentDecision {
     fn add(
         &mut self,
         sides: &PersistentFacts,
-        path: &str,
+        path: &TreePath,
         declared: bool,
         state: PersistentState,
         apart: bool,
     ) {
         if apart {
-            self.host_paths.extend(TreePathBuf::new(path));
+            self.host_paths.push(path.to_owned());
         }
         self.remember.push(path.to_owned());
         let commands = if state == PersistentState::Host { Vec::new() } else { (sides.commands)(path) };

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use tiu_bundle::index::Kind;
 use tiu_bundle::policy::{POLICY_PATH, PolicyError};
 use tiu_system::hints;
+use tiu_system::path::TreePathBuf;
 
 /// Persistent paths of an image, or what the host has there, that do not allow an update.
 #[derive(Debug, thiserror::Error)]
@@ -17,15 +18,15 @@ pub enum PersistentError {
     #[error(
         "/{POLICY_PATH} of the image: persistent: found \"/{path}\", which is {found} in the image, expected a directory"
     )]
-    NotInImage { path: String, found: String },
+    NotInImage { path: TreePathBuf, found: String },
     /// The host has something else there.
     #[error(
         "/{path} is persistent in the image, and on the host /{at} is a {found}, expected a directory or nothing"
     )]
     NotOnHost {
-        path: String,
+        path: TreePathBuf,
         /// The path itself, or a directory that it is in.
-        at: String,
+        at: TreePathBuf,
         found: Kind,
     },
     /// A subvolume in the snapshot is not mounted elsewhere: a copy of the snapshot has an empty

@@ -3,7 +3,7 @@
 
 use super::decide::DirectoryContent;
 use super::error::PersistentError;
-use crate::etc::{ETC, is_within};
+use crate::etc::ETC;
 use rustix::fs::{Dir, FileType, Mode, OFlags};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
@@ -13,7 +13,7 @@ use tiu_bundle::places;
 use tiu_bundle::policy::check_persistent;
 use tiu_system::fstab::Mount;
 use tiu_system::mountinfo::mount_points;
-use tiu_system::path::TreePath;
+use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::tree::{Tree, TreeError};
 
 /// The depth to which directories are searched for files.
@@ -21,9 +21,10 @@ const DEPTH: u32 = 100;
 
 /// Returns the content of `tree` at `path`. A directory that cannot be read counts as holding
 /// something.
-pub fn content(tree: &Tree, path: &str) -> DirectoryContent {
-    let ends = path.match_indices('/').map(|(i, _)| i).chain([path.len()]);
-    for at in ends.filter_map(|end| path.get(..end)) {
+pub fn content(tree: &Tree, path: &TreePath) -> DirectoryContent {
+    let mut from_the_top: Vec<&TreePath> = path.ancestors().filter(|above| !above.is_root()).collect();
+    from_the_top.reverse();
+    for at in from_the_top {
         match tree.stat(at).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
             None => return DirectoryContent::Nothing,
             Some(FileType::Directory) => {}
@@ -51,14 +52,14 @@ fn kind(found: FileType) -> Kind {
 /// `/proc/self/mountinfo` (proc(5)): those that an image may declare as persistent and that
 /// `mounts` (the host's fstab) does not name. Mounts over the image's own directories are temporary
 /// and do not count.
-pub fn mounted(mountinfo: &str, root: &Path, mounts: &[Mount]) -> Vec<String> {
-    let in_fstab = |path: &str| mounts.iter().any(|mount| mount.path().as_deref() == Some(path.as_bytes()));
+pub fn mounted(mountinfo: &str, root: &Path, mounts: &[Mount]) -> Vec<TreePathBuf> {
+    let in_fstab = |path: &TreePath| mounts.iter().any(|mount| mount.path().as_deref() == Some(path));
     let declarable = |point: String| {
         let below = Path::new(&point).strip_prefix(root).ok()?.to_str()?.to_owned();
         let path = check_persistent(&[format!("/{below}")]).ok()?.pop()?;
         (!in_fstab(&path)).then_some(path)
     };
-    let mut paths: Vec<String> = mount_points(mountinfo).filter_map(declarable).collect();
+    let mut paths: Vec<TreePathBuf> = mount_points(mountinfo).filter_map(declarable).collect();
     paths.sort();
     paths.dedup();
     paths
@@ -67,19 +68,14 @@ pub fn mounted(mountinfo: &str, root: &Path, mounts: &[Mount]) -> Vec<String> {
 /// Checks that no subvolume inside of the snapshot holds something without being a mount point
 /// (`mounted`): the new snapshot would have an empty directory there. `/etc` itself can be one: it
 /// is copied with the snapshot, but not the subvolumes in it.
-pub fn check_nested(tree: &Tree, nested: &[PathBuf], mounted: &[Vec<u8>]) -> Result<(), PersistentError> {
+pub fn check_nested(tree: &Tree, nested: &[PathBuf], mounted: &[TreePathBuf]) -> Result<(), PersistentError> {
     let stranded = |path: &&PathBuf| {
-        let bytes = path.as_os_str().as_bytes();
-        let fleeting = TreePath::new(bytes).is_ok_and(places::is_fleeting);
+        let Ok(path) = TreePath::new(path.as_os_str().as_bytes()) else { return true };
         // A mount over /etc is its own content again, or that of an overlay, which is refused.
-        let elsewhere = mounted.iter().any(|mount| mount != ETC && is_within(bytes, mount));
-        // A name that is not UTF-8 counts as holding something.
-        let empty = || match path.to_str() {
-            Some(path) => matches!(content(tree, path), DirectoryContent::Empty | DirectoryContent::Nothing),
-            None => false,
-        };
+        let elsewhere = mounted.iter().any(|mount| **mount != *ETC && path.starts_with(mount));
+        let empty = || matches!(content(tree, path), DirectoryContent::Empty | DirectoryContent::Nothing);
         // A new snapshot gets a copy of /etc itself, but not of what is inside it.
-        bytes != ETC && !fleeting && !elsewhere && !empty()
+        path != ETC && !places::is_fleeting(path) && !elsewhere && !empty()
     };
     match nested.iter().find(stranded) {
         Some(path) => Err(PersistentError::Nested { path: path.clone() }),
@@ -89,10 +85,10 @@ pub fn check_nested(tree: &Tree, nested: &[PathBuf], mounted: &[Vec<u8>]) -> Res
 
 /// Returns the directories that are the host's on every host and hold files of the snapshot,
 /// because nothing is mounted there.
-pub fn data_in_snapshot(tree: &Tree, mounted: &[Vec<u8>]) -> Result<Vec<&'static str>, TreeError> {
-    let apart = |path: &str| mounted.iter().any(|mount| is_within(path.as_bytes(), mount));
+pub fn data_in_snapshot(tree: &Tree, mounted: &[TreePathBuf]) -> Result<Vec<&'static TreePath>, TreeError> {
+    let apart = |path: &TreePath| mounted.iter().any(|mount| path.starts_with(mount));
     let mut paths = Vec::new();
-    for path in places::host_data().filter_map(TreePath::to_str).filter(|path| !apart(path)) {
+    for path in places::host_data().filter(|path| !apart(path)) {
         if matches!(content(tree, path), DirectoryContent::Holds) && holds_any(tree.directory(path)?, DEPTH) {
             paths.push(path);
         }
@@ -136,7 +132,8 @@ mod tests {
         symlink("full", dir.path().join("link")).unwrap();
         fs::write(dir.path().join("file"), "").unwrap();
         let tree = Tree::open(dir.path()).unwrap();
-        let other = |at: &str, kind| DirectoryContent::Other { at: at.into(), kind };
+        let other =
+            |at: &'static str, kind| DirectoryContent::Other { at: TreePath::literal(at).to_owned(), kind };
         for (path, expected) in [
             ("nothing", DirectoryContent::Nothing),
             ("nothing/x", DirectoryContent::Nothing),
@@ -148,7 +145,7 @@ mod tests {
             // Links are not followed.
             ("link/x", other("link", Kind::Symlink)),
         ] {
-            assert_eq!(content(&tree, path), expected, "{path}");
+            assert_eq!(content(&tree, TreePath::literal(path)), expected, "{path}");
         }
     }
 
@@ -158,7 +155,10 @@ mod tests {
                     39 35 98:0 / /h rw - btrfs a rw\n40 35 98:0 / /elsewhere/data2 rw - x a rw\n41 35 0:1 / /h/a\\040b/c rw - x a rw\n42 1 0:1 / /h/proc rw - x a rw\n\
                     43 1 0:1 / /h/data rw - x a rw\nshort\n";
         let mounts = fstab::parse("U /in\\040fstab btrfs x 0 0");
-        assert_eq!(mounted(info, Path::new("/h"), &mounts), ["a b/c", "data"]);
+        assert_eq!(
+            mounted(info, Path::new("/h"), &mounts),
+            ["a b/c", "data"].map(|path| TreePath::literal(path).to_owned())
+        );
     }
 
     #[test]
@@ -170,7 +170,8 @@ mod tests {
         fs::create_dir_all(dir.path().join("home/user")).unwrap();
         symlink("x", dir.path().join("home/user/link")).unwrap();
         let tree = Tree::open(dir.path()).unwrap();
-        assert_eq!(data_in_snapshot(&tree, &[]).unwrap(), ["home", "srv"]);
-        assert_eq!(data_in_snapshot(&tree, &[b"home".to_vec()]).unwrap(), ["srv"]);
+        let path = TreePath::literal;
+        assert_eq!(data_in_snapshot(&tree, &[]).unwrap(), [path("home"), path("srv")]);
+        assert_eq!(data_in_snapshot(&tree, &[path("home").to_owned()]).unwrap(), [path("srv")]);
     }
 }

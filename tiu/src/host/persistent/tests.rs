@@ -2,7 +2,11 @@
 
 use super::*;
 use tiu_bundle::index::Kind;
-use tiu_system::path::TreePathBuf;
+use tiu_system::path::{TreePath, TreePathBuf};
+
+fn path(text: &'static str) -> TreePathBuf {
+    TreePath::literal(text).to_owned()
+}
 
 /// Decides about `data`.
 fn with(
@@ -12,7 +16,7 @@ fn with(
     found: DirectoryContent,
     was_other: bool,
 ) -> Result<PersistentDecision, PersistentError> {
-    let list = |there: bool| if there { vec!["data".to_owned()] } else { vec![] };
+    let list = |there: bool| if there { vec![path("data")] } else { vec![] };
     decide(&PersistentFacts {
         declared: &list(declared),
         remembered: &list(remembered),
@@ -25,7 +29,7 @@ fn with(
 }
 
 fn link() -> DirectoryContent {
-    DirectoryContent::Other { at: "data".into(), kind: Kind::Symlink }
+    DirectoryContent::Other { at: path("data"), kind: Kind::Symlink }
 }
 
 fn state(decision: &PersistentDecision) -> Option<(PersistentState, bool)> {
@@ -43,7 +47,7 @@ fn a_declared_path() {
     ] {
         let decision = with(true, false, host, found.clone(), false).unwrap();
         assert_eq!(state(&decision), Some(expected), "{host:?} {found:?}");
-        assert_eq!(decision.remember, ["data"]);
+        assert_eq!(decision.remember, [path("data")]);
         let told = decision.paths[0].warning().is_some() && !decision.paths[0].commands.is_empty();
         assert_eq!(told, expected.0 != PersistentState::Host);
     }
@@ -80,11 +84,11 @@ fn what_was_declared_once_stays_as_long_as_it_holds_something() {
 
 #[test]
 fn what_is_mounted_now_is_the_host_s() {
-    let none = |_: &str| Vec::new();
+    let none = |_: &TreePath| Vec::new();
     let decision = decide(&PersistentFacts {
-        declared: &["data".to_owned()],
+        declared: &[path("data")],
         remembered: &[],
-        mounted: &["data".to_owned(), "more".to_owned()],
+        mounted: &[path("data"), path("more")],
         host_paths: &[],
         found: &|_| DirectoryContent::Holds,
         was_other: &|_| false,
@@ -92,6 +96,6 @@ fn what_is_mounted_now_is_the_host_s() {
     })
     .unwrap();
     assert_eq!(state(&decision), Some((PersistentState::Host, true)));
-    assert_eq!(decision.host_paths, [TreePathBuf::new("data").unwrap(), TreePathBuf::new("more").unwrap()]);
-    assert_eq!(decision.remember, ["data", "more"]);
+    assert_eq!(decision.host_paths, [path("data"), path("more")]);
+    assert_eq!(decision.remember, [path("data"), path("more")]);
 }

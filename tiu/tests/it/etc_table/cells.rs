@@ -6,6 +6,7 @@
 //! that directory, with a file in it.
 
 use super::paper::Paper;
+use tiu_system::path::TreePathBuf;
 
 /// A row of the table in the documentation, and the ways in which an administrator can do that.
 pub struct Row {
@@ -64,8 +65,8 @@ pub struct Cell {
 
 impl Cell {
     /// Its directory.
-    pub fn prefix(&self) -> String {
-        format!("etc/t/{}", self.name)
+    pub fn prefix(&self) -> TreePathBuf {
+        TreePathBuf::new(format!("etc/t/{}", self.name)).unwrap()
     }
 }
 

@@ -16,6 +16,7 @@ use tiu::etc::Settled;
 use tiu::etc::States;
 use tiu::etc::merge;
 use tiu::etc::{EtcSides, Merge};
+use tiu_system::path::TreePath;
 use tiu_testing::host::LoopHost;
 use tiu_testing::kit::Kit;
 use tiu_testing::program::json;
@@ -30,12 +31,10 @@ fn sides(cells: &[Cell]) -> [States; 3] {
             above.dir(path);
         }
         for cell in cells {
-            above.dir(&cell.prefix());
+            above.dir(&cell.prefix().to_string());
             [&cell.base, &cell.host, &cell.image][i].states(&cell.prefix(), side);
         }
-        let mut tops = States::new();
-        above.states("", &mut tops);
-        side.extend(tops.into_iter().map(|(path, inode)| (path[1..].to_vec(), inode)));
+        above.states(TreePath::ROOT, side);
     }
     sides
 }
@@ -48,7 +47,7 @@ fn decided(cells: &[Cell]) -> Merge {
 
 fn conflicts(merge: &Merge, cell: &Cell) -> BTreeSet<String> {
     let below = format!("{}/", cell.prefix());
-    let paths = merge.conflicts().map(|decision| String::from_utf8(decision.path.clone()).unwrap());
+    let paths = merge.conflicts().map(|decision| decision.path.to_string());
     paths.filter(|path| path.starts_with(&below)).collect()
 }
 
@@ -106,9 +105,10 @@ fn no_cell_depends_on_its_neighbours() {
     let all = decided(&cells);
     for cell in &cells {
         let alone = decided(std::slice::from_ref(cell));
-        let below = format!("{}/", cell.prefix()).into_bytes();
         let of = |merge: &Merge| -> Vec<_> {
-            merge.decisions.iter().filter(|d| d.path.starts_with(&below)).cloned().collect()
+            let below =
+                |path: &TreePath| path.strip_prefix(&cell.prefix()).is_some_and(|rest| !rest.is_root());
+            merge.decisions.iter().filter(|d| below(&d.path)).cloned().collect()
         };
         assert_eq!(of(&alone), of(&all), "{}", cell.name);
     }

@@ -9,6 +9,7 @@ use tiu::etc::{Inode, States};
 use tiu::etc::{Merge, Side};
 use tiu_bundle::content_digest::digest_bytes;
 use tiu_bundle::index::{Kind, Mtime};
+use tiu_system::path::TreePath;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NodeKind {
@@ -90,7 +91,7 @@ impl Paper {
     }
 
     /// As the decision sees it, below `prefix`.
-    pub fn states(&self, prefix: &str, states: &mut States) {
+    pub fn states(&self, prefix: &TreePath, states: &mut States) {
         for (path, node) in &self.0 {
             let inode = Inode {
                 kind: match node.what {
@@ -115,16 +116,16 @@ impl Paper {
                 mtime: Mtime::default(),
                 host: false,
             };
-            states.insert(format!("{prefix}/{path}").into_bytes(), inode);
+            states.insert(prefix.join(TreePath::new(path).unwrap()), inode);
         }
     }
 
     /// Returns the result of a merge of `host` and `image` below `prefix`.
-    pub fn merged(merge: &Merge, prefix: &str, host: &Paper, image: &Paper) -> Paper {
+    pub fn merged(merge: &Merge, prefix: &TreePath, host: &Paper, image: &Paper) -> Paper {
         let mut result = Paper::default();
         for path in host.0.keys().chain(image.0.keys()) {
-            let decision =
-                merge.decision(format!("{prefix}/{path}").as_bytes()).expect("a decision for every path");
+            let at = prefix.join(TreePath::new(path).unwrap());
+            let decision = merge.decision(&at).expect("a decision for every path");
             let side = if decision.side == Side::Host { host } else { image };
             result.0.extend(side.0.get(path).map(|node| (path.clone(), node.clone())));
         }
