@@ -9,6 +9,8 @@
 //! end - 8           length of the CMS, 64 bit, big endian
 //! ```
 //!
+//! Each module is one topic; the files below a module are private.
+//!
 //! | module | holds |
 //! |---|---|
 //! | [`bundle`] | a bundle file: opened, checked, its layout |

@@ -12,6 +12,44 @@
 //! | `trust` | which certificates to trust, as arguments |
 //! | `signals` | signals that cancel a run |
 //! | `pages` | manual pages and completions |
+//!
+//! # Example
+//!
+//! A program is a command line that runs:
+//!
+//! ```
+//! use clap::Parser;
+//! use tiu_cli::log::Logging;
+//! use tiu_cli::{CliError, CliProgram, CommandResult, exit};
+//!
+//! /// Create an empty file
+//! #[derive(Parser)]
+//! struct Touch {
+//!     path: std::path::PathBuf,
+//! }
+//!
+//! impl CliProgram for Touch {
+//!     const NAME: &'static str = "touch";
+//!
+//!     fn logging(&self) -> Logging {
+//!         Logging::default()
+//!     }
+//!
+//!     fn run(self) -> CommandResult {
+//!         if self.path.exists() {
+//!             return Ok(exit::NOTHING_TO_DO);
+//!         }
+//!         std::fs::write(&self.path, "").map_err(CliError::path(&self.path))?;
+//!         Ok(exit::DONE)
+//!     }
+//! }
+//!
+//! // The main function is `tiu_cli::main::<Touch>()`.
+//! let touch = Touch::parse_from(["touch", "/no/such/directory/file"]);
+//! assert_eq!(touch.run().unwrap_err().exit_code(), exit::FAILED);
+//! let touch = Touch::parse_from(["touch", "/"]);
+//! assert!(matches!(touch.run(), Ok(exit::NOTHING_TO_DO)));
+//! ```
 #![forbid(unsafe_code)]
 
 mod common;

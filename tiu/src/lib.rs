@@ -36,7 +36,25 @@
 //!   here (the work). Errors implement [`tiu_system::Hint`]; "there was nothing to do" is an
 //!   [`outcome::Outcome`], not an error.
 //!
-//! # Example
+//! Each room is one module with its own face; the files below it are private.
+//!
+//! # Examples
+//!
+//! Reads the configuration of a host that is mounted somewhere:
+//!
+//! ```
+//! use tiu::config::Config;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let host = tempfile::tempdir()?;
+//! std::fs::create_dir_all(host.path().join("etc/tiu"))?;
+//! std::fs::write(host.path().join("etc/tiu/tiu.yaml"), "compatible: example\n")?;
+//! let config = Config::load(host.path())?;
+//! assert_eq!(config.compatible.as_deref(), Some("example"));
+//! assert!(!config.allow_downgrade, "the default");
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! Lists what a host could go back to, the best snapshot first:
 //!

@@ -14,7 +14,7 @@
 
 pub(crate) mod bootable;
 mod error;
-pub mod initrd;
+pub(crate) mod initrd;
 mod loader;
 mod next;
 mod none;
@@ -23,6 +23,7 @@ mod sequence;
 
 pub use bootable::NotBootable;
 pub use error::BootError;
+pub use initrd::{InitrdError, Judgement, Needs, judge};
 pub use loader::{BootLoader, Boots, Decides, EntryState, LoaderFacts, Need, NeededFile, Selected, Standing};
 pub use next::Next;
 pub use sequence::Reconciled;

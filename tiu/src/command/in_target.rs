@@ -1,9 +1,9 @@
-//! `tiu in-target`: the inner side of [`tiu::namespace::target`]. Only tiu calls it.
+//! `tiu in-target`: the inner side of [`tiu::namespace::InTarget`]. Only tiu calls it.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use tiu::namespace::InTarget;
 use tiu::namespace::Profile;
-use tiu::namespace::target::InTarget;
 use tiu_cli::CommandResult;
 
 /// Run a program in a new snapshot; tiu calls this itself, in new namespaces

@@ -1,7 +1,7 @@
-//! `tiu without-plugins`: the inner side of [`tiu::namespace::snapper`]. Only tiu calls it.
+//! `tiu without-plugins`: the inner side of [`tiu::namespace::snapper_without_plugins`]. Only tiu calls it.
 
 use std::ffi::OsString;
-use tiu::namespace::snapper as without_plugins;
+use tiu::namespace::{WITHOUT_PLUGINS, exec_without_plugins};
 use tiu_cli::CommandResult;
 
 /// Run snapper without plugins; tiu calls this itself, in a new namespace
@@ -15,8 +15,8 @@ pub struct WithoutPluginsArguments {
 
 impl WithoutPluginsArguments {
     pub fn run(self) -> CommandResult {
-        let error = without_plugins::enter(&self.command);
-        eprintln!("tiu {}: {error}", without_plugins::SUBCOMMAND);
+        let error = exec_without_plugins(&self.command);
+        eprintln!("tiu {WITHOUT_PLUGINS}: {error}");
         // The code of chroot(1) for a program that was not started.
         Ok(125)
     }

@@ -16,9 +16,9 @@
 
 mod dpkg;
 mod error;
-pub(crate) mod files;
+mod files;
 mod package;
-pub(crate) mod packages;
+mod packages;
 mod rpm;
 mod side;
 

@@ -3,7 +3,7 @@
 
 use super::dpkg;
 use super::package::{Package, PackageDatabase, PackageManager};
-use crate::incoming::version;
+use crate::incoming::compare_versions;
 use serde::Serialize;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -51,7 +51,7 @@ fn rpm_compare(a: &str, b: &str) -> Ordering {
         (epoch.parse().unwrap_or(0), version.to_owned(), release.to_owned())
     };
     let (a, b) = (split(a), split(b));
-    a.0.cmp(&b.0).then_with(|| version::compare(&a.1, &b.1)).then_with(|| version::compare(&a.2, &b.2))
+    a.0.cmp(&b.0).then_with(|| compare_versions(&a.1, &b.1)).then_with(|| compare_versions(&a.2, &b.2))
 }
 
 /// Compares the packages of two systems. A system without a database has no packages.

@@ -11,7 +11,7 @@ use crate::snapshots::{State, leftovers};
 pub fn clean_up(next: Next) -> Result<Vec<u32>, BootError> {
     let host = next.host();
     next.reconcile()?;
-    let mut removed = leftovers::clean_up(host)?;
+    let mut removed = leftovers::clean_up_creation(host)?;
     for snapshot in host.snapshots()? {
         if snapshot.is_committed() {
             leftovers::remove_half_entries(host, snapshot.number)?;

@@ -2,8 +2,7 @@
 
 use crate::boot::{BootError, NotBootable};
 use crate::draft::{DraftError, LeftBehind};
-use crate::etc::pristine::PristineError;
-use crate::etc::state::ReadError;
+use crate::etc::{PristineError, ReadError};
 use crate::host::HostError;
 use crate::snapshots::SnapshotError;
 use crate::state::StateError;

@@ -2,9 +2,7 @@
 
 use super::error::EditError;
 use super::view::View;
-use crate::etc::report::Decided;
-use crate::etc::settled;
-use crate::etc::state::{InodeFacts, same};
+use crate::etc::{Decided, InodeFacts, same, settled};
 use rustix::fs::Mode;
 use rustix::io::Errno;
 use tiu_system::path::{TreePath, TreePathBuf};

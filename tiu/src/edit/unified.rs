@@ -2,8 +2,7 @@
 //! it is about content.
 
 use super::view::{EtcChange, View};
-use crate::etc::ETC;
-use crate::etc::pristine::PRISTINE_PATH;
+use crate::etc::{ETC, PRISTINE_PATH};
 use similar::TextDiff;
 use tiu_system::path::TreePath;
 use tiu_system::tree::Tree;

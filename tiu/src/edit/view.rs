@@ -4,9 +4,9 @@
 use super::error::EditError;
 use super::protected::Protected;
 use crate::config::Config;
-use crate::etc::report::{Decided, EtcReport};
 use crate::etc::settled::{self, Settled};
 use crate::etc::state::{self, InodeFacts, States};
+use crate::etc::{Decided, EtcReport};
 use crate::state::ImageState;
 use serde::Serialize;
 use tiu_bundle::index::Index;

@@ -16,26 +16,30 @@
 //!
 //! docs/internals/etc-merge.md explains the rule, with a table of every case.
 
-pub(crate) mod accounts;
-pub(crate) mod decide;
-pub(crate) mod decision;
+mod accounts;
+mod decide;
+mod decision;
 mod directories;
-pub(crate) mod error;
-pub(crate) mod lists;
-pub(crate) mod merge;
+mod error;
+mod lists;
+mod merge;
 mod paths;
 pub(crate) mod pristine;
-pub(crate) mod report;
+mod report;
 pub(crate) mod settled;
 pub(crate) mod state;
-pub(crate) mod update;
+mod update;
 
+pub(crate) use accounts::owner_numbers;
+pub(crate) use decide::{EtcPlan, decide};
 pub use decision::{Clash, Decision, DecisionReason, EtcSides, Merge, Side};
 pub use error::MergeError;
 pub use lists::Lists;
 pub use merge::merge;
 pub use paths::{ETC, entries, entries_at, is_etc};
 pub use pristine::{PRISTINE_PATH, PristineError};
-pub use report::{Decided, EtcReport, ReportError};
+pub use report::{Decided, EtcReport, REPORT_PATH, ReportError};
 pub use settled::Settled;
+pub(crate) use state::same;
 pub use state::{Inode, InodeFacts, ReadError, States};
+pub(crate) use update::{BaseImage, EtcUpdate};

@@ -6,7 +6,7 @@
 //! ends with 0. Callers read back what they asked for.
 
 use super::held::HeldFile;
-use crate::namespace::snapper as without_plugins;
+use crate::namespace::snapper_without_plugins;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -57,7 +57,7 @@ impl Snapper {
     /// Runs snapper with `arguments`.
     fn run(&self, arguments: &[&str]) -> Result<Output, RunError> {
         let run = match &self.root {
-            Some(root) => without_plugins::snapper()?.arg("--no-dbus").arg("--root").arg(root),
+            Some(root) => snapper_without_plugins()?.arg("--no-dbus").arg("--root").arg(root),
             None if self.bus => Run::new(&SNAPPER),
             None => Run::new(&SNAPPER).arg("--no-dbus"),
         };

@@ -1,6 +1,6 @@
 //! The limits below which an image is a downgrade.
 
-use crate::incoming::version;
+use super::version::compare_versions;
 use std::cmp::Ordering;
 use std::fmt;
 use time::OffsetDateTime;
@@ -75,7 +75,7 @@ impl Floor {
     pub(super) fn check(&self, image: &Manifest, signed: Option<OffsetDateTime>) -> Result<(), Downgrade> {
         let by = self.source;
         let (version, have) = (image.version.clone(), self.version.clone());
-        let order = version::compare(&version, &have);
+        let order = compare_versions(&version, &have);
         if order == Ordering::Less {
             return Err(Downgrade::Version { found: version, by, have });
         }

@@ -1,8 +1,8 @@
 //! Decides whether an image is for this host, by compatible, architecture, operating system and
 //! version. A pure decision on facts.
 
+use super::version::compare_versions;
 use crate::incoming::floor::{Downgrade, Floor};
-use crate::incoming::version;
 use crate::outcome::{NothingToDo, Outcome};
 use std::cmp::Ordering;
 use time::OffsetDateTime;
@@ -127,7 +127,7 @@ impl HostIdentity {
             return Err(Mismatch::OsId { found: manifest.tiu.os_id.clone(), expected: expected.clone() });
         }
         if let Some(needed) = &manifest.tiu.min_version
-            && self.version.as_ref().is_none_or(|have| version::compare(have, needed) == Ordering::Less)
+            && self.version.as_ref().is_none_or(|have| compare_versions(have, needed) == Ordering::Less)
         {
             return Err(Mismatch::MinVersion { needed: needed.clone(), have: self.version.clone() });
         }
@@ -136,7 +136,7 @@ impl HostIdentity {
             return Ok(Outcome::NothingToDo(NothingToDo::Installed { compatible, version }));
         }
         if let Some(minimum) = &self.minimum
-            && version::compare(&manifest.version, minimum) == Ordering::Less
+            && compare_versions(&manifest.version, minimum) == Ordering::Less
         {
             return Err(Mismatch::BelowMinimum { found: manifest.version.clone(), minimum: minimum.clone() });
         }

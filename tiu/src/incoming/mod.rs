@@ -1,9 +1,12 @@
 //! The incoming image: its content, whether it is for this host, and which of two versions is
 //! newer.
 
-pub mod floor;
-pub mod identity;
+mod floor;
+mod identity;
 mod image;
-pub mod version;
+mod version;
 
+pub use floor::{Floor, FloorSource, parse_time};
+pub use identity::{Allowed, HostIdentity, Mismatch};
 pub use image::IncomingImage;
+pub use version::compare_versions;

@@ -9,7 +9,7 @@
 use std::cmp::Ordering;
 
 /// Compares two versions; the newer one is greater.
-pub fn compare(a: &str, b: &str) -> Ordering {
+pub fn compare_versions(a: &str, b: &str) -> Ordering {
     let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
     loop {
         a = skip_separators(a);
@@ -94,7 +94,7 @@ mod tests {
         ];
         for (i, a) in ascending.iter().enumerate() {
             for (j, b) in ascending.iter().enumerate() {
-                assert_eq!(compare(a, b), i.cmp(&j), "{a} against {b}");
+                assert_eq!(compare_versions(a, b), i.cmp(&j), "{a} against {b}");
             }
         }
     }
@@ -103,29 +103,29 @@ mod tests {
     fn separators_and_leading_zeros_do_not_count() {
         for (a, b) in [("1.0", "1-0"), ("1.05", "1.5"), ("20240101", "20240101_"), ("", "."), ("1..0", "1.0")]
         {
-            assert_eq!(compare(a, b), Ordering::Equal, "{a} against {b}");
+            assert_eq!(compare_versions(a, b), Ordering::Equal, "{a} against {b}");
         }
     }
 
     proptest::proptest! {
         #[test]
         fn comparing_is_an_order(a in "[0-9a-c.~^-]{0,8}", b in "[0-9a-c.~^-]{0,8}", c in "[0-9a-c.~^-]{0,8}") {
-            proptest::prop_assert_eq!(compare(&a, &b), compare(&b, &a).reverse());
-            proptest::prop_assert_eq!(compare(&a, &a), Ordering::Equal);
-            if compare(&a, &b).is_le() && compare(&b, &c).is_le() {
-                proptest::prop_assert!(compare(&a, &c).is_le(), "{} {} {}", a, b, c);
+            proptest::prop_assert_eq!(compare_versions(&a, &b), compare_versions(&b, &a).reverse());
+            proptest::prop_assert_eq!(compare_versions(&a, &a), Ordering::Equal);
+            if compare_versions(&a, &b).is_le() && compare_versions(&b, &c).is_le() {
+                proptest::prop_assert!(compare_versions(&a, &c).is_le(), "{} {} {}", a, b, c);
             }
         }
 
         #[test]
         fn any_text_can_be_compared(a: String, b: String) {
-            compare(&a, &b);
+            compare_versions(&a, &b);
         }
     }
 
     #[test]
     fn digits_are_newer_than_letters() {
-        assert_eq!(compare("1.a", "1.0"), Ordering::Less);
-        assert_eq!(compare("a", "0"), Ordering::Less);
+        assert_eq!(compare_versions("1.a", "1.0"), Ordering::Less);
+        assert_eq!(compare_versions("a", "0"), Ordering::Less);
     }
 }

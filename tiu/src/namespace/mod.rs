@@ -9,10 +9,12 @@
 //! | `confined` | programs of the running system that read data of an image |
 //! | `snapper` | snapper without plugins |
 
-pub mod confined;
+pub(crate) mod confined;
 mod devices;
-pub mod profile;
-pub mod snapper;
-pub mod target;
+mod profile;
+mod snapper;
+mod target;
 
 pub use profile::Profile;
+pub use snapper::{WITHOUT_PLUGINS, exec_without_plugins, snapper_without_plugins};
+pub use target::InTarget;

@@ -13,24 +13,24 @@ use std::path::Path;
 use std::process::Command;
 use tiu_system::program::{Run, RunError, SNAPPER, UNSHARE, find};
 
-/// The hidden subcommand that [`enter`] implements.
-pub const SUBCOMMAND: &str = "without-plugins";
+/// The hidden subcommand that [`exec_without_plugins`] implements.
+pub const WITHOUT_PLUGINS: &str = "without-plugins";
 /// The directory of snapper's plugins (snapper-plugins(5)).
 const PLUGINS: &str = "/usr/lib/snapper/plugins";
 
 /// Returns a run of snapper that sees no plugins; plain snapper if there are none.
-pub fn snapper() -> Result<Run<'static>, RunError> {
+pub fn snapper_without_plugins() -> Result<Run<'static>, RunError> {
     let any = std::fs::read_dir(PLUGINS).is_ok_and(|mut plugins| plugins.next().is_some());
     if !any {
         return Ok(Run::new(&SNAPPER));
     }
     let this = std::env::current_exe().map_err(|source| RunError::Start { command: "tiu".into(), source })?;
     let unshare = Run::new(&UNSHARE).args(["--mount", "--propagation", "private", "--"]);
-    Ok(unshare.arg(this).arg(SUBCOMMAND).arg("--").arg(find(&SNAPPER)?))
+    Ok(unshare.arg(this).arg(WITHOUT_PLUGINS).arg("--").arg(find(&SNAPPER)?))
 }
 
 /// Runs in the new namespace: hides the plugins and becomes `command`. Returns only on errors.
-pub fn enter(command: &[OsString]) -> io::Error {
+pub fn exec_without_plugins(command: &[OsString]) -> io::Error {
     let hidden = || -> io::Result<()> {
         let flags = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
         Ok(mount("tmpfs", Path::new(PLUGINS), "tmpfs", flags, None)?)

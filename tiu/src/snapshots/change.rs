@@ -2,8 +2,7 @@
 
 use super::error::{SnapshotError, btrfs};
 use super::model::{CLEANUP, DONE, PIN_KEY, STATE_KEY, Snapshot, State};
-use crate::host::Host;
-use crate::host::snapper;
+use crate::host::{Host, snapper};
 use libbtrfsutil::{set_subvolume_read_only, subvolume_read_only};
 
 impl Host {

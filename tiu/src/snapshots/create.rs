@@ -5,8 +5,7 @@ use super::flags::unlock;
 use super::leftovers;
 use super::model::{IN_PROGRESS, STATE_KEY, Snapshot, State, VERSION_KEY};
 use super::nested::is_nested_subvolume;
-use crate::host::Host;
-use crate::host::snapper;
+use crate::host::{Host, snapper};
 use libbtrfsutil::CreateSnapshotOptions;
 
 /// Makes a read-write snapshot of `base`, marked as in progress from its first moment in snapper's
@@ -21,12 +20,12 @@ pub(crate) fn create(
     version: &str,
 ) -> Result<u32, SnapshotError> {
     let userdata = format!("{STATE_KEY}={IN_PROGRESS},{VERSION_KEY}={}", snapper::userdata_value(version));
-    leftovers::begin(host, base)?;
+    leftovers::begin_creation(host, base)?;
     let printed = match host.snapper.create(base.number, &snapper::userdata_value(description), &userdata) {
         Ok(printed) => printed,
         Err(error) => {
             // The cause matters. The next run finds what stays.
-            let _ = leftovers::clean_up(host);
+            let _ = leftovers::clean_up_creation(host);
             return Err(error.into());
         }
     };
@@ -40,7 +39,7 @@ pub(crate) fn create(
 /// Reads back what [`create`] made, and adds what snapper may have left out: a nested `/etc`
 /// subvolume of the base is in the new snapshot too, whether or not a plugin of snapper made it.
 pub(crate) fn complete(host: &Host, base: &Snapshot, number: u32) -> Result<Snapshot, SnapshotError> {
-    leftovers::end(host)?;
+    leftovers::end_creation(host)?;
     let made = host.snapshot(number)?;
     if made.state() != State::InProgress || made.parent_uuid.as_deref() != Some(&base.uuid) || made.read_only
     {

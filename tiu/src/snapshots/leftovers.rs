@@ -67,7 +67,7 @@ fn top(host: &Host) -> PathBuf {
 }
 
 /// Notes that a snapshot of `base` is about to be made. The caller holds the host's lock.
-pub fn begin(host: &Host, base: &Snapshot) -> Result<(), SnapshotError> {
+pub fn begin_creation(host: &Host, base: &Snapshot) -> Result<(), SnapshotError> {
     let making = Making { base: base.uuid.clone(), before: unlisted(host)? };
     let text = making.text();
     rustix::fs::fsetxattr(host.snapshots_fd(), ATTRIBUTE, text.as_bytes(), XattrFlags::empty())
@@ -75,7 +75,7 @@ pub fn begin(host: &Host, base: &Snapshot) -> Result<(), SnapshotError> {
 }
 
 /// Notes that the new snapshot is in snapper's table.
-pub fn end(host: &Host) -> Result<(), SnapshotError> {
+pub fn end_creation(host: &Host) -> Result<(), SnapshotError> {
     match rustix::fs::fremovexattr(host.snapshots_fd(), ATTRIBUTE) {
         Ok(()) | Err(Errno::NODATA) => Ok(()),
         Err(e) => Err(failed("removing the mark of", &top(host), e)),
@@ -84,7 +84,7 @@ pub fn end(host: &Host) -> Result<(), SnapshotError> {
 
 /// Removes what a run that was cut off left unlisted, and returns the numbers. The caller holds the
 /// host's lock.
-pub fn clean_up(host: &Host) -> Result<Vec<u32>, SnapshotError> {
+pub fn clean_up_creation(host: &Host) -> Result<Vec<u32>, SnapshotError> {
     let mut removed = half_deleted(host)?;
     removed.iter().try_for_each(|number| remove(host, *number))?;
     removed.extend(half_made(host)?);
@@ -138,7 +138,7 @@ fn half_made(host: &Host) -> Result<Vec<u32>, SnapshotError> {
         remove(host, *number)?;
     }
     if making.is_some() {
-        end(host)?;
+        end_creation(host)?;
     }
     Ok(left)
 }

@@ -10,7 +10,7 @@ pub(crate) mod create;
 pub(crate) mod delete;
 mod error;
 pub(crate) mod flags;
-pub mod leftovers;
+pub(crate) mod leftovers;
 mod list;
 mod model;
 mod nested;
@@ -18,6 +18,7 @@ mod pin;
 
 pub use error::SnapshotError;
 pub(crate) use error::btrfs;
+pub use leftovers::{begin_creation, clean_up_creation};
 pub use model::{CHECKED, COMPATIBLE_KEY, STATE_KEY, Snapshot, State, VERSION_KEY};
 pub use nested::nested_subvolumes;
 pub use pin::{PinError, pin, unpin};

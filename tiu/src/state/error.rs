@@ -2,7 +2,7 @@
 
 use super::provenance::ProvenanceError;
 use super::record::RecordError;
-use crate::etc::report::ReportError;
+use crate::etc::ReportError;
 use crate::host::HostError;
 use crate::snapshots::SnapshotError;
 use tiu_system::hints;

@@ -3,7 +3,7 @@
 use super::error::{StateError, StateProblem};
 use super::provenance::Provenance;
 use super::record::Record;
-use crate::etc::report::EtcReport;
+use crate::etc::EtcReport;
 use crate::host::Host;
 use crate::snapshots::nested_subvolumes;
 use std::path::PathBuf;

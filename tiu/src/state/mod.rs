@@ -3,9 +3,11 @@
 
 mod error;
 mod image_state;
-pub mod provenance;
-pub mod record;
+mod provenance;
+mod record;
 mod rules;
 
 pub use error::{StateError, StateProblem};
 pub use image_state::ImageState;
+pub use provenance::{NoSigner, Provenance, ProvenanceError};
+pub use record::{Generated, GeneratedContent, InitrdRecord, RECORD_PATH, Record, RecordError};

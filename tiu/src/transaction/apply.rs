@@ -8,7 +8,7 @@ use super::preflight::{self, Preflight, Ready, RunMode};
 use super::stage::Stage;
 use super::{bootable, check, fill, finish, floor, next_trust, space};
 use crate::draft::{Draft, ImageName, clean_up};
-use crate::etc::report::EtcReport;
+use crate::etc::EtcReport;
 use crate::outcome::Outcome;
 use std::time::Instant;
 use tiu_bundle::manifest::Manifest;

@@ -9,8 +9,7 @@ use crate::boot::bootable::{NeededInitrd, check, check_accounts, check_files, ch
 use crate::boot::initrd::{self, InitrdPlan};
 use crate::config::Initrd;
 use crate::etc::Side;
-use crate::host::hidden::HostPaths;
-use crate::host::lookup::Paper;
+use crate::host::{HostPaths, Paper};
 use tiu_system::fstab;
 use tiu_system::path::TreePath;
 use tiu_system::tree::{MAX_TEXT, Tree};

@@ -10,7 +10,7 @@ use super::fill::Filled;
 use super::preflight::Ready;
 use crate::draft::Draft;
 use crate::etc::pristine;
-use crate::state::record::Record;
+use crate::state::Record;
 use tiu_extract::{Plan, ReadBack};
 
 /// Fails with every difference but those that finish recorded.

@@ -3,8 +3,8 @@
 use super::foreign::Foreign;
 use super::preflight::Ready;
 use crate::accounts::Note;
-use crate::etc::report::EtcReport;
-use crate::host::paths::NotInstalled;
+use crate::etc::EtcReport;
+use crate::host::NotInstalled;
 use crate::host::persistent::Persistent;
 use crate::status::{ImageFacts, SignerFacts};
 use serde::{Serialize, Serializer};

@@ -9,7 +9,7 @@ use super::fill::Filled;
 use super::initrd;
 use super::preflight::Ready;
 use crate::draft::Draft;
-use crate::state::record::Record;
+use crate::state::Record;
 
 /// Makes what is to be made in the filled draft, and records it there.
 pub fn finish(

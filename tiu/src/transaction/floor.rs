@@ -8,11 +8,9 @@
 use super::context::Context;
 use super::error::ApplyError;
 use crate::host::{HostError, Memory, Recalled};
-use crate::incoming::floor::{Floor, FloorSource, parse_time};
-use crate::incoming::version;
+use crate::incoming::{Floor, FloorSource, compare_versions, parse_time};
 use crate::snapshots::State;
-use crate::state::ImageState;
-use crate::state::provenance::Provenance;
+use crate::state::{ImageState, Provenance};
 use time::OffsetDateTime;
 use tiu_bundle::bundle::Bundle;
 use tiu_bundle::manifest::Manifest;
@@ -100,7 +98,7 @@ pub fn signed_at(signer: &Signer) -> Option<OffsetDateTime> {
 fn raise(memory: &mut Memory, manifest: &Manifest, signer: &Signer) {
     let Some(created) = parse_time(&manifest.tiu.created) else { return };
     let signed = signed_at(signer);
-    memory.raise(&manifest.compatible, &manifest.version, created, signed, version::compare);
+    memory.raise(&manifest.compatible, &manifest.version, created, signed, compare_versions);
 }
 
 /// Returns what the host would remember of the images in its snapshots, as far as their signers are

@@ -9,9 +9,8 @@ use crate::boot::initrd::{
     Dracut, InitrdError, InitrdPlan, Judgement, Needs, QUIET, complaints, judge, module_name,
 };
 use crate::draft::Draft;
-use crate::namespace::Profile;
-use crate::namespace::target::InTarget;
-use crate::state::record::{InitrdRecord, Record};
+use crate::namespace::{InTarget, Profile};
+use crate::state::{InitrdRecord, Record};
 use std::ffi::OsString;
 use std::io::BufReader;
 use tiu_bundle::index::Index;

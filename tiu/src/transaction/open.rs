@@ -6,7 +6,7 @@
 use super::context::{Context, Request};
 use super::error::ApplyError;
 use super::stage::Stage;
-use crate::state::provenance::Provenance;
+use crate::state::Provenance;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;

@@ -2,7 +2,7 @@
 //! the new snapshot would not have the file that fstab names.
 
 use super::error::ApplyError;
-use crate::host::lookup::{Node, destination, resolve};
+use crate::host::{Node, destination, resolve};
 use tiu_system::fstab;
 use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::tree::{MAX_TEXT, Tree};

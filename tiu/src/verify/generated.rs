@@ -3,7 +3,7 @@
 
 use crate::boot::initrd;
 use crate::config::Config;
-use crate::state::record::{Generated, GeneratedContent, RECORD_PATH, Record};
+use crate::state::{Generated, GeneratedContent, RECORD_PATH, Record};
 use tiu_bundle::index::Index;
 use tiu_bundle::manifest::Manifest;
 use tiu_extract::Difference;

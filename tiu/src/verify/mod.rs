@@ -18,15 +18,12 @@ mod scope;
 
 pub use scope::{NotCompared, NotComparedReason};
 
-use crate::etc::is_etc;
 use crate::etc::pristine::{self, PristineError};
-use crate::etc::report::{EtcReport, REPORT_PATH, ReportError};
 use crate::etc::state::{self, InodeFacts, ReadError, States};
+use crate::etc::{EtcReport, REPORT_PATH, ReportError, is_etc};
 use crate::host::{Host, HostError};
 use crate::snapshots::{Snapshot, SnapshotError, btrfs};
-use crate::state::provenance::{NoSigner, Provenance};
-use crate::state::record::{RECORD_PATH, Record, RecordError};
-use crate::state::{ImageState, StateError};
+use crate::state::{ImageState, NoSigner, Provenance, RECORD_PATH, Record, RecordError, StateError};
 use crate::status::{ImageFacts, SignerFacts};
 use scope::Scope;
 use serde::Serialize;

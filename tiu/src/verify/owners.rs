@@ -5,8 +5,8 @@
 
 use crate::accounts::sysusers::{VENDOR, is_read};
 use crate::accounts::{self, AccountFile, AccountFiles, AccountSides, Limits};
-use crate::etc::accounts::owner_numbers;
-use crate::state::record::{RECORD_PATH, Record};
+use crate::etc::owner_numbers;
+use crate::state::{RECORD_PATH, Record};
 use std::collections::HashMap;
 use tiu_bundle::content_digest::digest_bytes;
 use tiu_bundle::index::{Index, STATE_DIR};

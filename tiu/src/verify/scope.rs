@@ -4,8 +4,7 @@
 //! `/boot`, `/bin`, `/sbin` or `/lib*` from being compared.
 
 use crate::etc::{ETC, is_etc};
-use crate::state::ImageState;
-use crate::state::record::Record;
+use crate::state::{ImageState, Record};
 use serde::Serialize;
 use tiu_bundle::index::{Index, Kind};
 use tiu_bundle::places::{self, Owner};

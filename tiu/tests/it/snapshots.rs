@@ -126,7 +126,7 @@ fn a_subvolume_that_snapper_was_cut_off_before_it_listed_it_is_removed_and_nobod
     // Somebody's own, from before.
     unlisted(&loop_host, 7);
     let base = host.default_snapshot().unwrap();
-    tiu::snapshots::leftovers::begin(&host, &base).unwrap();
+    tiu::snapshots::begin_creation(&host, &base).unwrap();
     unlisted(&loop_host, 2);
     libbtrfsutil::create_subvolume(loop_host.snapshot(2).join("nested")).unwrap();
     // Cut off before there was a subvolume, and while the entry was written.
@@ -201,7 +201,7 @@ fn an_unlisted_subvolume_is_somebody_s_own_if_no_run_was_cut_off() {
 fn a_snapper_that_still_writes_its_entry_is_waited_for() {
     let loop_host = LoopHost::new();
     let host = open(&loop_host);
-    tiu::snapshots::leftovers::begin(&host, &host.default_snapshot().unwrap()).unwrap();
+    tiu::snapshots::begin_creation(&host, &host.default_snapshot().unwrap()).unwrap();
     unlisted(&loop_host, 2);
     let entry = loop_host.root().join(".snapshots/2/info.xml");
     std::thread::scope(|scope| {
@@ -210,7 +210,7 @@ fn a_snapper_that_still_writes_its_entry_is_waited_for() {
             let text = std::fs::read_to_string(loop_host.root().join(".snapshots/1/info.xml")).unwrap();
             std::fs::write(entry, text.replace("<num>1<", "<num>2<")).unwrap();
         });
-        assert_eq!(tiu::snapshots::leftovers::clean_up(&host).unwrap(), [0; 0]);
+        assert_eq!(tiu::snapshots::clean_up_creation(&host).unwrap(), [0; 0]);
     });
     assert_eq!(host.snapshot(2).unwrap().number, 2);
 }

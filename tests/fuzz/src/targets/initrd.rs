@@ -1,6 +1,6 @@
 //! An initrd: archives, compressed or not.
 
-use tiu::boot::initrd::{Judgement, Needs, judge};
+use tiu::boot::{Judgement, Needs, judge};
 use tiu_system::progress::Cancel;
 
 /// Parts of an initrd.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 use tiu::etc::EtcReport;
-use tiu::state::record::Record;
+use tiu::state::Record;
 use tiu_bundle::places::{ETC_REPORT_PATH, RECORD_PATH};
 use tiu_system::tree::Tree;
 

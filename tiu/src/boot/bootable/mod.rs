@@ -14,7 +14,7 @@ mod tests;
 
 pub use error::NotBootable;
 
-use crate::host::lookup::{Node, NodeLookup, resolve};
+use crate::host::{Node, NodeLookup, resolve};
 use std::collections::BTreeSet;
 use tiu_system::fstab;
 use tiu_system::path::{TreePath, TreePathBuf};
