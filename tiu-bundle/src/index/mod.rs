@@ -19,6 +19,7 @@ mod error;
 mod escape;
 mod line;
 mod read;
+mod steps;
 mod write;
 mod zst;
 

@@ -3,6 +3,7 @@
 use super::error::{LineError, shown};
 use super::escape::Unescaped;
 use super::line::Fields;
+use super::steps;
 use super::{Entry, IndexError, Kind};
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -200,11 +201,15 @@ impl Checker {
             Ordering::Greater => return Err(LineError::NotSorted { previous: shown(previous) }),
         }
         while self.prefixes.last().is_some_and(|prefix| prefix.len > common) {
+            steps::count();
             self.prefixes.pop();
         }
         let parent_len = path.iter().rposition(|c| *c == b'/').unwrap_or(0);
         let parent = || shown(path.get(..parent_len).unwrap_or_default());
-        let found = self.prefixes.binary_search_by_key(&parent_len, |prefix| prefix.len);
+        let found = self.prefixes.binary_search_by_key(&parent_len, |prefix| {
+            steps::count();
+            prefix.len
+        });
         match found.ok().and_then(|at| self.prefixes.get(at)).map(|prefix| prefix.kind) {
             Some(Kind::Dir) => Ok(()),
             Some(Kind::Symlink) => Err(LineError::ThroughSymlink { parent: parent() }),

@@ -10,6 +10,7 @@
 //! merge         all six files
 //! limits        which numbers may be assigned (login.defs)
 //! note          what an administrator should know of a merge
+//! steps         the steps of a merge, which tests count
 //! sysusers      what an image asks for in sysusers.d instead of having a line for it
 //! ```
 //!
@@ -35,6 +36,7 @@ mod merge;
 mod note;
 mod numbers;
 mod ranges;
+mod steps;
 pub(crate) mod sysusers;
 mod table;
 #[cfg(test)]

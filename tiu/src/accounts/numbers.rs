@@ -6,6 +6,7 @@
 
 use super::file::AccountFile;
 use super::note::{Note, NoteKind, shown};
+use super::steps;
 use super::table::Line;
 use super::three_tables::ThreeTables;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -263,6 +264,7 @@ impl FreeNumbers {
 
     fn take(&mut self, file: AccountFile, name: &[u8], problems: &mut Vec<Problem>) -> u32 {
         while self.range.contains(&self.next) && self.next > 0 {
+            steps::count();
             let number = self.next;
             self.next -= 1;
             if self.taken.insert(number) {

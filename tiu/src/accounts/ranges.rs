@@ -5,6 +5,7 @@ use super::file::{AccountFile, AccountFiles};
 use super::limits::Limits;
 use super::note::{Note, NoteKind};
 use super::numbers::Numbers;
+use super::steps;
 use super::table::{Table, number};
 use super::three_tables::{ThreeTables, put_result};
 use std::collections::{BTreeMap, HashSet};
@@ -99,6 +100,7 @@ impl TakenRanges {
             if to < start {
                 break;
             }
+            steps::count();
             self.0.remove(&from);
             start = start.min(from);
             end = end.max(to);
@@ -113,6 +115,7 @@ impl TakenRanges {
             start = start.max(*to);
         }
         for (from, to) in self.0.range(start..) {
+            steps::count();
             if start.saturating_add(u64::from(count)) <= *from {
                 break;
             }

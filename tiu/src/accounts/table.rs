@@ -6,6 +6,7 @@
 //! are nsswitch.conf's `compat`.
 
 use super::file::AccountFile;
+use super::steps;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -35,6 +36,7 @@ pub struct Line<'a> {
 impl Line<'_> {
     /// Returns field `i`, counted from 0; empty if the line has no such field.
     pub fn field(&self, i: usize) -> &[u8] {
+        steps::count();
         self.bytes.split(|c| *c == b':').nth(i).unwrap_or_default()
     }
 
@@ -50,7 +52,7 @@ impl Line<'_> {
 
     /// Returns the names in field `i`, which commas separate.
     pub fn names(&self, i: usize) -> impl Iterator<Item = &[u8]> {
-        self.field(i).split(|c| *c == b',').filter(|name| !name.is_empty())
+        self.field(i).split(|c| *c == b',').filter(|name| !name.is_empty()).inspect(|_| steps::count())
     }
 
     /// Returns the kind of the line.

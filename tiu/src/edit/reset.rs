@@ -58,7 +58,7 @@ fn check_image_fstab(view: &View, paths: &[TreePathBuf]) -> Result<(), EditError
     if action(view, TreePath::literal("etc/fstab"), paths) != ResetAction::Reset {
         return Ok(());
     }
-    let text = view.tree().read_text(&format!("{PRISTINE_PATH}/fstab"), MAX_TEXT)?;
+    let text = view.tree().read_text(format!("{PRISTINE_PATH}/fstab"), MAX_TEXT)?;
     Ok(check_fstab(&text.unwrap_or_default())?)
 }
 

@@ -97,11 +97,11 @@ fn half_deleted(host: &Host) -> Result<Vec<u32>, SnapshotError> {
     let tree = Tree::open(&top(host)).map_err(|e| failed("opening", &e.path, e.source))?;
     let is_ours = |number: &u32| {
         let entry =
-            tree.read_text(&format!("{number}/info.xml"), MAX_ENTRY).ok().flatten().unwrap_or_default();
+            tree.read_text(format!("{number}/info.xml"), MAX_ENTRY).ok().flatten().unwrap_or_default();
         let entry: String = entry.split_whitespace().collect();
         let unfinished = [IN_PROGRESS, CHECKED]
             .map(|state| entry.contains(&format!("<key>{STATE_KEY}</key><value>{state}</value>")));
-        tree.stat(&format!("{number}/snapshot")).is_none() && unfinished.contains(&true)
+        tree.stat(format!("{number}/snapshot")).is_none() && unfinished.contains(&true)
     };
     Ok(numbers(host)?.into_iter().filter(is_ours).collect())
 }

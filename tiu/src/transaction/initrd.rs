@@ -90,7 +90,7 @@ fn look_into(
 ) -> Result<InitrdRecord, ApplyError> {
     // A list that cannot be read counts as none: the module must then be in the initrd.
     let builtin = MODULES.iter().find_map(|directory| {
-        tree.read_text(&format!("{directory}/{kernel}/modules.builtin"), MAX_BUILTIN).ok().flatten()
+        tree.read_text(format!("{directory}/{kernel}/modules.builtin"), MAX_BUILTIN).ok().flatten()
     });
     let needs = Needs { kernel, has_modules: has_modules(&ready.index, kernel), builtin: builtin.as_deref() };
     let path = tree.inside(path)?.to_owned();

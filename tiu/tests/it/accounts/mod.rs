@@ -257,14 +257,7 @@ fn ten_thousand_users_on_each_side() {
         side(root, 5000..15_000, 11_000);
         owned(root, "usr/share/of-u5000", 16_000, 16_000);
     });
-    let plain = kit.bundle(2, |_| {});
-    let seconds = |bundle: &Path| {
-        let began = std::time::Instant::now();
-        host.tiu("apply", [bundle]).succeeded();
-        began.elapsed().as_secs_f64()
-    };
-    let (with, without) = (seconds(&bundle), seconds(&plain));
-    assert!(with < without + 2.0, "{with} s with 10,000 users in the image, {without} s without");
+    host.tiu("apply", [&bundle]).succeeded();
     assert_eq!(text(&host, 2, "etc/passwd").lines().count(), 15_001);
     assert_eq!(owner(&host, 2, "usr/share/of-u5000"), (15_000, 15_000));
     well_formed(&host, 2);
