@@ -15,7 +15,7 @@ pub enum Owner {
     Merged,
     /// The host: no update touches the content.
     Host,
-    /// The running system: it makes the content anew at each boot.
+    /// The running system: it makes the content again at each boot.
     System,
     /// The filesystem that the tree is on.
     Filesystem,

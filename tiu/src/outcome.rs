@@ -51,7 +51,7 @@ impl NothingToDo {
     /// Returns what the administrator may want instead.
     pub fn hint(&self) -> String {
         match self {
-            NothingToDo::Installed { .. } => "to apply it once more: --force".into(),
+            NothingToDo::Installed { .. } => "to apply it again: --force".into(),
             NothingToDo::BootsNext(_) => "reboot to start it, or name another one".into(),
             NothingToDo::Pinned(number) => {
                 format!("tiu pin --remove {number} returns it to snapper's clean-up")

@@ -291,7 +291,7 @@ mod tests {
             prop_assert_eq!(index.len(), entries.len());
             for (i, expected) in entries.iter().enumerate() {
                 prop_assert_eq!(&index.entry(i), expected);
-                prop_assert_eq!(index.find(&*expected.path), Some(i));
+                prop_assert_eq!(index.find(&expected.path), Some(i));
             }
         }
     }

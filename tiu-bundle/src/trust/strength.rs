@@ -5,8 +5,8 @@ use crate::names::subject;
 use crate::signature::{SignatureError, reason, weak_certificate_signature};
 use openssl::x509::X509;
 
-/// Checks how each certificate is signed. Nothing is said by a signature of a certificate with its
-/// own key.
+/// Checks how each certificate is signed. A signature with the
+/// certificate's own key proves nothing.
 pub(super) fn check(chain: &[X509]) -> Result<(), SignatureError> {
     for certificate in chain.iter().filter(|certificate| !is_self_signed(certificate)) {
         let der = certificate.to_der().map_err(|e| SignatureError::Internal { reason: reason(&e) })?;

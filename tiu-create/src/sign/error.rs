@@ -58,7 +58,7 @@ pub enum SignError {
     #[error("the token's key does not belong to the certificate: {0}")]
     TokenKey(SignatureError),
     /// A CMS that clients would refuse.
-    #[error("the CMS cannot be put in: {0}")]
+    #[error("the CMS cannot be inserted: {0}")]
     Cms(SignatureError),
     /// A CMS over something else.
     #[error("the CMS signs another manifest: line {line} is {found:?}, in the bundle it is {expected:?}")]

@@ -23,7 +23,7 @@ pub enum ScanError {
         what: String,
     },
     /// More than 4 GiB of names.
-    #[error("the tree's paths are longer than 4 GiB together")]
+    #[error("the tree's paths have more than 4 GiB together")]
     TooManyNames,
     /// A file of a type that Linux does not have.
     #[error("/{}: unknown file type {mode:o}", crate::shown(path))]

@@ -95,7 +95,7 @@ impl HostArguments {
 
 /// No certificate is trusted, so no bundle can be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("nobody is trusted: no keyring is given or configured")]
+#[error("no certificate is trusted: no keyring is given or configured")]
 pub struct NoKeyring;
 
 hints! { struct NoKeyring {

@@ -161,7 +161,7 @@ fn human(verified: &Verified) -> String {
         let reason = match reason {
             NotComparedReason::Table => "the host's own directory",
             NotComparedReason::Accepted => "accepted",
-            NotComparedReason::Snapshot => "the host's own, says the snapshot",
+            NotComparedReason::Snapshot => "the host's own, as the snapshot says",
             NotComparedReason::Subvolume => "a subvolume of its own",
         };
         let entries = match entries {

@@ -77,7 +77,7 @@ pub struct Config {
     pub keyring: Vec<TreePathBuf>,
     /// Revocation lists besides those in the keyring.
     pub crl: Vec<TreePathBuf>,
-    /// Certificates that are not trusted, whoever names them.
+    /// Certificates that are not trusted, regardless of who names them.
     pub distrust: Vec<TreePathBuf>,
     /// The purpose that the signer's certificate must have.
     pub purpose: Purpose,

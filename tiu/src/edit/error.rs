@@ -74,7 +74,7 @@ pub enum EditError {
     #[error("snapshot {0} boots next, but tiu never finished it")]
     Unfinished(u32),
     /// Afterwards it was not as it should be.
-    #[error("/etc differs from what it was to become in {} place{}, first {}", .0.len(), if .0.len() == 1 { "" } else { "s" }, .0.first().map(|d| d.path.to_string()).unwrap_or_default())]
+    #[error("/etc differs from the decision in {} place{}, first {}", .0.len(), if .0.len() == 1 { "" } else { "s" }, .0.first().map(|d| d.path.to_string()).unwrap_or_default())]
     Differs(Vec<Difference>),
 }
 

@@ -1,7 +1,7 @@
 //! The plan for `/etc`: the three sides are read from a system's tree and merged.
 //!
 //! Preflight decides on the base. Where the base can be written while it is copied, fill decides
-//! once more on the copy: what an administrator changes in between counts.
+//! again on the copy: what an administrator changes in between counts.
 
 use super::ETC;
 use super::accounts::{self, Accounts, EtcMerge};

@@ -36,7 +36,7 @@ pub enum HostError {
         source: io::Error,
     },
     /// Something else is where tiu's own files are.
-    #[error("{} is {found}, expected {expected} of root's", path.display())]
+    #[error("{} is {found}, expected {expected} that belongs to root", path.display())]
     Home { path: PathBuf, found: &'static str, expected: &'static str },
     /// snapper has no configuration for the root.
     #[error("snapper is not configured for {}: {} is missing", root.display(), path.display())]

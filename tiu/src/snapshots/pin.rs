@@ -40,7 +40,7 @@ struct PinChange {
 }
 
 /// Returns what pinning changes. A snapshot that was pinned once and then given a cleanup algorithm
-/// by other means is pinned anew.
+/// by other means is pinned again.
 fn pinned(snapshot: &Snapshot) -> Result<Outcome<PinChange>, PinError> {
     if snapshot.state() == State::InProgress {
         return Err(PinError::Unfinished(snapshot.number));

@@ -1,4 +1,4 @@
-//! Check: the new snapshot is compared with the index once more: every inode's metadata, and all
+//! Check: the new snapshot is compared with the index again: every inode's metadata, and all
 //! content where a program of the new system ran in it. Where none did, content is known: fill read
 //! back each file that it made, and digested what it kept. Accounts are compared with what was
 //! decided about them. Then it is asked for what its boot needs.

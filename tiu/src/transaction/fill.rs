@@ -31,7 +31,7 @@ pub struct Filled {
 /// and the signed manifest, the index, the image's `/etc` and the report of the merge.
 ///
 /// A base that is not read-only may have changed between the plan and the copy, so the copy is
-/// decided on and planned for anew.
+/// decided on and planned for again.
 pub fn fill(context: &Context, ready: &Ready, plan: Plan, draft: &Draft) -> Result<Filled, ApplyError> {
     let tree = draft.tree();
     let frozen = ready.base.read_only && ready.host_rules.subvolumes.is_empty();

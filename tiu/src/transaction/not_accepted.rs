@@ -14,7 +14,7 @@ pub enum NotAccepted {
     #[error(transparent)]
     Trust(#[from] ConfiguredTrustError),
     /// No certificate is trusted any more.
-    #[error("nobody is trusted: it has no keyring")]
+    #[error("no certificate is trusted: it has no keyring")]
     Nobody,
     #[error(transparent)]
     Signature(#[from] SignatureError),

@@ -154,7 +154,7 @@ pub fn prepare(context: &Context, request: &Request, mode: RunMode) -> Result<Pr
     swap::check(state.tree(), &rules.host_paths, active.as_deref())?;
     let not_installed = left_out(&index, &rules.host_paths);
     warnings.extend(state.ignored().iter().map(|reason| {
-        format!("snapshot {}: {reason}: it counts as absent, and the update makes it anew", base.number)
+        format!("snapshot {}: {reason}: it counts as absent, and the update makes it again", base.number)
     }));
     warnings.extend(etc.accounts.warnings.iter().cloned());
     warnings.extend(host.snapshots_are_open());
@@ -203,7 +203,7 @@ fn data_in_snapshot(
     let paths: Vec<String> = found.iter().map(|path| format!("/{path}")).collect();
     Ok(Some(format!(
         "nothing is mounted at {}: what is there lies in the snapshots and was carried over; what changes there \
-         until the next boot stays behind, and a rollback goes back",
+         until the next boot stays behind, and a rollback restores the older content",
         paths.join(", ")
     )))
 }

@@ -186,7 +186,7 @@ hints! { VerifyError {
     EtcChanged { .. } => "tiu etc diff shows the changes; without --strict they are not a failure",
     NoImage(_) => "tiu list shows which snapshots hold images",
     Differs { .. } =>
-        "apply the image once more (tiu apply --force BUNDLE), or go back (tiu rollback); then look for \
+        "apply the image again (tiu apply --force BUNDLE), or go back (tiu rollback); then look for \
          who or what changed it",
 } }
 

@@ -117,7 +117,7 @@ fn a_configuration_with_an_unknown_key() {
 #[test]
 fn a_host_that_trusts_nobody() {
     let host = LoopHost::new();
-    host.tiu("apply", ["/nowhere/bundle.tiu"]).refused(&["nobody is trusted", "--keyring"]);
+    host.tiu("apply", ["/nowhere/bundle.tiu"]).refused(&["no certificate is trusted", "--keyring"]);
 }
 
 #[test]

@@ -172,7 +172,8 @@ fn sides_that_cannot_be_compared() {
     let stranger = Kit::new();
     diff(&stranger, &[&bundle, &bundle]).refused(&[&bundle.display().to_string()]);
     let mut tiu = Command::new(program::path("tiu"));
-    program::outcome(tiu.arg("diff").args([&bundle, &bundle])).refused(&["nobody is trusted", "--keyring"]);
+    program::outcome(tiu.arg("diff").args([&bundle, &bundle]))
+        .refused(&["no certificate is trusted", "--keyring"]);
     host.tiu("apply", [&bundle]).succeeded();
     let three = host.snapshots().pop().unwrap();
     host.edit(three, |root| fs::remove_file(root.join("usr/lib/sysimage/tiu/index.zst")).unwrap());

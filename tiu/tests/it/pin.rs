@@ -1,4 +1,4 @@
-//! `tiu pin`: what is pinned stays, whoever cleans up.
+//! `tiu pin`: a pinned snapshot survives every clean-up.
 
 use std::path::Path;
 use tiu_testing::host::LoopHost;

@@ -1,4 +1,4 @@
-//! Without root: what goes, and what is said where it does not.
+//! Without root: commands that work, and the messages of those that do not.
 
 use super::kit::{CONTENT, Kit, good};
 use std::ffi::OsStr;

@@ -1,4 +1,4 @@
-//! Signatures that must not be accepted whoever is trusted.
+//! Signatures that must not be accepted, regardless of the trusted certificates.
 
 use super::kit::{Found, Kit, bad_bytes, bad_parts, good};
 use tiu_testing::bundles::Parts;

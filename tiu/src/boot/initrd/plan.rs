@@ -50,10 +50,10 @@ pub enum InitrdError {
         warnings: Vec<String>,
     },
     /// `initrd: dracut`, and the image has no kernel.
-    #[error("an initrd is to be made, but the image's manifest names no kernel")]
+    #[error("an initrd must be made, but the image's manifest names no kernel")]
     NoKernel,
     /// `initrd: dracut`, and the image has no dracut.
-    #[error("an initrd is to be made, but the image has no dracut: looked for {}", PROGRAMS.join(", "))]
+    #[error("an initrd must be made, but the image has no dracut: looked for {}", PROGRAMS.join(", "))]
     NoDracut,
     /// The kernel's version is not a file name.
     #[error("the manifest's kernel version {0:?} cannot be part of a file name")]

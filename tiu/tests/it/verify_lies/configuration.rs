@@ -66,7 +66,7 @@ fn what_is_not_compared_is_listed_and_accepted_by_the_caller_alone() {
         tree::file(root, "usr/lib/mine/x", "x");
     });
     let outcome = verify_finds(&host, &["usr/lib/mine: extra"]);
-    for line in ["/data (the host's own, says the snapshot)", "/srv (the host's own directory)"] {
+    for line in ["/data (the host's own, as the snapshot says)", "/srv (the host's own directory)"] {
         assert!(outcome.stdout.contains(&format!("not compared: {line}")), "{}", outcome.stdout);
     }
     let accepted = host.tiu("verify", ["2", "--accept", "/usr/lib/mine", "--json"]);
