@@ -102,7 +102,7 @@ impl<R: Read> Read for Source<R> {
 }
 
 /// Compresses the text of an index as [`Index::read_zst`] reads it: one frame with a checksum,
-/// window at most 8 MiB. The same text and level give the same bytes.
+/// window at most 8 MiB. The same text and level produce the same bytes.
 pub fn write_zst(text: &[u8], level: i32, out: impl Write) -> io::Result<()> {
     let mut encoder = write::Encoder::new(out, level)?;
     encoder.include_checksum(true)?;

@@ -13,7 +13,7 @@ use tiu_system::text::bytes;
 ///
 /// The tree is read once and never changed. Directories of the running kernel and of the host are
 /// left out (/proc, /home, ...). /var becomes defaults that hosts get where their own /var has
-/// nothing. The same tree, recipe and SOURCE_DATE_EPOCH give the same bytes up to the signature.
+/// nothing. The same tree, recipe and SOURCE_DATE_EPOCH produce the same bytes up to the signature.
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   tiu-create pack --recipe bundle.yaml --cert keys/signer.cert.pem \\

@@ -1,4 +1,4 @@
-//! The same tree, recipe and SOURCE_DATE_EPOCH give the same bytes up to the signature.
+//! The same tree, recipe and SOURCE_DATE_EPOCH produce the same bytes up to the signature.
 
 use crate::place::{EPOCH, Place, program, run};
 use std::collections::HashMap;

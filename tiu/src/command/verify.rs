@@ -23,8 +23,8 @@ use tiu_system::progress::{Unit, Watch};
 /// Certificate, manifest, index, and every file's content, mode, owner and attributes are compared.
 /// Changes in /etc are the administrator's. They are listed apart and are not a failure. The initrd
 /// that was made on the host is not signed; it is compared with its digest of that time. What is
-/// not compared is listed; in the image's directories that is a failure, whatever the snapshot
-/// says.
+/// not compared is listed; in the image's directories that is a failure, regardless of what the
+/// snapshot says.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   tiu verify                     verify what runs

@@ -20,7 +20,7 @@ pub fn finish(
 ) -> Result<Record, ApplyError> {
     let tree = draft.tree();
     let mut record = Record::new(&filled.etc.rules.uids, &filled.etc.rules.gids);
-    record.persistent = ready.persistent.remember.clone();
+    record.persistent = ready.persistent.to_record.clone();
     initrd::make(context, ready, draft, &mut record)?;
     for path in context.next.prepare(tree)? {
         record.add(tree, &path)?;

@@ -219,7 +219,7 @@ fn decide_persistent(
 ) -> Result<PersistentDecision, ApplyError> {
     let (tree, mounts) = (state.tree(), state.mounts()?);
     let declared = persistent::declared(&incoming.text(&[POLICY_PATH]), incoming.index)?;
-    let remembered = &state.persistent()?[..];
+    let recorded = &state.persistent()?[..];
     let mounted = persistent::mounted(mountinfo, context.host().root(), mounts);
     // Only where an image's file may have to become a directory.
     let other =
@@ -231,7 +231,7 @@ fn decide_persistent(
     };
     let decision = persistent::decide(&PersistentFacts {
         declared: &declared,
-        remembered,
+        recorded,
         mounted: &mounted,
         host_paths: &rules.host_paths,
         found: &|path| persistent::content(tree, path),

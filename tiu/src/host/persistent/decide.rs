@@ -55,7 +55,7 @@ pub struct PersistentFacts<'a> {
     /// The paths that the image declares, as [`declared`](super::declared()) returns them.
     pub declared: &'a [TreePathBuf],
     /// The paths that the base's record has.
-    pub remembered: &'a [TreePathBuf],
+    pub recorded: &'a [TreePathBuf],
     /// Paths at which something is mounted now that the host's fstab does not name.
     pub mounted: &'a [TreePathBuf],
     /// Paths that are the host's anyway.
@@ -76,7 +76,7 @@ pub struct PersistentDecision {
     /// Further paths that are the host's in this update.
     pub host_paths: Vec<TreePathBuf>,
     /// The paths for the record of the new snapshot.
-    pub remember: Vec<TreePathBuf>,
+    pub to_record: Vec<TreePathBuf>,
     /// Paths at which something is mounted now that fstab does not name.
     pub mounted: Vec<TreePathBuf>,
 }
@@ -98,7 +98,7 @@ pub fn decide(sides: &PersistentFacts) -> Result<PersistentDecision, PersistentE
         };
         decision.add(sides, path, true, state, apart);
     }
-    for path in sides.remembered {
+    for path in sides.recorded {
         let within = sides.declared.iter().any(|declared| path.starts_with(declared));
         if !within && !is_hosts(sides, path) && (sides.found)(path) == DirectoryContent::Holds {
             decision.add(sides, path, false, PersistentState::InSnapshot, true);
@@ -107,11 +107,11 @@ pub fn decide(sides: &PersistentFacts) -> Result<PersistentDecision, PersistentE
     for path in sides.mounted {
         decision.host_paths.push(path.clone());
         decision.mounted.push(path.clone());
-        decision.remember.push(path.clone());
+        decision.to_record.push(path.clone());
     }
     decision.paths.sort_by(|a, b| a.path.cmp(&b.path));
-    decision.remember.sort();
-    decision.remember.dedup();
+    decision.to_record.sort();
+    decision.to_record.dedup();
     Ok(decision)
 }
 
@@ -131,7 +131,7 @@ impl PersistentDecision {
         if apart {
             self.host_paths.push(path.to_owned());
         }
-        self.remember.push(path.to_owned());
+        self.to_record.push(path.to_owned());
         let commands = if state == PersistentState::Host { Vec::new() } else { (sides.commands)(path) };
         self.paths.push(Persistent { path: path.to_owned(), declared, state, commands });
     }

@@ -11,7 +11,7 @@ fn path(text: &'static str) -> TreePathBuf {
 /// Decides about `data`.
 fn with(
     declared: bool,
-    remembered: bool,
+    recorded: bool,
     host: &[&str],
     found: DirectoryContent,
     was_other: bool,
@@ -19,7 +19,7 @@ fn with(
     let list = |there: bool| if there { vec![path("data")] } else { vec![] };
     decide(&PersistentFacts {
         declared: &list(declared),
-        remembered: &list(remembered),
+        recorded: &list(recorded),
         mounted: &[],
         host_paths: &host.iter().map(|path| TreePathBuf::new(*path).unwrap()).collect::<Vec<_>>(),
         found: &|_| found.clone(),
@@ -47,7 +47,7 @@ fn a_declared_path() {
     ] {
         let decision = with(true, false, host, found.clone(), false).unwrap();
         assert_eq!(state(&decision), Some(expected), "{host:?} {found:?}");
-        assert_eq!(decision.remember, [path("data")]);
+        assert_eq!(decision.to_record, [path("data")]);
         let told = decision.paths[0].warning().is_some() && !decision.paths[0].commands.is_empty();
         assert_eq!(told, expected.0 != PersistentState::Host);
     }
@@ -87,7 +87,7 @@ fn what_is_mounted_now_is_the_host_s() {
     let none = |_: &TreePath| Vec::new();
     let decision = decide(&PersistentFacts {
         declared: &[path("data")],
-        remembered: &[],
+        recorded: &[],
         mounted: &[path("data"), path("more")],
         host_paths: &[],
         found: &|_| DirectoryContent::Holds,
@@ -97,5 +97,5 @@ fn what_is_mounted_now_is_the_host_s() {
     .unwrap();
     assert_eq!(state(&decision), Some((PersistentState::Host, true)));
     assert_eq!(decision.host_paths, [path("data"), path("more")]);
-    assert_eq!(decision.remember, [path("data"), path("more")]);
+    assert_eq!(decision.to_record, [path("data"), path("more")]);
 }
