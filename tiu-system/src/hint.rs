@@ -299,9 +299,9 @@ mod tests {
 
     #[derive(Debug, thiserror::Error)]
     #[error("d")]
-    struct Unit;
+    struct Fieldless;
 
-    hints! { struct Unit { _ => "e", } }
+    hints! { struct Fieldless { _ => "e", } }
 
     #[test]
     fn structs_have_one_arm_or_forward() {
@@ -313,7 +313,7 @@ mod tests {
         let wrapped = |source: Lower| Wrapped { source };
         assert_eq!(wrapped(Lower::Damaged { at: 7 }).hint().as_deref(), Some("look at byte 7"));
         assert!(wrapped(Cancelled.into()).is_cancelled());
-        assert_eq!((Unit.hint().as_deref(), Unit.is_cancelled()), (Some("e"), false));
+        assert_eq!((Fieldless.hint().as_deref(), Fieldless.is_cancelled()), (Some("e"), false));
     }
 
     #[test]

@@ -65,16 +65,16 @@ mod tests {
     use super::*;
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
-    struct Document {
+    struct PathsDocument {
         #[serde(with = "super")]
         path: TreePathBuf,
         #[serde(with = "super::list")]
         list: Vec<TreePathBuf>,
     }
 
-    fn document(path: &[u8], list: &[&[u8]]) -> Document {
+    fn document(path: &[u8], list: &[&[u8]]) -> PathsDocument {
         let path_of = |bytes: &[u8]| TreePathBuf::new(bytes).unwrap();
-        Document { path: path_of(path), list: list.iter().map(|path| path_of(path)).collect() }
+        PathsDocument { path: path_of(path), list: list.iter().map(|path| path_of(path)).collect() }
     }
 
     #[test]
@@ -82,7 +82,7 @@ mod tests {
         let written = document(b"a\\x41\nb", &[b"", b"\\n", "\u{e4}".as_bytes()]);
         let text = serde_json::to_string(&written).unwrap();
         assert_eq!(text, r#"{"path":"a\\x41\nb","list":["","\\n","ä"]}"#);
-        assert_eq!(serde_json::from_str::<Document>(&text).unwrap(), written);
+        assert_eq!(serde_json::from_str::<PathsDocument>(&text).unwrap(), written);
     }
 
     #[test]
@@ -100,7 +100,7 @@ mod tests {
                 format!(r#"{{"path":"{bad}","list":[]}}"#),
                 format!(r#"{{"path":"a","list":["b","{bad}"]}}"#),
             ] {
-                let error = serde_json::from_str::<Document>(&text).unwrap_err().to_string();
+                let error = serde_json::from_str::<PathsDocument>(&text).unwrap_err().to_string();
                 assert!(error.contains("expected a path inside a tree"), "{text}: {error}");
             }
         }
