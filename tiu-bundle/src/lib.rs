@@ -20,6 +20,7 @@
 //! | [`index`] | every inode of the image |
 //! | [`policy`] | what an image says to the client: persistent directories, lists about `/etc` |
 //! | [`host_files`] | the files that belong to one host |
+//! | [`selinux`] | the policy of an image, and the entries that need a label |
 //! | [`places`] | whose each directory of a host is, and where an image's own files lie |
 //! | [`read_at`] | the source of bytes that a bundle is read from |
 //!
@@ -66,6 +67,7 @@ mod names;
 pub mod places;
 pub mod policy;
 pub mod read_at;
+pub mod selinux;
 mod sha256;
 pub mod signature;
 pub mod trust;

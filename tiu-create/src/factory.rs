@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use tiu_bundle::index::Kind;
+use tiu_bundle::selinux::LABEL;
 
 /// The tmpfiles.d file. Of two files that have the same path, systemd-tmpfiles takes the one whose
 /// name sorts first: the packages' own lines, which can say more (an age, for example), must win.
@@ -139,7 +140,9 @@ impl VarDefault<'_> {
         if self.kind == Kind::Socket {
             return vec![Loss::Socket];
         }
-        let copied = |name: &[u8]| self.kind == Kind::File && name.starts_with(b"user.");
+        // systemd-tmpfiles labels what it makes by the policy.
+        let copied =
+            |name: &[u8]| self.kind == Kind::File && name.starts_with(b"user.") || name == LABEL.as_bytes();
         let all = [
             (Loss::Attributes, self.xattrs.iter().any(|(name, _)| !copied(name))),
             (Loss::LinkOwner, self.kind == Kind::Symlink && (self.uid, self.gid) != (0, 0)),

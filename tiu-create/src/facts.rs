@@ -6,6 +6,7 @@ use crate::recipe::Recipe;
 use crate::tree::{Root, ScanError};
 use rustix::fs::{Dir, FileType, OFlags};
 use tiu_bundle::host_files;
+use tiu_bundle::selinux;
 use tiu_system::fstab;
 use tiu_system::hints;
 use tiu_system::os_release::{self, OsRelease};
@@ -137,6 +138,15 @@ pub fn blank_machine_ids(root: &Root) -> Result<Vec<&'static str>, ScanError> {
         }
     }
     Ok(blank)
+}
+
+/// Returns whether the tree has a policy of SELinux that is not disabled.
+pub fn selinux(root: &Root) -> Result<bool, ScanError> {
+    let text = root.read_as_system(selinux::CONFIG_PATH, MAX_TEXT)?.unwrap_or_default();
+    let Some(policy) = selinux::Policy::of_config(&String::from_utf8_lossy(&text)) else {
+        return Ok(false);
+    };
+    Ok(root.read_as_system(&policy.contexts(), MAX_TEXT)?.is_some())
 }
 
 /// Returns the names of the tree's users and groups.

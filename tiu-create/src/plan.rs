@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tiu_bundle::index::{Kind, MAX_PATH, Mtime};
 use tiu_bundle::places::{FACTORY_VAR, INDEX_PATH, STATE_DIR};
 use tiu_bundle::policy::POLICY_PATH;
+use tiu_bundle::selinux::{self, Unlabelled};
 use tiu_system::hints;
 use tiu_system::path::TreePath;
 
@@ -80,6 +81,8 @@ pub struct ImagePlan {
     pub at_mount_points: BTreeMap<Vec<u8>, LeftOut>,
     /// The properties of the defaults of `/var` that hosts do not get.
     pub var_losses: BTreeMap<factory::Loss, factory::LossCount>,
+    /// The entries without a label, if the tree has a policy of SELinux.
+    pub unlabelled: Option<Unlabelled>,
     /// Numbers of the recipe's patterns that matched nothing.
     pub unused_patterns: Vec<usize>,
     /// Sockets: they are in the index alone, because a tar has none.
@@ -136,6 +139,8 @@ pub struct PlanInput<'a> {
     pub owners: factory::OwnerNames,
     /// Mount points of the tree's own fstab, as relative paths.
     pub mount_points: Vec<Vec<u8>>,
+    /// True if the tree has a policy of SELinux, which is enabled.
+    pub selinux: bool,
     /// Text of [`POLICY_PATH`], if there is one.
     pub policy: Option<String>,
 }
@@ -148,6 +153,7 @@ pub fn plan(mut tree: SourceTree, input: &PlanInput) -> Result<ImagePlan, PlanEr
         left_out: BTreeMap::new(),
         at_mount_points: BTreeMap::new(),
         var_losses: BTreeMap::new(),
+        unlabelled: None,
         unused_patterns: Vec::new(),
         sockets: 0,
         size: 0,
@@ -179,6 +185,9 @@ pub fn plan(mut tree: SourceTree, input: &PlanInput) -> Result<ImagePlan, PlanEr
         plan.var_losses = factory::losses(plan.factory_entries());
     }
     plan.at_mount_points = plan.below(&input.mount_points);
+    if input.selinux {
+        plan.unlabelled = plan.count_unlabelled();
+    }
     let inodes = || plan.items.iter().filter(|item| item.link_to.is_none()).map(|item| &item.node);
     plan.size = inodes().map(|node| node.size).fold(0, u64::saturating_add);
     plan.sockets = inodes().filter(|node| node.kind == Kind::Socket).count() as u64;
@@ -337,6 +346,7 @@ impl ImagePlan {
         content: ItemContent,
         input: &PlanInput,
     ) -> Result<(), PlanError> {
+        let xattrs = self.inherited(path);
         let path = self.tree.names.add(path.as_bytes()).ok_or(ScanError::TooManyNames)?;
         let mtime = Mtime { sec: input.newest, nsec: 0 };
         let node = SourceNode {
@@ -348,7 +358,7 @@ impl ImagePlan {
             rdev: 0,
             size,
             mtime,
-            xattrs: 0,
+            xattrs,
             target: None,
             inode: None,
         };
@@ -380,6 +390,33 @@ impl ImagePlan {
             }
         }
         Ok(())
+    }
+
+    /// Returns the entries that need a label and have none.
+    fn count_unlabelled(&self) -> Option<Unlabelled> {
+        let inodes = self.items.iter().filter(|item| item.link_to.is_none());
+        let entries = inodes.filter_map(|item| {
+            // The index refuses other paths.
+            Some((TreePath::new(self.path(item)).ok()?, self.label(item).is_some()))
+        });
+        selinux::unlabelled(entries)
+    }
+
+    /// Returns the SELinux label of an entry.
+    fn label(&self, item: &Item) -> Option<&[u8]> {
+        let xattrs = self.tree.xattrs.get(item.node.xattrs);
+        selinux::label(xattrs.iter().map(|(name, value)| (&name[..], &value[..])))
+    }
+
+    /// Returns the attributes of what is added to the directory of `path`: its label alone, as
+    /// SELinux labels a new file.
+    fn inherited(&mut self, path: &str) -> u32 {
+        let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+        let directory = self.position(parent.as_bytes()).and_then(|i| self.items.get(i));
+        match directory.and_then(|item| self.label(item)).map(<[u8]>::to_vec) {
+            Some(label) => self.tree.xattrs.add(vec![(selinux::LABEL.into(), label)]),
+            None => 0,
+        }
     }
 
     /// Returns what is not a directory below each of `directories`. Of two that hold it, the outer

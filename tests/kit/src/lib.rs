@@ -14,6 +14,7 @@ pub mod pki;
 pub mod program;
 pub mod running;
 pub mod schema;
+pub mod selinux;
 pub mod stable;
 pub mod system;
 pub mod tree;

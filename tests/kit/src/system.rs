@@ -110,11 +110,20 @@ pub fn dracut(root: &Path, body: &str) {
 
 /// Copies a shell and a few tools with their libraries.
 fn shell(root: &Path) {
-    let programs = ["/bin/sh", "/bin/cat", "/bin/sleep", "/bin/dd", "/bin/touch", "/bin/mknod", "/bin/mount"];
+    programs(
+        root,
+        &["/bin/sh", "/bin/cat", "/bin/sleep", "/bin/dd", "/bin/touch", "/bin/mknod", "/bin/mount"],
+    );
+}
+
+/// Copies programs of this machine with their libraries, to `/usr`.
+pub fn programs(root: &Path, programs: &[&str]) {
     for program in programs {
-        copy(Path::new(program), &root.join("usr").join(program.trim_start_matches('/')));
+        let below = program.trim_start_matches('/').trim_start_matches("usr/");
+        copy(Path::new(program), &root.join("usr").join(below));
     }
-    let listed = tool("ldd", "libc-bin", &programs.map(AsRef::as_ref)).succeeded().stdout;
+    let arguments: Vec<_> = programs.iter().map(AsRef::as_ref).collect();
+    let listed = tool("ldd", "libc-bin", &arguments).succeeded().stdout;
     let libraries: BTreeSet<&str> =
         listed.split_whitespace().filter(|word| word.starts_with('/') && !word.ends_with(':')).collect();
     for library in libraries {

@@ -169,6 +169,10 @@ fn document(options: &Options, packed: &Packed) -> serde_json::Value {
         "left_out": left_out.collect::<Vec<_>>(),
         "at_mount_points": at_mount_points.collect::<Vec<_>>(),
         "var_losses": var_losses.collect::<Vec<_>>(),
+        "unlabelled": packed.unlabelled.as_ref().map(|unlabelled| json!({
+            "entries": unlabelled.entries,
+            "first": unlabelled.first.absolute().to_string(),
+        })),
         "unused_patterns": packed.unused_patterns,
         "mounted": packed.mounted,
     })
@@ -244,6 +248,18 @@ fn warnings(recipe: &Recipe, packed: &Packed) -> Vec<String> {
              /var/{}",
             lost.entries,
             tiu_create::shown(&lost.first)
+        ));
+    }
+    if let Some(unlabelled) = &packed.unlabelled {
+        let what = match unlabelled.entries {
+            1 => "1 file or directory has".to_owned(),
+            n => format!("{n} files and directories have"),
+        };
+        texts.push(format!(
+            "the tree has a policy of SELinux, but {what} no label ({}), and hosts with SELinux refuse the image: the \
+             first is {}; run setfiles on the tree before it is packed",
+            tiu_bundle::selinux::LABEL,
+            unlabelled.first.absolute()
         ));
     }
     let unused = packed.unused_patterns.iter();

@@ -34,6 +34,7 @@ use tiu_bundle::hash_tree::{self, Salt};
 use tiu_bundle::host_files;
 use tiu_bundle::manifest::{FORMAT, Manifest, Meta};
 use tiu_bundle::read_at::FileSource;
+use tiu_bundle::selinux::Unlabelled;
 use tiu_bundle::{BLOCK_SIZE, bundle};
 use tiu_system::glob::Glob;
 use tiu_system::progress::{Progress, Watch};
@@ -77,6 +78,8 @@ pub struct Packed {
     pub at_mount_points: BTreeMap<Vec<u8>, LeftOut>,
     /// The properties of the defaults of `/var` that hosts do not get.
     pub var_losses: BTreeMap<Loss, LossCount>,
+    /// The entries without a label, if the tree has a policy of SELinux.
+    pub unlabelled: Option<Unlabelled>,
     /// Patterns of the recipe that matched nothing.
     pub unused_patterns: Vec<String>,
     /// Mount points in the tree. Their content is not in the image.
@@ -113,8 +116,14 @@ pub fn pack(
     let mounted = tree.mounted.iter().map(|path| crate::shown(path)).collect();
     let owners = facts::owners(&root)?;
     let mount_points = facts::mount_points(&root)?;
-    let input =
-        PlanInput { rules: &rules, newest: options.created, owners, mount_points, policy: policy.to_text() };
+    let input = PlanInput {
+        rules: &rules,
+        newest: options.created,
+        owners,
+        mount_points,
+        selinux: facts::selinux(&root)?,
+        policy: policy.to_text(),
+    };
     let mut plan = plan::plan(tree, &input)?;
 
     if options.strict
@@ -136,6 +145,7 @@ pub fn pack(
     let left_out = std::mem::take(&mut plan.left_out);
     let at_mount_points = std::mem::take(&mut plan.at_mount_points);
     let var_losses = std::mem::take(&mut plan.var_losses);
+    let unlabelled = plan.unlabelled.take();
     let unused_patterns =
         plan.unused_patterns.iter().filter_map(|i| recipe.exclude.get(*i).cloned()).collect();
     let index = stream::stream(&root, plan, squash, options.created, watch)
@@ -166,6 +176,7 @@ pub fn pack(
         left_out,
         at_mount_points,
         var_losses,
+        unlabelled,
         unused_patterns,
         mounted,
         seconds: start.elapsed().as_secs_f64(),

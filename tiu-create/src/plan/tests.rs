@@ -52,6 +52,7 @@ impl Build {
                 newest: 50,
                 owners: Default::default(),
                 mount_points: vec![b"boot/x".to_vec()],
+                selinux: true,
                 policy: None,
             },
         )
@@ -229,4 +230,38 @@ fn a_path_that_becomes_too_long() {
     );
     let result = system().files(&[&path]).plan_with(&[]);
     assert!(matches!(result, Err(PlanError::PathTooLong { .. })), "{:?}", result.map(|plan| paths(&plan)));
+}
+
+/// Gives every inode of the tree a label of the type `kind`.
+fn labelled(mut build: Build, kind: &str) -> Build {
+    let label = format!("system_u:object_r:{kind}:s0\0").into_bytes();
+    let xattrs = build.0.xattrs.add(vec![(b"security.selinux".to_vec(), label)]);
+    build.0.nodes.iter_mut().for_each(|node| node.xattrs = xattrs);
+    build
+}
+
+#[test]
+fn entries_without_a_label_are_counted_where_there_is_a_policy() {
+    let build = || system().files(&["usr/a", "var/x"]).dirs(&["home", "proc"]);
+    let plan = build().plan();
+    let needs = |path: &[u8]| !path.starts_with(b"home") && !path.starts_with(b"proc") && path != b"var";
+    let expected = plan.items.iter().filter(|item| needs(plan.path(item))).count() as u64;
+    let found = plan.unlabelled.expect("some");
+    assert_eq!((found.entries, found.first.as_bytes()), (expected, &b""[..]));
+    // What SELinux shows where nothing is.
+    assert_eq!(labelled(build(), "unlabeled_t").plan().unlabelled, Some(found));
+    let plan = labelled(build(), "usr_t").plan();
+    assert_eq!(plan.unlabelled, None);
+    assert!(plan.var_losses.is_empty(), "a label is not lost: {:?}", plan.var_losses);
+}
+
+#[test]
+fn what_is_added_has_the_label_of_its_directory() {
+    let plan = labelled(system().files(&["usr/a", "var/x"]), "usr_t").plan();
+    for path in ["usr/share/factory", "usr/lib/tmpfiles.d/zz-tiu-var.conf", "usr/lib/sysimage/tiu"] {
+        let item = &plan.items[plan.find(path.as_bytes()).unwrap_or_else(|| panic!("{path}"))];
+        assert_eq!(plan.label(item), Some(&b"system_u:object_r:usr_t:s0\0"[..]), "{path}");
+    }
+    let plan = system().files(&["usr/a", "var/x"]).plan();
+    assert!(plan.items.iter().all(|item| plan.tree.xattrs.get(item.node.xattrs).is_empty()));
 }
