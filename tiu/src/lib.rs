@@ -20,6 +20,7 @@
 //! snapshots       lists, makes, changes, deletes and pins snapshots
 //! host            a checked host, its lock, its paths
 //! config          tiu.yaml
+//! labels          SELinux labels: whether an update must have and can have them
 //! outcome         done, or nothing to do
 //! namespace       programs in their own namespaces
 //! ```
@@ -85,6 +86,7 @@ pub mod edit;
 pub mod etc;
 pub mod host;
 pub(crate) mod incoming;
+pub(crate) mod labels;
 pub mod namespace;
 pub mod outcome;
 pub mod rollback;

@@ -342,8 +342,10 @@ fn what_is_added_to_a_labelled_tree_is_labelled() {
     selinux::policy(&place.root(), "enforcing");
     selinux::label(&place.root());
     let packed = place.packed();
-    let label = |path: &str| {
-        let entry = packed.index.entry(packed.index.find(path).unwrap_or_else(|| panic!("{path}")));
+    let label = |path: &'static str| {
+        let entry = packed
+            .index
+            .entry(packed.index.find(TreePath::literal(path)).unwrap_or_else(|| panic!("{path}")));
         let label = tiu_bundle::selinux::label_of(&entry).unwrap_or_else(|| panic!("{path} has none"));
         String::from_utf8_lossy(label).trim_end_matches('\0').to_owned()
     };

@@ -81,3 +81,24 @@ fn new_content_keeps_mode_owner_and_attributes() {
     assert_eq!(dir.path().join("a/b/none").metadata().unwrap().mode() & 0o7777, 0o600);
     assert!(tree.replace("a/b", b"", &attributes).is_err());
 }
+
+#[test]
+fn attributes_are_those_of_the_inode_itself() {
+    use crate::path::TreePath;
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("d")).unwrap();
+    std::fs::write(dir.path().join("d/file"), "").unwrap();
+    std::os::unix::fs::symlink("file", dir.path().join("d/link")).unwrap();
+    std::os::unix::fs::symlink("d", dir.path().join("way")).unwrap();
+    let tree = Tree::open(dir.path()).unwrap();
+    let path = TreePath::literal;
+    tree.set_attribute(path("d/file"), "trusted.x", b"1").unwrap();
+    tree.set_attribute(path("d/link"), "trusted.x", b"2").unwrap();
+    tree.set_attribute(path(""), "trusted.x", b"3").unwrap();
+    for (at, value) in [("d/file", &b"1"[..]), ("d/link", b"2"), ("", b"3")] {
+        assert_eq!(tree.attribute(path(at), "trusted.x").unwrap().as_deref(), Some(value));
+    }
+    assert_eq!(tree.attribute(path("d"), "trusted.x").unwrap(), None);
+    tree.attribute(path("way/file"), "trusted.x").unwrap_err();
+    tree.attribute(path("d/none"), "trusted.x").unwrap_err();
+}

@@ -26,6 +26,8 @@ pub enum Profile {
     /// dracut of the image, for this machine, whose disks have device-mapper devices, or a btrfs on
     /// several devices, between them and the root filesystem: dracut asks the kernel about those.
     DracutHereMapped,
+    /// setfiles of the image, on empty files that have the names of those to be labelled.
+    Setfiles,
     /// systemd-sysusers of the running system, on the image's account files in an empty filesystem.
     Sysusers,
 }
@@ -35,6 +37,7 @@ impl Named for Profile {
         (Profile::Dracut, "dracut", "dracut for another machine"),
         (Profile::DracutHere, "dracut-here", "dracut for this machine"),
         (Profile::DracutHereMapped, "dracut-here-mapped", "dracut for this machine with mapped disks"),
+        (Profile::Setfiles, "setfiles", "setfiles"),
         (Profile::Sysusers, "sysusers", "systemd-sysusers"),
     ];
 }
@@ -65,6 +68,8 @@ impl Profile {
             Profile::Dracut | Profile::DracutHere => DRACUT,
             // The kernel answers questions about device-mapper and btrfs devices only with it.
             Profile::DracutHereMapped => DRACUT.union(CapabilitySet::SYS_ADMIN),
+            // Setting security.* attributes, and labels that the running policy does not know.
+            Profile::Setfiles => CapabilitySet::SYS_ADMIN.union(CapabilitySet::MAC_ADMIN),
             // All files are those of root, and stay so.
             Profile::Sysusers => CapabilitySet::empty(),
         }
@@ -73,7 +78,7 @@ impl Profile {
     /// Returns the devices that the program sees.
     pub fn devices(self) -> Devices {
         match self {
-            Profile::Dracut => Devices::Standard,
+            Profile::Dracut | Profile::Setfiles => Devices::Standard,
             Profile::DracutHere | Profile::DracutHereMapped => Devices::Blocks,
             Profile::Sysusers => Devices::Outside,
         }

@@ -35,6 +35,9 @@ pub struct Record {
     /// The findings in the initrd, if the snapshot has one that tiu knows of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initrd: Option<InitrdRecord>,
+    /// SELinux labels of the files above and of the client's own, by path in the snapshot.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
 }
 
 /// The findings in an initrd when the snapshot was made.
@@ -109,6 +112,7 @@ impl Record {
             gids: sorted(gids),
             persistent: Vec::new(),
             initrd: None,
+            labels: BTreeMap::new(),
         }
     }
 

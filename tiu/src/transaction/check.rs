@@ -10,6 +10,7 @@ use super::fill::Filled;
 use super::preflight::Ready;
 use crate::draft::Draft;
 use crate::etc::pristine;
+use crate::labels::Labelling;
 use crate::state::Record;
 use tiu_extract::{Plan, ReadBack};
 
@@ -21,16 +22,17 @@ pub fn check(
     record: &Record,
     draft: &Draft,
 ) -> Result<(), ApplyError> {
-    fn read_back<'a>(record: &Record, plan: &'a Plan) -> ReadBack<'a> {
-        if record.files.is_empty() { ReadBack::Executed(plan) } else { ReadBack::All }
+    let programs_ran = !record.files.is_empty() || matches!(ready.labelling, Labelling::By(..));
+    fn read_back(programs_ran: bool, plan: &Plan) -> ReadBack<'_> {
+        if programs_ran { ReadBack::All } else { ReadBack::Executed(plan) }
     }
     let mut rules = filled.etc.rules.clone();
     rules.keep.extend(record.files.iter().map(|file| file.path.clone()));
     let watch = context.watch;
     let tree = draft.tree();
-    let depth = read_back(record, &filled.plan);
+    let depth = read_back(programs_ran, &filled.plan);
     let mut differences = tiu_extract::check(&ready.index, tree.fd(), &rules, depth, watch)?;
-    let depth = read_back(record, &filled.pristine);
+    let depth = read_back(programs_ran, &filled.pristine);
     differences.extend(pristine::check(tree, &ready.index, &rules, depth, watch)?);
     differences.extend(filled.etc.accounts.check(tree, &filled.etc.report)?);
     if !differences.is_empty() {

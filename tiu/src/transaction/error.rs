@@ -8,6 +8,7 @@ use crate::etc::{MergeError, PristineError, ReportError};
 use crate::host::persistent::PersistentError;
 use crate::host::{Hidden, HostError};
 use crate::incoming::Mismatch;
+use crate::labels::Unlabelable;
 use crate::snapshots::SnapshotError;
 use crate::state::{RecordError, StateError};
 use std::io;
@@ -64,6 +65,18 @@ pub enum ApplyError {
     /// A part that the new snapshot's boot needs is missing.
     #[error("the new snapshot would not boot: {0}")]
     NotBootable(#[from] NotBootable),
+    /// The host uses SELinux, and the new snapshot would not be labelled.
+    #[error("this host uses SELinux, and the new snapshot would not be labelled: {0}")]
+    Unlabelable(Unlabelable),
+    /// setfiles failed.
+    #[error("what was made on the host was not labelled: {0}")]
+    Setfiles(RunError),
+    /// The policy has no label for a file.
+    #[error("{path} has no SELinux label: the policy {policy} has none for it")]
+    NoLabel { path: String, policy: String },
+    /// A label is not what was set.
+    #[error("{path}: found the SELinux label {found}, expected {expected}")]
+    LabelNotKept { path: String, found: String, expected: String },
     #[error(transparent)]
     Draft(#[from] DraftError),
     #[error(transparent)]
@@ -123,7 +136,7 @@ fn first_difference(differences: &[Difference]) -> String {
 }
 
 hints! { ApplyError {
-    forward Open, Image, Mismatch, Host, Snapshot, Base, Copy, Tree, Record, Persistent, Merge, Report, Pristine, Engine, Initrd, Boot, NotBootable, Hidden, Draft, LeftBehind, Cancelled;
+    forward Open, Image, Mismatch, Host, Snapshot, Base, Copy, Tree, Record, Persistent, Merge, Report, Pristine, Engine, Initrd, Boot, NotBootable, Hidden, Unlabelable, Draft, LeftBehind, Cancelled;
     NextTrust(_) =>
     "keep the certificate in the image's /usr/lib/tiu/keyring or in the host's keyring; if the trust is to \
      change: --allow-trust-change",
@@ -136,12 +149,20 @@ hints! { ApplyError {
         source.hint(),
     Dracut { .. } => "correct what dracut names above: in /etc/dracut.conf.d of the host if it is the host's own, else \
         in the image; nothing has changed",
+    Setfiles(source @ (RunError::Missing { .. } | RunError::Start { .. } | RunError::Timeout { .. })) =>
+        source.hint(),
+    Setfiles(_) => "correct what setfiles names above: in the policy of the image, or in the host's own files below \
+        /etc/selinux; nothing has changed",
+    NoLabel { path, .. } => format!(
+        "give it one in the image's policy, or on the host: semanage fcontext -a -t TYPE {path}"
+    ),
     Swap { path } => format!(
         "put it into a subvolume of its own that fstab mounts, or name {path} under host-paths in tiu.yaml"
     ),
     ActiveSwap { path } => format!(
         "end it with swapoff {path}, then put it into a subvolume of its own that fstab mounts"
     ),
+    LabelNotKept { .. } => "see whether the filesystem keeps extended attributes, and what the running policy allows",
     Differs(_) =>
     "something wrote into the snapshot while it was made, or the disk is failing (dmesg); run again",
     Output(_) => "see whether the output's file or pipe can still be written",

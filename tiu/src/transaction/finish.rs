@@ -1,12 +1,11 @@
 //! Finish: what only the host can make, made with the new system's own programs: the initrd. What
-//! was made is recorded in the snapshot.
-//!
-//! SELinux labels have their place here too. No host that needs them is supported yet.
+//! was made is recorded in the snapshot, and labelled where the new system uses SELinux.
 
 use super::context::Context;
 use super::error::ApplyError;
 use super::fill::Filled;
 use super::initrd;
+use super::labels;
 use super::preflight::Ready;
 use crate::draft::Draft;
 use crate::state::Record;
@@ -25,7 +24,9 @@ pub fn finish(
     for path in context.next.prepare(tree)? {
         record.add(tree, &path)?;
     }
+    let labels = labels::ask(context, ready, filled, &mut record, draft)?;
     record.write(tree)?;
+    labels.set(tree)?;
     tiu_extract::restore_flags(tree.fd(), &filled.flags)?;
     Ok(record)
 }

@@ -6,7 +6,7 @@
 //! | preflight | signature; lock; identity, space, `/etc`, accounts, host; removes leftovers | nothing new |
 //! | open | makes a read-write [draft](crate::draft) of the base, marked `tiu-state=in-progress` | a draft |
 //! | fill | the engine brings it to the image's tree, reads back each file that it makes, and brings `/etc` and accounts to what was decided; signed manifest, index, the image's `/etc` and the report are stored next to it | a draft |
-//! | finish | makes the initrd, chrooted into the draft, and records what was made | a draft |
+//! | finish | makes the initrd, chrooted into the draft, records what was made, and labels it where SELinux is used | a draft |
 //! | check | the new snapshot still trusts its image; compares every inode with the index again; all content too where a program of the image ran; asks what a boot needs | a draft |
 //! | commit | the host remembers the image; read-only, `tiu-state=checked`, syncfs; then the default is set: the one moment that counts; then `tiu-state=done` | before it: a draft that is complete; after it: the new default, which counts as done |
 //!
@@ -25,6 +25,7 @@ mod finish;
 mod floor;
 mod foreign;
 mod initrd;
+mod labels;
 mod next_trust;
 mod not_accepted;
 mod open;

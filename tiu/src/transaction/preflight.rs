@@ -4,6 +4,7 @@
 use super::context::{Context, Request};
 use super::error::ApplyError;
 use super::floor::{self, Floors};
+use super::labels;
 use super::open::{self, OpenedImage};
 use super::stage::Stage;
 use super::swap;
@@ -12,6 +13,7 @@ use crate::etc::{BaseImage, EtcPlan, EtcUpdate, decide};
 use crate::host::persistent::{self, DirectoryContent, Persistent, PersistentDecision, PersistentFacts};
 use crate::host::{HostPaths, Lock, Memory, NotInstalled, left_out};
 use crate::incoming::{Allowed, HostIdentity, IncomingImage};
+use crate::labels::Labelling;
 use crate::outcome::{NothingToDo, Outcome};
 use crate::snapshots::{Snapshot, State};
 use crate::state::{ImageState, StateError};
@@ -54,6 +56,8 @@ pub struct Ready {
     pub os: OsRelease,
     /// The origin of the initrd.
     pub initrd: initrd::InitrdPlan,
+    /// The decision about SELinux labels.
+    pub labelling: Labelling,
     /// The host's memory after this update, without this image, if it can be written.
     pub memory: Option<Memory>,
     /// Warnings for the administrator.
@@ -150,6 +154,8 @@ pub fn prepare(context: &Context, request: &Request, mode: RunMode) -> Result<Pr
         Ok(decide(&etc_update(context, &state, incoming, &rules)?)?)
     })?;
 
+    let labelling =
+        labels::plan(host, state.tree(), incoming, &etc.report)?.map_err(ApplyError::Unlabelable)?;
     let active = host.is_live().then(|| std::fs::read_to_string(swap::ACTIVE).ok()).flatten();
     swap::check(state.tree(), &rules.host_paths, active.as_deref())?;
     let not_installed = left_out(&index, &rules.host_paths);
@@ -158,6 +164,7 @@ pub fn prepare(context: &Context, request: &Request, mode: RunMode) -> Result<Pr
     }));
     warnings.extend(etc.accounts.warnings.iter().cloned());
     warnings.extend(host.snapshots_are_open());
+    warnings.extend(labelling.warning());
     warnings.extend(not_running(context, &base));
     warnings.extend(not_installed.iter().map(NotInstalled::to_string));
     warnings.extend(persistent.paths.iter().filter_map(Persistent::warning));
@@ -174,6 +181,7 @@ pub fn prepare(context: &Context, request: &Request, mode: RunMode) -> Result<Pr
         not_installed,
         os: image_os,
         initrd,
+        labelling,
         memory,
         warnings,
         _lock: lock,

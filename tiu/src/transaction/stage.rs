@@ -19,6 +19,8 @@ pub(super) enum Stage {
     Copy,
     /// Runs dracut.
     Initrd,
+    /// Labels what was made on the host.
+    Labels,
     /// Compares the new snapshot with the index.
     Check,
     /// Makes the new snapshot boot next.
@@ -34,6 +36,7 @@ impl Stage {
             Stage::Compare => ("compare", "Comparing files"),
             Stage::Copy => ("copy", "Copying files"),
             Stage::Initrd => ("initrd", "Making the initrd"),
+            Stage::Labels => ("labels", "Labelling files"),
             Stage::Check => ("check", "Checking the snapshot"),
             Stage::Commit => ("commit", "Making it boot next"),
         }

@@ -6,12 +6,14 @@
 //! owners     the host's numbers of the image's owners, from signed and actual accounts
 //! generated  files that were made on the host
 //! own_files  the client's own directory
+//! labels     SELinux labels of what was made on the host
 //! ```
 //!
 //! The snapshot is the suspect. Its files say what an administrator may want to know; none of them
 //! keeps a part of the system from being compared.
 
 mod generated;
+mod labels;
 mod own_files;
 mod owners;
 mod scope;
@@ -335,6 +337,7 @@ pub fn verify(
         }
         differences.extend(found);
     }
+    differences.extend(labels::differences(tree, record.as_ref())?);
     differences.sort();
     differences.dedup();
     Ok(Verified {

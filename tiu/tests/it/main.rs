@@ -33,6 +33,7 @@ mod pin;
 mod reads;
 mod rollback;
 mod second_update;
+mod selinux;
 mod snapshots;
 mod status;
 mod trust;
