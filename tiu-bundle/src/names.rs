@@ -4,31 +4,38 @@ use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::x509::{X509NameRef, X509Ref};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use tiu_system::text::is_unprintable;
 
 /// Returns a name as RFC 4514 writes it: `CN=signer, O=Example`, the most specific part first.
 ///
-/// The maker of the certificate chose the text. Characters that could steer a terminal are
-/// therefore replaced.
+/// The maker of the certificate chose the text. Characters that a reader cannot see are therefore
+/// written as RFC 4514 allows it, each byte of their UTF-8 as `\XX`.
 pub(crate) fn distinguished_name(name: &X509NameRef) -> String {
     let mut parts: Vec<String> = name
         .entries()
         .map(|entry| {
             let key = entry.object().nid().short_name().unwrap_or("OID");
             let value = entry.data().to_string().unwrap_or_else(|_| "?".to_owned());
-            let shown: String = value
-                .chars()
-                .take(200)
-                .flat_map(|c| match c {
-                    ',' | '+' | '"' | '\\' | '<' | '>' | ';' | '=' => vec!['\\', c],
-                    c if c.is_control() => vec!['?'],
-                    c => vec![c],
-                })
-                .collect();
-            format!("{key}={shown}")
+            format!("{key}={}", escaped(&value))
         })
         .collect();
     parts.reverse();
     if parts.is_empty() { "(no name)".to_owned() } else { parts.join(", ") }
+}
+
+/// Returns at most 200 characters of an attribute's value.
+fn escaped(value: &str) -> String {
+    let mut text = String::new();
+    for c in value.chars().take(200) {
+        match c {
+            ',' | '+' | '"' | '\\' | '<' | '>' | ';' | '=' => text.extend(['\\', c]),
+            c if is_unprintable(c) => {
+                text.extend(c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("\\{byte:02X}")));
+            }
+            c => text.push(c),
+        }
+    }
+    text
 }
 
 /// Returns the name of the certificate's owner.

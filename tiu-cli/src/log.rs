@@ -5,6 +5,7 @@
 
 use std::io;
 use std::str::FromStr;
+use tiu_system::text::printable_lines;
 use tracing::level_filters::LevelFilter;
 use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::filter::Targets;
@@ -34,7 +35,7 @@ impl Logging {
     /// Starts logging, once for the life of the process. Without a journal, nothing is recorded.
     pub fn start(self) {
         let messages_only = format::debug_fn(|writer, field, value| match field.name() {
-            "message" => write!(writer, "{value:?}"),
+            "message" => writer.write_str(&printable_lines(&format!("{value:?}"))),
             _ => Ok(()),
         });
         let terminal = fmt::layer()

@@ -15,6 +15,7 @@ use tiu_bundle::index::{Entry, EntryBuf, Index, IndexError, IndexWriter, Kind};
 use tiu_system::hints;
 use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::progress::{Cancelled, Unit, Watch};
+use tiu_system::text::printable_path;
 
 /// The contents differ from the index, or a selection names a path that the image lacks.
 #[derive(Debug, thiserror::Error)]
@@ -25,13 +26,13 @@ pub enum ContentsError {
     #[error(transparent)]
     Image(#[from] ImageError),
     /// Reading a file's content failed.
-    #[error("reading {} from the image failed: {source}", path.display())]
+    #[error("reading {} from the image failed: {source}", printable_path(path))]
     Read { path: PathBuf, source: io::Error },
     /// The content differs from the index.
-    #[error("the content of {} has the digest {found}, the index says {expected}", path.display())]
+    #[error("the content of {} has the digest {found}, the index says {expected}", printable_path(path))]
     Digest { path: PathBuf, found: Digest, expected: Digest },
     /// The size differs from the index.
-    #[error("{} has {} bytes in the image, the index says {expected}", path.display(), bytes_read(*found, *expected))]
+    #[error("{} has {} bytes in the image, the index says {expected}", printable_path(path), bytes_read(*found, *expected))]
     Size {
         path: PathBuf,
         /// Bytes that were read; reading stops soon after the expected size is exceeded.
@@ -39,7 +40,7 @@ pub enum ContentsError {
         expected: u64,
     },
     /// The image lacks a path.
-    #[error("the image has no {}", path.display())]
+    #[error("the image has no {}", printable_path(path))]
     NoSuchPath { path: PathBuf },
     /// The selected part does not make an index.
     #[error(transparent)]

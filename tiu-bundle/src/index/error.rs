@@ -74,7 +74,7 @@ pub enum IndexError {
     Line {
         /// Line number from 1.
         line: u64,
-        /// The path field as it is in the text, cut after 200 characters.
+        /// The path field as it is in the text, cut after 200 characters and made printable.
         path: String,
         problem: LineError,
     },
@@ -199,7 +199,7 @@ pub enum LineError {
     XattrTwice(String),
 }
 
-/// Returns at most 200 characters of `bytes`, for an error message.
+/// Returns at most 200 characters of `bytes`, for an error message that shows them with `{:?}`.
 pub(super) fn shown(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).chars().take(200).collect()
 }

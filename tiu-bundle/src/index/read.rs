@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use tiu_system::path::{TreePath, TreePathBuf};
+use tiu_system::text::printable;
 
 /// Longest text that is read, in bytes; see [`text_limit`].
 pub const MAX_TEXT_SIZE: u64 = 1 << 30;
@@ -160,7 +161,7 @@ impl Checker {
         let number = self.index.lines.len();
         let wrong = |problem| IndexError::Line {
             line: number as u64 + 1,
-            path: shown(line.split(|c| *c == b' ').next().unwrap_or_default()),
+            path: printable(&shown(line.split(|c| *c == b' ').next().unwrap_or_default())),
             problem,
         };
         let fields = Fields::split(line).map_err(wrong)?;
@@ -260,7 +261,7 @@ impl Checker {
             let path = line(&text, &self.index.lines, *i).split(|c| *c == b' ').next().unwrap_or_default();
             return Err(IndexError::Line {
                 line: *i as u64 + 1,
-                path: shown(path),
+                path: printable(&shown(path)),
                 problem: LineError::LinkCount { names: *names, nlink: *nlink },
             });
         }

@@ -234,7 +234,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn any_manifest() -> impl Strategy<Value = Manifest> {
-        let printable = "[^\\p{C}]{1,20}";
+        let printable = "[^\\p{C}\\p{Zl}\\p{Zp}\\p{DI}]{1,20}";
         let update =
             (printable, "[a-zA-Z0-9.:+~^_-]{1,20}", prop::option::of(printable), prop::option::of(printable));
         let bundle = (any::<[u8; 32]>(), any::<[u8; 32]>(), 1u64..1 << 40);

@@ -5,6 +5,7 @@ use super::keyfile::shown;
 use crate::sha256::from_hex;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use tiu_system::text::is_unprintable;
 
 /// The characters that a value can have.
 #[derive(Clone, Copy)]
@@ -26,7 +27,7 @@ impl Characters {
     fn allows(self, c: char) -> bool {
         let alphanumeric = c.is_ascii_alphanumeric();
         match self {
-            Characters::Printable => !c.is_control(),
+            Characters::Printable => !is_unprintable(c),
             Characters::Version => alphanumeric || ".:+~^_-".contains(c),
             Characters::Arch => c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_',
             Characters::OsId => c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c),
@@ -36,7 +37,7 @@ impl Characters {
 
     fn described(self) -> &'static str {
         match self {
-            Characters::Printable => "no control characters",
+            Characters::Printable => "no control characters and none that are not displayed",
             Characters::Version => "only letters, digits and . : + ~ ^ _ -",
             Characters::Arch => "only a-z, 0-9 and _",
             Characters::OsId => "only a-z, 0-9 and . _ -",

@@ -22,6 +22,7 @@ pub use persistent::{MAX_PERSISTENT_PATHS, PersistentListError, check_persistent
 
 use serde::{Deserialize, Serialize};
 use tiu_system::path::TreePathBuf;
+use tiu_system::text::printable;
 use tiu_system::{hints, versioned};
 
 /// The path of the policy in an image.
@@ -142,7 +143,7 @@ impl Policy {
         if text.trim().is_empty() {
             return Ok(Policy::default());
         }
-        let syntax = |e: serde_yaml::Error| PolicyError::Syntax(e.to_string());
+        let syntax = |e: serde_yaml::Error| PolicyError::Syntax(printable(&e.to_string()));
         let File { persistent, etc, .. } = versioned::from_yaml(text, VERSION)
             .map_err(|e| e.map(syntax, |found| PolicyError::Future { found }))?;
         Policy::new(persistent, etc.always_image, etc.always_host)

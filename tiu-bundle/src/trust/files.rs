@@ -6,6 +6,7 @@ use openssl::x509::{X509, X509Crl};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use tiu_system::text::printable;
 
 /// Largest file that is read, in bytes: the revocation lists of large authorities have some
 /// megabytes.
@@ -145,5 +146,5 @@ fn pem(path: &Path, bytes: &[u8], certificates: &mut Vec<X509>) -> Result<bool, 
 }
 
 fn shown(label: &str) -> String {
-    label.chars().take(60).collect()
+    printable(&label.chars().take(60).collect::<String>())
 }

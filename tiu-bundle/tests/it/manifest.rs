@@ -219,11 +219,36 @@ fn control_characters() {
         [("\\n", '\n'), ("\\t", '\t'), ("\\r", '\r'), ("\u{1b}[31m", '\u{1b}'), ("\0", '\0')]
     {
         let found = error("compatible=", &format!("compatible=a{text}b"));
-        let allowed = "no control characters";
+        let allowed = "no control characters and none that are not displayed";
         assert_eq!(
             found,
             ManifestError::BadCharacter { key: "[update] compatible", found: character, allowed }
         );
+    }
+}
+
+#[test]
+fn characters_that_are_not_displayed() {
+    for hidden in
+        ['\u{202e}', '\u{200b}', '\u{2066}', '\u{feff}', '\u{ad}', '\u{2028}', '\u{e0041}', '\u{fe0f}']
+    {
+        for key in ["compatible", "description", "build"] {
+            let found = error(&format!("\n{key}="), &format!("\n{key}=a{hidden}b"));
+            let bad = matches!(&found, ManifestError::BadCharacter { found, .. } if *found == hidden);
+            assert!(bad, "{key} with {hidden:?}: {found}");
+            // The message does not show it either.
+            assert!(!found.to_string().contains(hidden), "{found:?}");
+        }
+    }
+}
+
+#[test]
+fn text_of_all_languages_is_text() {
+    for text in ["Größe 日本語\u{3000}テスト", "état\u{a0}: prêt", "e\u{301}", "نظام", "שלום", "😀"]
+    {
+        let good = GOOD.replacen("A test", text, 1);
+        let manifest = Manifest::parse(good.as_bytes()).expect("a good manifest");
+        assert!(manifest.description.is_some_and(|found| found.starts_with(text)));
     }
 }
 

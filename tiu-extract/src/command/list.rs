@@ -47,7 +47,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn text_of(bytes: &[u8]) -> String {
-    tiu_system::text::printable(&String::from_utf8_lossy(bytes))
+    tiu_system::text::printable_bytes(bytes)
 }
 
 fn kind_name(kind: Kind) -> &'static str {

@@ -10,6 +10,7 @@ use tiu_bundle::index::Kind;
 use tiu_system::errno;
 use tiu_system::hints;
 use tiu_system::progress::Cancelled;
+use tiu_system::text::printable_path;
 
 /// A run failed.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +18,7 @@ use tiu_system::progress::Cancelled;
 #[allow(missing_docs)] // Of the fields, those have documentation whose names do not say all.
 pub enum EngineError {
     /// A system call on a path of the target or of a seed failed.
-    #[error("cannot {operation} {}: {source}", path.display())]
+    #[error("cannot {operation} {}: {source}", printable_path(path))]
     Io {
         /// The operation as a verb: `open`, `change the owner of`, ...
         operation: &'static str,
@@ -28,7 +29,7 @@ pub enum EngineError {
     /// The filesystem is full.
     #[error(
         "no space left on the filesystem of the target while writing {}: {free} bytes are free, about {missing} more are needed",
-        path.display()
+        printable_path(path)
     )]
     NoSpace {
         path: PathBuf,
@@ -41,7 +42,7 @@ pub enum EngineError {
     #[error(
         "cannot {operation} {}: no space left on the filesystem of the target, although {free} bytes are free and \
          about {needed} are still to be written",
-        path.display()
+        printable_path(path)
     )]
     NoMetadataSpace {
         /// The operation as a verb.
@@ -53,10 +54,13 @@ pub enum EngineError {
         needed: u64,
     },
     /// The content that was read back differs from the index.
-    #[error("{}: the content that was written has digest {found}, the index says {expected}", path.display())]
+    #[error(
+        "{}: the content that was written has digest {found}, the index says {expected}",
+        printable_path(path)
+    )]
     Digest { path: PathBuf, found: Digest, expected: Digest },
     /// Content read from the image is longer or shorter than the index says.
-    #[error("{}: the image holds {} bytes, its index says {expected}", path.display(), bytes_read(*found, *expected))]
+    #[error("{}: the image holds {} bytes, its index says {expected}", printable_path(path), bytes_read(*found, *expected))]
     Size {
         path: PathBuf,
         /// Bytes that were read; reading stops soon after the expected size is exceeded.
@@ -64,16 +68,16 @@ pub enum EngineError {
         expected: u64,
     },
     /// Reading a file's content from the image failed.
-    #[error("cannot read {} from the image: {source}", path.display())]
+    #[error("cannot read {} from the image: {source}", printable_path(path))]
     Read { path: PathBuf, source: io::Error },
     /// The filesystem cannot read a file that is the host's.
-    #[error("cannot read {}, which is the host's: {source}", path.display())]
+    #[error("cannot read {}, which is the host's: {source}", printable_path(path))]
     Unreadable { path: PathBuf, source: io::Error },
     /// A directory must become something else, but it holds something that belongs to the host.
     #[error(
         "{} is a directory and becomes a {expected} in the image, but it holds {}, which is not ours to remove",
-        path.display(),
-        held.display()
+        printable_path(path),
+        printable_path(held)
     )]
     Conflict {
         path: PathBuf,
@@ -83,7 +87,10 @@ pub enum EngineError {
         held: PathBuf,
     },
     /// [`Reflink::Required`](super::Reflink::Required), and the filesystem cannot share blocks.
-    #[error("the filesystem of the target cannot share blocks between files (reflink of {} failed: {source})", path.display())]
+    #[error(
+        "the filesystem of the target cannot share blocks between files (reflink of {} failed: {source})",
+        printable_path(path)
+    )]
     NoReflink { path: PathBuf, source: io::Error },
     /// More entries than can be counted.
     #[error("the target has more than {limit} entries")]

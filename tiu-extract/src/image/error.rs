@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use tiu_bundle::hash_tree::VerityError;
 use tiu_bundle::index::{INDEX_PATH, IndexError};
 use tiu_system::hints;
+use tiu_system::text::printable_path;
 
 /// An image could not be opened or read.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +25,7 @@ pub enum ImageError {
     #[error("the image is compressed with {found}, expected zstd, xz, gzip, lz4 or none")]
     Compressor { found: String },
     /// The image lacks a file.
-    #[error("the image has no regular file {}", path.display())]
+    #[error("the image has no regular file {}", printable_path(path))]
     NotFound { path: PathBuf },
     /// The image lacks its index.
     #[error("the image has no index: expected the file {INDEX_PATH}")]
@@ -33,7 +34,7 @@ pub enum ImageError {
     #[error(transparent)]
     Index(#[from] IndexError),
     /// Reading a file of the mounted image failed.
-    #[error("reading {} from the image failed: {source}", path.display())]
+    #[error("reading {} from the image failed: {source}", printable_path(path))]
     Read {
         path: PathBuf,
         /// `EIO` if dm-verity found a damaged block.

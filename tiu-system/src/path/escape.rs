@@ -1,5 +1,6 @@
 //! The escapes of bytes that are not printable text.
 
+use crate::text::is_unprintable;
 use std::fmt::{self, Write};
 
 /// Writes the bytes of a path on one line: `\n`, `\\` and `\xNN` stand for bytes that are not
@@ -11,7 +12,7 @@ pub fn escape(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 '\n' => f.write_str("\\n")?,
                 '\\' => f.write_str("\\\\")?,
                 // Byte by byte, so that the path can be read again.
-                c if c.is_control() => {
+                c if is_unprintable(c) => {
                     c.encode_utf8(&mut [0; 4]).bytes().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?
                 }
                 c => f.write_char(c)?,

@@ -109,6 +109,9 @@ fn text_is_escaped() {
     let odd = TreePath::new(b"a b\n\\\t\x1b\xc2\x85\xff/\xc3\xa9").unwrap();
     assert_eq!(odd.to_string(), r"a b\n\\\x09\x1b\xc2\x85\xff/é");
     assert_eq!(odd.absolute().to_string(), r"/a b\n\\\x09\x1b\xc2\x85\xff/é");
+    let hidden = TreePath::new("a\u{202e}b").unwrap();
+    assert_eq!(hidden.to_string(), r"a\xe2\x80\xaeb");
+    assert_eq!(hidden.to_string().parse(), Ok(hidden.to_owned()));
     assert_eq!(TreePath::ROOT.to_string(), ".");
     assert_eq!(TreePath::ROOT.absolute().to_string(), "/");
     assert_eq!(format!("{:?}", path("etc")), "\"etc\"");
@@ -177,8 +180,8 @@ proptest! {
     }
 
     #[test]
-    fn text_is_one_line_without_control_characters(path in any_path()) {
-        prop_assert!(!path.to_string().chars().any(char::is_control));
+    fn text_is_one_line_without_unprintable_characters(path in any_path()) {
+        prop_assert!(!path.to_string().chars().any(crate::text::is_unprintable));
     }
 
     #[test]
