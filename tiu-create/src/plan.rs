@@ -8,7 +8,7 @@ use crate::factory;
 use crate::rules::{LeftOutReason, PackRules, Verdict, factory_path};
 use crate::tree::{ScanError, SourceNode, SourceTree, Span};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use tiu_bundle::index::{Kind, MAX_PATH, Mtime};
+use tiu_bundle::index::{Kind, MAX_ID, MAX_PATH, Mtime, TIMES};
 use tiu_bundle::places::{FACTORY_VAR, INDEX_PATH, STATE_DIR};
 use tiu_bundle::policy::POLICY_PATH;
 use tiu_bundle::selinux::{self, Unlabelled};
@@ -116,6 +116,21 @@ pub enum PlanError {
     /// Longer than a path can be.
     #[error("/{}: the path has {} bytes in the image, expected at most {}", crate::shown(path), path.len(), MAX_PATH - 1)]
     PathTooLong { path: Vec<u8> },
+    /// A time that filesystems cannot hold.
+    #[error(
+        "/{}: its modification time is {found} seconds since 1970, expected at least {}",
+        crate::shown(path),
+        TIMES.start()
+    )]
+    Time { path: Vec<u8>, found: i64 },
+    /// A number that is none.
+    #[error("/{}: its {what} is {found}, expected at most {MAX_ID}", crate::shown(path))]
+    Owner {
+        path: Vec<u8>,
+        /// `owner` or `group`.
+        what: &'static str,
+        found: u32,
+    },
     /// More than 4 GiB of names.
     #[error(transparent)]
     Tree(#[from] ScanError),
@@ -123,6 +138,9 @@ pub enum PlanError {
 
 hints! { PlanError {
     forward Tree;
+    Time { .. } => "set it to when the file was really changed (`touch`): filesystems of hosts cannot hold times \
+        before 1901-12-13",
+    Owner { .. } => "give it to a user and a group (`chown`): this number stands for none",
     PathTooLong { .. } => "leave it out with the recipe's `exclude`",
     NotPersistent { .. } => "make it a directory, or take it out of the recipe's `persistent`",
     NotADirectory { .. } | Taken { .. } =>
@@ -248,9 +266,24 @@ impl ImagePlan {
             if node.mtime.sec >= input.newest {
                 node.mtime = Mtime { sec: input.newest, nsec: 0 };
             }
+            self.check_values(&node)?;
             self.items.push(Item { node, content, nlink: 1, link_to: None });
         }
         self.unused_patterns = (0..used.len()).filter(|i| used.get(*i) == Some(&false)).collect();
+        Ok(())
+    }
+
+    /// Checks that filesystems can hold what the index says of `node`.
+    fn check_values(&self, node: &SourceNode) -> Result<(), PlanError> {
+        let path = || self.tree.names.get(node.path).to_vec();
+        if !TIMES.contains(&node.mtime.sec) {
+            return Err(PlanError::Time { path: path(), found: node.mtime.sec });
+        }
+        for (what, found) in [("owner", node.uid), ("group", node.gid)] {
+            if found > MAX_ID {
+                return Err(PlanError::Owner { path: path(), what, found });
+            }
+        }
         Ok(())
     }
 

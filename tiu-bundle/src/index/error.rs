@@ -1,6 +1,7 @@
 //! The errors of an index.
 
 use super::Kind;
+use super::line::TIMES;
 use crate::content_digest::Digest;
 use std::io;
 use tiu_system::hints;
@@ -85,7 +86,7 @@ hints! { IndexError {
     Zstd(_) | CutStream { .. } | DigestMismatch { .. } =>
         "fetch the bundle again; if the error remains, the bundle was packed wrongly: pack it again with `tiu-create pack`",
     TooLarge { .. } | TooManyEntries { .. } | LineTooLong { .. } =>
-        "leave files out of the image (see the limits in docs/format/index.md), then pack it again",
+        "pack an image within the limits of docs/format/index.md: fewer files, or smaller extended attributes",
     _ =>
         "the bundle was packed wrongly; pack it again with `tiu-create pack` and report this message if it remains",
 } }
@@ -110,6 +111,9 @@ pub enum LineError {
     /// Not `seconds.nanoseconds`.
     #[error("time is {0:?}, expected SECONDS.NANOSECONDS, each in its shortest form")]
     BadTime(String),
+    /// A time that filesystems cannot hold.
+    #[error("time is {found}, expected seconds from {} to {}", TIMES.start(), TIMES.end())]
+    TimeRange { found: i64 },
     /// A backslash sequence that does not exist, a character that needs one, or one that does not.
     #[error("{field} is {found:?}: not escaped as composefs-dump(5) says, in the shortest form")]
     BadEscape { field: &'static str, found: String },

@@ -7,6 +7,7 @@ use crate::content_digest::{Digest, digest_bytes};
 use crate::sha256::from_hex;
 use std::borrow::Cow;
 use std::io::Write;
+use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 use tiu_system::path::{PathError, TreePath, TreePathBuf};
 
@@ -22,6 +23,14 @@ pub const MAX_XATTR_NAME: usize = 255;
 pub const MAX_XATTR_VALUE: usize = 65536;
 /// Longest list of names of extended attributes in bytes, each with a NUL (XATTR_LIST_MAX).
 pub const MAX_XATTR_LIST: usize = 65536;
+
+/// Largest number of a user or group: Linux uses 4294967295 for "none", and no file can have it.
+pub const MAX_ID: u32 = u32::MAX - 1;
+/// Largest device number: what Linux keeps of one, 12 bits of major and 20 of minor number.
+pub const MAX_DEVICE: u64 = u32::MAX as u64;
+/// Seconds of the earliest and the latest time: what ext4 can hold (1901-12-13 to 2446-05-10), and
+/// so also btrfs. A time that the target's filesystem cannot hold would be another one there.
+pub const TIMES: RangeInclusive<i64> = -(1 << 31)..=(1 << 34) - (1 << 31) - 1;
 
 /// Digest of an empty file, which the format does not spell out.
 pub(super) static EMPTY_FILE: LazyLock<Digest> = LazyLock::new(|| digest_bytes(b""));
@@ -120,9 +129,9 @@ impl<'a> Fields<'a> {
             kind,
             mode,
             nlink: number(self.nlink, "number of links", u32::MAX.into())? as u32,
-            uid: number(self.uid, "owner", u32::MAX.into())? as u32,
-            gid: number(self.gid, "group", u32::MAX.into())? as u32,
-            rdev: number(self.rdev, "device number", u64::MAX)?,
+            uid: number(self.uid, "owner", MAX_ID.into())? as u32,
+            gid: number(self.gid, "group", MAX_ID.into())? as u32,
+            rdev: number(self.rdev, "device number", MAX_DEVICE)?,
             mtime: time(self.mtime)?,
             size,
             target: None,
@@ -231,7 +240,8 @@ fn time(text: &[u8]) -> Result<Mtime, LineError> {
         let nsec = shortest_decimal(nsec).filter(|n| *n <= 999_999_999)? as u32;
         Some(Mtime { sec, nsec })
     };
-    parse().ok_or_else(|| LineError::BadTime(shown(text)))
+    let time = parse().ok_or_else(|| LineError::BadTime(shown(text)))?;
+    if TIMES.contains(&time.sec) { Ok(time) } else { Err(LineError::TimeRange { found: time.sec }) }
 }
 
 /// Unescapes and checks a path, which has a slash in front in the text.

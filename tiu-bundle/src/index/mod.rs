@@ -25,8 +25,11 @@ mod zst;
 
 pub use entry::{Entry, EntryBuf, Kind, Mtime, Xattrs};
 pub use error::{IndexError, LineError};
-pub use line::{MAX_NAME, MAX_PATH, MAX_TARGET, MAX_XATTR_LIST, MAX_XATTR_NAME, MAX_XATTR_VALUE};
-pub use read::{Index, MAX_ENTRIES, MAX_LINE_SIZE, MAX_TEXT_SIZE, text_limit};
+pub use line::{
+    MAX_DEVICE, MAX_ID, MAX_NAME, MAX_PATH, MAX_TARGET, MAX_XATTR_LIST, MAX_XATTR_NAME, MAX_XATTR_VALUE,
+    TIMES,
+};
+pub use read::{Index, MAX_ENTRIES, MAX_LINE_SIZE, MAX_TEXT_SIZE, MIN_LINE_SIZE, text_limit};
 pub use write::IndexWriter;
 pub use zst::write_zst;
 

@@ -126,7 +126,7 @@ fn compare(text: &[u8], a: &Line, b: &Line) -> Ordering {
 mod tests {
     use super::*;
     use crate::content_digest::digest_bytes;
-    use crate::index::{Index, IndexError, LineError, Mtime};
+    use crate::index::{Index, IndexError, LineError, MAX_DEVICE, MAX_ID, Mtime, TIMES};
     use proptest::prelude::*;
     use std::borrow::Cow;
     use std::collections::BTreeSet;
@@ -255,15 +255,8 @@ mod tests {
             Kind::Fifo,
             Kind::Socket,
         ]);
-        let numbers = (
-            any::<u32>(),
-            any::<u32>(),
-            any::<u64>(),
-            any::<i64>(),
-            0u32..1_000_000_000,
-            0u64..3,
-            0u32..0o10000,
-        );
+        let numbers =
+            (0..=MAX_ID, 0..=MAX_ID, 0..=MAX_DEVICE, TIMES, 0u32..1_000_000_000, 0u64..3, 0u32..0o10000);
         (name, kinds, numbers, target, xattrs).prop_map(|(name, kind, numbers, target, xattrs)| {
             let (uid, gid, rdev, sec, nsec, size, mode) = numbers;
             let base = match kind {

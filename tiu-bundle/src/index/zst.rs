@@ -13,14 +13,19 @@ const WINDOW_LOG: u32 = 23;
 impl Index {
     /// Decompresses an index, compares the SHA-256 of its text with `expected`, and checks it.
     ///
-    /// `entries` is the number of entries that the manifest says; it bounds the text (see
-    /// [`text_limit`]), and decompression stops at more lines, a longer line or more text. Nothing
-    /// is used before the digest is compared.
-    pub fn read_zst(reader: impl Read, expected: &Digest, entries: u64) -> Result<Self, IndexError> {
+    /// `entries` and `verity_size` are the number of entries and the size of the hash tree that the
+    /// manifest says. They bound the text (see [`text_limit`]): decompression stops at more lines, a
+    /// longer line or more text. Nothing is used before the digest is compared.
+    pub fn read_zst(
+        reader: impl Read,
+        expected: &Digest,
+        entries: u64,
+        verity_size: u64,
+    ) -> Result<Self, IndexError> {
         if entries > MAX_ENTRIES {
             return Err(IndexError::TooManyEntries { found: entries, limit: MAX_ENTRIES });
         }
-        let (text, found) = decompress(reader, entries)?;
+        let (text, found) = decompress(reader, entries, text_limit(entries, verity_size))?;
         if found != *expected {
             return Err(IndexError::DigestMismatch { found, expected: *expected });
         }
@@ -33,8 +38,7 @@ impl Index {
 }
 
 /// Returns the text and its SHA-256.
-fn decompress(reader: impl Read, entries: u64) -> Result<(Vec<u8>, Digest), IndexError> {
-    let limit = text_limit(entries);
+fn decompress(reader: impl Read, entries: u64, limit: u64) -> Result<(Vec<u8>, Digest), IndexError> {
     let mut source = Source { reader, error: None };
     let mut decoder = read::Decoder::new(&mut source).map_err(IndexError::Io)?.single_frame();
     decoder.window_log_max(WINDOW_LOG).map_err(IndexError::Io)?;

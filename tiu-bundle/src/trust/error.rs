@@ -1,8 +1,10 @@
 //! The errors of keyrings.
 
+use super::files::SkippedFiles;
 use std::io;
 use std::path::PathBuf;
 use tiu_system::hints;
+use tiu_system::text::printable_path;
 
 /// A keyring that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -13,10 +15,12 @@ pub enum TrustError {
     #[error("reading {} failed: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
     /// No certificate in any of the files and directories.
-    #[error("the keyring has no certificate: looked in {}", shown(paths))]
+    #[error("the keyring has no certificate: looked in {}", shown(paths, skipped))]
     Empty {
         /// Files and directories.
         paths: Vec<PathBuf>,
+        /// Files in them that were not read.
+        skipped: Vec<SkippedFiles>,
     },
     /// No revocation list where one was expected.
     #[error("{} has no revocation list", path.display())]
@@ -54,11 +58,13 @@ pub enum TrustError {
     Path { path: PathBuf },
 }
 
-fn shown(paths: &[PathBuf]) -> String {
-    match paths {
-        [] => "nothing, because no keyring is configured".to_owned(),
-        paths => paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", "),
+fn shown(paths: &[PathBuf], skipped: &[SkippedFiles]) -> String {
+    if paths.is_empty() {
+        return "nothing, because no keyring is configured".to_owned();
     }
+    let paths: Vec<String> = paths.iter().map(|path| printable_path(path)).collect();
+    let skipped = skipped.iter().map(|skipped| format!("; {skipped}"));
+    paths.join(", ") + &skipped.collect::<String>()
 }
 
 hints! { TrustError {

@@ -3,10 +3,12 @@
 use super::error::TrustError;
 use openssl::ssl::SslFiletype;
 use openssl::x509::{X509, X509Crl};
+use std::ffi::OsString;
+use std::fmt;
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use tiu_system::text::printable;
+use tiu_system::text::{printable, printable_path};
 
 /// Largest file that is read, in bytes: the revocation lists of large authorities have some
 /// megabytes.
@@ -36,22 +38,61 @@ pub(super) struct Found {
     pub crl: Option<CrlFile>,
 }
 
+/// Ends of the names of files that are read.
+const EXTENSIONS: [&str; 5] = ["pem", "crt", "cer", "der", "crl"];
+/// Most names that are shown.
+const SHOWN_NAMES: usize = 5;
+
+/// Entries of a directory that are not read, because their names are not those of certificates or
+/// revocation lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SkippedFiles {
+    /// The directory.
+    pub directory: PathBuf,
+    /// The names of the entries, sorted.
+    pub names: Vec<OsString>,
+}
+
+impl fmt::Display for SkippedFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<String> =
+            self.names.iter().take(SHOWN_NAMES).map(|name| printable_path(Path::new(name))).collect();
+        write!(
+            f,
+            "{} has {} files that are not read, because their names do not end in .{}: {}",
+            printable_path(&self.directory),
+            self.names.len(),
+            EXTENSIONS.join(", ."),
+            names.join(", ")
+        )?;
+        if self.names.len() > SHOWN_NAMES { f.write_str(", ...") } else { Ok(()) }
+    }
+}
+
 /// Returns the file itself, or the files of a directory that are certificates or revocation lists
-/// by their names, sorted.
-pub(super) fn expand(path: &Path) -> Result<Vec<PathBuf>, TrustError> {
+/// by their names, sorted. Adds the others to `skipped`.
+pub(super) fn expand(path: &Path, skipped: &mut Vec<SkippedFiles>) -> Result<Vec<PathBuf>, TrustError> {
     let failed = |source| TrustError::Io { path: path.to_owned(), source };
     if !std::fs::metadata(path).map_err(failed)?.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
     let mut files = Vec::new();
+    let mut others = SkippedFiles { directory: path.to_owned(), names: Vec::new() };
     for entry in std::fs::read_dir(path).map_err(failed)? {
-        let file = entry.map_err(failed)?.path();
+        let entry = entry.map_err(failed)?;
+        let file = entry.path();
         let extension = file.extension().and_then(|e| e.to_str());
-        if extension.is_some_and(|e| ["pem", "crt", "cer", "der", "crl"].contains(&e)) {
+        if extension.is_some_and(|e| EXTENSIONS.contains(&e)) {
             files.push(file);
+        } else {
+            others.names.push(entry.file_name());
         }
     }
     files.sort();
+    others.names.sort();
+    if !others.names.is_empty() && !skipped.contains(&others) {
+        skipped.push(others);
+    }
     Ok(files)
 }
 

@@ -15,6 +15,8 @@ pub struct Trust {
     pub(super) anchors: Vec<X509>,
     /// Read again for each check: the `openssl` crate takes revocation lists from files only.
     pub(super) crls: Vec<files::CrlFile>,
+    /// Files of the directories that are not read.
+    pub(super) skipped: Vec<files::SkippedFiles>,
     /// Certificates that no chain may have, and no other certificate of their keys.
     pub(super) distrusted: Vec<X509>,
     pub(super) purpose: Purpose,
@@ -31,7 +33,7 @@ impl Trust {
         let trust = Self::read_keyrings(keyrings)?;
         if trust.anchors.is_empty() {
             let paths = keyrings.iter().map(|p| p.as_ref().to_owned()).collect();
-            return Err(TrustError::Empty { paths });
+            return Err(TrustError::Empty { paths, skipped: trust.skipped });
         }
         Ok(trust)
     }
@@ -45,7 +47,7 @@ impl Trust {
     ) -> Result<(Self, Vec<TrustError>), TrustError> {
         let mut trust = Self::read_keyrings(keyrings)?;
         let mut left_out = Vec::new();
-        match files::expand(of_image) {
+        match files::expand(of_image, &mut trust.skipped) {
             Ok(files) => {
                 for file in files {
                     match files::read(&file) {
@@ -58,7 +60,8 @@ impl Trust {
         }
         if trust.anchors.is_empty() {
             let of_host = keyrings.iter().map(|path| path.as_ref().to_owned());
-            return Err(TrustError::Empty { paths: of_host.chain([of_image.to_owned()]).collect() });
+            let paths = of_host.chain([of_image.to_owned()]).collect();
+            return Err(TrustError::Empty { paths, skipped: trust.skipped });
         }
         Ok((trust, left_out))
     }
@@ -67,13 +70,14 @@ impl Trust {
         let mut trust = Trust {
             anchors: Vec::new(),
             crls: Vec::new(),
+            skipped: Vec::new(),
             distrusted: Vec::new(),
             purpose: Purpose::default(),
             valid_at: ValidAt::default(),
             partial: false,
         };
         for path in keyrings {
-            for file in files::expand(path.as_ref())? {
+            for file in files::expand(path.as_ref(), &mut trust.skipped)? {
                 let found = files::read(&file)?;
                 trust.anchors.extend(found.certificates);
                 trust.crls.extend(found.crl);
@@ -86,7 +90,7 @@ impl Trust {
     /// current CRL of its issuer. Certificates found there are not trusted.
     pub fn add_crls(&mut self, path: &Path) -> Result<(), TrustError> {
         let before = self.crls.len();
-        for file in files::expand(path)? {
+        for file in files::expand(path, &mut self.skipped)? {
             self.crls.extend(files::read(&file)?.crl);
         }
         if self.crls.len() == before { Err(TrustError::NoCrl { path: path.to_owned() }) } else { Ok(()) }
@@ -95,13 +99,18 @@ impl Trust {
     /// Distrusts the certificates in a file or directory: chains with one of them, or with another
     /// certificate of the same key, are refused.
     pub fn distrust(&mut self, path: &Path) -> Result<(), TrustError> {
-        for file in files::expand(path)? {
+        for file in files::expand(path, &mut self.skipped)? {
             self.distrusted.extend(files::read(&file)?.certificates);
         }
         // Another chain may lead to another anchor.
         let distrusted = std::mem::take(&mut self.anchors);
         self.anchors = distrusted.into_iter().filter(|anchor| !self.is_distrusted(anchor)).collect();
         Ok(())
+    }
+
+    /// Returns the files in directories of certificates and revocation lists that were not read.
+    pub fn skipped(&self) -> &[files::SkippedFiles] {
+        &self.skipped
     }
 
     /// Returns whether the certificate has the key of a distrusted one.

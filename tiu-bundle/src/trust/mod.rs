@@ -10,6 +10,7 @@ mod usage;
 mod when;
 
 pub use error::TrustError;
+pub use files::SkippedFiles;
 pub use keyring::Trust;
 pub(crate) use signer::check_key;
 pub use signer::{Expiry, check_signer};

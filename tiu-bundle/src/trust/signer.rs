@@ -69,6 +69,7 @@ impl Trust {
             distrusted: Vec::new(),
             anchors: vec![last],
             crls: Vec::new(),
+            skipped: Vec::new(),
             purpose: Purpose::default(),
             valid_at: ValidAt::Now,
             partial: true,

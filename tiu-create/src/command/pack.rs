@@ -30,7 +30,8 @@ pub struct PackArguments {
     /// Version of the image, instead of that of the recipe or of the tree
     #[arg(long, value_name = "VERSION")]
     image_version: Option<String>,
-    /// Refuse a tree that has files of one host: its machine ID, ssh host keys, and the like
+    /// Refuse a tree that has files of one host (machine ID, ssh host keys, and the like), and a
+    /// version that is only VERSION_ID of os-release
     #[arg(long)]
     strict: bool,
     /// Number of threads that compress [default: one for each processor]

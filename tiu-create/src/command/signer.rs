@@ -1,9 +1,12 @@
 //! The options of all commands that sign: the certificate, and where its key is.
 
-use std::path::PathBuf;
+use super::name::NAME;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use tiu_bundle::trust::Trust;
 use tiu_cli::Failure;
 use tiu_create::{Hosts, KeySource, Secret, SigningIdentity};
+use tiu_system::text::printable_path;
 
 /// The signer.
 #[derive(clap::Args)]
@@ -21,7 +24,8 @@ pub struct SignerArguments {
     /// File whose first line decrypts the key; without it, the program asks for the passphrase
     #[arg(long, value_name = "FILE", requires = "key")]
     passphrase_file: Option<PathBuf>,
-    /// File whose first line is the PIN of the token; without it, the program asks for the PIN
+    /// File whose first line is the PIN of the token; without it and without `pin-source` in the
+    /// URI, the program asks for the PIN
     #[arg(long, value_name = "FILE", requires = "key")]
     pin_file: Option<PathBuf>,
     /// PKCS#11 module of the token [default: the modules that the system is configured for]
@@ -41,6 +45,8 @@ impl SignerArguments {
     pub fn load(&self) -> Result<Option<SigningIdentity>, Failure> {
         let (Some(cert), Some(key)) = (&self.cert, &self.key) else { return Ok(None) };
         let secret = |file: &Option<PathBuf>| file.clone().map_or(Secret::Prompt, Secret::File);
+        let named = [&self.passphrase_file, &self.pin_file].into_iter().flatten().map(PathBuf::as_path);
+        named.chain([Path::new(key)]).for_each(warn_readable);
         let scheme = key.split(':').next().unwrap_or_default();
         let key = if key.contains(':') && scheme.eq_ignore_ascii_case("pkcs11") {
             KeySource::Pkcs11 {
@@ -57,6 +63,21 @@ impl SignerArguments {
     /// Returns the hosts that are to accept the signature.
     pub fn hosts(&self) -> Result<Hosts, Failure> {
         let keyring = if self.keyring.is_empty() { None } else { Some(Trust::from_paths(&self.keyring)?) };
+        let skipped = keyring.iter().flat_map(Trust::skipped);
+        skipped.for_each(|skipped| tiu_cli::warn(NAME, &skipped.to_string()));
         Ok(Hosts { keyring, allow_unverifiable: self.allow_unverifiable })
+    }
+}
+
+/// Warns if `file` is a file with a secret that everybody can read. An encrypted key is not one.
+fn warn_readable(file: &Path) {
+    let mode =
+        file.metadata().ok().filter(std::fs::Metadata::is_file).map(|found| found.permissions().mode());
+    if mode.is_none_or(|mode| mode & 0o004 == 0) {
+        return;
+    }
+    if !std::fs::read(file).is_ok_and(|text| text.windows(9).any(|word| word == b"ENCRYPTED")) {
+        let file = printable_path(file);
+        tiu_cli::warn(NAME, &format!("everybody on this machine can read {file}: `chmod o-rwx {file}`"));
     }
 }

@@ -71,6 +71,11 @@ pub enum PackError {
         /// The first few paths.
         first: Vec<String>,
     },
+    /// The version is that of the operating system.
+    #[error(
+        "version {version} is VERSION_ID of os-release, which many images share: hosts cannot tell which is newer"
+    )]
+    SharedVersion { version: String },
     /// The bundle could not be written.
     #[error("writing {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
@@ -99,6 +104,9 @@ hints! { PackError {
     InsideTree { .. } => "write the bundle to another directory",
     Identity { .. } => "remove them when the tree is made, `exclude` them in the recipe, or pack without --strict, \
         which leaves them out; `etc: always-image` of the recipe keeps what is meant to be the image's",
+    SharedVersion { .. } => "give each image a version of its own: `version: \"...\"` in the recipe, --image-version, or \
+        IMAGE_VERSION in the tree's os-release; if VERSION_ID is right, say `version-from: VERSION_ID`; without \
+        --strict it is a warning",
     Write { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
         "make room, or write to another filesystem: packing needs about a third of the tree's size"
     },

@@ -32,6 +32,7 @@ use tempfile::NamedTempFile;
 use tiu_bundle::content_digest::Digest;
 use tiu_bundle::hash_tree::{self, Salt};
 use tiu_bundle::host_files;
+use tiu_bundle::index::{IndexError, text_limit};
 use tiu_bundle::manifest::{FORMAT, Manifest, Meta};
 use tiu_bundle::read_at::FileSource;
 use tiu_bundle::selinux::Unlabelled;
@@ -51,8 +52,8 @@ pub struct Options {
     pub threads: usize,
     /// Time of the image in seconds since 1970. Nothing in it is younger.
     pub created: i64,
-    /// True if a tree with files that belong to one host is refused. Otherwise they are left out
-    /// and reported.
+    /// True if a tree with files that belong to one host is refused, and a version that is only
+    /// `VERSION_ID`. Otherwise such files are left out, and both are reported.
     pub strict: bool,
 }
 
@@ -99,6 +100,9 @@ pub fn pack(
     let recipe = &options.recipe;
     let root = Root::open(&options.root)?;
     let facts = TreeFacts::read(&root, recipe)?;
+    if options.strict && facts.shared_version {
+        return Err(PackError::SharedVersion { version: facts.version });
+    }
     // An error is found now rather than after minutes of packing.
     manifest(recipe, &facts, options.created, &Made::default())?.to_checked_text()?;
     let policy = recipe.policy()?;
@@ -153,6 +157,10 @@ pub fn pack(
 
     let mut made = Made { files: index.entries, size: index.size, index_digest: index.digest, ..out.pad()? };
     made.salt = salt(&made.index_digest);
+    let limit = text_limit(index.entries, hash_tree::tree_size(made.image_size));
+    if index.text_size > limit {
+        return Err(IndexError::TooLarge { limit }.into());
+    }
     out.hash(&mut made, watch.progress())?;
     watch.check()?;
     let manifest = manifest(recipe, &facts, options.created, &made)?;

@@ -29,6 +29,8 @@ pub struct Indexed {
     pub entries: u64,
     /// Bytes of content.
     pub size: u64,
+    /// Bytes of its text.
+    pub text_size: u64,
 }
 
 /// Streams the plan's entries into `squash`, then the index, and waits for the image. The plan is
@@ -75,7 +77,8 @@ fn write_index(entries: IndexWriter, created: i64, out: &mut impl Write) -> Resu
     index::write_zst(&text, INDEX_LEVEL, &mut compressed).map_err(PackError::Stream)?;
     // What no client would read is not signed.
     let read = Index::parse(text)?;
-    let indexed = Indexed { digest, entries: read.len() as u64, size: read.content_size() };
+    let (entries, text_size) = (read.len() as u64, read.text().len() as u64);
+    let indexed = Indexed { digest, entries, size: read.content_size(), text_size };
     drop(read);
     let node = SourceNode {
         path: Span::default(),

@@ -1,6 +1,7 @@
 //! Plans of small trees that exist in memory only.
 
 use super::*;
+use tiu_system::Hint;
 use tiu_system::glob::Glob;
 
 #[derive(Default)]
@@ -264,4 +265,32 @@ fn what_is_added_has_the_label_of_its_directory() {
     }
     let plan = system().files(&["usr/a", "var/x"]).plan();
     assert!(plan.items.iter().all(|item| plan.tree.xattrs.get(item.node.xattrs).is_empty()));
+}
+
+#[test]
+fn owners_and_times_that_no_filesystem_holds_are_refused_by_name() {
+    let with = |change: fn(&mut SourceNode)| {
+        let mut build = system().files(&["usr/odd"]);
+        change(build.0.nodes.last_mut().expect("a node"));
+        build.plan_with(&[])
+    };
+    let refused = |change: fn(&mut SourceNode), needle: &str| {
+        let error = with(change).err().expect("an error");
+        assert!(error.to_string().starts_with("/usr/odd: ") && error.to_string().contains(needle), "{error}");
+        assert!(error.hint().is_some());
+    };
+    refused(|node| node.uid = u32::MAX, "its owner is 4294967295, expected at most 4294967294");
+    refused(|node| node.gid = u32::MAX, "its group is 4294967295");
+    refused(
+        |node| node.mtime.sec = -2_147_483_649,
+        "-2147483649 seconds since 1970, expected at least -2147483648",
+    );
+    // A time later than the build becomes that of the build.
+    let plan = with(|node| node.mtime.sec = 16_725_225_600).expect("a plan");
+    let odd = plan.items.iter().find(|item| plan.path(item) == b"usr/odd").expect("the file");
+    assert_eq!(odd.node.mtime, Mtime { sec: 50, nsec: 0 });
+    // What is left out does not matter.
+    let mut build = system().files(&["usr/odd"]);
+    build.0.nodes.last_mut().expect("a node").uid = u32::MAX;
+    assert!(build.plan_with(&["/usr/odd"]).is_ok());
 }

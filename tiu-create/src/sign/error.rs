@@ -8,6 +8,7 @@ use tiu_bundle::signature::SignatureError;
 use tiu_system::hints;
 use tiu_system::program::RunError;
 use tiu_system::progress::Cancelled;
+use tiu_system::text::printable_path;
 
 /// An error that prevented the signature. The bundle is unchanged.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,23 @@ pub enum SignError {
     /// The PIN is part of the key's URI.
     #[error("the URI of the key holds the PIN (pin-value), which others can see on the command line")]
     PinInUri,
+    /// A passphrase where a file was expected.
+    #[error(
+        "found a passphrase (`pass:...`) on the command line, which others can see, expected the name of a file"
+    )]
+    SecretArgument,
+    /// The place of the PIN in the key's URI cannot be used.
+    #[error("the URI of the key: pin-source is {found}, expected one absolute path or `file:` URI")]
+    PinSource {
+        /// Its kind, in words: the value could be the PIN itself.
+        found: &'static str,
+    },
+    /// Others can read the file with the PIN.
+    #[error("{}: the file with the PIN has mode {mode:04o}: everybody can use it", printable_path(path))]
+    PinFileMode { path: PathBuf, mode: u32 },
+    /// The PIN is in something else than a regular file.
+    #[error("{} is not a regular file", printable_path(path))]
+    PinFileKind { path: PathBuf },
     /// The bundle cannot be signed.
     #[error("{}: {source}", path.display())]
     Bundle { path: PathBuf, source: BundleError },
@@ -90,6 +108,10 @@ hints! { SignError {
     ),
     PinInUri => "take it out of the URI and use --pin-file FILE, or type it when asked; change the PIN if others \
         use this machine",
+    SecretArgument => "write it to a file that only you can read, and name that; change it if others use this machine",
+    PinSource { .. } => "write `pin-source=/path/to/file` or `pin-source=file:/path/to/file` in the URI, or use --pin-file",
+    PinFileMode { path, .. } => format!("chmod o-rwx {}, and change the PIN", printable_path(path)),
+    PinFileKind { .. } => "name a file whose first line is the PIN",
     Token(RunError::Missing { program }) => format!("install the package {}", program.package),
     Token(_) => "OpenSSL's pkcs11 engine must be installed (libengine-pkcs11-openssl), the token plugged in, \
         URI and PIN right; `p11tool --list-tokens` or `pkcs11-tool -L` shows tokens",

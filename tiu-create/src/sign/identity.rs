@@ -52,6 +52,15 @@ impl SigningIdentity {
         intermediates: &[PathBuf],
         hosts: Hosts,
     ) -> Result<Self, SignError> {
+        // A misspelt URI is taken for a path, and messages name paths.
+        let key_file = match key {
+            KeySource::File { path, .. } => Some(path.as_path()),
+            KeySource::Pkcs11 { .. } => None,
+        };
+        let mut files = intermediates.iter().map(PathBuf::as_path).chain([certificate]).chain(key_file);
+        if files.any(|path| pkcs11::holds_pin(&path.to_string_lossy())) {
+            return Err(SignError::PinInUri);
+        }
         let mut own = certificates(certificate)?;
         let signer = own.remove(0);
         let mut between = own;

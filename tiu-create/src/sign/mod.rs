@@ -9,6 +9,7 @@ mod error;
 mod hosts;
 mod identity;
 mod passphrase;
+mod pin_source;
 mod pkcs11;
 
 pub use error::SignError;

@@ -4,8 +4,11 @@
 use super::SignError;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
+
+/// Longest line that is read of a file, in bytes.
+const MAX_LINE: u64 = 4096;
 
 /// The source of a passphrase or PIN.
 #[derive(Clone, Debug)]
@@ -21,15 +24,25 @@ impl Secret {
     pub fn get(&self, what: &'static str) -> Result<Vec<u8>, SignError> {
         match self {
             Secret::File(path) => {
-                let mut line = Vec::new();
-                File::open(path)
-                    .and_then(|file| BufReader::new(file).read_until(b'\n', &mut line))
-                    .map_err(|source| SignError::Read { path: path.clone(), source })?;
-                Ok(trimmed(line))
+                let failed = |source| SignError::Read { path: path.clone(), source };
+                match File::open(path) {
+                    // As openssl(1) takes it. The message must not have it.
+                    Err(_) if path.as_os_str().as_encoded_bytes().starts_with(b"pass:") => {
+                        Err(SignError::SecretArgument)
+                    }
+                    file => first_line(&file.map_err(failed)?).map_err(failed),
+                }
             }
             Secret::Prompt => ask(what).map_err(|source| SignError::NoTerminal { what, source }),
         }
     }
+}
+
+/// Returns the first line of `file`, of at most [`MAX_LINE`] bytes.
+pub(super) fn first_line(file: &File) -> std::io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    BufReader::new(file.take(MAX_LINE)).read_until(b'\n', &mut line)?;
+    Ok(trimmed(line))
 }
 
 fn trimmed(mut line: Vec<u8>) -> Vec<u8> {

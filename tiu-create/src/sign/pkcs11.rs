@@ -3,6 +3,7 @@
 //! The openssl crate has no engines, and calling the library's own would need `unsafe`. The PIN
 //! goes to the program through its standard input: others can see command lines and environments.
 
+use super::pin_source::{self, decoded};
 use super::{Secret, SignError};
 use openssl::x509::X509;
 use std::path::{Path, PathBuf};
@@ -16,15 +17,20 @@ pub struct Token {
 }
 
 impl Token {
-    /// Returns the key that `uri` names, with its PIN.
+    /// Returns the key that `uri` names, with its PIN: of the file that `pin` names, else of the one
+    /// that the URI's `pin-source` names, else of the user.
     pub fn new(uri: &str, pin: &Secret, module: Option<&Path>) -> Result<Self, SignError> {
         if holds_pin(uri) {
             return Err(SignError::PinInUri);
         }
+        let (uri, source) = pin_source::take(uri)?;
         // A missing program is reported before anybody types a PIN.
         find(&OPENSSL).map_err(SignError::Token)?;
-        let pin = pin.get("PIN of the token")?;
-        Ok(Token { uri: uri.to_owned(), pin, module: module.map(Path::to_owned) })
+        let pin = match (pin, source) {
+            (Secret::Prompt, Some(file)) => pin_source::read(&file)?,
+            _ => pin.get("PIN of the token")?,
+        };
+        Ok(Token { uri, pin, module: module.map(Path::to_owned) })
     }
 
     /// Returns a CMS over `payload`.
@@ -54,8 +60,8 @@ impl Token {
             let all = intermediates.iter().map(pem).collect::<Result<Vec<_>, _>>()?.concat();
             run = run.arg("-certfile").arg(file("intermediates.pem", &all)?);
         }
-        // A token's module has settings of its own in the user's environment. A URI can name a file
-        // with the PIN.
+        // A token's module has settings of its own in the user's environment. A URI says which keys
+        // there are.
         run = run.inherit_env().hide_arguments();
         if let Some(module) = &self.module {
             run = run.env("PKCS11_MODULE_PATH", module);
@@ -67,31 +73,11 @@ impl Token {
 
 /// Returns whether a `pkcs11:` URI has the attribute `pin-value`, however it is spelled (RFC 7512,
 /// section 2.3, and RFC 3986, section 2.1).
-fn holds_pin(uri: &str) -> bool {
+pub(super) fn holds_pin(uri: &str) -> bool {
     uri.split([':', ';', '?', '&']).any(|attribute| {
         let name = attribute.split('=').next().unwrap_or_default();
         decoded(name).trim_ascii().eq_ignore_ascii_case(b"pin-value")
     })
-}
-
-/// Returns the bytes of a percent-encoded text.
-fn decoded(text: &str) -> Vec<u8> {
-    let mut bytes = text.as_bytes().iter().copied();
-    let mut out = Vec::new();
-    while let Some(byte) = bytes.next() {
-        let digits: Vec<u8> = bytes.clone().take(2).collect();
-        let is_escape = byte == b'%' && digits.len() == 2 && digits.iter().all(u8::is_ascii_hexdigit);
-        let text = std::str::from_utf8(&digits).unwrap_or_default();
-        let hex = is_escape.then(|| u8::from_str_radix(text, 16).ok()).flatten();
-        match hex {
-            Some(value) => {
-                out.push(value);
-                bytes.by_ref().take(2).for_each(drop);
-            }
-            None => out.push(byte),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

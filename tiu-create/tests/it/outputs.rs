@@ -5,13 +5,116 @@ use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown, symlink};
+use std::os::unix::net::UnixListener;
+use tiu_testing::program::Outcome;
 
-fn sign(place: &Place, bundle: &str) -> tiu_testing::program::Outcome {
+fn sign(place: &Place, bundle: &str) -> Outcome {
+    sign_with(place, bundle, &[])
+}
+
+/// Signs `bundle`, with more options.
+fn sign_with(place: &Place, bundle: &str, more: &[OsString]) -> Outcome {
     let mut cert = OsString::from("--cert=");
     cert.push(place.keys().join("signer.cert.pem"));
     let mut key = OsString::from("--key=");
     key.push(place.keys().join("signer.key.pem"));
-    run([OsString::from("sign"), "--progress=none".into(), cert, key, place.path(bundle).into()])
+    let mut arguments = vec![OsString::from("sign"), "--progress=none".into(), cert, key];
+    arguments.extend_from_slice(more);
+    arguments.push(place.path(bundle).into());
+    run(arguments)
+}
+
+/// `option=PATH` of a file in the place.
+fn option(place: &Place, option: &str, name: &str) -> OsString {
+    let mut argument = OsString::from(format!("{option}="));
+    argument.push(place.path(name));
+    argument
+}
+
+/// Asserts that `output` writes to nothing that is not a regular file. It gets the name of the
+/// output.
+#[track_caller]
+fn replaces_regular_files_only(place: &Place, output: impl Fn(&str) -> Outcome) {
+    mknodat(CWD, place.path("node"), FileType::CharacterDevice, Mode::RUSR | Mode::WUSR, makedev(1, 3))
+        .unwrap();
+    mknodat(CWD, place.path("block"), FileType::BlockDevice, Mode::RUSR | Mode::WUSR, makedev(7, 250))
+        .unwrap();
+    mknodat(CWD, place.path("fifo"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let _socket = UnixListener::bind(place.path("socket")).unwrap();
+    fs::create_dir(place.path("directory")).unwrap();
+    let special = ["node", "block", "fifo", "socket", "directory"];
+    let inodes = || special.map(|name| fs::symlink_metadata(place.path(name)).unwrap().ino());
+    let before = inodes();
+    for (name, kind) in special.into_iter().zip([
+        "is a character device",
+        "is a block device",
+        "is a named pipe",
+        "is a socket",
+        "is a directory",
+    ]) {
+        output(name).refused(&[name, kind, "expected a regular file"]);
+        // Also through a link.
+        let link = format!("to-{name}");
+        symlink(name, place.path(&link)).unwrap();
+        output(&link).refused(&[&link, kind, "expected a regular file"]);
+    }
+    assert_eq!(inodes(), before);
+    for (link, target) in [("self", "self"), ("there", "back"), ("back", "there")] {
+        symlink(target, place.path(link)).unwrap();
+    }
+    for link in ["self", "there", "back"] {
+        output(link).refused(&[link, "Too many levels of symbolic links"]);
+        assert!(fs::symlink_metadata(place.path(link)).unwrap().is_symlink());
+    }
+    let leftovers = fs::read_dir(place.path("")).unwrap().flatten().map(|entry| entry.file_name());
+    let leftovers: Vec<_> = leftovers.filter(|name| name.to_string_lossy().starts_with('.')).collect();
+    assert!(leftovers.is_empty(), "{leftovers:?}");
+    // A link to nothing is a new name.
+    symlink("new", place.path("to-new")).unwrap();
+    output("to-new").succeeded();
+    assert!(fs::symlink_metadata(place.path("to-new")).unwrap().is_symlink());
+    assert!(fs::symlink_metadata(place.path("new")).unwrap().is_file());
+}
+
+#[test]
+fn pack_replaces_regular_files_only() {
+    let place = Place::new();
+    replaces_regular_files_only(&place, |name| place.pack(name));
+}
+
+#[test]
+fn the_output_of_sign_replaces_regular_files_only() {
+    let place = Place::new();
+    place.pack("bundle.tiu").succeeded();
+    let before = fs::read(place.path("bundle.tiu")).unwrap();
+    replaces_regular_files_only(&place, |name| {
+        sign_with(&place, "bundle.tiu", &[option(&place, "--output", name)])
+    });
+    assert!(fs::read(place.path("bundle.tiu")).unwrap() == before);
+    place.open("new");
+}
+
+#[test]
+fn a_payload_replaces_regular_files_only() {
+    let place = Place::new();
+    place.pack("bundle.tiu").succeeded();
+    replaces_regular_files_only(&place, |name| {
+        let payload = option(&place, "--write-payload", name);
+        run([OsString::from("sign"), "--progress=none".into(), payload, place.path("bundle.tiu").into()])
+    });
+    let payload = fs::read_to_string(place.path("new")).unwrap();
+    assert!(payload.starts_with("[update]\ncompatible=testos\n"), "{payload}");
+}
+
+#[test]
+fn what_is_signed_in_place_is_a_regular_file() {
+    let place = Place::new();
+    let _socket = UnixListener::bind(place.path("socket")).unwrap();
+    symlink("loop", place.path("loop")).unwrap();
+    sign(&place, "socket").refused(&["socket", "is a socket, expected a regular file"]);
+    sign(&place, "loop").refused(&["loop", "Too many levels of symbolic links"]);
+    sign(&place, "nothing").refused(&["nothing", "No such file"]);
+    assert!(!place.path("nothing").exists());
 }
 
 #[test]

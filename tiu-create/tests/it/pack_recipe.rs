@@ -1,9 +1,11 @@
 //! The statements of the recipe and the tree about the image, and errors in them.
 
-use crate::place::{Place, program, run};
+use crate::place::{EPOCH, Place, program, run};
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 use tiu_system::path::TreePath;
+use tiu_testing::btrfs::LoopBtrfs;
 use tiu_testing::program::outcome;
 use tiu_testing::selinux;
 
@@ -354,4 +356,38 @@ fn what_is_added_to_a_labelled_tree_is_labelled() {
     }
     assert_eq!(label("usr/share/factory/var/lib/x"), "system_u:object_r:var_t:s0");
     assert_eq!(label("data"), "system_u:object_r:root_t:s0", "of the root directory");
+}
+
+#[test]
+fn a_time_that_hosts_cannot_hold() {
+    let place = Place::new();
+    // ext4 and others hold no time before 1901-12-13; btrfs does.
+    let disk = LoopBtrfs::new(128);
+    let root = disk.path().join("root");
+    tiu_testing::system::small(&root, 1);
+    let file = root.join("usr/lib/odd");
+    let touch = |sec: i64| {
+        fs::write(&file, "x").expect("a file");
+        let time = Timespec { tv_sec: sec, tv_nsec: 0 };
+        let times = Timestamps { last_access: time, last_modification: time };
+        utimensat(CWD, &file, &times, AtFlags::empty()).expect("a time");
+        assert_eq!(fs::metadata(&file).expect("the file").mtime(), sec);
+    };
+    let mut arguments = place.pack_arguments("bundle.tiu");
+    let at = arguments.len() - 2;
+    arguments[at] = root.to_str().expect("UTF-8").to_owned();
+    touch(-11_644_473_600);
+    run(&arguments).refused(&["/usr/lib/odd: its modification time is -11644473600", "touch"]);
+    assert!(!place.path("bundle.tiu").exists());
+    let mtime = || {
+        run(&arguments).succeeded();
+        let index = place.open("bundle.tiu").index;
+        let odd = index.find(TreePath::literal("usr/lib/odd")).expect("the file");
+        index.entry(odd).mtime.sec
+    };
+    touch(-2_147_483_648);
+    assert_eq!(mtime(), -2_147_483_648);
+    // The year 2500: as all that is later than the build.
+    touch(16_725_225_600);
+    assert_eq!(mtime(), EPOCH);
 }

@@ -116,8 +116,9 @@ impl Place {
         let mount = Mount::new(&path);
         let index = fs::File::open(mount.path().join(INDEX_PATH)).expect("the index in the image");
         let tiu = &bundle.manifest.tiu;
-        let index =
-            Index::read_zst(index, &tiu.index_digest, tiu.files).expect("an index that a client accepts");
+        let verity_size = bundle.manifest.verity_size;
+        let index = Index::read_zst(index, &tiu.index_digest, tiu.files, verity_size)
+            .expect("an index that a client accepts");
         Packed { bundle, index, mount }
     }
 }

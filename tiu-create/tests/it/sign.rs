@@ -173,7 +173,7 @@ fn a_detached_cms() {
     let place = place();
     let (signer, ..) = other_signer(&place);
     let cms = openssl_cms(&payload(&place), &[&signer], &[]);
-    refused_cms(&place, &cms, &["cannot be put in", "detached", "-nodetach"]);
+    refused_cms(&place, &cms, &["cannot be inserted", "detached", "-nodetach"]);
 }
 
 #[test]
@@ -331,6 +331,72 @@ fn a_key_on_a_token() {
     arguments.push(format!("--pin-file={}", place.path("pin").display()));
     outcome(program().env("SOFTHSM2_CONF", &config).args(arguments)).succeeded();
     place.open("token.tiu");
+}
+
+/// Signs with the token. Nobody is at a terminal, and no file with a PIN is an option.
+fn sign_by_uri(place: &Place, config: &Path, uri: &str, more: &[&str]) -> Outcome {
+    let [cert, _] = own_keys(place);
+    let mut command = Command::new("setsid");
+    command.arg("--wait").arg(env!("CARGO_BIN_EXE_tiu-create")).env("SOFTHSM2_CONF", config);
+    command.args(["sign", "--progress=none", "--key", uri, "--pkcs11-module", MODULE]).args(more);
+    outcome(command.arg(cert).arg(place.path("unsigned.tiu")))
+}
+
+#[test]
+fn a_pin_in_the_file_that_the_uri_names() {
+    let place = place();
+    let config = token(&place);
+    let pin = place.path("pin file");
+    let mode = |mode| fs::set_permissions(&pin, fs::Permissions::from_mode(mode)).expect("a mode");
+    let uri = |source: &str| format!("pkcs11:token=release;object=signer;type=private?pin-source={source}");
+    fs::write(&pin, "12345678\n").expect("a file");
+    let path = pin.to_str().expect("UTF-8").replace(' ', "%20");
+    for (source, bits) in
+        [(path.clone(), 0o600), (format!("file:{path}"), 0o640), (format!("file://{path}"), 0o400)]
+    {
+        mode(bits);
+        sign_by_uri(&place, &config, &uri(&source), &[]).succeeded();
+        assert!(signer_of(&place, "unsigned.tiu").contains("development"));
+    }
+    // Everybody's file is nobody's secret.
+    for bits in [0o644, 0o604, 0o602, 0o666] {
+        mode(bits);
+        let refused = sign_by_uri(&place, &config, &uri(&path), &[]);
+        let refused = refused.refused(&["pin file", &format!("has mode {bits:04o}"), "chmod o-rwx"]);
+        assert!(!refused.stderr.contains("12345678"), "{}", refused.stderr);
+    }
+    mode(0o600);
+    fs::write(&pin, "0000\n").expect("a file");
+    sign_by_uri(&place, &config, &uri(&path), &[]).refused(&["token failed"]);
+    // An option counts more.
+    let good = place.path("pin");
+    fs::write(&good, "12345678\n").expect("a file");
+    let option = format!("--pin-file={}", good.display());
+    sign_by_uri(&place, &config, &uri(&path), &[&option]).succeeded();
+}
+
+#[test]
+fn a_place_of_the_pin_that_is_not_one_regular_file() {
+    let place = place();
+    let config = token(&place);
+    let uri = |source: &str| format!("pkcs11:token=release;object=signer?pin-source={source}");
+    let fifo = place.path("fifo");
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
+        .expect("a fifo");
+    let absent = place.path("absent");
+    for (source, needle) in [
+        (fifo.to_str().expect("UTF-8"), "fifo is not a regular file"),
+        (place.path("").to_str().expect("UTF-8"), "is not a regular file"),
+        (absent.to_str().expect("UTF-8"), "absent: No such file"),
+        ("12345678", "pin-source is something else"),
+        ("pin", "pin-source is something else"),
+        ("file:pin", "pin-source is something else"),
+        ("%7C/usr/bin/cat%20pin", "pin-source is a command"),
+        ("/a&pin-source=/b", "pin-source is there more than once"),
+    ] {
+        let refused = sign_by_uri(&place, &config, &uri(source), &[]).refused(&[needle]);
+        assert!(!refused.stderr.contains("12345678"), "{}", refused.stderr);
+    }
 }
 
 #[test]

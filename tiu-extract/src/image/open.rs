@@ -49,6 +49,6 @@ pub fn read_index(bundle: &Bundle, image: &dyn Image) -> Result<Index, ImageErro
         Err(ImageError::NotFound { .. }) => return Err(ImageError::NoIndex),
         other => other?,
     };
-    let meta = &bundle.manifest.tiu;
-    Ok(Index::read_zst(reader, &meta.index_digest, meta.files)?)
+    let (meta, verity_size) = (&bundle.manifest.tiu, bundle.manifest.verity_size);
+    Ok(Index::read_zst(reader, &meta.index_digest, meta.files, verity_size)?)
 }

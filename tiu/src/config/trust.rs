@@ -75,6 +75,7 @@ impl Config {
         for path in locate(system, &self.distrust)? {
             trust.distrust(&path)?;
         }
+        warnings.extend(trust.skipped().iter().map(ToString::to_string));
         trust.set_purpose(self.purpose);
         trust.set_valid_at(self.valid_at);
         Ok(Trusted { trust: Some(trust), warnings })

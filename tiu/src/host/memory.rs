@@ -96,8 +96,11 @@ impl Memory {
         }
         newest.signed = newest.signed.max(signed);
     }
+}
 
-    fn parse(bytes: &[u8]) -> Recalled {
+impl Recalled {
+    /// Reads the content of the file.
+    pub fn parse(bytes: &[u8]) -> Self {
         match versioned::from_json(bytes, VERSION) {
             Ok(memory) => Recalled::Known(memory),
             Err(error) => error.map(|e| Recalled::Damaged(format!("is damaged: {e}")), Recalled::Future),
@@ -134,7 +137,7 @@ impl Host {
         }
         let mut bytes = Vec::new();
         Ok(match file.take(MAX_TEXT).read_to_end(&mut bytes) {
-            Ok(_) => Memory::parse(&bytes),
+            Ok(_) => Recalled::parse(&bytes),
             Err(e) => unreadable(e),
         })
     }
@@ -234,7 +237,7 @@ mod tests {
     #[test]
     fn what_a_later_tiu_noted_is_kept() {
         let text = r#"{"version":1,"newest":{"testos":{"version":"2","created":"2026-01-31T12:00:00Z","why":[1]}},"channel":{"sequence":7}}"#;
-        let Recalled::Known(mut memory) = Memory::parse(text.as_bytes()) else { panic!("not read") };
+        let Recalled::Known(mut memory) = Recalled::parse(text.as_bytes()) else { panic!("not read") };
         memory.raise("testos", "3", at(0), None, str::cmp);
         let written = serde_json::to_value(&memory).unwrap();
         assert_eq!(written["channel"]["sequence"], 7);
@@ -245,9 +248,9 @@ mod tests {
     #[test]
     fn damage_and_a_later_format_are_told_apart() {
         for text in ["", "{", "[]", "{}", r#"{"version":1,"newest":{"a":{}}}"#] {
-            assert!(matches!(Memory::parse(text.as_bytes()), Recalled::Damaged(_)), "{text}");
+            assert!(matches!(Recalled::parse(text.as_bytes()), Recalled::Damaged(_)), "{text}");
         }
-        assert_eq!(Memory::parse(br#"{"version":2,"newest":7}"#), Recalled::Future(2));
-        assert_eq!(Memory::parse(br#"{"version":1}"#), Recalled::Known(Memory::default()));
+        assert_eq!(Recalled::parse(br#"{"version":2,"newest":7}"#), Recalled::Future(2));
+        assert_eq!(Recalled::parse(br#"{"version":1}"#), Recalled::Known(Memory::default()));
     }
 }

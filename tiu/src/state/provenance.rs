@@ -89,6 +89,7 @@ impl Provenance {
     pub fn index(&self, tree: &Tree) -> Result<Index, ProvenanceError> {
         let file = tree.file(INDEX_PATH)?.ok_or(ProvenanceError::NoIndex)?;
         let meta = &self.manifest.tiu;
-        Index::read_zst(file, &meta.index_digest, meta.files).map_err(ProvenanceError::Index)
+        let verity_size = self.manifest.verity_size;
+        Index::read_zst(file, &meta.index_digest, meta.files, verity_size).map_err(ProvenanceError::Index)
     }
 }

@@ -6,7 +6,7 @@ use tiu_bundle::index::{Entry, Index, IndexWriter};
 /// Reads the input as the compressed stream and as text.
 pub fn check(data: &[u8]) -> bool {
     // A damaged stream is the interesting case, so the digest does not matter.
-    let _ = Index::read_zst(data, &Digest([0; 32]), 100);
+    let _ = Index::read_zst(data, &Digest([0; 32]), 100, 4096);
     let Ok(index) = Index::parse(data.to_vec()) else { return false };
     let mut writer = IndexWriter::default();
     for (i, entry) in index.iter().enumerate() {

@@ -30,6 +30,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "config", check: yaml::config, total: false, words: yaml::WORDS },
     Target { name: "etc-report", check: records::etc_report, total: false, words: records::WORDS },
     Target { name: "fstab", check: fstab::check, total: true, words: fstab::WORDS },
+    Target { name: "host-state", check: records::host_state, total: false, words: records::WORDS },
     Target { name: "index", check: index::check, total: false, words: &["\\x00", " ", "\n", "../"] },
     Target { name: "initrd", check: initrd::check, total: false, words: initrd::WORDS },
     Target { name: "keyring", check: keyring::check, total: false, words: &["-----BEGIN X509 CRL-----\n"] },

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
+use time::OffsetDateTime;
 use tiu::etc::EtcReport;
+use tiu::host::{Memory, Recalled};
 use tiu::state::Record;
 use tiu_bundle::places::{ETC_REPORT_PATH, RECORD_PATH};
 use tiu_system::tree::Tree;
@@ -50,6 +52,33 @@ pub fn etc_report(data: &[u8]) -> bool {
     let once = again(&report);
     assert_eq!(once.paths.len(), report.paths.len());
     assert_eq!(again(&once), once);
+    true
+}
+
+/// Reads what a host remembers. An image that is noted never makes the newest one older.
+pub fn host_state(data: &[u8]) -> bool {
+    let Recalled::Known(memory) = Recalled::parse(data) else { return false };
+    let again = |memory: &Memory| {
+        let text = serde_json::to_vec_pretty(memory).expect("what was read can be written");
+        match Recalled::parse(&text) {
+            Recalled::Known(again) => again,
+            other => panic!("what was written can be read: {other:?}"),
+        }
+    };
+    let facts = |memory: &Memory| -> Vec<_> {
+        let all = memory.newest.iter();
+        all.map(|(kind, newest)| (kind.clone(), newest.version.clone(), newest.created, newest.signed))
+            .collect()
+    };
+    assert_eq!(facts(&again(&memory)), facts(&memory));
+    let mut raised = memory.clone();
+    for (kind, newest) in &memory.newest {
+        raised.raise(kind, "", OffsetDateTime::UNIX_EPOCH, None, str::cmp);
+        let now = &raised.newest[kind];
+        assert!((&now.version, now.created) >= (&newest.version, newest.created), "{kind} became older");
+        assert!(now.signed >= newest.signed, "{kind} became older");
+    }
+    again(&raised);
     true
 }
 

@@ -16,9 +16,9 @@ fn bad_numbers() {
     let cases = [
         (1, "size", i64::MAX as u64),
         (3, "number of links", u32::MAX.into()),
-        (4, "owner", u32::MAX.into()),
-        (5, "group", u32::MAX.into()),
-        (6, "device number", u64::MAX),
+        (4, "owner", u64::from(u32::MAX - 1)),
+        (5, "group", u64::from(u32::MAX - 1)),
+        (6, "device number", u32::MAX.into()),
     ];
     for (at, field, max) in cases {
         for bad in ["", "-1", "+1", "01", "0x1", "1.0", "18446744073709551616", "9999999999999999999999"] {
@@ -64,7 +64,7 @@ fn bad_times() {
     for bad in bad {
         assert_eq!(problem(2, &with_field(7, bad)), LineError::BadTime(bad.into()), "{bad}");
     }
-    for good in ["-9223372036854775808.999999999", "9223372036854775807.0", "-1.1"] {
+    for good in ["-2147483648.999999999", "15032385535.999999999", "-1.1"] {
         assert!(parse(format!("{ROOT}{}", with_field(7, good))).is_ok(), "{good}");
     }
 }
@@ -174,4 +174,35 @@ fn bad_extended_attributes() {
 fn line_too_long() {
     let long = format!("/{}", "a".repeat(MAX_LINE_SIZE));
     assert!(matches!(parse([ROOT, &file(&long)].concat()), Err(IndexError::LineTooLong { line: 2, .. })));
+}
+
+#[test]
+fn owners_devices_and_times_that_no_filesystem_holds() {
+    let line = |uid: &str, gid: &str, time: &str| format!("/a 0 100644 1 {uid} {gid} 0 {time} - - -\n");
+    for (uid, gid, field) in [("4294967295", "0", "owner"), ("0", "4294967295", "group")] {
+        let max = u64::from(u32::MAX - 1);
+        let found = problem(2, &line(uid, gid, "0.0"));
+        assert_eq!(found, LineError::BadNumber { field, found: "4294967295".into(), max });
+    }
+    for sec in [-2_147_483_649, 15_032_385_536, i64::MIN, i64::MAX] {
+        assert_eq!(problem(2, &line("0", "0", &format!("{sec}.0"))), LineError::TimeRange { found: sec });
+    }
+    let device = "/a 0 20644 1 0 0 4294967296 0.0 - - -\n";
+    assert!(matches!(problem(2, device), LineError::BadNumber { field: "device number", .. }));
+    for (uid, gid, time) in
+        [("4294967294", "0", "-2147483648.0"), ("0", "4294967294", "15032385535.999999999")]
+    {
+        parse(format!("{ROOT}{}", line(uid, gid, time))).expect("a good index");
+    }
+}
+
+#[test]
+fn a_path_with_characters_that_are_not_seen_is_named_without_them() {
+    let error =
+        parse(format!("{ROOT}/a\u{1b}[2J\u{202e} 0 40755 1 0 0 0 0.0 - - -\n")).expect_err("a bad path");
+    assert!(
+        error.to_string().starts_with("line 2 of the index (/a\\u{1b}[2J\\u{202e}): path is "),
+        "{error}"
+    );
+    assert!(!error.to_string().contains(['\u{1b}', '\u{202e}']), "{error:?}");
 }

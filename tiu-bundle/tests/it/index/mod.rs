@@ -6,9 +6,14 @@ mod tree;
 
 use std::fmt::Write as _;
 use tiu_bundle::content_digest::Digest;
-use tiu_bundle::index::{Index, IndexError, Kind, LineError, MAX_ENTRIES, MAX_LINE_SIZE, write_zst};
+use tiu_bundle::index::{
+    Index, IndexError, Kind, LineError, MAX_ENTRIES, MAX_LINE_SIZE, text_limit, write_zst,
+};
 use tiu_system::Hint;
 use tiu_system::path::PathError;
+
+/// Size of the hash tree of a small image.
+const TREE: u64 = 4096;
 
 const ROOT: &str = "/ 0 40755 1 0 0 0 0.0 - - -\n";
 
@@ -45,5 +50,5 @@ fn zst(text: &str) -> Vec<u8> {
 }
 
 fn read(zst: &[u8], text: &str) -> Result<Index, IndexError> {
-    Index::read_zst(zst, &Digest::compute(text.as_bytes()), text.lines().count() as u64)
+    Index::read_zst(zst, &Digest::compute(text.as_bytes()), text.lines().count() as u64, TREE)
 }

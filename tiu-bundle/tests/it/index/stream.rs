@@ -61,7 +61,7 @@ fn reading_fails() {
             Err(std::io::Error::other("the disk is broken"))
         }
     }
-    match Index::read_zst(Broken, &Digest::compute(b""), 1) {
+    match Index::read_zst(Broken, &Digest::compute(b""), 1, TREE) {
         Err(IndexError::Io(e)) => assert_eq!(e.to_string(), "the disk is broken"),
         other => panic!("{other:?}"),
     }
@@ -70,7 +70,7 @@ fn reading_fails() {
 #[test]
 fn digest_does_not_match() {
     let expected = Digest::compute(b"something else");
-    match Index::read_zst(zst(ROOT).as_slice(), &expected, 1) {
+    match Index::read_zst(zst(ROOT).as_slice(), &expected, 1, TREE) {
         Err(e @ IndexError::DigestMismatch { .. }) => {
             assert!(e.to_string().contains(&expected.to_string()), "{e}");
             assert!(e.to_string().contains(&Digest::compute(ROOT.as_bytes()).to_string()), "{e}");
@@ -82,20 +82,20 @@ fn digest_does_not_match() {
 
 #[test]
 fn fewer_entries_than_the_manifest_says() {
-    let result = Index::read_zst(zst(ROOT).as_slice(), &Digest::compute(ROOT.as_bytes()), 2);
+    let result = Index::read_zst(zst(ROOT).as_slice(), &Digest::compute(ROOT.as_bytes()), 2, TREE);
     assert!(matches!(result, Err(IndexError::EntryCount { found: 1, expected: 2 })), "{result:?}");
 }
 
 #[test]
 fn more_entries_than_the_manifest_says() {
     let text = format!("{ROOT}{}", file("/a"));
-    let result = Index::read_zst(zst(&text).as_slice(), &Digest::compute(text.as_bytes()), 1);
+    let result = Index::read_zst(zst(&text).as_slice(), &Digest::compute(text.as_bytes()), 1, TREE);
     assert!(matches!(result, Err(IndexError::TooManyEntries { found: 2, limit: 1 })), "{result:?}");
 }
 
 #[test]
 fn billions_of_entries() {
-    let result = Index::read_zst(std::io::empty(), &Digest::compute(b""), 3_000_000_000);
+    let result = Index::read_zst(std::io::empty(), &Digest::compute(b""), 3_000_000_000, TREE);
     assert!(matches!(result, Err(IndexError::TooManyEntries { found: 3_000_000_000, limit: MAX_ENTRIES })));
 }
 
@@ -106,7 +106,7 @@ fn bomb(unit: &[u8], entries: u64) -> IndexError {
         std::io::Write::write_all(&mut encoder, unit).expect("compression");
     }
     let bytes = encoder.finish().expect("compression");
-    Index::read_zst(bytes.as_slice(), &Digest::compute(b""), entries).expect_err("a bomb")
+    Index::read_zst(bytes.as_slice(), &Digest::compute(b""), entries, TREE).expect_err("a bomb")
 }
 
 #[test]
@@ -131,11 +131,22 @@ fn zstd_bomb_of_long_lines() {
 }
 
 #[test]
+fn zstd_bomb_in_a_small_image_that_claims_millions_of_entries() {
+    let error = bomb(format!("{:063}\n", 0).as_bytes(), MAX_ENTRIES);
+    assert!(matches!(error, IndexError::TooLarge { limit: 0x0300_0000 }), "{error}");
+    // 48 MiB are what an image of at most 512 KiB can have, and a large one can have all.
+    assert_eq!(text_limit(MAX_ENTRIES, 4096), 48 << 20);
+    assert_eq!(text_limit(1, 4096), (1 << 20) + 4096);
+    assert_eq!(text_limit(MAX_ENTRIES, 1 << 20), 1 << 30);
+    assert_eq!(text_limit(u64::MAX, u64::MAX), 1 << 30);
+}
+
+#[test]
 fn zstd_window_too_large() {
     let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).expect("encoder");
     encoder.window_log(27).expect("window");
     std::io::Write::write_all(&mut encoder, &vec![b'a'; 1 << 20]).expect("compression");
     let bytes = encoder.finish().expect("compression");
-    let result = Index::read_zst(bytes.as_slice(), &Digest::compute(b""), 1);
+    let result = Index::read_zst(bytes.as_slice(), &Digest::compute(b""), 1, TREE);
     assert!(matches!(result, Err(IndexError::Zstd(_))), "{result:?}");
 }

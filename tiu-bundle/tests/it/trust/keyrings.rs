@@ -7,10 +7,13 @@ fn empty_keyring() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     fs::write(dir.path().join("README"), "no certificate").expect("a file");
     let found = Trust::from_paths(&[dir.path()]).expect_err("empty");
-    assert!(matches!(&found, TrustError::Empty { paths } if paths == &[dir.path().to_owned()]), "{found}");
-    assert!(found.hint().is_some());
+    assert!(
+        matches!(&found, TrustError::Empty { paths, .. } if paths == &[dir.path().to_owned()]),
+        "{found}"
+    );
+    assert!(found.hint().is_some() && found.to_string().ends_with(".crl: README"), "{found}");
     let found = Trust::from_paths(&[] as &[&Path]).expect_err("empty");
-    assert!(matches!(&found, TrustError::Empty { paths } if paths.is_empty()), "{found}");
+    assert!(matches!(&found, TrustError::Empty { paths, .. } if paths.is_empty()), "{found}");
 }
 
 #[test]
@@ -80,4 +83,37 @@ fn no_revocation_list_where_one_was_promised() {
     chain.root.write(dir.path(), "root");
     fs::remove_file(dir.path().join("root.key.pem")).expect("removed");
     assert!(matches!(chain.trust().add_crls(dir.path()), Err(TrustError::NoCrl { .. })));
+}
+
+#[test]
+fn files_that_are_not_read_are_named_once() {
+    let chain = chain(&signer());
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let (keyring, lists) = (dir.path().join("keyring"), dir.path().join("lists"));
+    fs::create_dir_all(keyring.join("old")).expect("a directory");
+    fs::create_dir(&lists).expect("a directory");
+    let pem = chain.root.certificate.to_pem().expect("PEM");
+    for name in ["a.pem", "ROOT.PEM", "b.pem.rpmsave", "no\n\u{202e}extension"] {
+        fs::write(keyring.join(name), &pem).expect("a file");
+    }
+    let list = crl(&chain.root, &[]).expect("a list").to_pem().expect("PEM");
+    fs::write(lists.join("a.crl"), list).expect("a file");
+    for number in 0..7 {
+        fs::write(lists.join(format!("{number}.txt")), "").expect("a file");
+    }
+    let mut trust = Trust::from_paths(&[&keyring]).expect("a keyring");
+    trust.distrust(&keyring).expect("certificates");
+    trust.add_crls(&lists).expect("a list");
+    let shown: Vec<String> = trust.skipped().iter().map(ToString::to_string).collect();
+    let why = "that are not read, because their names do not end in .pem, .crt, .cer, .der, .crl";
+    assert_eq!(
+        shown,
+        [
+            format!(
+                "{} has 4 files {why}: ROOT.PEM, b.pem.rpmsave, no\\n\\u{{202e}}extension, old",
+                keyring.display()
+            ),
+            format!("{} has 7 files {why}: 0.txt, 1.txt, 2.txt, 3.txt, 4.txt, ...", lists.display()),
+        ]
+    );
 }

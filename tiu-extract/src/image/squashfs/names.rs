@@ -10,7 +10,7 @@ use super::metadata::{Cursor, Metadata};
 use super::superblock::Superblock;
 use crate::image::error::ImageError;
 use std::collections::HashSet;
-use tiu_bundle::index::{MAX_ENTRIES, MAX_TEXT_SIZE};
+use tiu_bundle::index::{MAX_ENTRIES, MIN_LINE_SIZE};
 use tiu_system::path::TreePath;
 
 /// The most entries after one header of a directory.
@@ -23,6 +23,8 @@ pub struct Names {
     names: Vec<u8>,
     /// The root comes first; the children of a directory lie together.
     nodes: Vec<NameNode>,
+    /// The most bytes that the index of the image can have.
+    index_limit: u64,
 }
 
 struct NameNode {
@@ -55,7 +57,8 @@ impl Names {
         fragments: &[StoredBlock],
     ) -> Result<Self, ImageError> {
         let root = NameNode { name: 0, length: 0, kind: NodeKind::Directory { first: 0, count: 0 } };
-        let mut names = Names { names: Vec::new(), nodes: vec![root] };
+        let index_limit = superblock.index_limit;
+        let mut names = Names { names: Vec::new(), nodes: vec![root], index_limit };
         // A directory has one name. A second one would make a loop, or a walk without end.
         let mut seen = HashSet::from([superblock.root]);
         let mut pending = vec![(0, superblock.root)];
@@ -83,9 +86,6 @@ impl Names {
                 names.nodes.push(NameNode { name: child.name, length: child.length, kind });
             }
             let count = (names.nodes.len() - first) as u32;
-            if names.nodes.len() as u64 > MAX_ENTRIES {
-                return Err(malformed(format!("more than {MAX_ENTRIES} names")));
-            }
             if let Some(node) = names.nodes.get_mut(node) {
                 node.kind = NodeKind::Directory { first: first as u32, count };
             }
@@ -145,11 +145,13 @@ impl Names {
                     inode: u64::from(block) << 16 | u64::from(offset),
                 });
             }
-            if self.names.len() as u64 > MAX_TEXT_SIZE
-                || self.nodes.len() + children.len() > MAX_ENTRIES as usize
-            {
+            // Each name has its line in the index.
+            let count = (self.nodes.len() + children.len()) as u64;
+            let (bytes, limit) = (self.names.len() as u64, self.index_limit);
+            let text = count.saturating_mul(MIN_LINE_SIZE - 1).saturating_add(bytes);
+            if count > MAX_ENTRIES || text > limit {
                 return Err(malformed(format!(
-                    "more than {MAX_ENTRIES} names, or of more than {MAX_TEXT_SIZE} bytes"
+                    "{count} names of {bytes} bytes, more than an index of at most {limit} bytes can list"
                 )));
             }
             if !more {

@@ -3,7 +3,9 @@
 use super::block::{malformed, read};
 use super::codec::Codec;
 use crate::image::error::ImageError;
-use tiu_bundle::index::MAX_ENTRIES;
+use tiu_bundle::BLOCK_SIZE;
+use tiu_bundle::hash_tree::tree_size;
+use tiu_bundle::index::{MAX_ENTRIES, MIN_LINE_SIZE, text_limit};
 use tiu_bundle::read_at::ReadAt;
 
 const MAGIC: u32 = 0x7371_7368;
@@ -20,6 +22,8 @@ pub struct Superblock {
     pub compressor: Codec,
     /// The number of inodes.
     pub inodes: u64,
+    /// The most bytes that the index of an image of this size can have. All names are in it.
+    pub index_limit: u64,
     /// The number of fragments.
     pub fragments: u32,
     /// The reference to the root's inode.
@@ -70,9 +74,12 @@ impl Superblock {
         if used > source.size() {
             return Err(malformed(format!("{used} bytes are in use, but it has {}", source.size())));
         }
-        if inodes > MAX_ENTRIES || u64::from(fragments) > inodes {
+        let index_limit =
+            text_limit(MAX_ENTRIES, tree_size(source.size().next_multiple_of(BLOCK_SIZE as u64)));
+        let most = MAX_ENTRIES.min(index_limit / MIN_LINE_SIZE);
+        if inodes > most || u64::from(fragments) > inodes {
             return Err(malformed(format!(
-                "{inodes} inodes and {fragments} fragments, expected at most {MAX_ENTRIES} and no more fragments than inodes"
+                "{inodes} inodes and {fragments} fragments, expected at most {most} and no more fragments than inodes"
             )));
         }
         let compressor = Codec::from_id(compressor)?;
@@ -81,6 +88,7 @@ impl Superblock {
             block_size,
             compressor,
             inodes,
+            index_limit,
             fragments,
             root,
             inode_table,

@@ -248,6 +248,13 @@ fn little_memory_is_enough_for_a_good_bundle() {
 }
 
 #[test]
+fn zstd_bomb_in_a_small_image_that_claims_millions_of_entries() {
+    // 128 MiB of lines, which so many entries could have, but not an image of 1 MiB.
+    let text = format!("{:063}\n", 0).repeat(2 << 20);
+    bomb_is_refused(&zst(text.as_bytes()), 4_000_000, &["too large: more than 117440512 bytes of text"]);
+}
+
+#[test]
 fn zstd_bomb_of_64_gib_in_one_line() {
     bomb_is_refused(&bomb(b'a', 1 << 19), 10, &["line 1 of the index is too long: more than 1048576 bytes"]);
 }

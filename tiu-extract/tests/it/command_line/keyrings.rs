@@ -25,6 +25,28 @@ fn directory_without_certificates() {
 }
 
 #[test]
+fn files_in_a_directory_that_are_not_read_are_named() {
+    let kit = Kit::new();
+    let bundle = kit.bundle(&good());
+    let keyring = kit.path("keyring");
+    fs::create_dir(&keyring).unwrap();
+    fs::copy(kit.keyring(), keyring.join("ca.pem")).unwrap();
+    fs::copy(kit.keyring(), keyring.join("new-ca.cert")).unwrap();
+    for command in ["info", "list", "verify"] {
+        let shown = outcome(tiu_extract(command).arg("--keyring").arg(&keyring).arg(&bundle)).succeeded();
+        let warning = "keyring has 1 files that are not read, because their names do not end in .pem, .crt, .cer, .der, .crl: \
+                       new-ca.cert\n";
+        assert_eq!(shown.stderr.matches(warning).count(), 1, "{command}: {}", shown.stderr);
+    }
+    fs::remove_file(keyring.join("ca.pem")).unwrap();
+    refused(
+        &kit,
+        &keyring,
+        &["the keyring has no certificate", "keyring has 1 files that are not read", "new-ca.cert"],
+    );
+}
+
+#[test]
 fn something_else() {
     let kit = Kit::new();
     let file = kit.path("notes.pem");

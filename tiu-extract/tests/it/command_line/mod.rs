@@ -7,6 +7,7 @@ mod blocks;
 mod changing;
 mod extracting;
 mod files;
+mod hostile_text;
 mod indexes;
 mod keyrings;
 mod kit;
