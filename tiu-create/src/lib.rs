@@ -47,6 +47,7 @@ mod factory;
 mod facts;
 mod files;
 mod keygen;
+mod lost_flags;
 mod pack;
 mod plan;
 mod recipe;
@@ -58,13 +59,14 @@ pub use factory::{Loss, LossCount, TMPFILES_PATH};
 pub use facts::FactsError;
 pub use files::OutputError;
 pub use keygen::{FILES as KEY_FILES, KeygenError, keygen};
+pub use lost_flags::LostFlags;
 pub use pack::{Options, PackError, Packed, pack};
 pub use plan::{LeftOut, PlanError};
 pub use recipe::{BlockSize, Compression, Compressor, EtcLists, Recipe, RecipeError, VersionFrom};
 pub use rules::LeftOutReason;
 pub use sign::{Hosts, KeySource, Secret, SignError, SignerWarning, SigningIdentity, UnsignedBundle};
 pub use tiu_system::text::printable_bytes as shown;
-pub use tree::ScanError;
+pub use tree::{Flag, ScanError};
 
 /// Checks that an output named `path` would make or replace a regular file.
 pub fn check_output(path: &std::path::Path) -> Result<(), OutputError> {

@@ -54,7 +54,7 @@ impl LeftOut {
     /// Number of paths that are reported.
     const FEW: usize = 3;
 
-    fn add(&mut self, path: &[u8], size: u64) {
+    pub(crate) fn add(&mut self, path: &[u8], size: u64) {
         self.files += 1;
         self.bytes = self.bytes.saturating_add(size);
         if self.first.len() < Self::FEW || self.first.last().is_some_and(|last| path < last.as_slice()) {

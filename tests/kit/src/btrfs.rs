@@ -39,6 +39,11 @@ impl LoopBtrfs {
         self.dir.path().join("fs")
     }
 
+    /// The file that it is in.
+    pub fn disk(&self) -> PathBuf {
+        self.dir.path().join("disk.img")
+    }
+
     /// A new subvolume.
     pub fn subvolume(&self, name: &str) -> PathBuf {
         let path = self.path().join(name);

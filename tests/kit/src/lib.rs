@@ -6,6 +6,7 @@
 
 pub mod btrfs;
 pub mod bundles;
+pub mod damage;
 pub mod documents;
 pub mod help;
 pub mod host;

@@ -149,6 +149,15 @@ fn document(options: &Options, packed: &Packed) -> serde_json::Value {
             "first": format!("/var/{}", tiu_create::shown(&lost.first)),
         })
     });
+    let lost_flags = packed.lost_flags.iter().map(|(flag, lost)| {
+        json!({
+            "flag": flag.letter.to_string(),
+            "name": flag.name,
+            "files": lost.files,
+            "bytes": lost.bytes,
+            "paths": paths(lost),
+        })
+    });
     json!({
         "bundle": options.out.to_string_lossy(),
         "compatible": manifest.compatible,
@@ -174,6 +183,7 @@ fn document(options: &Options, packed: &Packed) -> serde_json::Value {
             "entries": unlabelled.entries,
             "first": unlabelled.first.absolute().to_string(),
         })),
+        "lost_flags": lost_flags.collect::<Vec<_>>(),
         "unused_patterns": packed.unused_patterns,
         "mounted": packed.mounted,
     })
@@ -261,6 +271,15 @@ fn warnings(recipe: &Recipe, packed: &Packed) -> Vec<String> {
              first is {}; run setfiles on the tree before it is packed",
             tiu_bundle::selinux::LABEL,
             unlabelled.first.absolute()
+        ));
+    }
+    for (flag, lost) in &packed.lost_flags {
+        texts.push(format!(
+            "images have no inode flags: {} files and directories are without the flag {} ({}) on hosts: {}",
+            lost.files,
+            flag.letter,
+            flag.name,
+            first_few(lost)
         ));
     }
     let unused = packed.unused_patterns.iter();

@@ -18,6 +18,7 @@ use self::squash::Squash;
 use crate::factory::{Loss, LossCount};
 use crate::facts::{self, TreeFacts};
 use crate::files::{self, beside, publish};
+use crate::lost_flags::LostFlags;
 use crate::plan::{self, LeftOut, PlanInput};
 use crate::recipe::Recipe;
 use crate::rules::{LeftOutReason, PackRules};
@@ -81,6 +82,8 @@ pub struct Packed {
     pub var_losses: BTreeMap<Loss, LossCount>,
     /// The entries without a label, if the tree has a policy of SELinux.
     pub unlabelled: Option<Unlabelled>,
+    /// Inode flags of the tree, which no index has.
+    pub lost_flags: LostFlags,
     /// Patterns of the recipe that matched nothing.
     pub unused_patterns: Vec<String>,
     /// Mount points in the tree. Their content is not in the image.
@@ -185,6 +188,7 @@ pub fn pack(
         at_mount_points,
         var_losses,
         unlabelled,
+        lost_flags: index.lost_flags,
         unused_patterns,
         mounted,
         seconds: start.elapsed().as_secs_f64(),

@@ -6,9 +6,9 @@
 
 use super::tar::{Extent, takes_extents};
 use crate::plan::{ImagePlan, Item, ItemContent};
-use crate::tree::{Root, ScanError, mtime};
+use crate::tree::{Root, ScanError, lost_flags, mtime};
 use rustix::fd::OwnedFd;
-use rustix::fs::{Advice, OFlags, SeekFrom, Stat, fadvise, fstat, seek};
+use rustix::fs::{Advice, IFlags, OFlags, SeekFrom, Stat, fadvise, fstat, seek};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, Read, Seek};
@@ -23,8 +23,8 @@ const QUEUE: usize = 64;
 /// A piece of a file of the plan. Pieces come in order: `Begin`, then `Data` until all bytes are
 /// complete.
 pub enum Piece {
-    /// A file starts. `extents` are its pieces of data where it is sparse.
-    Begin(Option<Vec<Extent>>),
+    /// A file starts. `extents` are its pieces of data where it is sparse, `flags` its inode flags.
+    Begin { extents: Option<Vec<Extent>>, flags: IFlags },
     /// Content; of sparse files only that of the extents.
     Data(Vec<u8>),
     /// All content was handed over, and the file is still as the scan found it.
@@ -84,7 +84,8 @@ fn read_file(root: &Root, item: &Item, path: &[u8], out: &SyncSender<Piece>) -> 
     };
     let whole = [Extent { offset: 0, length: size }];
     let pieces = extents.clone();
-    send(Piece::Begin(extents))?;
+    let flags = lost_flags(&fd);
+    send(Piece::Begin { extents, flags })?;
     // Best effort: it makes the kernel read larger pieces ahead.
     let _ = fadvise(&fd, 0, None, Advice::Sequential);
     let mut file = File::from(fd);

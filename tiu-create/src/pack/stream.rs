@@ -5,6 +5,7 @@ use super::PackError;
 use super::reader::{Piece, read_ahead};
 use super::squash::Squash;
 use super::tar::{self, Extent, Header};
+use crate::lost_flags::{self, LostFlags};
 use crate::plan::{ImagePlan, Item, ItemContent};
 use crate::tree::{Root, ScanError, SourceNode, Span};
 use std::borrow::Cow;
@@ -31,6 +32,8 @@ pub struct Indexed {
     pub size: u64,
     /// Bytes of its text.
     pub text_size: u64,
+    /// Inode flags of the tree, which no index has.
+    pub lost_flags: LostFlags,
 }
 
 /// Streams the plan's entries into `squash`, then the index, and waits for the image. The plan is
@@ -44,13 +47,14 @@ pub fn stream(
 ) -> Result<Indexed, PackError> {
     let mut out = BufWriter::with_capacity(BUFFER, squash);
     let result = watch.phase("Packing", plan.size, Unit::Bytes, || {
-        let entries = std::thread::scope(|scope| {
+        let (entries, lost_flags) = std::thread::scope(|scope| {
             let pieces = read_ahead(scope, root, &plan);
-            Stream { plan: &plan, out: &mut out, watch }.run(&pieces)
+            let lost_flags = of_directories(&plan);
+            Stream { plan: &plan, out: &mut out, watch, lost_flags }.run(&pieces)
             // Dropping the receiver ends the reading thread.
         })?;
         drop(plan);
-        let indexed = write_index(entries, created, &mut out)?;
+        let indexed = Indexed { lost_flags, ..write_index(entries, created, &mut out)? };
         out.write_all(&tar::END).and_then(|()| out.flush()).map_err(PackError::Stream)?;
         Ok(indexed)
     });
@@ -69,6 +73,17 @@ pub fn stream(
     }
 }
 
+/// Returns the inode flags of the directories that are in the image.
+fn of_directories(plan: &ImagePlan) -> LostFlags {
+    let mut lost = LostFlags::new();
+    for (path, flags) in &plan.tree.directory_flags {
+        if plan.find(path).is_some() {
+            lost_flags::add(&mut lost, *flags, path, 0);
+        }
+    }
+    lost
+}
+
 /// Writes the compressed index as the last file. It is not in the index itself.
 fn write_index(entries: IndexWriter, created: i64, out: &mut impl Write) -> Result<Indexed, PackError> {
     let text = entries.finish();
@@ -78,7 +93,7 @@ fn write_index(entries: IndexWriter, created: i64, out: &mut impl Write) -> Resu
     // What no client would read is not signed.
     let read = Index::parse(text)?;
     let (entries, text_size) = (read.len() as u64, read.text().len() as u64);
-    let indexed = Indexed { digest, entries, size: read.content_size(), text_size };
+    let indexed = Indexed { digest, entries, size: read.content_size(), text_size, lost_flags: LostFlags::new() };
     drop(read);
     let node = SourceNode {
         path: Span::default(),
@@ -108,10 +123,11 @@ struct Stream<'a, W> {
     plan: &'a ImagePlan,
     out: &'a mut W,
     watch: Watch<'a>,
+    lost_flags: LostFlags,
 }
 
 impl<W: Write> Stream<'_, W> {
-    fn run(&mut self, pieces: &Receiver<Piece>) -> Result<IndexWriter, PackError> {
+    fn run(mut self, pieces: &Receiver<Piece>) -> Result<(IndexWriter, LostFlags), PackError> {
         let mut index = IndexWriter::default();
         for item in &self.plan.items {
             self.watch.check()?;
@@ -133,15 +149,16 @@ impl<W: Write> Stream<'_, W> {
             };
             index.push(self.entry(item, digest));
         }
-        Ok(index)
+        Ok((index, self.lost_flags))
     }
 
     /// Streams a file of the tree and returns its content digest.
     fn file(&mut self, item: &Item, pieces: &Receiver<Piece>) -> Result<Digest, PackError> {
-        let extents = match next(pieces)? {
-            Piece::Begin(extents) => extents,
+        let (extents, flags) = match next(pieces)? {
+            Piece::Begin { extents, flags } => (extents, flags),
             _ => return Err(PackError::Reader),
         };
+        lost_flags::add(&mut self.lost_flags, flags, self.plan.path(item), item.node.size);
         self.header(item, extents.as_deref())?;
         let mut hasher = ContentHasher::new();
         let mut holes = Holes { extents: extents.as_deref().unwrap_or_default().iter(), ahead: 0 };
@@ -150,7 +167,7 @@ impl<W: Write> Stream<'_, W> {
             let data = match next(pieces)? {
                 Piece::Data(data) => data,
                 Piece::End => break,
-                Piece::Begin(_) | Piece::Failed(_) => return Err(PackError::Reader),
+                Piece::Begin { .. } | Piece::Failed(_) => return Err(PackError::Reader),
             };
             if extents.is_some() {
                 holes.before(data.len() as u64, &mut hasher);

@@ -1,5 +1,6 @@
 //! A scanned tree: its metadata in memory, compactly.
 
+use rustix::fs::IFlags;
 use std::collections::HashMap;
 use tiu_bundle::index::{Kind, Mtime};
 
@@ -101,4 +102,6 @@ pub struct SourceTree {
     pub xattrs: XattrTable,
     /// Directories that are mount points in the tree; what is mounted there was not read.
     pub mounted: Vec<Vec<u8>>,
+    /// Paths of directories with inode flags, and those.
+    pub directory_flags: Vec<(Vec<u8>, IFlags)>,
 }

@@ -1,6 +1,7 @@
 //! Reading a tree's metadata: every name once, with its extended attributes.
 
 use super::error::ScanError;
+use super::flags::lost_flags;
 use super::model::{SourceNode, SourceTree, XattrList};
 use super::open::Root;
 use crate::rules::PackRules;
@@ -49,6 +50,10 @@ impl Scan<'_> {
                 }
                 Err(e) => return Err(io(path.as_bytes(), "opening the directory", e)),
             };
+            let flags = lost_flags(&fd);
+            if !flags.is_empty() {
+                self.tree.directory_flags.push((path.as_bytes().to_vec(), flags));
+            }
             let before = self.tree.nodes.len();
             self.directory(&path, &fd, rules, &mut directories)?;
             watch.advance((self.tree.nodes.len() - before) as u64);

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use tiu_system::path::TreePath;
 use tiu_testing::btrfs::LoopBtrfs;
-use tiu_testing::program::outcome;
+use tiu_testing::program::{outcome, tool};
 use tiu_testing::selinux;
 
 fn refused(place: &Place, needles: &[&str]) {
@@ -138,6 +138,56 @@ fn files_at_a_mount_point_of_the_trees_own_fstab() {
     assert_eq!(found["at_mount_points"][0]["paths"][0], "/boot/grub2/i386-pc/a.mod");
     assert!(found["at_mount_points"].get(1).is_none());
     assert!(place.open("bundle.tiu").paths().contains(&"boot/grub2/i386-pc/a.mod".to_owned()));
+}
+
+/// Sets inode flags, and clears them on drop: the tree is removed then.
+struct Flagged(Vec<(&'static str, std::path::PathBuf)>);
+
+impl Flagged {
+    fn new(place: &Place, flags: &[(&'static str, &str)]) -> Self {
+        let flagged = Flagged(flags.iter().map(|(flag, path)| (*flag, place.root().join(path))).collect());
+        flagged.change("+");
+        flagged
+    }
+
+    fn change(&self, sign: &str) {
+        for (flag, path) in &self.0 {
+            let change = format!("{sign}{flag}");
+            tool("chattr", "e2fsprogs", &[change.as_ref(), path.as_os_str()]).succeeded();
+        }
+    }
+}
+
+impl Drop for Flagged {
+    fn drop(&mut self) {
+        self.change("-");
+    }
+}
+
+#[test]
+fn inode_flags_that_hosts_do_not_get_are_named() {
+    let place = Place::new();
+    for name in ["a", "b", "c", "d"] {
+        place.file(&format!("usr/lib/x/{name}"), "x");
+    }
+    place.file("home/user", "x");
+    let paths = ["usr/lib/x/a", "usr/lib/x/b", "usr/lib/x/c", "usr/lib/x/d"];
+    let mut flags: Vec<(&str, &str)> = paths.iter().map(|path| ("i", *path)).collect();
+    flags.extend([("a", "usr/lib/x"), ("i", "home/user")]);
+    let flagged = Flagged::new(&place, &flags);
+    let warned = place.pack("bundle.tiu").succeeded().stderr;
+    let immutable = "images have no inode flags: 4 files and directories are without the flag i (immutable) on hosts: \
+                     /usr/lib/x/a, /usr/lib/x/b, /usr/lib/x/c, ...";
+    assert!(warned.contains(immutable), "{warned}");
+    assert!(warned.contains("the flag a (append-only) on hosts: /usr/lib/x"), "{warned}");
+    let mut arguments = place.pack_arguments("bundle.tiu");
+    arguments.push("--json".into());
+    let found: serde_json::Value = serde_json::from_str(&run(arguments).succeeded().stdout).expect("JSON");
+    assert_eq!(found["lost_flags"].as_array().expect("a list").len(), 2);
+    assert_eq!((&found["lost_flags"][1]["flag"], &found["lost_flags"][1]["files"]), (&"i".into(), &4.into()));
+    drop(flagged);
+    let warned = place.pack("bundle.tiu").succeeded().stderr;
+    assert!(!warned.contains("inode flags"), "{warned}");
 }
 
 #[test]

@@ -12,8 +12,8 @@ use super::rules::{Lookup, Rules};
 use super::scan::scan;
 use super::shown::Shown;
 use super::tree::{NONE, Ownership, ScannedTree};
+use super::unreadable::Part;
 use super::walk::ReadAttributes;
-use std::io;
 use std::os::fd::BorrowedFd;
 use tiu_bundle::index::{Entry, Index, Kind};
 use tiu_system::path::{TreePath, TreePathBuf};
@@ -72,7 +72,9 @@ pub fn check(
         files.append(&mut joined.other_size);
     }
     reading.run("Checking", &mut tree, files)?;
-    let mut checker = Checker { index, tree: &tree, joined: &joined, rules, found: Vec::new() };
+    let unlisted = tree.all_unreadable().filter(|(_, unreadable)| unreadable.part == Part::Names);
+    let unlisted = unlisted.map(|(node, _)| tree.tree_path(node)).collect();
+    let mut checker = Checker { index, tree: &tree, joined: &joined, rules, unlisted, found: Vec::new() };
     for (i, entry) in (0u32..).zip(index.iter()) {
         checker.entry(i, &entry);
     }
@@ -86,6 +88,8 @@ struct Checker<'a> {
     tree: &'a ScannedTree,
     joined: &'a Joined,
     rules: &'a Lookup<'a>,
+    /// Directories whose names cannot be read.
+    unlisted: Vec<TreePathBuf>,
     found: Vec<Difference>,
 }
 
@@ -98,7 +102,17 @@ impl Checker<'_> {
     fn entry(&mut self, i: u32, entry: &Entry) {
         let inode = self.index.inode_of(entry);
         let node = match self.joined.place(i) {
-            EntryPlace::Outside | EntryPlace::Kept(_) => return,
+            EntryPlace::Outside => return,
+            EntryPlace::Kept(node) => {
+                self.unreadable(node, &inode, &entry.path);
+                return;
+            }
+            // Nobody knows whether it is missing.
+            EntryPlace::Missing
+                if self.unlisted.iter().any(|directory| entry.path.starts_with(directory)) =>
+            {
+                return;
+            }
             EntryPlace::Missing | EntryPlace::Mount => {
                 return self.add(&entry.path, "missing", "nothing", inode.kind);
             }
@@ -107,6 +121,10 @@ impl Checker<'_> {
         let found = self.tree.node(node);
         if found.ownership == Ownership::Placeholder {
             return self.add(&entry.path, "type", "placeholder of a subvolume", inode.kind);
+        }
+        self.unreadable(node, &inode, &entry.path);
+        if self.tree.lacks(node, Part::Inode) {
+            return;
         }
         if found.kind != inode.kind {
             return self.add(&entry.path, "type", found.kind, inode.kind);
@@ -122,12 +140,18 @@ impl Checker<'_> {
         }
     }
 
+    /// Adds the parts of `node` that cannot be read.
+    fn unreadable(&mut self, node: u32, inode: &Entry, path: &TreePath) {
+        for unreadable in self.tree.unreadable(node) {
+            match inode.digest.filter(|_| matches!(unreadable.part, Part::FileContent | Part::Extents)) {
+                Some(digest) => self.add(path, "unreadable", unreadable, digest),
+                None => self.add(path, "unreadable", unreadable, inode.kind),
+            }
+        }
+    }
+
     fn content(&mut self, inode: &Entry, node: u32, path: &TreePath) {
         let found = self.tree.node(node);
-        if let Some(error) = self.tree.unreadable(node) {
-            let expected = inode.digest.map(|digest| digest.to_string()).unwrap_or_default();
-            return self.add(path, "unreadable", io::Error::from(error), expected);
-        }
         match inode.kind {
             Kind::File if found.value != inode.size => {
                 self.add(path, "content", format!("{} bytes", found.value), format!("{} bytes", inode.size));
@@ -140,6 +164,7 @@ impl Checker<'_> {
                     self.add(path, "content", digest, expected);
                 }
             }
+            Kind::Symlink if self.tree.lacks(node, Part::Target) => {}
             Kind::Symlink => {
                 let expected = inode.target.as_deref().unwrap_or_default();
                 if self.tree.target(node) != expected {

@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use tiu_bundle::content_digest::Digest;
 use tiu_bundle::hash_tree::VerityError;
-use tiu_bundle::index::Kind;
+use tiu_bundle::index::{IndexError, Kind};
 use tiu_system::errno;
 use tiu_system::hints;
 use tiu_system::progress::Cancelled;
@@ -73,6 +73,16 @@ pub enum EngineError {
     /// The filesystem cannot read a file that is the host's.
     #[error("cannot read {}, which is the host's: {source}", printable_path(path))]
     Unreadable { path: PathBuf, source: io::Error },
+    /// Metadata of the target is damaged. A change near it could make the filesystem stop writing.
+    #[error("the filesystem cannot read {} ({what}): the directory cannot be changed safely", path.display())]
+    Damaged {
+        path: PathBuf,
+        /// The part that cannot be read, with the error.
+        what: String,
+    },
+    /// An index cannot describe the host's part of a tree.
+    #[error("what is the host's cannot be carried over: {0}")]
+    Carry(IndexError),
     /// A directory must become something else, but it holds something that belongs to the host.
     #[error(
         "{} is a directory and becomes a {expected} in the image, but it holds {}, which is not ours to remove",
@@ -161,6 +171,10 @@ hints! { EngineError {
         "its blocks are damaged (dmesg, `btrfs scrub`): restore it from a backup or another snapshot, or remove \
          it, then run again"
     },
+    Damaged { .. } => {
+        "extract into a new directory; `btrfs scrub start` finds all damage, and mends what it has a good copy of"
+    },
+    Carry(_) => "move that path out of the snapshot, then run again",
     Conflict { .. } => "move it elsewhere or unmount it, then run again",
     NoReflink { .. } => "use a btrfs or xfs filesystem with reflink",
     TooMany { .. } => "choose a directory that holds a system",

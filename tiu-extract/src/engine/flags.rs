@@ -12,8 +12,8 @@ use tiu_system::inode_flags;
 /// An inode of the host's whose flags were cleared.
 #[derive(Clone, Debug)]
 pub struct ClearedFlags {
-    path: Vec<u8>,
-    flags: IFlags,
+    pub(super) path: Vec<u8>,
+    pub(super) flags: IFlags,
 }
 
 /// Returns true if the inode has a flag that stops changes.

@@ -6,6 +6,7 @@ use super::pool;
 use super::reach::Reach;
 use super::rules::Lookup;
 use super::tree::ScannedTree;
+use super::unreadable::{Part, Unreadable, is_damage, probe_extents};
 use super::xattr::{self, XattrSet};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -45,12 +46,12 @@ pub(crate) struct HashRequest {
     pub attributes: bool,
 }
 
-/// A file whose content was read.
+/// A file that was read, as far as that was possible.
 struct HashedFile {
     node: u32,
-    /// The digest, or why the filesystem cannot read the content.
-    digest: Result<Digest, Errno>,
+    digest: Option<Digest>,
     xattrs: Option<XattrSet>,
+    unreadable: Vec<Unreadable>,
 }
 
 /// The tree to read from, and how.
@@ -64,7 +65,7 @@ pub(crate) struct Reading<'a> {
 
 impl Reading<'_> {
     /// Computes the digests of `files` of `tree`, reads their attributes where requested, and
-    /// stores both in `tree`. The work is one phase named `phase`; without files there is none.
+    /// stores both in `tree`, or that they cannot be read. The work is one phase named `phase`; without files there is none.
     pub fn run(
         &self,
         phase: &str,
@@ -90,7 +91,9 @@ impl Reading<'_> {
         });
         let total = files.iter().map(|file| tree.node(file.node).value).fold(0, u64::saturating_add);
         self.watch.phase(phase, total, Unit::Bytes, || self.compute(tree, files))?;
-        let unreadable = others.iter().filter_map(|(node, first)| Some((*node, tree.unreadable(*first)?)));
+        let unreadable = others
+            .iter()
+            .flat_map(|(node, first)| tree.unreadable(*first).iter().map(|unreadable| (*node, *unreadable)));
         tree.add_unreadable(unreadable.collect::<Vec<_>>());
         let digests = others.iter().filter_map(|(node, first)| Some((*node, tree.digest(*first)?)));
         tree.add_digests(digests.collect::<Vec<_>>());
@@ -113,26 +116,77 @@ impl Reading<'_> {
             |(buf, found), files| {
                 for file in *files {
                     let path = tree.path(file.node);
-                    let direct = self.caching == Caching::Bypassed && size(file) >= DIRECT;
-                    let fd = open(self.root, &path, direct)?;
-                    let node = tree.node(file.node);
-                    // The content is read even where the kernel has its digest (fs-verity): that is
-                    // no proof that the blocks can still be read.
-                    let digest = self.digest(fd.as_fd(), &path, node.value, buf)?;
-                    let xattrs = if file.attributes {
-                        Some(xattr::read(Reach::File(fd.as_fd()), self.rules, &path)?)
-                    } else {
-                        None
-                    };
-                    found.push(HashedFile { node: file.node, digest, xattrs });
+                    found.push(self.file(file, &path, size(file), buf)?);
                 }
                 Ok(())
             },
         )?;
         let mut found: Vec<HashedFile> = found.into_iter().flat_map(|(_, found)| found).collect();
         tree.add_xattrs(found.iter_mut().filter_map(|found| Some((found.node, found.xattrs.take()?))));
-        tree.add_digests(found.iter().filter_map(|found| Some((found.node, found.digest.ok()?))));
-        tree.add_unreadable(found.iter().filter_map(|found| Some((found.node, found.digest.err()?))));
+        tree.add_digests(found.iter().filter_map(|found| Some((found.node, found.digest?))));
+        let unreadable = |found: HashedFile| found.unreadable.into_iter().map(move |part| (found.node, part));
+        tree.add_unreadable(found.into_iter().flat_map(unreadable));
+        Ok(())
+    }
+
+    /// Reads one file, which had `size` bytes when it was scanned.
+    fn file(
+        &self,
+        file: &HashRequest,
+        path: &[u8],
+        size: u64,
+        buf: &mut [u8],
+    ) -> Result<HashedFile, EngineError> {
+        let mut found = HashedFile { node: file.node, digest: None, xattrs: None, unreadable: Vec::new() };
+        let direct = self.caching == Caching::Bypassed && size >= DIRECT;
+        let fd = match open(self.root, path, direct) {
+            Ok(fd) => fd,
+            Err(e) if is_damage(e) => {
+                found.unreadable.push(Unreadable::new(Part::Inode, path, e)?);
+                return Ok(found);
+            }
+            Err(e) => return Err(EngineError::io("open", path, e)),
+        };
+        // The content is read even where the kernel has its digest (fs-verity): that is no proof
+        // that the blocks can still be read.
+        match self.digest(fd.as_fd(), path, size, buf)? {
+            Ok(digest) => found.digest = Some(digest),
+            Err(e) => {
+                let part = probe_extents(fd.as_fd()).map_or(Part::FileContent, |_| Part::Extents);
+                found.unreadable.push(Unreadable::new(part, path, e)?);
+            }
+        }
+        if file.attributes {
+            match xattr::read(Reach::File(fd.as_fd()), self.rules) {
+                Ok(xattrs) => found.xattrs = Some(xattrs),
+                Err(e) => found.unreadable.push(Unreadable::new(Part::Attributes, path, e)?),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Looks for damage in the metadata of `files` without reading their content.
+    pub fn probe(&self, tree: &mut ScannedTree, files: &[u32]) -> Result<(), EngineError> {
+        let jobs: Vec<&[u32]> = files.chunks(64).collect();
+        let probe = |found: &mut Vec<(u32, Unreadable)>, files: &&[u32]| -> Result<(), EngineError> {
+            for node in *files {
+                let path = tree.path(*node);
+                let (part, error) = match open(self.root, &path, false) {
+                    Ok(fd) => {
+                        match (probe_extents(fd.as_fd()), xattr::read(Reach::File(fd.as_fd()), self.rules)) {
+                            (Some(error), _) => (Part::Extents, error),
+                            (None, Err(error)) => (Part::Attributes, error),
+                            (None, Ok(_)) => continue,
+                        }
+                    }
+                    Err(error) => (Part::Inode, error),
+                };
+                found.push((*node, Unreadable::new(part, &path, error)?));
+            }
+            Ok(())
+        };
+        let found = pool::run(pool::readers(), &jobs, self.watch.cancel(), Vec::new, probe)?;
+        tree.add_unreadable(found.into_iter().flatten());
         Ok(())
     }
 
@@ -185,22 +239,15 @@ impl Reading<'_> {
     }
 }
 
-fn open(root: BorrowedFd, path: &[u8], direct: bool) -> Result<OwnedFd, EngineError> {
+fn open(root: BorrowedFd, path: &[u8], direct: bool) -> Result<OwnedFd, Errno> {
     // Non-blocking, because a fifo may have replaced the file.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK;
-    let file = if direct {
+    if direct {
         match beneath::open_quietly(root, path, flags | OFlags::DIRECT) {
             Err(Errno::INVAL | Errno::OPNOTSUPP) => beneath::open_quietly(root, path, flags),
             other => other,
         }
     } else {
         beneath::open_quietly(root, path, flags)
-    };
-    file.map_err(|e| EngineError::io("open", path, e))
-}
-
-/// Returns true for the errors of a disk or filesystem that cannot return a file's content.
-pub(super) fn is_damage(error: Errno) -> bool {
-    // EILSEQ and ENODATA are what some disks and filesystems say of a bad sector.
-    matches!(error, Errno::IO | Errno::UCLEAN | Errno::ILSEQ | Errno::NODATA)
+    }
 }

@@ -4,6 +4,7 @@
 use super::hash::HashRequest;
 use super::rules::Lookup;
 use super::tree::{NONE, Node, Ownership, ScannedTree};
+use super::unreadable::Part;
 use super::walk::ReadAttributes;
 use std::collections::{HashMap, HashSet};
 use tiu_bundle::index::{Entry, Index, Kind};
@@ -105,7 +106,11 @@ impl Joined {
                     .map_or(NONE, |at| prefixes.get(at).map_or(NONE, |(_, parent)| *parent)),
             };
             let node = nodes.get(i as usize).copied().filter(|node| *node != NONE);
-            let place = self.place_of(&entry, parent, node.map(|n| (n, tree.node(n))), rules);
+            let place = match self.place_of(&entry, parent, node.map(|n| (n, tree.node(n))), rules) {
+                // Only its name is known.
+                EntryPlace::Here(node) if tree.lacks(node, Part::Inode) => EntryPlace::Other(node),
+                place => place,
+            };
             self.places.push(place);
             match place {
                 EntryPlace::Outside if node.is_none() => {
@@ -246,10 +251,12 @@ pub(crate) fn kind_of(index: &Index, i: u32) -> Kind {
 }
 
 /// Returns true if the inode of `node` has the content of `entry`, which is not a hard link. The
-/// digest of a regular file must be known. Metadata does not count.
+/// digest of a regular file must be known. Metadata does not count, but an inode of which a part
+/// cannot be read is the same as nothing.
 pub(crate) fn same_content(tree: &ScannedTree, node: u32, entry: &Entry) -> bool {
     let found = tree.node(node);
     found.kind == entry.kind
+        && tree.unreadable(node).is_empty()
         && match found.kind {
             Kind::File => {
                 found.value == entry.size && entry.digest.is_some() && tree.digest(node) == entry.digest

@@ -4,6 +4,7 @@ use super::error::EngineError;
 use super::reach::Reach;
 use super::rules::Lookup;
 use super::tree::ScannedTree;
+use super::unreadable::Part;
 use super::xattr::{self, XattrSet};
 use rustix::fs::{Gid, Statx, Timespec, Timestamps, Uid};
 use tiu_bundle::index::{Entry, Kind, Mtime};
@@ -51,14 +52,16 @@ impl Wrong {
     }
 }
 
-/// Compares the metadata of `node` with `wanted`.
+/// Compares the metadata of `node` with `wanted`. Attributes that could not be read are not
+/// compared.
 pub(crate) fn differences(tree: &ScannedTree, node: u32, wanted: &MetadataWanted) -> Wrong {
     static NONE: XattrSet = XattrSet(Vec::new());
     let found = tree.node(node);
     Wrong {
         owner: wanted.owner.is_some_and(|owner| owner != (found.uid, found.gid)),
         mode: found.kind != Kind::Symlink && wanted.mode.is_some_and(|mode| mode != found.mode),
-        xattrs: !tree.xattrs(node).unwrap_or(&NONE).changes_to(&wanted.xattrs).is_empty(),
+        xattrs: !tree.lacks(node, Part::Attributes)
+            && !tree.xattrs(node).unwrap_or(&NONE).changes_to(&wanted.xattrs).is_empty(),
         mtime: wanted.mtime != found.mtime,
         flags: found.locked,
     }
@@ -93,7 +96,11 @@ pub(crate) fn apply(
     {
         inode.chmod(wanted).map_err(fail("change the mode of"))?;
     }
-    let found = if attributes { xattr::read(inode, rules, shown)? } else { XattrSet::default() };
+    let found = if attributes {
+        xattr::read(inode, rules).map_err(fail("read the extended attributes of"))?
+    } else {
+        XattrSet::default()
+    };
     let changes = found.changes_to(&wanted.xattrs);
     for name in &changes.remove {
         inode.remove_xattr(name).map_err(fail("remove an extended attribute of"))?;

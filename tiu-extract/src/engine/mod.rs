@@ -14,6 +14,7 @@
 
 mod acl;
 mod beneath;
+mod carry;
 mod check;
 mod error;
 mod execute;
@@ -32,10 +33,12 @@ mod scan;
 mod shown;
 mod temporary_names;
 mod tree;
+mod unreadable;
 mod walk;
 mod xattr;
 
 pub use acl::{acl_owners, map_acl_owners};
+pub use carry::carry_over;
 pub use check::{Difference, ReadBack, check};
 pub use error::EngineError;
 pub(crate) use error::bytes_read;
@@ -43,7 +46,7 @@ pub use execute::execute;
 pub use flags::{ClearedFlags, restore_flags};
 pub use inventory::{InventoryEntry, inventory};
 pub use job::{Job, Summary};
-pub use plan::{LostPath, Plan, plan};
+pub use plan::{LostPath, Plan, UnreadablePath, plan};
 pub use rules::{Reflink, Rules};
 pub use shown::Shown;
 pub use temporary_names::is_temporary;

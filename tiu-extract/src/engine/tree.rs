@@ -1,9 +1,9 @@
 //! A directory tree as a walk found it, in little memory: one record for each name, all names in
 //! one buffer.
 
+use super::unreadable::{Part, Unreadable};
 use super::xattr::XattrSet;
-use rustix::io::Errno;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use tiu_bundle::content_digest::Digest;
 use tiu_bundle::index::{Kind, Mtime};
@@ -62,8 +62,8 @@ pub(crate) struct ScannedTree {
     xattrs: HashMap<u32, XattrSet>,
     /// Sorted by node.
     digests: Vec<(u32, Digest)>,
-    /// Regular files whose content the filesystem cannot read, with the error.
-    unreadable: HashMap<u32, Errno>,
+    /// By node, the parts that the filesystem cannot read; empty on a healthy disk.
+    unreadable: BTreeMap<u32, Vec<Unreadable>>,
     /// Paths of nested subvolumes that are part of the tree: no inode has names on both sides of
     /// their border.
     pub subvolumes: Vec<Vec<u8>>,
@@ -75,6 +75,7 @@ pub(crate) struct Listing {
     pub nodes: Vec<Node>,
     pub bytes: Vec<u8>,
     pub xattrs: Vec<(u32, XattrSet)>,
+    pub unreadable: Vec<(u32, Unreadable)>,
 }
 
 impl Listing {
@@ -111,6 +112,7 @@ impl ScannedTree {
             node
         }));
         self.xattrs.extend(listing.xattrs.into_iter().map(|(i, xattrs)| (first + i, xattrs)));
+        self.add_unreadable(listing.unreadable.into_iter().map(|(i, unreadable)| (first + i, unreadable)));
         if let Some(directory) = directory.and_then(|d| self.nodes.get_mut(d as usize)) {
             directory.children = first..end;
         }
@@ -177,14 +179,26 @@ impl ScannedTree {
         self.digests.sort_unstable_by_key(|(node, _)| *node);
     }
 
-    /// Returns why the content of node `i` could not be read, if that was tried.
-    pub fn unreadable(&self, i: u32) -> Option<Errno> {
-        self.unreadable.get(&i).copied()
+    /// Returns the parts of node `i` that could not be read, of those that were tried.
+    pub fn unreadable(&self, i: u32) -> &[Unreadable] {
+        self.unreadable.get(&i).map_or(&[], Vec::as_slice)
     }
 
-    /// Notes files whose content could not be read.
-    pub fn add_unreadable(&mut self, files: impl IntoIterator<Item = (u32, Errno)>) {
-        self.unreadable.extend(files);
+    /// Returns true if `part` of node `i` could not be read.
+    pub fn lacks(&self, i: u32, part: Part) -> bool {
+        self.unreadable(i).iter().any(|unreadable| unreadable.part == part)
+    }
+
+    /// Adds parts of nodes that could not be read.
+    pub fn add_unreadable(&mut self, parts: impl IntoIterator<Item = (u32, Unreadable)>) {
+        for (node, unreadable) in parts {
+            self.unreadable.entry(node).or_default().push(unreadable);
+        }
+    }
+
+    /// Returns all parts that could not be read, with their nodes, in the order of the nodes.
+    pub fn all_unreadable(&self) -> impl Iterator<Item = (u32, Unreadable)> + '_ {
+        self.unreadable.iter().flat_map(|(node, parts)| parts.iter().map(|part| (*node, *part)))
     }
 
     /// Returns all digests that were computed, with their nodes.

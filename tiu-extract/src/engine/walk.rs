@@ -12,7 +12,8 @@ use super::pool::{cores, lock};
 use super::reach::Reach;
 use super::rules::Lookup;
 use super::tree::{Listing, NONE, Node, Ownership, ScannedTree};
-use super::xattr::{self, XattrSet};
+use super::unreadable::{Part, Unreadable, is_damage};
+use super::xattr;
 use rustix::fs::{FileType, OFlags, Statx};
 use rustix::io::Errno;
 use std::ffi::{CStr, CString};
@@ -50,6 +51,14 @@ pub(crate) struct Walk<'a> {
     pub rules: &'a Lookup<'a>,
     pub attributes: ReadAttributes,
     pub watch: Watch<'a>,
+}
+
+/// A directory as it was read.
+#[derive(Default)]
+struct Directory {
+    listing: Listing,
+    /// The reason why its names could not be read.
+    unreadable: Option<Unreadable>,
 }
 
 struct Shared {
@@ -129,10 +138,7 @@ impl<'a> Walker<'a> {
             // The root can be an O_PATH descriptor and a mount point, but not a symlink: the "."
             // makes it a directory.
             let mut path = ProcPath::default();
-            let xattrs = xattr::read(Reach::Name(path.within(self.walk.root, c".")), self.walk.rules, b"")?;
-            if !xattrs.0.is_empty() {
-                listing.xattrs.push((0, xattrs));
-            }
+            self.xattrs(Reach::Name(path.within(self.walk.root, c".")), 0, b"", &mut listing)?;
             if self.walk.rules.is_kept(b"") {
                 node.ownership = Ownership::Kept;
             }
@@ -161,7 +167,10 @@ impl<'a> Walker<'a> {
             state = lock(shared);
             state.busy -= 1;
             match result {
-                Ok(listing) => self.collect(&mut state, directory, &path, listing),
+                Ok(found) => {
+                    state.tree.add_unreadable(found.unreadable.map(|unreadable| (directory, unreadable)));
+                    self.collect(&mut state, directory, &path, found.listing);
+                }
                 Err(error) => state.failed = Some(error),
             }
             changed.notify_all();
@@ -172,8 +181,12 @@ impl<'a> Walker<'a> {
         self.walk.watch.advance(listing.nodes.len() as u64);
         let enter: Vec<(u32, Vec<u8>)> = (0u32..)
             .zip(&listing.nodes)
-            .filter(|(_, node)| {
-                node.kind == Kind::Dir && matches!(node.ownership, Ownership::Ours | Ownership::Kept)
+            .filter(|(i, node)| {
+                let is_known =
+                    |(other, unreadable): &(u32, Unreadable)| other != i || unreadable.part != Part::Inode;
+                node.kind == Kind::Dir
+                    && matches!(node.ownership, Ownership::Ours | Ownership::Kept)
+                    && listing.unreadable.iter().all(is_known)
             })
             .map(|(i, node)| (i, join(path, listing.bytes(&node.name))))
             .collect();
@@ -184,15 +197,25 @@ impl<'a> Walker<'a> {
     }
 
     /// Reads one directory.
-    fn directory(&self, directory: u32, path: &[u8]) -> Result<Listing, EngineError> {
-        let fd = beneath::open_quietly(self.walk.root, path, OFlags::RDONLY | OFlags::DIRECTORY)
-            .map_err(|e| EngineError::io("open the directory", path, e))?;
-        let mut names = read_names(fd.as_fd(), path)?;
-        names.sort();
+    fn directory(&self, directory: u32, path: &[u8]) -> Result<Directory, EngineError> {
+        let unreadable = |e| {
+            let unreadable = Unreadable::new(Part::Names, path, e)?;
+            Ok(Directory { unreadable: Some(unreadable), ..Directory::default() })
+        };
+        let fd = match beneath::open_quietly(self.walk.root, path, OFlags::RDONLY | OFlags::DIRECTORY) {
+            Ok(fd) => fd,
+            Err(e) if is_damage(e) => return unreadable(e),
+            Err(e) => return Err(EngineError::io("open the directory", path, e)),
+        };
+        let mut names = match read_names(fd.as_fd()) {
+            Ok(names) => names,
+            Err(e) => return unreadable(e),
+        };
+        names.sort_by(|(a, _), (b, _)| a.cmp(b));
         let mut listing = Listing::default();
         let mut child = path.to_vec();
         let mut proc_path = ProcPath::default();
-        for name in &names {
+        for (name, kind) in &names {
             child.truncate(path.len());
             if !path.is_empty() {
                 child.push(b'/');
@@ -202,7 +225,11 @@ impl<'a> Walker<'a> {
                 Ok(stat) => stat,
                 // Removed in the meantime.
                 Err(Errno::NOENT) => continue,
-                Err(e) => return Err(EngineError::io("read the metadata of", &child, e)),
+                Err(e) => {
+                    let unreadable = Unreadable::new(Part::Inode, &child, e)?;
+                    self.name_alone(directory, name, *kind, &child, unreadable, &mut listing);
+                    continue;
+                }
             };
             let mut node = node(&stat, directory);
             node.name = listing.keep(name.to_bytes());
@@ -211,29 +238,88 @@ impl<'a> Walker<'a> {
             let device = self.devices.iter().position(|device| *device == beneath::device(&stat));
             node.ino ^= (device.unwrap_or(0) as u64) << 56;
             node.ownership = self.ownership(&stat, &child, node.kind);
-            if let Some(index) = self.walk.index {
-                let found = TreePath::new(&child).ok().and_then(|path| index.find(path));
-                node.entry = found.map_or(NONE, |i| i as u32);
-            }
+            node.entry = self.entry_at(&child);
             if (node.entry != NONE || self.walk.everything) && node.ownership != Ownership::Host {
                 let later = node.kind == Kind::File && self.walk.attributes == ReadAttributes::WithContent;
-                let xattrs = if later {
-                    XattrSet::default()
-                } else {
-                    xattr::read(Reach::Name(proc_path.within(fd.as_fd(), name)), self.walk.rules, &child)?
-                };
-                if !xattrs.0.is_empty() {
-                    listing.xattrs.push((listing.nodes.len() as u32, xattrs));
+                let number = listing.nodes.len() as u32;
+                if !later {
+                    let inode = Reach::Name(proc_path.within(fd.as_fd(), name));
+                    self.xattrs(inode, number, &child, &mut listing)?;
                 }
                 if node.kind == Kind::Symlink {
-                    let target = rustix::fs::readlinkat(&fd, name.as_c_str(), Vec::new())
-                        .map_err(|e| EngineError::io("read the symlink", &child, e))?;
-                    node.target = listing.keep(target.to_bytes());
+                    match rustix::fs::readlinkat(&fd, name.as_c_str(), Vec::new()) {
+                        Ok(target) => node.target = listing.keep(target.to_bytes()),
+                        Err(e) => {
+                            listing.unreadable.push((number, Unreadable::new(Part::Target, &child, e)?));
+                        }
+                    }
                 }
             }
             listing.nodes.push(node);
         }
-        Ok(listing)
+        Ok(Directory { listing, unreadable: None })
+    }
+
+    /// Reads the attributes of node `number` of `listing`.
+    fn xattrs(
+        &self,
+        inode: Reach,
+        number: u32,
+        path: &[u8],
+        listing: &mut Listing,
+    ) -> Result<(), EngineError> {
+        match xattr::read(inode, self.walk.rules) {
+            Ok(xattrs) if xattrs.0.is_empty() => {}
+            Ok(xattrs) => listing.xattrs.push((number, xattrs)),
+            Err(e) => listing.unreadable.push((number, Unreadable::new(Part::Attributes, path, e)?)),
+        }
+        Ok(())
+    }
+
+    /// Adds a name whose inode cannot be read. Its kind is the one that the directory says.
+    fn name_alone(
+        &self,
+        directory: u32,
+        name: &CStr,
+        kind: FileType,
+        path: &[u8],
+        unreadable: Unreadable,
+        listing: &mut Listing,
+    ) {
+        let rules = self.walk.rules;
+        let ownership = if rules.is_host(path) {
+            Ownership::Host
+        } else if rules.is_kept(path) {
+            Ownership::Kept
+        } else {
+            Ownership::Ours
+        };
+        listing.unreadable.push((listing.nodes.len() as u32, unreadable));
+        let name = listing.keep(name.to_bytes());
+        listing.nodes.push(Node {
+            parent: directory,
+            name,
+            target: 0..0,
+            children: 0..0,
+            entry: self.entry_at(path),
+            kind: kind_of(kind),
+            ownership,
+            mode: 0,
+            nlink: 1,
+            uid: 0,
+            gid: 0,
+            ino: 0,
+            value: 0,
+            mtime: Mtime::default(),
+            locked: false,
+        });
+    }
+
+    /// Returns the number of the index's entry at `path`.
+    fn entry_at(&self, path: &[u8]) -> u32 {
+        let path = TreePath::new(path).ok();
+        let found = self.walk.index.zip(path).and_then(|(index, path)| index.find(path));
+        found.map_or(NONE, |i| i as u32)
     }
 
     fn ownership(&self, stat: &Statx, path: &[u8], kind: Kind) -> Ownership {
@@ -262,22 +348,23 @@ fn join(parent: &[u8], name: &[u8]) -> Vec<u8> {
     }
 }
 
-fn read_names(directory: BorrowedFd, path: &[u8]) -> Result<Vec<CString>, EngineError> {
+/// Returns the names in a directory, with the kinds that it says.
+fn read_names(directory: BorrowedFd) -> Result<Vec<(CString, FileType)>, Errno> {
     let mut names = Vec::new();
     let mut buf = [const { MaybeUninit::uninit() }; 16 * 1024];
     let mut entries = rustix::fs::RawDir::new(directory, &mut buf);
     while let Some(entry) = entries.next() {
-        let entry = entry.map_err(|e| EngineError::io("read the directory", path, e))?;
+        let entry = entry?;
         let name: &CStr = entry.file_name();
         if name != c"." && name != c".." {
-            names.push(name.to_owned());
+            names.push((name.to_owned(), entry.file_type()));
         }
     }
     Ok(names)
 }
 
-fn node(stat: &Statx, parent: u32) -> Node {
-    let kind = match FileType::from_raw_mode(u32::from(stat.stx_mode)) {
+fn kind_of(kind: FileType) -> Kind {
+    match kind {
         FileType::Directory => Kind::Dir,
         FileType::Symlink => Kind::Symlink,
         FileType::CharacterDevice => Kind::CharDev,
@@ -285,7 +372,11 @@ fn node(stat: &Statx, parent: u32) -> Node {
         FileType::Fifo => Kind::Fifo,
         FileType::Socket => Kind::Socket,
         _ => Kind::File,
-    };
+    }
+}
+
+fn node(stat: &Statx, parent: u32) -> Node {
+    let kind = kind_of(FileType::from_raw_mode(u32::from(stat.stx_mode)));
     let value = match kind {
         Kind::File => stat.stx_size,
         Kind::CharDev | Kind::BlockDev => rustix::fs::makedev(stat.stx_rdev_major, stat.stx_rdev_minor),

@@ -1,6 +1,6 @@
 //! Extended attributes, and which of them count.
 //!
-//! ReadAttributes are read and written through `/proc/self/fd`, because no system call lists those
+//! Attributes are read and written through `/proc/self/fd`, because no system call lists those
 //! of an inode that is only known by directory descriptor and name, and because it works for every
 //! kind of inode alike.
 //!
@@ -10,7 +10,6 @@
 //! has none.
 
 use super::acl::{ACL_DEFAULT, is_acl, map_acl};
-use super::error::EngineError;
 use super::reach::Reach;
 use super::rules::Lookup;
 use super::shown::Shown;
@@ -85,14 +84,13 @@ impl XattrChanges<'_> {
 }
 
 /// Reads those attributes of an inode that count.
-pub(crate) fn read(inode: Reach, rules: &Lookup, shown: &[u8]) -> Result<XattrSet, EngineError> {
-    let fail = |e: Errno| EngineError::io("read the extended attributes of", shown, e);
+pub(crate) fn read(inode: Reach, rules: &Lookup) -> Result<XattrSet, Errno> {
     let mut small = [0u8; 256];
     let names = match inode.list_xattrs(&mut small) {
         Ok(0) | Err(Errno::OPNOTSUPP) => return Ok(XattrSet::default()),
         Ok(n) => small.get(..n).unwrap_or_default().to_vec(),
-        Err(Errno::RANGE) => grow(|buf| inode.list_xattrs(buf)).map_err(fail)?,
-        Err(e) => return Err(fail(e)),
+        Err(Errno::RANGE) => grow(|buf| inode.list_xattrs(buf))?,
+        Err(e) => return Err(e),
     };
     let mut list: Vec<Attribute> = Vec::new();
     for name in names.split(|b| *b == 0).filter(|name| !name.is_empty() && counts(name, rules)) {
@@ -100,7 +98,7 @@ pub(crate) fn read(inode: Reach, rules: &Lookup, shown: &[u8]) -> Result<XattrSe
             Ok(value) => list.push((Box::from(name), value.into_boxed_slice())),
             // Removed in the meantime, or not visible to this process.
             Err(Errno::NODATA) => {}
-            Err(e) => return Err(fail(e)),
+            Err(e) => return Err(e),
         }
     }
     list.sort();

@@ -10,7 +10,7 @@
 
 use super::error::{DraftError, LeftBehind};
 use crate::boot::{Next, Standing};
-use crate::snapshots::{CHECKED, COMPATIBLE_KEY, STATE_KEY, Snapshot, VERSION_KEY, create};
+use crate::snapshots::{CHECKED, COMPATIBLE_KEY, STATE_KEY, Snapshot, Start, VERSION_KEY, create};
 use tiu_system::progress::Cancel;
 use tiu_system::tree::Tree;
 
@@ -34,7 +34,7 @@ pub struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// Makes a read-write copy of `base` that will hold `image`.
+    /// Makes a read-write snapshot of `base` that will hold `image`.
     ///
     /// A crash leaves nothing, or a snapshot that [`clean_up`](super::clean_up) removes.
     pub fn open(
@@ -42,11 +42,12 @@ impl<'a> Draft<'a> {
         base: &Snapshot,
         description: &str,
         image: ImageName,
+        start: Start,
     ) -> Result<Self, DraftError> {
         let host = next.host();
         let number = create::create(host, base, description, &image.version)?;
         let complete = || -> Result<_, DraftError> {
-            Ok((create::complete(host, base, number)?, Tree::open(&host.snapshot_path(number))?))
+            Ok((create::complete(host, base, number, start)?, Tree::open(&host.snapshot_path(number))?))
         };
         match complete() {
             Ok((snapshot, tree)) => Ok(Draft { next, base: base.clone(), snapshot, image, tree }),

@@ -10,7 +10,7 @@ use crate::boot::bootable::{check_etc, check_init};
 use crate::config::EtcTarget;
 use crate::draft::{Draft, ImageName, clean_up};
 use crate::host::Host;
-use crate::snapshots::{COMPATIBLE_KEY, Snapshot, State, VERSION_KEY};
+use crate::snapshots::{COMPATIBLE_KEY, Snapshot, Start, State, VERSION_KEY};
 use rustix::fs::{Access, AtFlags};
 use tiu_system::progress::Cancel;
 use tiu_system::tree::Tree;
@@ -74,7 +74,7 @@ fn in_snapshot<T>(
     let value = |key: &str| base.userdata.get(key).cloned().unwrap_or_default();
     let image = ImageName { version: value(VERSION_KEY), compatible: value(COMPATIBLE_KEY) };
     let description = format!("tiu: /etc of snapshot {} changed", base.number);
-    let draft = Draft::open(next, base, &description, image)?;
+    let draft = Draft::open(next, base, &description, image, Start::Copy)?;
     let edited = || {
         let done = edit(Tree::open(draft.tree().path())?, draft.number())?;
         // Kernel and initrd do not depend on /etc.

@@ -103,7 +103,7 @@ hints! { HostError {
         root.join(".snapshots").display()
     ),
     NotWritable { .. } =>
-        "mount it read-write; see lsattr -d for the immutable attribute and btrfs property get for ro",
+        "mount it read-write; `lsattr -d` shows the immutable and the append-only attribute, `chattr -i -a` removes them; `btrfs property get` shows ro",
     Home { .. } => "see what it is, then remove it; tiu makes it again",
     NoSnapperConfig { root, .. } => {
         format!("make one: snapper --no-dbus --root {} create-config /", root.display())

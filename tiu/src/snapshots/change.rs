@@ -1,6 +1,7 @@
 //! Changes of a snapshot: userdata, flags, the mark that it is done. Every change is read back.
 
 use super::error::{SnapshotError, btrfs};
+use super::flags::unlock_entry;
 use super::model::{CLEANUP, DONE, PIN_KEY, STATE_KEY, Snapshot, State};
 use crate::host::{Host, snapper};
 use libbtrfsutil::{set_subvolume_read_only, subvolume_read_only};
@@ -11,6 +12,7 @@ impl Host {
         let values: Vec<(&str, String)> =
             values.iter().map(|(k, v)| (*k, snapper::userdata_value(v))).collect();
         let text: Vec<String> = values.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        unlock_entry(self, number)?;
         self.snapper.set_userdata(number, &text.join(","))?;
         let found = self.snapshot(number)?.userdata;
         if values.iter().any(|(k, v)| found.get(*k) != Some(v)) {
@@ -29,6 +31,7 @@ impl Host {
         if snapshot.is_pinned() {
             return self.set_userdata(snapshot.number, &[(STATE_KEY, DONE), (PIN_KEY, CLEANUP)]);
         }
+        unlock_entry(self, snapshot.number)?;
         self.snapper.set_cleanup(snapshot.number, CLEANUP, &format!("{STATE_KEY}={DONE}"))?;
         let found = self.snapshot(snapshot.number)?;
         if found.cleanup != CLEANUP || found.state() != State::Done || found.is_committed() {

@@ -1,7 +1,7 @@
 //! Deleting a snapshot. Only the boot room calls this: a boot entry goes before its snapshot.
 
 use super::error::SnapshotError;
-use super::flags::unlock;
+use super::flags::{unlock, unlock_entry};
 use super::model::Snapshot;
 use super::nested::delete_nested;
 use crate::host::Host;
@@ -20,6 +20,7 @@ pub(crate) fn delete(host: &Host, snapshot: &Snapshot) -> Result<(), SnapshotErr
     let number = snapshot.number;
     check_unused(snapshot)?;
     let path = host.snapshot_path(number);
+    unlock_entry(host, number)?;
     if path.is_dir() {
         unlock(&path)?;
     }

@@ -12,7 +12,7 @@
 //! Somebody's own subvolume stays.
 
 use super::error::{SnapshotError, btrfs};
-use super::flags::unlock;
+use super::flags::{unlock, unlock_entry};
 use super::model::{CHECKED, IN_PROGRESS, STATE_KEY, Snapshot};
 use super::nested::delete_nested;
 use crate::host::Host;
@@ -188,6 +188,7 @@ fn is_ours(host: &Host, number: u32, making: &Making) -> Result<bool, SnapshotEr
 
 /// Removes the subvolume with those inside it, and its directory unless it holds something else.
 fn remove(host: &Host, number: u32) -> Result<(), SnapshotError> {
+    unlock_entry(host, number)?;
     let path = host.snapshot_path(number);
     if path.symlink_metadata().is_ok() {
         delete_nested(&path)?;
@@ -204,6 +205,7 @@ fn remove(host: &Host, number: u32) -> Result<(), SnapshotError> {
 /// Removes what a snapper that was cut off had written of a new entry of one of tiu's snapshots: it
 /// would be in the way when the snapshot is deleted. The caller holds the host's lock.
 pub fn remove_half_entries(host: &Host, number: u32) -> Result<(), SnapshotError> {
+    unlock_entry(host, number)?;
     remove_entries(host, number, HALF_ENTRY)
 }
 

@@ -16,6 +16,7 @@ mod model;
 mod nested;
 mod pin;
 
+pub use create::Start;
 pub use error::SnapshotError;
 pub(crate) use error::btrfs;
 pub use leftovers::{begin_creation, clean_up_creation};

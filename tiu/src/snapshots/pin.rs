@@ -6,6 +6,7 @@
 //! snapper's (it replaces info.xml whole), so a crash leaves a snapshot pinned or not.
 
 use super::error::SnapshotError;
+use super::flags::unlock_entry;
 use super::model::{PIN_KEY, Snapshot, State};
 use crate::host::Host;
 use crate::outcome::{NothingToDo, Outcome};
@@ -88,6 +89,7 @@ pub fn unpin(host: &Host, number: u32) -> Result<Outcome<String>, PinError> {
 
 fn carry_out(host: &Host, number: u32, change: &PinChange) -> Result<(), PinError> {
     let userdata = format!("{PIN_KEY}={}", change.pin.as_deref().unwrap_or_default());
+    unlock_entry(host, number)?;
     host.snapper.set_cleanup(number, &change.cleanup, &userdata).map_err(SnapshotError::from)?;
     let found = host.snapshot(number)?;
     if found.cleanup != change.cleanup || found.userdata.get(PIN_KEY) != change.pin.as_ref() {

@@ -6,10 +6,11 @@ use super::facts::{Applied, Planned, UpdateFacts};
 use super::foreign::{self, Foreign};
 use super::preflight::{self, Preflight, Ready, RunMode};
 use super::stage::Stage;
-use super::{bootable, check, fill, finish, floor, next_trust, space};
+use super::{bootable, check, damage, fill, finish, floor, next_trust, space};
 use crate::draft::{Draft, ImageName, clean_up};
 use crate::etc::EtcReport;
 use crate::outcome::Outcome;
+use crate::snapshots::Start;
 use std::time::Instant;
 use tiu_bundle::manifest::Manifest;
 use tiu_extract::{Plan, Summary};
@@ -41,7 +42,9 @@ pub fn apply(context: &Context, request: &Request) -> Result<Outcome<Applied>, A
     context.check_cancelled()?;
     let Manifest { compatible, version, .. } = &ready.bundle.manifest;
     let image = ImageName { version: version.clone(), compatible: compatible.clone() };
-    let draft = Draft::open(context.next, &ready.base, &format!("tiu: {compatible} {version}"), image)?;
+    let start = if plan.is_possible() { Start::Copy } else { Start::Empty };
+    let description = format!("tiu: {compatible} {version}");
+    let draft = Draft::open(context.next, &ready.base, &description, image, start)?;
     let Stages { summary, etc, generated, warnings } = match stages(context, request, &ready, plan, &draft) {
         Ok(stages) => stages,
         Err(error) => return Err(draft.abandon(error)),
@@ -67,6 +70,7 @@ fn planned(context: &Context, ready: &mut Ready) -> Result<(Plan, Foreign), Appl
     let version = Some(ready.bundle.manifest.version.as_str());
     let plan = context.stage(Stage::Compare, None, version, || space::plan(context, ready))?;
     let foreign = foreign::foreign(ready, &plan)?;
+    ready.warnings.extend(damage::warning(ready.base.number, &plan));
     ready.warnings.extend(foreign.warning(ready.base.number));
     Ok((plan, foreign))
 }

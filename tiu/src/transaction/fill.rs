@@ -1,6 +1,7 @@
 //! Fill: the new snapshot becomes the image's tree, and says where it comes from.
 
 use super::context::Context;
+use super::damage::{self, Start};
 use super::error::ApplyError;
 use super::own_files;
 use super::preflight::Ready;
@@ -8,7 +9,7 @@ use crate::draft::Draft;
 use crate::etc::{EtcPlan, decide, pristine};
 use crate::state::ImageState;
 use tiu_bundle::index::{CMS_PATH, INDEX_PATH};
-use tiu_extract::{ClearedFlags, Plan, Summary};
+use tiu_extract::{ClearedFlags, Job, Plan, Summary};
 use tiu_system::path::TreePath;
 use tiu_system::tree::Tree;
 
@@ -31,9 +32,27 @@ pub struct Filled {
 /// and the signed manifest, the index, the image's `/etc` and the report of the merge.
 ///
 /// A base that is not read-only may have changed between the plan and the copy, so the copy is
-/// decided on and planned for again.
+/// decided on and planned for again. A base with damaged metadata has no copy.
 pub fn fill(context: &Context, ready: &Ready, plan: Plan, draft: &Draft) -> Result<Filled, ApplyError> {
     let tree = draft.tree();
+    let Start { etc, plan, seeds, flags } = start(context, ready, plan, draft)?;
+    let job = Job { seeds: &seeds, ..ready.job(context, tree, &etc.rules) };
+    let summary = tiu_extract::execute(&job, &plan)?;
+    etc.accounts.write(tree)?;
+    own_files::clear(tree)?;
+    let pristine = pristine::fill(tree, &*ready.image, &ready.index, &etc.rules, context.watch)?;
+    etc.report.write(tree)?;
+    // As it is in the image, where it was checked against the manifest.
+    tree.write_private(INDEX_PATH, ready.image.open(TreePath::literal(INDEX_PATH))?)?;
+    tree.write_private(CMS_PATH, &ready.bundle.cms[..])?;
+    Ok(Filled { summary, plan, pristine, etc, flags })
+}
+
+fn start(context: &Context, ready: &Ready, plan: Plan, draft: &Draft) -> Result<Start, ApplyError> {
+    let tree = draft.tree();
+    if !plan.is_possible() {
+        return damage::start(context, ready, draft);
+    }
     let frozen = ready.base.read_only && ready.host_rules.subvolumes.is_empty();
     let (etc, plan) = if frozen {
         (ready.etc.clone(), plan)
@@ -46,13 +65,5 @@ pub fn fill(context: &Context, ready: &Ready, plan: Plan, draft: &Draft) -> Resu
         (etc, plan)
     };
     let flags = plan.clear_flags_of_host(tree.fd())?;
-    let summary = tiu_extract::execute(&ready.job(context, tree, &etc.rules), &plan)?;
-    etc.accounts.write(tree)?;
-    own_files::clear(tree)?;
-    let pristine = pristine::fill(tree, &*ready.image, &ready.index, &etc.rules, context.watch)?;
-    etc.report.write(tree)?;
-    // As it is in the image, where it was checked against the manifest.
-    tree.write_private(INDEX_PATH, ready.image.open(TreePath::literal(INDEX_PATH))?)?;
-    tree.write_private(CMS_PATH, &ready.bundle.cms[..])?;
-    Ok(Filled { summary, plan, pristine, etc, flags })
+    Ok(Start { etc, plan, seeds: Vec::new(), flags })
 }

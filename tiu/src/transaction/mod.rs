@@ -18,6 +18,7 @@ mod apply;
 mod bootable;
 mod check;
 mod context;
+mod damage;
 mod error;
 mod facts;
 mod fill;

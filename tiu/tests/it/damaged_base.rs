@@ -3,7 +3,7 @@
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::Value;
 use std::fs;
-use std::os::unix::fs::{FileExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use tiu_testing::host::LoopHost;
 use tiu_testing::kit::{Kit, Recipe};
@@ -253,85 +253,66 @@ fn an_unfinished_snapshot_with_an_immutable_root_is_cleaned_up() {
     assert_eq!(applied["removed"], serde_json::json!([3]));
 }
 
-/// Text that is nowhere else on the disk. Files with it are too large to lie in the metadata.
-const MARK: &str = "a block of this file will not be what its checksum says";
-
-fn large(text: &str) -> Vec<u8> {
-    let mut content = text.as_bytes().to_vec();
-    content.extend(tree::noise(9, 40_000));
-    content
-}
-
-/// Changes a byte after each [`MARK`] on the disk, behind the back of the filesystem, and returns
-/// the host after a boot.
-fn with_damaged_blocks(mut host: LoopHost, parent: &Path) -> LoopHost {
-    host.shut_down();
-    let disk = host.disk();
-    let arguments = ["-obUaF".as_ref(), MARK.as_ref(), disk.as_os_str()];
-    let found = tool("grep", "grep", &arguments).succeeded().stdout;
-    let file = fs::File::options().write(true).open(&disk).unwrap();
-    let mut count = 0;
-    for line in found.lines() {
-        let offset: u64 = line.split(':').next().unwrap().parse().unwrap();
-        file.write_all_at(b"DAMAGED", offset + 200).unwrap();
-        count += 1;
+#[test]
+fn flags_on_the_entries_of_snapper_do_not_stop_an_update() {
+    let kit = Kit::new();
+    let [first, second] = two_images(&kit);
+    for flag in ["+i", "+a"] {
+        let host = kit.host();
+        let lock = |number: u32| {
+            let entry = host.root().join(".snapshots").join(number.to_string());
+            for path in [entry.join("info.xml"), entry] {
+                tool("chattr", "e2fsprogs", &[flag.as_ref(), path.as_os_str()]).succeeded();
+            }
+        };
+        apply(&host, &first);
+        host.snapper(&["create", "--read-write", "--userdata", "tiu-state=in-progress", "--from", "2"])
+            .succeeded();
+        lock(2);
+        lock(3);
+        host.tiu("pin", ["2"]).succeeded();
+        assert_eq!(host.tiu("cleanup", [""; 0]).succeeded().code, Some(0));
+        assert_eq!(host.snapshots(), [1, 2], "{flag}");
+        lock(2);
+        apply(&host, &second);
+        assert_eq!(host.default(), 3, "{flag}");
+        lock(3);
+        host.tiu("rollback", ["2"]).succeeded();
     }
-    assert!(count > 0, "the content is not on the disk");
-    host.copy(parent)
 }
 
 #[test]
-fn an_unreadable_block_in_the_base_is_written_anew() {
+fn an_immutable_directory_of_snapshots_is_named_with_the_command() {
     let kit = Kit::new();
     let host = kit.host();
-    let image = |version: u32| {
-        kit.bundle(version, |root| {
-            tree::file(root, "usr/lib/same", large(MARK));
-            tree::file(root, "usr/lib/changed", large(&format!("{MARK}{}", "x".repeat(version as usize))));
-            tree::file(root, "usr/lib/fine", large("fine"));
-        })
-    };
-    let [first, second] = [1, 2].map(image);
+    let [first, _] = two_images(&kit);
+    let snapshots = host.root().join(".snapshots");
+    tool("chattr", "e2fsprogs", &["+i".as_ref(), snapshots.as_os_str()]).succeeded();
+    host.tiu("apply", [first.as_os_str()]).refused(&[".snapshots", "chattr -i -a"]);
+    tool("chattr", "e2fsprogs", &["-i".as_ref(), snapshots.as_os_str()]).succeeded();
     apply(&host, &first);
-    let scratch = tempfile::tempdir().unwrap();
-    let host = with_damaged_blocks(host, scratch.path());
-    let broken = host.snapshot(2).join("usr/lib/same");
-    assert_eq!(fs::read(&broken).unwrap_err().raw_os_error(), Some(5), "the block is not damaged");
-
-    // Verify names it and compares the rest.
-    host.edit(2, |root| fs::write(root.join("usr/lib/extra"), "x").unwrap());
-    let verified = host.tiu("verify", ["2"]).refused(&[]);
-    assert!(verified.stdout.contains("/usr/lib/same: unreadable"), "{}", verified.stdout);
-    assert!(verified.stdout.contains("/usr/lib/changed: unreadable"), "{}", verified.stdout);
-    assert!(verified.stdout.contains("/usr/lib/extra: extra"), "{}", verified.stdout);
-    host.tiu("status", [""; 0]).succeeded();
-
-    host.tiu("apply", ["--dry-run".as_ref(), second.as_os_str()]).succeeded();
-    apply(&host, &second);
-    host.tiu("verify", ["3"]).succeeded();
-    assert_eq!(fs::read(host.snapshot(3).join("usr/lib/same")).unwrap(), large(MARK));
-    // The same image again heals as well.
-    host.tiu("apply", ["--force".as_ref(), second.as_os_str()]).succeeded();
 }
 
 #[test]
-fn an_unreadable_file_of_the_administrator_is_named() {
+fn an_immutable_file_with_a_name_of_the_host_and_one_of_the_image() {
     let kit = Kit::new();
     let host = kit.host();
     let [first, second] = two_images(&kit);
     apply(&host, &first);
-    host.edit(2, |root| tree::file(root, "etc/own", large(MARK)));
-    let scratch = tempfile::tempdir().unwrap();
-    let host = with_damaged_blocks(host, scratch.path());
-    let before = host.snapshots();
-    host.tiu("apply", [second.as_os_str()])
-        .refused(&["own, which is the host's", "restore it from a backup"]);
-    assert_eq!(host.snapshots(), before);
-    // The other commands go on, and an image's own file can be reset.
-    let verified = host.tiu("verify", ["2"]);
-    assert!(verified.stdout.contains("/etc/own"), "{}{}", verified.stdout, verified.stderr);
-    host.tiu("etc", ["diff"]).succeeded();
-    // The hint helps.
-    host.edit(2, |root| fs::remove_file(root.join("etc/own")).unwrap());
+    host.edit(2, |root| {
+        for (image, own) in [("usr/share/docs/same", "etc/own"), ("usr/bin/tool", "etc/tool")] {
+            fs::hard_link(root.join(image), root.join(own)).unwrap();
+        }
+    });
+    chattr(&host, 2, "+i", &["etc/own", "etc/tool"]);
     apply(&host, &second);
+    host.tiu("verify", ["3"]).succeeded();
+    for (image, own, is, was) in
+        [("usr/share/docs/same", "etc/own", "same", "same"), ("usr/bin/tool", "etc/tool", "2", "1")]
+    {
+        let new = host.snapshot(3);
+        assert_eq!(fs::read_to_string(new.join(image)).unwrap(), is);
+        assert_eq!(fs::read_to_string(new.join(own)).unwrap(), was);
+        assert!(has_flag(&host, 3, own, 'i') && !has_flag(&host, 3, image, 'i'), "{image}");
+    }
 }

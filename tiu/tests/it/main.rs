@@ -11,6 +11,7 @@ mod bootable;
 mod command_line;
 mod damage;
 mod damaged_base;
+mod damaged_disk;
 mod diff;
 mod documents;
 mod etc;

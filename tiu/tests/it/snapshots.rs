@@ -4,7 +4,7 @@ use tiu::boot::{BootError, Next, Standing, boot_loader};
 use tiu::config::Config;
 use tiu::draft::{Draft, ImageName};
 use tiu::host::{Host, HostError};
-use tiu::snapshots::{Snapshot, SnapshotError, State};
+use tiu::snapshots::{Snapshot, SnapshotError, Start, State};
 use tiu_system::progress::Cancel;
 use tiu_testing::host::LoopHost;
 
@@ -21,7 +21,7 @@ fn at_door<T>(host: &Host, f: impl FnOnce(Next) -> T) -> T {
 fn create(host: &Host, base: &Snapshot, description: &str, version: &str) -> Snapshot {
     let image = ImageName { version: version.into(), compatible: "testos".into() };
     at_door(host, |next| {
-        let draft = Draft::open(next, base, description, image).unwrap();
+        let draft = Draft::open(next, base, description, image, Start::Copy).unwrap();
         host.snapshot(draft.number()).unwrap()
     })
 }

@@ -7,7 +7,7 @@
 
 use super::context::{ExecuteContext, reflink_failed};
 use crate::engine::error::{EngineError, shown};
-use crate::engine::hash::is_damage;
+use crate::engine::unreadable::is_damage;
 use rustix::io::Errno;
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

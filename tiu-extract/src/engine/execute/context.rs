@@ -7,6 +7,7 @@ use crate::engine::join::EntryPlace;
 use crate::engine::plan::{ContentSource, Plan};
 use crate::engine::rules::{Lookup, Reflink};
 use crate::engine::temporary_names::TemporaryNames;
+use crate::engine::unreadable::is_damage;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use std::ffi::{CStr, CString};
@@ -53,6 +54,7 @@ impl ExecuteContext<'_> {
             Ok(fd) => fd,
             // Changed since the scan; the image has the content too.
             Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR | Errno::NXIO) => return Ok(None),
+            Err(e) if is_damage(e) => return Ok(None),
             Err(e) => return Err(EngineError::io("open", &path, e)),
         };
         let stat = rustix::fs::fstat(&fd).map_err(|e| EngineError::io("read the metadata of", &path, e))?;

@@ -9,10 +9,22 @@ use crate::engine::error::EngineError;
 use crate::engine::metadata::{self, MetadataWanted};
 use crate::engine::plan::{FileContent, FileStep};
 use crate::engine::reach::Reach;
+use crate::engine::unreadable::is_damage;
+use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering;
 use tiu_bundle::index::Entry;
 use tiu_system::ioctl;
+
+/// Returns true if the source of shared content can be the cause: it cannot be read, or it changed
+/// since the scan.
+fn is_of_source(error: &EngineError) -> bool {
+    match error {
+        EngineError::Digest { .. } => true,
+        EngineError::Io { source, .. } => Errno::from_io_error(source).is_some_and(is_damage),
+        _ => false,
+    }
+}
 
 impl Worker<'_> {
     /// Makes a file, replacing an existing inode. An `early` file keeps its temporary name.
@@ -27,8 +39,7 @@ impl Worker<'_> {
         let made_as = if early { context.names.name(file.entry) } else { context.made_as(file.entry, &name) };
         let (temporary, fd) = Temporary::file(directory, made_as, wanted.mode.unwrap_or(0o600))
             .map_err(|e| EngineError::io("make a file for", path, e))?;
-        let done = self.fill(fd.as_fd(), file, &inode, path)?;
-        content::read_back(context, &mut self.buffers, fd.as_fd(), &inode, path)?;
+        let done = self.fill_and_read_back(fd.as_fd(), file, &inode, path)?;
         let now =
             beneath::stat(fd.as_fd(), c"").map_err(|e| EngineError::io("read the metadata of", path, e))?;
         let attributes = temporary.directory.default_acl;
@@ -54,6 +65,29 @@ impl Worker<'_> {
         let (directory, name) = self.parents.open(entry.path.as_bytes())?;
         let temporary = Temporary::named(directory, self.context.names.name(file.entry));
         temporary.rename(&name).map_err(|e| EngineError::io("rename into place", entry.path.as_bytes(), e))
+    }
+
+    /// Fills the file and reads it back. If that fails because of shared content, writes all of it
+    /// from the image.
+    fn fill_and_read_back(
+        &mut self,
+        fd: BorrowedFd,
+        file: &FileStep,
+        inode: &Entry,
+        path: &[u8],
+    ) -> Result<FilledBytes, EngineError> {
+        let attempt = |worker: &mut Self, file: &FileStep| {
+            let done = worker.fill(fd, file, inode, path)?;
+            content::read_back(worker.context, &mut worker.buffers, fd, inode, path)?;
+            Ok(done)
+        };
+        match attempt(self, file) {
+            Err(error) if file.content != FileContent::Write && is_of_source(&error) => {
+                rustix::fs::ftruncate(fd, 0).map_err(|e| EngineError::io("set the length of", path, e))?;
+                attempt(self, &FileStep { content: FileContent::Write, ..*file })
+            }
+            result => result,
+        }
     }
 
     fn fill(

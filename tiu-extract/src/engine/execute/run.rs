@@ -42,6 +42,9 @@ pub fn execute(job: &Job, plan: &Plan) -> Result<Summary, EngineError> {
     if plan.places.len() != job.index.len() {
         return Err(EngineError::OtherIndex { found: job.index.len(), expected: plan.places.len() });
     }
+    if let Some((node, unreadable)) = plan.tree.all_unreadable().find(|(_, part)| part.is_metadata()) {
+        return Err(unreadable.into_damaged(&plan.tree.path(node)));
+    }
     let seeds = job.seeds.iter().map(|seed| open_seed(seed)).collect::<Result<_, _>>()?;
     let context = ExecuteContext {
         job,

@@ -26,6 +26,24 @@ pub(super) struct Comparison {
     pub places: Vec<EntryPlace>,
 }
 
+impl Comparison {
+    /// Returns the regular files that will be removed or replaced and were not read: damage of their
+    /// metadata is not known yet.
+    pub fn unread_losses(&self, tree: &ScannedTree) -> Vec<u32> {
+        let replaced = self.replaced.iter().zip(&self.places).filter(|(replaced, _)| **replaced);
+        let replaced = replaced.filter_map(|(_, place)| match place {
+            EntryPlace::Here(node) | EntryPlace::Other(node) => Some(*node),
+            _ => None,
+        });
+        let is_unread = |node: &u32| {
+            tree.node(*node).kind == Kind::File
+                && tree.digest(*node).is_none()
+                && tree.unreadable(*node).is_empty()
+        };
+        replaced.chain(self.steps.remove.iter().copied()).filter(is_unread).collect()
+    }
+}
+
 /// Compares tree and index. The digests of [`Joined::same_size`] must be known.
 pub(super) fn compare(
     index: &Index,

@@ -26,6 +26,8 @@ pub fn plan(job: &Job) -> Result<Plan, EngineError> {
         expected: conflict.expected,
         held: shown(&tree.path(conflict.held)),
     })?;
+    let files = comparison.unread_losses(&tree);
+    reading.probe(&mut tree, &files)?;
     let files = sources::to_hash(&tree, &sources::sizes_wanted(index, &comparison));
     reading.run("Searching for content", &mut tree, files)?;
     let mut seeds = Vec::new();

@@ -28,5 +28,5 @@ mod tests;
 
 pub use lost::LostPath;
 pub use make::plan;
-pub use steps::Plan;
 pub(super) use steps::{ContentSource, FileContent, FileStep, Link, MakeDir};
+pub use steps::{Plan, UnreadablePath};

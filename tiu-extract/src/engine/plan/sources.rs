@@ -23,7 +23,10 @@ pub(super) fn sizes_wanted(index: &Index, comparison: &Comparison) -> HashSet<u6
 /// Returns the files of `tree` with such a size whose digest is not known.
 pub(super) fn to_hash(tree: &ScannedTree, sizes: &HashSet<u64>) -> Vec<hash::HashRequest> {
     let candidates = (0u32..).zip(&tree.nodes).filter(|(i, node)| {
-        is_readable_file(tree, *i) && sizes.contains(&node.value) && tree.digest(*i).is_none()
+        is_readable_file(tree, *i)
+            && sizes.contains(&node.value)
+            && tree.digest(*i).is_none()
+            && tree.unreadable(*i).is_empty()
     });
     candidates.map(|(node, _)| hash::HashRequest { node, attributes: false }).collect()
 }
@@ -152,7 +155,10 @@ fn older(
     tree: &ScannedTree,
     seeds: &[ScannedTree],
 ) -> Option<ContentSource> {
-    let has_blocks = |tree: &ScannedTree, node: u32| tree.node(node).value >= BLOCK_SIZE as u64;
+    let has_blocks = |tree: &ScannedTree, node: u32| {
+        let is_sound = tree.unreadable(node).iter().all(|unreadable| !unreadable.is_metadata());
+        tree.node(node).value >= BLOCK_SIZE as u64 && is_sound
+    };
     if size < BLOCK_SIZE as u64 {
         return None;
     }

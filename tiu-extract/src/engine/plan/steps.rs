@@ -5,8 +5,10 @@ use crate::engine::flags::{self, ClearedFlags};
 use crate::engine::job::Summary;
 use crate::engine::join::EntryPlace;
 use crate::engine::tree::{Ownership, ScannedTree};
+use crate::engine::unreadable::Unreadable;
 use std::os::fd::BorrowedFd;
 use tiu_bundle::index::Kind;
+use tiu_system::path::TreePathBuf;
 
 /// Size in bytes up to which btrfs stores a file's content next to its metadata (`max_inline`), so
 /// that there is nothing to share.
@@ -65,6 +67,17 @@ pub(in crate::engine) struct Conflict {
     pub directory: u32,
     pub expected: Kind,
     pub held: u32,
+}
+
+/// A path of the target that the filesystem could not read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UnreadablePath {
+    /// The path in the tree.
+    pub path: TreePathBuf,
+    /// True if it is metadata.
+    pub metadata: bool,
+    /// The part that cannot be read, with the error.
+    pub what: String,
 }
 
 /// All steps; [`super`] has their order. Numbers are those of entries, unless they are said to be
@@ -144,6 +157,24 @@ impl Plan {
     pub fn is_empty(&self) -> bool {
         let Summary { reflinked, written, metadata, removed, made, .. } = self.summary();
         reflinked + written + metadata + removed + made == 0
+    }
+
+    /// Returns what the filesystem could not read, in path order.
+    pub fn unreadable(&self) -> Vec<UnreadablePath> {
+        let path = |(node, unreadable): (u32, Unreadable)| UnreadablePath {
+            path: self.tree.tree_path(node),
+            metadata: unreadable.is_metadata(),
+            what: unreadable.to_string(),
+        };
+        let mut paths: Vec<_> = self.tree.all_unreadable().map(path).collect();
+        paths.sort();
+        paths
+    }
+
+    /// Returns false if the target has damaged metadata: [`execute`](crate::execute()) refuses to
+    /// change such a tree.
+    pub fn is_possible(&self) -> bool {
+        !self.tree.all_unreadable().any(|(_, unreadable)| unreadable.is_metadata())
     }
 
     /// Clears the flags that stop changes (immutable, append-only) of what is the host's in the

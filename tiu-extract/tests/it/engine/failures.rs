@@ -219,3 +219,41 @@ fn the_space_that_is_needed_is_known_before() {
     assert!(plan.space_needed() < grown * 2, "said {}, took {grown}", plan.space_needed());
     assert_eq!(tiu_extract::plan(&job).unwrap().space_needed(), 0);
 }
+
+/// A target with one file, which the new tree has under another name. Runs the plan after `change`
+/// did something to the old file, and returns the content of the new one.
+fn with_changed_source(content: &[u8], change: impl FnOnce(&LoopBtrfs, &Path)) -> Vec<u8> {
+    let fs = LoopBtrfs::new(256);
+    let dir = fs.subvolume("t");
+    let mut model = Model::new();
+    model.file("old", content);
+    apply(&model, &dir);
+    let mut model = Model::new();
+    model.file("new", content);
+    let (index, image, target) = (model.index(), model.image(), File::open(&dir).unwrap());
+    let job = job(&index, &image, &target);
+    let plan = tiu_extract::plan(&job).unwrap();
+    assert_eq!(plan.summary().reflinked, 1);
+    change(&fs, &dir.join("old"));
+    let summary = tiu_extract::execute(&job, &plan).unwrap();
+    assert_eq!((summary.reflinked, summary.written, summary.bytes_written), (0, 1, content.len() as u64));
+    std::fs::read(dir.join("new")).unwrap()
+}
+
+#[test]
+fn a_source_that_changed_since_the_plan_is_not_used() {
+    let content = noise(1, 100_000);
+    let new = with_changed_source(&content, |_, old| std::fs::write(old, noise(2, 100_000)).unwrap());
+    assert!(new == content);
+}
+
+#[test]
+fn damage_that_shows_when_a_shared_file_is_read_back_is_written_from_the_image() {
+    let mark = "a block of this file will be damaged between the plan and its execution";
+    let content = [mark.as_bytes(), &noise(3, 100_000)].concat();
+    let new = with_changed_source(&content, |fs, _| {
+        fs.used();
+        assert!(tiu_testing::damage::damage_content(&fs.disk(), mark) > 0);
+    });
+    assert!(new == content);
+}

@@ -4,11 +4,13 @@
 use super::model::{MTIME, Model, NodeKind};
 use super::run::{Options, apply, apply_with, differences};
 use std::fs;
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tiu_extract::{EngineError, Rules};
 use tiu_system::path::TreePathBuf;
+use tiu_system::progress::Watch;
 use tiu_testing::btrfs::LoopBtrfs;
 
 fn options(host: &[&str], keep: &[&str]) -> Options {
@@ -272,4 +274,47 @@ fn what_the_index_lacks_stays_where_nothing_is_to_be_removed() {
     model.file("full", "a file");
     let error = apply_with(&model, &dir, &options).err().unwrap();
     assert!(matches!(error, EngineError::Conflict { .. }), "{error}");
+}
+
+#[test]
+fn what_is_the_hosts_is_carried_into_an_empty_tree() {
+    let fs = LoopBtrfs::new(256);
+    let (from, to) = (fs.subvolume("from"), fs.subvolume("to"));
+    let mut base = Model::new();
+    base.file("usr/bin/tool", "image's");
+    base.file("etc/image", "image's");
+    let mut host = Model::new();
+    host.dir("").mode = 0o750;
+    base.dir("").mode = 0o750;
+    for model in [&mut base, &mut host] {
+        model.dir("etc").uid = 7;
+        model.file("etc/own", vec![1; 9000]).xattrs.insert(b"user.x".to_vec(), b"y".to_vec());
+        model.link("etc/own-too", "etc/own");
+        model.add("etc/link", NodeKind::Symlink(b"nowhere".to_vec()));
+        model.dir("var/lib/data").mode = 0o700;
+        model.file("var/lib/data/db", tiu_testing::tree::noise(5, 50_000)).uid = 1234;
+        model.add("var/lib/data/pipe", NodeKind::Fifo);
+        model.dir("mnt");
+    }
+    apply(&base, &from);
+    let Options { rules, .. } =
+        options(&["var/lib/data", "mnt", "missing"], &["etc/own", "etc/own-too", "etc/link", "etc/removed"]);
+    let lock = |sign: &str| {
+        let status =
+            Command::new("chattr").arg(format!("{sign}i")).arg(from.join("var/lib/data/db")).status();
+        assert!(status.unwrap().success());
+    };
+    lock("+");
+    let carry = |to: &Path| {
+        let (from, to) = (fs::File::open(&from).unwrap(), fs::File::open(to).unwrap());
+        tiu_extract::carry_over(from.as_fd(), to.as_fd(), &rules, Watch::silent()).unwrap()
+    };
+    let flags = carry(&to);
+    lock("-");
+    host.assert_is(&to);
+    let root = fs::File::open(&to).unwrap();
+    tiu_extract::restore_flags(root.as_fd(), &flags).unwrap();
+    fs::write(to.join("var/lib/data/db"), "").expect_err("it is immutable");
+    tiu_extract::restore_flags(root.as_fd(), &[]).unwrap();
+    assert!(Command::new("chattr").arg("-i").arg(to.join("var/lib/data/db")).status().unwrap().success());
 }
