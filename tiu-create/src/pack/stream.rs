@@ -93,7 +93,8 @@ fn write_index(entries: IndexWriter, created: i64, out: &mut impl Write) -> Resu
     // What no client would read is not signed.
     let read = Index::parse(text)?;
     let (entries, text_size) = (read.len() as u64, read.text().len() as u64);
-    let indexed = Indexed { digest, entries, size: read.content_size(), text_size, lost_flags: LostFlags::new() };
+    let indexed =
+        Indexed { digest, entries, size: read.content_size(), text_size, lost_flags: LostFlags::new() };
     drop(read);
     let node = SourceNode {
         path: Span::default(),

@@ -112,6 +112,7 @@ fn text_is_escaped() {
     let hidden = TreePath::new("a\u{202e}b").unwrap();
     assert_eq!(hidden.to_string(), r"a\xe2\x80\xaeb");
     assert_eq!(hidden.to_string().parse(), Ok(hidden.to_owned()));
+    assert_eq!("a\u{202e}b".parse(), Ok(hidden.to_owned()), "as it was written before");
     assert_eq!(TreePath::ROOT.to_string(), ".");
     assert_eq!(TreePath::ROOT.absolute().to_string(), "/");
     assert_eq!(format!("{:?}", path("etc")), "\"etc\"");

@@ -1,13 +1,13 @@
 //! A base whose own files are damaged: the next update goes on with a warning, and heals it.
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use tiu_testing::host::LoopHost;
 use tiu_testing::kit::{Kit, Recipe};
-use tiu_testing::program::{json, tool};
+use tiu_testing::program::{json as document, tool};
 use tiu_testing::tree;
 
 const STATE: &str = "usr/lib/sysimage/tiu";
@@ -50,23 +50,49 @@ const DAMAGES: [Damage; 7] = [
 ];
 
 fn apply(host: &LoopHost, bundle: &Path) -> Value {
-    json(&host.tiu("apply", ["--json".as_ref(), bundle.as_os_str()]).succeeded())
+    document(&host.tiu("apply", ["--json".as_ref(), bundle.as_os_str()]).succeeded())
 }
 
-/// Damages `file` of the base in every way. Each time, a dry run succeeds, an update warns, and the
+/// Sets `field` of the JSON document at `path`.
+fn set(path: &Path, field: &str, value: Value) {
+    let mut document: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    document[field] = value;
+    fs::write(path, document.to_string()).unwrap();
+}
+
+const ILLEGAL_IN_RECORD: [Damage; 4] = [
+    ("an absolute path", |path| set(path, "files", json!([{"path": "/boot/x", "target": "y"}]))),
+    ("a path that climbs", |path| set(path, "persistent", json!(["../data"]))),
+    ("a path with an empty component", |path| set(path, "persistent", json!(["data", "srv2//x"]))),
+    ("an initrd elsewhere", |path| set(path, "initrd", json!({"path": "../initrd", "judged": true}))),
+];
+
+const ILLEGAL_IN_REPORT: [Damage; 2] = [
+    ("an absolute path", |path| set(path, "paths", json!([decided("/etc/app.conf")]))),
+    ("a path that climbs", |path| set(path, "paths", json!([decided("etc/a"), decided(r"etc/\x2e\x2e/b")]))),
+];
+
+fn decided(path: &str) -> Value {
+    json!({
+        "path": path, "side": "host", "reason": "admin-changed", "conflict": false,
+        "base": null, "host": null, "image": null,
+    })
+}
+
+/// Damages `file` of the base in each of the ways `damages`. Each time, a dry run succeeds, an update warns, and the
 /// new snapshot is what was signed.
-fn an_update_heals(file: &str) {
+fn an_update_heals(file: &str, damages: &[Damage]) {
     let kit = Kit::new();
     let host = kit.host_with(1024, |_| {});
     let (first, second) = (kit.bundle(1, |_| {}), kit.bundle(2, |_| {}));
     let mut number = apply(&host, &first)["snapshot"].as_u64().unwrap();
-    for (i, (name, damage)) in DAMAGES.iter().enumerate() {
+    for (i, (name, damage)) in damages.iter().enumerate() {
         let base = u32::try_from(number).unwrap();
         host.edit(base, |root| damage(&root.join(STATE).join(file)));
         let bundle = if i % 2 == 0 { &second } else { &first };
         let options = ["--allow-downgrade".as_ref(), bundle.as_os_str()];
         host.tiu("apply", ["--dry-run".as_ref(), options[0], options[1]]).succeeded();
-        let applied = json(&host.tiu("apply", ["--json".as_ref(), options[0], options[1]]).succeeded());
+        let applied = document(&host.tiu("apply", ["--json".as_ref(), options[0], options[1]]).succeeded());
         let warnings = applied["warnings"].to_string();
         assert!(warnings.contains(&format!("{STATE}/{file}")), "{name}: {warnings}");
         number = applied["snapshot"].as_u64().unwrap();
@@ -79,22 +105,32 @@ fn an_update_heals(file: &str) {
 
 #[test]
 fn a_damaged_report_of_etc_is_healed_by_an_update() {
-    an_update_heals("etc.json");
+    an_update_heals("etc.json", &DAMAGES);
 }
 
 #[test]
 fn a_damaged_record_is_healed_by_an_update() {
-    an_update_heals("generated.json");
+    an_update_heals("generated.json", &DAMAGES);
+}
+
+#[test]
+fn an_illegal_path_in_the_report_of_etc_is_healed_by_an_update() {
+    an_update_heals("etc.json", &ILLEGAL_IN_REPORT);
+}
+
+#[test]
+fn an_illegal_path_in_the_record_is_healed_by_an_update() {
+    an_update_heals("generated.json", &ILLEGAL_IN_RECORD);
 }
 
 #[test]
 fn a_damaged_manifest_is_healed_by_an_update() {
-    an_update_heals("bundle.cms");
+    an_update_heals("bundle.cms", &DAMAGES);
 }
 
 #[test]
 fn a_damaged_index_is_healed_by_an_update() {
-    an_update_heals("index.zst");
+    an_update_heals("index.zst", &DAMAGES);
 }
 
 #[test]

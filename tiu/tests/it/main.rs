@@ -28,6 +28,7 @@ mod initrd;
 mod interrupted;
 mod journal;
 mod lock;
+mod old_records;
 mod outputs;
 mod persistent;
 mod pin;
