@@ -12,6 +12,11 @@ use tiu_system::hints;
 use tiu_system::progress::Cancelled;
 use tiu_system::text::printable_path;
 
+/// The operation that gives an inode another name.
+pub(crate) const HARD_LINK: &str = "make the hard link";
+/// The operation that gives an inode its name.
+pub(crate) const RENAME: &str = "rename into place";
+
 /// A run failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -146,7 +151,7 @@ pub(crate) fn shown(path: &[u8]) -> PathBuf {
 hints! { EngineError {
     forward Image;
     cancelled Cancelled;
-    Io { source, .. } => io_hint(source).map(str::to_owned),
+    Io { operation, source, .. } => io_hint(operation, source).map(str::to_owned),
     NoSpace { .. } => {
         "free some space (delete old snapshots, see `btrfs filesystem usage`), then run again: what is already \
          there is reused"
@@ -183,7 +188,7 @@ hints! { EngineError {
 } }
 
 /// Returns the hint for an error of a system call on the target or a seed.
-fn io_hint(error: &io::Error) -> Option<&'static str> {
+fn io_hint(operation: &str, error: &io::Error) -> Option<&'static str> {
     Some(match Errno::from_io_error(error)? {
         Errno::PERM | Errno::ACCESS => {
             "owners, devices and trusted attributes need root: run as root, or extract with --no-owner; as root, \
@@ -192,9 +197,33 @@ fn io_hint(error: &io::Error) -> Option<&'static str> {
         Errno::ROFS => "the target is read-only: make it writable first",
         Errno::LOOP => "a symlink lies on the way; the target was changed while it was being read: run again",
         Errno::NOENT => "the target was changed while it was being read: run again",
+        // Nothing else of what has two names leads into a mount.
+        Errno::XDEV if operation == HARD_LINK || operation == RENAME => {
+            "a btrfs subvolume begins between the two names, which cannot be on both of its sides: `btrfs subvolume \
+             list -o` lists those inside; make it a directory, or have the image built without that hard link"
+        }
         Errno::XDEV | Errno::BUSY => {
-            "something is mounted there: unmount it, or name it as a path of the host"
+            "something is mounted there (`findmnt` shows it): unmount it, or name it as a path of the host"
         }
         _ => return errno::hint(error),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tiu_system::Hint;
+
+    #[test]
+    fn a_mount_and_a_subvolume_in_the_way_have_hints_of_their_own() {
+        let hint = |operation, errno: Errno| EngineError::io(operation, b"etc/x", errno).hint().unwrap();
+        for operation in [HARD_LINK, RENAME] {
+            let found = hint(operation, Errno::XDEV);
+            assert!(found.contains("subvolume") && !found.contains("mounted"), "{found}");
+        }
+        for (operation, errno) in [("open", Errno::XDEV), ("remove", Errno::BUSY), (RENAME, Errno::BUSY)] {
+            let found = hint(operation, errno);
+            assert!(found.contains("mounted") && !found.contains("subvolume"), "{found}");
+        }
+    }
 }

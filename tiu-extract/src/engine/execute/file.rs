@@ -5,7 +5,7 @@ use super::context::reflink_failed;
 use super::temporary::Temporary;
 use super::worker::Worker;
 use crate::engine::beneath;
-use crate::engine::error::EngineError;
+use crate::engine::error::{EngineError, RENAME};
 use crate::engine::metadata::{self, MetadataWanted};
 use crate::engine::plan::{FileContent, FileStep};
 use crate::engine::reach::Reach;
@@ -47,7 +47,7 @@ impl Worker<'_> {
         if early {
             temporary.keep();
         } else {
-            temporary.exchange(&name).map_err(|e| EngineError::io("rename into place", path, e))?;
+            temporary.exchange(&name).map_err(|e| EngineError::io(RENAME, path, e))?;
         }
         if done.written == 0 && inode.size > 0 {
             self.sum.reflinked += 1;
@@ -64,7 +64,7 @@ impl Worker<'_> {
         let entry = self.context.job.index.entry(file.entry as usize);
         let (directory, name) = self.parents.open(entry.path.as_bytes())?;
         let temporary = Temporary::named(directory, self.context.names.name(file.entry));
-        temporary.rename(&name).map_err(|e| EngineError::io("rename into place", entry.path.as_bytes(), e))
+        temporary.rename(&name).map_err(|e| EngineError::io(RENAME, entry.path.as_bytes(), e))
     }
 
     /// Fills the file and reads it back. If that fails because of shared content, writes all of it

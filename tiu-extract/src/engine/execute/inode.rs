@@ -3,7 +3,7 @@
 use super::temporary::{Temporary, open_path};
 use super::worker::Worker;
 use crate::engine::beneath::{self, ProcPath};
-use crate::engine::error::EngineError;
+use crate::engine::error::{EngineError, HARD_LINK, RENAME};
 use crate::engine::join::EntryPlace;
 use crate::engine::metadata::{self, MetadataWanted, Wrong};
 use crate::engine::parents::Parent;
@@ -71,7 +71,7 @@ impl Worker<'_> {
             &context.rules,
             path,
         )?;
-        temporary.rename(&name).map_err(|e| EngineError::io("rename into place", path, e))?;
+        temporary.rename(&name).map_err(|e| EngineError::io(RENAME, path, e))?;
         self.sum.made += 1;
         Ok(())
     }
@@ -85,11 +85,11 @@ impl Worker<'_> {
         let (parent, name) = self.parents.open(entry.path.as_bytes())?;
         let temporary = context.names.name(link.entry);
         rustix::fs::linkat(from_parent.fd(), &from_name, parent.fd(), &temporary, AtFlags::empty())
-            .map_err(|e| EngineError::io("make the hard link", entry.path.as_bytes(), e))?;
+            .map_err(|e| EngineError::io(HARD_LINK, entry.path.as_bytes(), e))?;
         let temporary = Temporary::named(parent, temporary);
         temporary
             .rename(&name)
-            .map_err(|e| EngineError::io("rename into place", entry.path.as_bytes(), e))?;
+            .map_err(|e| EngineError::io(RENAME, entry.path.as_bytes(), e))?;
         self.sum.made += 1;
         Ok(())
     }
