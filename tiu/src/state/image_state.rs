@@ -157,12 +157,13 @@ impl ImageState {
 
     /// Returns the persistent directories that the image of this system declared.
     ///
-    /// If the record of them is damaged, those of the image's own policy count, if it is legible.
+    /// If the record of them is damaged or was removed, those of the image's own policy count, if
+    /// it is legible. Where no image was applied there are none.
     pub fn persistent(&self) -> Result<Vec<TreePathBuf>, StateError> {
         if let Some(record) = self.record()? {
             return Ok(record.persistent.clone());
         }
-        if self.ignored().is_empty() {
+        if self.provenance.is_none() && self.ignored().is_empty() {
             return Ok(Vec::new());
         }
         let text = self.tree.read_text(POLICY_PATH, MAX_TEXT).ok().flatten().unwrap_or_default();
