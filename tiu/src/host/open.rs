@@ -10,6 +10,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use tiu_system::beneath::Beneath;
 use tiu_system::tree::{MAX_TEXT, System, Tree, TreeError};
 
@@ -29,6 +30,8 @@ pub struct Host {
     pub(super) held: HeldFile,
     /// The host's snapper.
     pub snapper: Snapper,
+    /// Set once snapper's files about the snapshots were looked at.
+    pub(crate) info_files: OnceLock<()>,
 }
 impl Host {
     /// Opens the running system (`None` or `/`), or the host that is mounted at `root`.
@@ -59,7 +62,8 @@ impl Host {
         }
         let held = HeldFile::default();
         let snapper = Snapper::new((!live).then_some(root.as_path()), held.clone());
-        Ok(Host { root, live, root_fd, snapshots_fd, held, snapper })
+        let info_files = OnceLock::new();
+        Ok(Host { root, live, root_fd, snapshots_fd, held, snapper, info_files })
     }
 
     /// Returns the directory where the host is mounted.

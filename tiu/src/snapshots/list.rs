@@ -13,7 +13,11 @@ impl Host {
     /// Returns all snapshots, by number. Ignores a line of snapper's table without a subvolume,
     /// which a deletion that was cut off leaves.
     pub fn snapshots(&self) -> Result<Vec<Snapshot>, SnapshotError> {
-        self.check_info_files()?;
+        // Once in a run: other files of snapper's are made by the snapper that it calls.
+        if self.info_files.get().is_none() {
+            self.check_info_files()?;
+            let _ = self.info_files.set(());
+        }
         let rows = snapper::parse_list(&self.snapper.list()?).map_err(HostError::from)?;
         let default = self.default_id()?;
         let active = self.active_id()?;
