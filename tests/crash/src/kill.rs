@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 
 /// Least share of the kills that must hit a run that has not ended.
 const INSIDE: f64 = 0.8;
+/// The last moment of a kill, in lengths of a run.
+const LAST: f64 = 1.1;
 /// After so many kills it is measured anew how long a run takes.
 const MEASURED: usize = 8;
 /// Of so many runs that clean up after another one is killed, too.
@@ -21,11 +23,14 @@ pub fn run(settings: &Settings, setup: &Setup) -> String {
     let mut scene = setup.scene();
     let (mut inside, mut twice) = (0, 0);
     let mut left = BTreeMap::<&str, usize>::new();
-    for run in 1..=runs {
+    // Each kill has a stretch of the time of its own, so that chance decides neither how many of
+    // them are late nor which parts of a run are never hit.
+    let moments = random.strata(runs);
+    for (run, moment) in (1..).zip(moments) {
         if run % MEASURED == 0 {
             scene.undisturbed();
         }
-        let moment = scene.length().mul_f64(1.1 * random.fraction());
+        let moment = scene.length().mul_f64(LAST * moment);
         let all = random.below(2) == 0;
         let what = if all { "all processes" } else { "the process group" };
         let _doing = Doing(format!(
@@ -91,7 +96,7 @@ fn right_after_the_switch(scene: &mut Scene) {
     scene.reset();
 }
 
-/// Returns the state that the kill has left, for the figures.
+/// What the kill has left, for the figures.
 fn state_after(scene: &Scene) -> &'static str {
     if scene.host.default() != OLD {
         return "with the new default set";

@@ -27,4 +27,34 @@ impl Random {
     pub fn fraction(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
+
+    /// Returns one number from each of `count` equal parts of 0 to 1, in random order.
+    pub fn strata(&mut self, count: usize) -> Vec<f64> {
+        let mut numbers: Vec<f64> =
+            (0..count).map(|part| (part as f64 + self.fraction()) / count as f64).collect();
+        // Fisher and Yates.
+        for last in (1..count).rev() {
+            numbers.swap(last, self.below(last as u64 + 1) as usize);
+        }
+        numbers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Random;
+
+    #[test]
+    fn strata_have_one_number_in_each_part() {
+        for seed in 0..100 {
+            let mut numbers = Random::new(seed).strata(40);
+            assert!(numbers.windows(2).any(|pair| pair[0] > pair[1]), "in order");
+            numbers.sort_by(f64::total_cmp);
+            for (part, number) in numbers.iter().enumerate() {
+                assert_eq!((number * 40.0) as usize, part, "seed {seed}: {numbers:?}");
+            }
+            // Of moments up to 1.1 lengths of a run, no chance makes fewer than 36 of 40 early.
+            assert!(numbers.iter().filter(|number| **number * 1.1 < 1.0).count() >= 36);
+        }
+    }
 }

@@ -11,8 +11,9 @@ pub fn run(settings: &Settings, setup: &Setup) -> String {
     let mut random = settings.random("signals");
     let mut scene = setup.scene();
     let (mut cancelled, mut done, mut early) = (0, 0, 0);
-    for _ in 0..runs {
-        let moment = scene.length().mul_f64(random.fraction());
+    // Chance does not decide how many signals come early.
+    for moment in random.strata(runs) {
+        let moment = scene.length().mul_f64(moment);
         let _doing = Doing(format!(
             "SIGTERM {:.3} s after the start (runs take {:.3} s), seed {}",
             moment.as_secs_f64(),

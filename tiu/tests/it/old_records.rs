@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use tempfile::TempDir;
 use tiu::etc::{EtcReport, ReportError};
-use tiu::state::record::{RECORD_PATH, Record, RecordError};
+use tiu::state::{RECORD_PATH, Record, RecordError};
 use tiu_bundle::places::ETC_REPORT_PATH;
 use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::tree::{Tree, TreeError};

@@ -87,9 +87,7 @@ impl Worker<'_> {
         rustix::fs::linkat(from_parent.fd(), &from_name, parent.fd(), &temporary, AtFlags::empty())
             .map_err(|e| EngineError::io(HARD_LINK, entry.path.as_bytes(), e))?;
         let temporary = Temporary::named(parent, temporary);
-        temporary
-            .rename(&name)
-            .map_err(|e| EngineError::io(RENAME, entry.path.as_bytes(), e))?;
+        temporary.rename(&name).map_err(|e| EngineError::io(RENAME, entry.path.as_bytes(), e))?;
         self.sum.made += 1;
         Ok(())
     }
