@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 const INSIDE: f64 = 0.8;
 /// The last moment of a kill, in lengths of a run.
 const LAST: f64 = 1.1;
-/// After so many kills it is measured anew how long a run takes.
+/// After so many kills it is measured again how long a run takes.
 const MEASURED: usize = 8;
 /// Of so many runs that clean up after another one is killed, too.
 const TWICE: u64 = 4;
@@ -96,7 +96,7 @@ fn right_after_the_switch(scene: &mut Scene) {
     scene.reset();
 }
 
-/// What the kill has left, for the figures.
+/// Returns the state that the kill has left, for the figures.
 fn state_after(scene: &Scene) -> &'static str {
     if scene.host.default() != OLD {
         return "with the new default set";

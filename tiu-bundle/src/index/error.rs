@@ -1,7 +1,6 @@
 //! The errors of an index.
 
 use super::Kind;
-use super::line::TIMES;
 use crate::content_digest::Digest;
 use std::io;
 use tiu_system::hints;
@@ -112,8 +111,8 @@ pub enum LineError {
     #[error("time is {0:?}, expected SECONDS.NANOSECONDS, each in its shortest form")]
     BadTime(String),
     /// A time that filesystems cannot hold.
-    #[error("time is {found}, expected seconds from {} to {}", TIMES.start(), TIMES.end())]
-    TimeRange { found: i64 },
+    #[error("time is {found}, expected seconds from {first} to {last}")]
+    TimeRange { found: i64, first: i64, last: i64 },
     /// A backslash sequence that does not exist, a character that needs one, or one that does not.
     #[error("{field} is {found:?}: not escaped as composefs-dump(5) says, in the shortest form")]
     BadEscape { field: &'static str, found: String },

@@ -241,7 +241,11 @@ fn time(text: &[u8]) -> Result<Mtime, LineError> {
         Some(Mtime { sec, nsec })
     };
     let time = parse().ok_or_else(|| LineError::BadTime(shown(text)))?;
-    if TIMES.contains(&time.sec) { Ok(time) } else { Err(LineError::TimeRange { found: time.sec }) }
+    if TIMES.contains(&time.sec) {
+        Ok(time)
+    } else {
+        Err(LineError::TimeRange { found: time.sec, first: *TIMES.start(), last: *TIMES.end() })
+    }
 }
 
 /// Unescapes and checks a path, which has a slash in front in the text.

@@ -1,6 +1,6 @@
 //! The errors of keyrings.
 
-use super::files::SkippedFiles;
+use super::skipped::SkippedFiles;
 use std::io;
 use std::path::PathBuf;
 use tiu_system::hints;

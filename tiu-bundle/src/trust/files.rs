@@ -1,14 +1,13 @@
 //! Certificates and revocation lists from files, in PEM or DER.
 
 use super::error::TrustError;
+use super::skipped::{EXTENSIONS, SkippedFiles};
 use openssl::ssl::SslFiletype;
 use openssl::x509::{X509, X509Crl};
-use std::ffi::OsString;
-use std::fmt;
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use tiu_system::text::{printable, printable_path};
+use tiu_system::text::printable;
 
 /// Largest file that is read, in bytes: the revocation lists of large authorities have some
 /// megabytes.
@@ -36,37 +35,6 @@ impl CrlFile {
 pub(super) struct Found {
     pub certificates: Vec<X509>,
     pub crl: Option<CrlFile>,
-}
-
-/// Ends of the names of files that are read.
-const EXTENSIONS: [&str; 5] = ["pem", "crt", "cer", "der", "crl"];
-/// Most names that are shown.
-const SHOWN_NAMES: usize = 5;
-
-/// Entries of a directory that are not read, because their names are not those of certificates or
-/// revocation lists.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SkippedFiles {
-    /// The directory.
-    pub directory: PathBuf,
-    /// The names of the entries, sorted.
-    pub names: Vec<OsString>,
-}
-
-impl fmt::Display for SkippedFiles {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<String> =
-            self.names.iter().take(SHOWN_NAMES).map(|name| printable_path(Path::new(name))).collect();
-        write!(
-            f,
-            "{} has {} files that are not read, because their names do not end in .{}: {}",
-            printable_path(&self.directory),
-            self.names.len(),
-            EXTENSIONS.join(", ."),
-            names.join(", ")
-        )?;
-        if self.names.len() > SHOWN_NAMES { f.write_str(", ...") } else { Ok(()) }
-    }
 }
 
 /// Returns the file itself, or the files of a directory that are certificates or revocation lists

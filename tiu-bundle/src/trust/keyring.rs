@@ -2,6 +2,7 @@
 
 use super::error::TrustError;
 use super::files;
+use super::skipped::SkippedFiles;
 use super::when::{Purpose, ValidAt};
 use openssl::x509::{X509, X509Ref};
 use std::path::Path;
@@ -16,7 +17,7 @@ pub struct Trust {
     /// Read again for each check: the `openssl` crate takes revocation lists from files only.
     pub(super) crls: Vec<files::CrlFile>,
     /// Files of the directories that are not read.
-    pub(super) skipped: Vec<files::SkippedFiles>,
+    pub(super) skipped: Vec<SkippedFiles>,
     /// Certificates that no chain may have, and no other certificate of their keys.
     pub(super) distrusted: Vec<X509>,
     pub(super) purpose: Purpose,
@@ -109,7 +110,7 @@ impl Trust {
     }
 
     /// Returns the files in directories of certificates and revocation lists that were not read.
-    pub fn skipped(&self) -> &[files::SkippedFiles] {
+    pub fn skipped(&self) -> &[SkippedFiles] {
         &self.skipped
     }
 

@@ -10,7 +10,7 @@ pub fn check(data: &[u8]) -> bool {
     let Ok(index) = Index::parse(data.to_vec()) else { return false };
     let mut writer = IndexWriter::default();
     for (i, entry) in index.iter().enumerate() {
-        assert_eq!(index.find(&*entry.path), Some(i));
+        assert_eq!(index.find(&entry.path), Some(i));
         writer.push(entry.into_owned());
     }
     let again = Index::parse(writer.finish()).expect("what was read can be written");

@@ -185,7 +185,10 @@ fn owners_devices_and_times_that_no_filesystem_holds() {
         assert_eq!(found, LineError::BadNumber { field, found: "4294967295".into(), max });
     }
     for sec in [-2_147_483_649, 15_032_385_536, i64::MIN, i64::MAX] {
-        assert_eq!(problem(2, &line("0", "0", &format!("{sec}.0"))), LineError::TimeRange { found: sec });
+        assert_eq!(
+            problem(2, &line("0", "0", &format!("{sec}.0"))),
+            LineError::TimeRange { found: sec, first: -2_147_483_648, last: 15_032_385_535 }
+        );
     }
     let device = "/a 0 20644 1 0 0 4294967296 0.0 - - -\n";
     assert!(matches!(problem(2, device), LineError::BadNumber { field: "device number", .. }));
