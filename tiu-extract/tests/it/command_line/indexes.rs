@@ -261,7 +261,7 @@ fn zstd_bomb_of_64_gib_in_one_line() {
 
 #[test]
 fn zstd_bomb_of_billions_of_entries() {
-    let needles = ["the index has too many entries: found", "expected at most 10", "leave files out"];
+    let needles = ["the index has too many entries: found", "expected at most 10", "fewer files"];
     bomb_is_refused(&bomb(b'\n', 1 << 16), 10, &needles);
     // Also where the manifest allows as many as there can be.
     bomb_is_refused(&bomb(b'\n', 1 << 16), 4_000_000, &["expected at most 4000000"]);
