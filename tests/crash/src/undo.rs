@@ -5,25 +5,29 @@ use crate::facts;
 use crate::scene::{OLD, Setup};
 use crate::settings::Settings;
 use rustix::process::Signal;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use tiu_testing::program::tool;
 use tiu_testing::running::wait_for;
 use tiu_testing::system::dracut;
-use tiu_testing::tree;
 
-/// The folder of the new snapshot, from which nothing can be removed.
-struct Immutable(PathBuf);
+/// The folder of the new snapshot, from which nothing can be removed: a read-only mount of itself.
+struct ReadOnly(PathBuf);
 
-impl Immutable {
+impl ReadOnly {
     fn new(path: PathBuf) -> Self {
-        tool("chattr", "e2fsprogs", &["+i".as_ref(), path.as_os_str()]).succeeded();
-        Immutable(path)
+        let mount = |arguments: &[&OsStr]| tool("mount", "mount", arguments).succeeded();
+        mount(&["--bind".as_ref(), path.as_os_str(), path.as_os_str()]);
+        mount(&["-o".as_ref(), "remount,bind,ro".as_ref(), path.as_os_str()]);
+        ReadOnly(path)
     }
 }
 
-impl Drop for Immutable {
+impl Drop for ReadOnly {
     fn drop(&mut self) {
-        tool("chattr", "e2fsprogs", &["-i".as_ref(), self.0.as_os_str()]);
+        tool("umount", "mount", &[self.0.as_os_str()]);
     }
 }
 
@@ -36,12 +40,15 @@ pub fn run(_: &Settings, setup: &Setup) -> String {
         let folder = scene.host.root().join(".snapshots/3");
         let initrd = folder.join("snapshot/boot/initramfs-6.1.3-test.img");
         wait_for("the initrd", || initrd.exists());
-        let immutable = Immutable::new(folder.clone());
+        // Opened before, so that the file can still be made.
+        let usr = File::open(folder.join("snapshot/usr")).expect("a directory");
+        let read_only = ReadOnly::new(folder);
         if cancel {
             running.signal(Signal::TERM);
         } else {
-            tree::file(&folder, "snapshot/usr/go", "");
+            fs::write(format!("/proc/self/fd/{}/go", usr.as_raw_fd()), "").expect("a file");
         }
+        drop(usr);
         let outcome = running.end().outcome;
         let text = &outcome.stderr;
         let (code, began) = if cancel { (130, "cancelled") } else { (1, "no such module") };
@@ -51,7 +58,7 @@ pub fn run(_: &Settings, setup: &Setup) -> String {
         assert!(second.is_some_and(|second| first < second), "not told after it: {text}");
         assert!(text.contains("hint: ") && text.contains("tiu cleanup"), "{text}");
         scene.assert_old();
-        drop(immutable);
+        drop(read_only);
         scene.host.tiu("cleanup", [""; 0]).succeeded();
         facts::assert_only_snapshots(&scene.host, &[1, OLD]);
         scene.assert_undone();

@@ -159,7 +159,10 @@ impl Host {
             Ok(fsync(home)?)
         };
         let home = self.make_home()?;
-        write(&home).map_err(|source| HostError::Io { path: self.home_path(NAME), source })
+        write(&home).map_err(|source| {
+            let _ = unlinkat(&home, NEW, AtFlags::empty());
+            HostError::Io { path: self.home_path(NAME), source }
+        })
     }
 }
 
