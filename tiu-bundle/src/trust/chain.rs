@@ -121,7 +121,7 @@ impl Trust {
             let lookup = store.add_lookup(X509Lookup::file()).map_err(internal)?;
             for crl in &self.crls {
                 let unreadable = |_| TrustError::NotACertificate { path: crl.path.clone() };
-                lookup.load_crl_file(&crl.path, crl.file_type()).map_err(unreadable)?;
+                lookup.load_crl_file(crl.content_path(), crl.file_type()).map_err(unreadable)?;
             }
             flags |= X509VerifyFlags::CRL_CHECK | X509VerifyFlags::CRL_CHECK_ALL;
         }

@@ -53,9 +53,6 @@ pub enum TrustError {
         /// Largest size in bytes.
         limit: u64,
     },
-    /// OpenSSL cannot be given the path of a revocation list.
-    #[error("the path of the revocation list {} is not UTF-8", path.display())]
-    Path { path: PathBuf },
 }
 
 fn shown(paths: &[PathBuf], skipped: &[SkippedFiles]) -> String {
@@ -78,5 +75,4 @@ hints! { TrustError {
         "examine the file with `openssl x509 -text -in FILE`, and fetch it again",
     UnexpectedBlock { .. } => "keep private keys and other things out of keyrings",
     TooLarge { .. } => "check that this is the right file: keyrings are small",
-    Path { .. } => "rename the file",
 } }

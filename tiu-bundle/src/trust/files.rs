@@ -4,27 +4,44 @@ use super::error::TrustError;
 use super::skipped::{EXTENSIONS, SkippedFiles};
 use openssl::ssl::SslFiletype;
 use openssl::x509::{X509, X509Crl};
-use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
+use rustix::fs::MemfdFlags;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tiu_system::text::printable;
+use tiu_system::tree::{Files, TreeError};
 
 /// Largest file that is read, in bytes: the revocation lists of large authorities have some
 /// megabytes.
 const MAX_FILE_SIZE: u64 = 64 << 20;
 
-/// `O_NONBLOCK` of open(2).
-const O_NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
-
-/// A file with at least one revocation list.
+/// The content of a file with at least one revocation list.
 #[derive(Clone, Debug)]
 pub(super) struct CrlFile {
+    /// The file, for messages.
     pub path: PathBuf,
     /// True if it is PEM, false if it is DER.
     pub pem: bool,
+    /// Its content in memory: the `openssl` crate takes revocation lists from files only.
+    content: Arc<File>,
 }
 
 impl CrlFile {
+    fn new(path: PathBuf, pem: bool, bytes: &[u8]) -> io::Result<Self> {
+        let mut content = File::from(rustix::fs::memfd_create("tiu-crl", MemfdFlags::CLOEXEC)?);
+        content.write_all(bytes)?;
+        Ok(CrlFile { path, pem, content: Arc::new(content) })
+    }
+
+    /// Returns a path of this process that leads to the content.
+    pub fn content_path(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", self.content.as_raw_fd()))
+    }
+
     pub fn file_type(&self) -> SslFiletype {
         if self.pem { SslFiletype::PEM } else { SslFiletype::ASN1 }
     }
@@ -37,45 +54,44 @@ pub(super) struct Found {
     pub crl: Option<CrlFile>,
 }
 
+fn failed(TreeError { path, source }: TreeError) -> TrustError {
+    TrustError::Io { path, source }
+}
+
 /// Returns the file itself, or the files of a directory that are certificates or revocation lists
 /// by their names, sorted. Adds the others to `skipped`.
-pub(super) fn expand(path: &Path, skipped: &mut Vec<SkippedFiles>) -> Result<Vec<PathBuf>, TrustError> {
-    let failed = |source| TrustError::Io { path: path.to_owned(), source };
-    if !std::fs::metadata(path).map_err(failed)?.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let mut files = Vec::new();
-    let mut others = SkippedFiles { directory: path.to_owned(), names: Vec::new() };
-    for entry in std::fs::read_dir(path).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let file = entry.path();
-        let extension = file.extension().and_then(|e| e.to_str());
+pub(super) fn expand(
+    files: &dyn Files,
+    path: &Path,
+    skipped: &mut Vec<SkippedFiles>,
+) -> Result<Vec<PathBuf>, TrustError> {
+    let Some(names) = files.list(path).map_err(failed)? else { return Ok(vec![path.to_owned()]) };
+    let (mut found, mut others) = (Vec::new(), Vec::new());
+    for name in names {
+        let name = OsStr::from_bytes(&name);
+        let extension = Path::new(name).extension().and_then(|e| e.to_str());
         if extension.is_some_and(|e| EXTENSIONS.contains(&e)) {
-            files.push(file);
+            found.push(path.join(name));
         } else {
-            others.names.push(entry.file_name());
+            others.push(name.to_owned());
         }
     }
-    files.sort();
-    others.names.sort();
+    let others = SkippedFiles { directory: files.shown(path), names: others };
     if !others.names.is_empty() && !skipped.contains(&others) {
         skipped.push(others);
     }
-    Ok(files)
+    Ok(found)
 }
 
 /// Reads a file, which must hold a certificate or a revocation list.
-pub(super) fn read(path: &Path) -> Result<Found, TrustError> {
-    let failed = |source| TrustError::Io { path: path.to_owned(), source };
+pub(super) fn read(files: &dyn Files, path: &Path) -> Result<Found, TrustError> {
+    let shown = files.shown(path);
+    let unreadable = |source| TrustError::Io { path: shown.clone(), source };
     let mut bytes = Vec::new();
-    // Opening a fifo must not wait for a writer.
-    let file = std::fs::File::options().read(true).custom_flags(O_NONBLOCK).open(path).map_err(failed)?;
-    if !file.metadata().map_err(failed)?.is_file() {
-        return Err(failed(std::io::Error::other("not a regular file")));
-    }
-    file.take(MAX_FILE_SIZE + 1).read_to_end(&mut bytes).map_err(failed)?;
+    let file = files.open(path).map_err(failed)?;
+    file.take(MAX_FILE_SIZE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > MAX_FILE_SIZE {
-        return Err(TrustError::TooLarge { path: path.to_owned(), limit: MAX_FILE_SIZE });
+        return Err(TrustError::TooLarge { path: shown, limit: MAX_FILE_SIZE });
     }
     let mut found = Found::default();
     let is_crl = match der(&bytes) {
@@ -84,16 +100,13 @@ pub(super) fn read(path: &Path) -> Result<Found, TrustError> {
             None
         }
         Some(Der::Crl) => Some(false),
-        None => pem(path, &bytes, &mut found.certificates)?.then_some(true),
+        None => pem(&shown, &bytes, &mut found.certificates)?.then_some(true),
     };
     if let Some(pem) = is_crl {
-        if path.to_str().is_none_or(|path| path.contains('\0')) {
-            return Err(TrustError::Path { path: path.to_owned() });
-        }
-        found.crl = Some(CrlFile { path: path.to_owned(), pem });
+        found.crl = Some(CrlFile::new(shown.clone(), pem, &bytes).map_err(unreadable)?);
     }
     if found.certificates.is_empty() && found.crl.is_none() {
-        Err(TrustError::NotACertificate { path: path.to_owned() })
+        Err(TrustError::NotACertificate { path: shown })
     } else {
         Ok(found)
     }

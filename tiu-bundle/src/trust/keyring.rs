@@ -5,7 +5,8 @@ use super::files;
 use super::skipped::SkippedFiles;
 use super::when::{Purpose, ValidAt};
 use openssl::x509::{X509, X509Ref};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use tiu_system::tree::{Files, RunningFiles};
 
 /// The rules by which signatures are checked.
 ///
@@ -14,7 +15,6 @@ use std::path::Path;
 #[derive(Clone)]
 pub struct Trust {
     pub(super) anchors: Vec<X509>,
-    /// Read again for each check: the `openssl` crate takes revocation lists from files only.
     pub(super) crls: Vec<files::CrlFile>,
     /// Files of the directories that are not read.
     pub(super) skipped: Vec<SkippedFiles>,
@@ -31,27 +31,33 @@ impl Trust {
     /// `*.crt`, `*.cer`, `*.der` of a directory. CRLs found in the same places (`*.crl`, or `X509
     /// CRL` blocks in PEM files) are used too.
     pub fn from_paths(keyrings: &[impl AsRef<Path>]) -> Result<Self, TrustError> {
-        let trust = Self::read_keyrings(keyrings)?;
+        let paths: Vec<&Path> = keyrings.iter().map(AsRef::as_ref).collect();
+        Self::from_files(&RunningFiles, &paths)
+    }
+
+    /// Reads certificates like [`from_paths`](Self::from_paths), from the files of another system.
+    pub fn from_files(files: &dyn Files, keyrings: &[&Path]) -> Result<Self, TrustError> {
+        let trust = Self::read_keyrings(files, keyrings)?;
         if trust.anchors.is_empty() {
-            let paths = keyrings.iter().map(|p| p.as_ref().to_owned()).collect();
-            return Err(TrustError::Empty { paths, skipped: trust.skipped });
+            return Err(TrustError::Empty { paths: shown(files, keyrings), skipped: trust.skipped });
         }
         Ok(trust)
     }
 
-    /// Reads certificates like [`from_paths`](Self::from_paths), and those in `of_image`, which an
+    /// Reads certificates like [`from_files`](Self::from_files), and those in `of_image`, which an
     /// image brought. A file of the image that cannot be used is left out and returned as an error;
     /// revocation lists of the image are left out too: one that runs out would end all updates.
     pub fn with_image(
-        keyrings: &[impl AsRef<Path>],
+        files: &dyn Files,
+        keyrings: &[&Path],
         of_image: &Path,
     ) -> Result<(Self, Vec<TrustError>), TrustError> {
-        let mut trust = Self::read_keyrings(keyrings)?;
+        let mut trust = Self::read_keyrings(files, keyrings)?;
         let mut left_out = Vec::new();
-        match files::expand(of_image, &mut trust.skipped) {
-            Ok(files) => {
-                for file in files {
-                    match files::read(&file) {
+        match files::expand(files, of_image, &mut trust.skipped) {
+            Ok(paths) => {
+                for path in paths {
+                    match files::read(files, &path) {
                         Ok(found) => trust.anchors.extend(found.certificates),
                         Err(error) => left_out.push(error),
                     }
@@ -60,14 +66,13 @@ impl Trust {
             Err(error) => left_out.push(error),
         }
         if trust.anchors.is_empty() {
-            let of_host = keyrings.iter().map(|path| path.as_ref().to_owned());
-            let paths = of_host.chain([of_image.to_owned()]).collect();
-            return Err(TrustError::Empty { paths, skipped: trust.skipped });
+            let paths: Vec<&Path> = keyrings.iter().copied().chain([of_image]).collect();
+            return Err(TrustError::Empty { paths: shown(files, &paths), skipped: trust.skipped });
         }
         Ok((trust, left_out))
     }
 
-    fn read_keyrings(keyrings: &[impl AsRef<Path>]) -> Result<Self, TrustError> {
+    fn read_keyrings(files: &dyn Files, keyrings: &[&Path]) -> Result<Self, TrustError> {
         let mut trust = Trust {
             anchors: Vec::new(),
             crls: Vec::new(),
@@ -77,9 +82,9 @@ impl Trust {
             valid_at: ValidAt::default(),
             partial: false,
         };
-        for path in keyrings {
-            for file in files::expand(path.as_ref(), &mut trust.skipped)? {
-                let found = files::read(&file)?;
+        for keyring in keyrings {
+            for path in files::expand(files, keyring, &mut trust.skipped)? {
+                let found = files::read(files, &path)?;
                 trust.anchors.extend(found.certificates);
                 trust.crls.extend(found.crl);
             }
@@ -90,18 +95,32 @@ impl Trust {
     /// Adds CRLs from a file or directory; from then on every certificate of a chain needs a
     /// current CRL of its issuer. Certificates found there are not trusted.
     pub fn add_crls(&mut self, path: &Path) -> Result<(), TrustError> {
+        self.add_crls_from(&RunningFiles, path)
+    }
+
+    /// Adds CRLs like [`add_crls`](Self::add_crls), from the files of another system.
+    pub fn add_crls_from(&mut self, files: &dyn Files, path: &Path) -> Result<(), TrustError> {
         let before = self.crls.len();
-        for file in files::expand(path, &mut self.skipped)? {
-            self.crls.extend(files::read(&file)?.crl);
+        for path in files::expand(files, path, &mut self.skipped)? {
+            self.crls.extend(files::read(files, &path)?.crl);
         }
-        if self.crls.len() == before { Err(TrustError::NoCrl { path: path.to_owned() }) } else { Ok(()) }
+        if self.crls.len() == before {
+            Err(TrustError::NoCrl { path: files.shown(path) })
+        } else {
+            Ok(())
+        }
     }
 
     /// Distrusts the certificates in a file or directory: chains with one of them, or with another
     /// certificate of the same key, are refused.
     pub fn distrust(&mut self, path: &Path) -> Result<(), TrustError> {
-        for file in files::expand(path, &mut self.skipped)? {
-            self.distrusted.extend(files::read(&file)?.certificates);
+        self.distrust_from(&RunningFiles, path)
+    }
+
+    /// Distrusts certificates like [`distrust`](Self::distrust), from the files of another system.
+    pub fn distrust_from(&mut self, files: &dyn Files, path: &Path) -> Result<(), TrustError> {
+        for path in files::expand(files, path, &mut self.skipped)? {
+            self.distrusted.extend(files::read(files, &path)?.certificates);
         }
         // Another chain may lead to another anchor.
         let distrusted = std::mem::take(&mut self.anchors);
@@ -129,6 +148,10 @@ impl Trust {
     pub fn set_valid_at(&mut self, at: ValidAt) {
         self.valid_at = at;
     }
+}
+
+fn shown(files: &dyn Files, paths: &[&Path]) -> Vec<PathBuf> {
+    paths.iter().map(|path| files.shown(path)).collect()
 }
 
 impl std::fmt::Debug for Trust {

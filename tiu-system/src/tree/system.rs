@@ -4,79 +4,59 @@
 //! configured": a symbolic link that leads nowhere, a directory that cannot be entered or a file in
 //! place of a directory is an error that says so.
 
-use super::{Tree, TreeError};
-use crate::beneath::Beneath;
+use super::nodes::{Files, Layer, Node, NodeLookup};
+use super::walk::{Destination, WalkError, walk};
+use super::{Tree, TreeError, is_regular};
 use crate::path::{TreePath, TreePathBuf};
-use rustix::fs::{AtFlags, FileType, OFlags, Stat, readlinkat, statat};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
 use std::io::{self, Read};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// Most symbolic links that are followed on one path, as the kernel follows (path_resolution(7)).
-const MAX_LINKS: usize = 40;
-
-/// A system: a tree, and other trees that are mounted over parts of it.
+/// A system: a tree or a plan of one, and another tree that is mounted over parts of it.
 ///
 /// Symbolic links lead within it, absolute ones too.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct System<'a> {
-    tree: &'a Tree,
+    layer: &'a dyn Layer,
     over: Option<(&'a Tree, Vec<TreePathBuf>)>,
 }
 
-/// A symbolic link that is being followed.
-struct Link {
-    path: PathBuf,
-    target: PathBuf,
-    /// Number of names that remain once it has been followed.
-    rest: usize,
-}
-
 impl<'a> System<'a> {
-    /// Returns the system in `tree`, with what is mounted there.
-    pub fn new(tree: &'a Tree) -> Self {
-        System { tree, over: None }
+    /// Returns the system in `layer`, with what is mounted there.
+    pub fn new(layer: &'a dyn Layer) -> Self {
+        System { layer, over: None }
     }
 
-    /// Returns the system in `tree` as it will be when the paths `mounted` of `other` are mounted
+    /// Returns the system in `layer` as it will be when the paths `mounted` of `other` are mounted
     /// over it.
-    pub fn with_mounts(tree: &'a Tree, other: &'a Tree, mounted: Vec<TreePathBuf>) -> Self {
-        System { tree, over: Some((other, mounted)) }
-    }
-
-    /// Returns the tree.
-    pub fn tree(&self) -> &'a Tree {
-        self.tree
-    }
-
-    /// Returns the path, from outside, of what a program of the system finds at `path`. Returns
-    /// `None` only if it does not exist.
-    pub fn find(&self, path: &Path) -> Result<Option<PathBuf>, TreeError> {
-        Ok(self.walk(path)?.map(|(tree, found)| tree.path().join(found)))
+    pub fn with_mounts(layer: &'a dyn Layer, other: &'a Tree, mounted: Vec<TreePathBuf>) -> Self {
+        System { layer, over: Some((other, mounted)) }
     }
 
     /// Returns the path within the system of what a program of the system finds at `path`, without
     /// a symbolic link in it. Returns `None` if it does not exist or cannot be reached.
     pub fn real_path(&self, path: &Path) -> Option<PathBuf> {
-        Some(self.walk(path).ok()??.1)
+        Some(self.find(path).ok()??.0.as_path().to_owned())
+    }
+
+    /// Returns whether a program of the system finds something at `path`. What cannot be reached is
+    /// an error.
+    pub fn has(&self, path: &Path) -> Result<bool, TreeError> {
+        Ok(self.find(path)?.is_some())
     }
 
     /// Reads the regular file that a program of the system finds at `path`, of at most `limit`
     /// bytes. Returns `None` only if it does not exist.
     pub fn read(&self, path: &Path, limit: u64) -> Result<Option<Vec<u8>>, TreeError> {
-        let Some(found) = self.find(path)? else { return Ok(None) };
-        let failed = |source: io::Error| TreeError { path: found.clone(), source };
-        // Opening a fifo must not block.
-        let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits() as i32;
-        let file = OpenOptions::new().read(true).custom_flags(flags).open(&found).map_err(failed)?;
-        if !file.metadata().map_err(failed)?.is_file() {
-            return Err(failed(io::Error::other("not a regular file")));
-        }
+        let Some((found, node)) = self.find(path)? else { return Ok(None) };
+        let failed = |source: io::Error| TreeError { path: self.name(&found), source };
         let mut bytes = Vec::new();
+        let file = self.open_file(&found, &node).map_err(failed)?;
         file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
         if bytes.len() as u64 > limit {
             return Err(failed(io::Error::other(format!("larger than {limit} bytes"))));
@@ -84,97 +64,112 @@ impl<'a> System<'a> {
         Ok(Some(bytes))
     }
 
-    /// Returns the tree in which `path` lies, and its path there without a symbolic link.
-    fn walk(&self, path: &Path) -> Result<Option<(&'a Tree, PathBuf)>, TreeError> {
-        let mut rest: Vec<Vec<u8>> = names(path.as_os_str().as_bytes());
-        let mut done: Vec<Vec<u8>> = Vec::new();
-        let mut link: Option<Link> = None;
-        let mut links = 0;
-        while let Some(name) = rest.pop() {
-            match &name[..] {
-                b"" | b"." => continue,
-                b".." => {
-                    done.pop();
-                    continue;
-                }
-                _ => {}
+    /// Returns what a program of the system finds at `path`. Returns `None` only if it does not
+    /// exist.
+    fn find(&self, path: &Path) -> Result<Option<(TreePathBuf, Node)>, TreeError> {
+        let failed = |path: &TreePath, source: io::Error| TreeError { path: self.name(path), source };
+        match walk(self, path.as_os_str().as_bytes()) {
+            Ok(Destination { path, node: Some(node), .. }) => Ok(Some((path, node))),
+            Ok(Destination { dangling: Some((link, target)), .. }) => {
+                let target = OsStr::from_bytes(&target).display();
+                let text = format!("the symbolic link leads to {target}, which does not exist");
+                Err(failed(&link, io::Error::other(text)))
             }
-            link = link.filter(|link| rest.len() >= link.rest);
-            done.push(name);
-            let here = done.join(&b'/');
-            let tree = self.tree_of(&here);
-            let failed = |source: io::Error| TreeError { path: tree.path().join(shown(&here)), source };
-            let stat = match lstat(tree, &here) {
-                Ok(stat) => stat,
-                Err(Errno::NOENT) => return link.map_or(Ok(None), |link| Err(self.dangling(link))),
-                Err(e) => return Err(failed(e.into())),
-            };
-            match FileType::from_raw_mode(stat.st_mode) {
-                FileType::Symlink => {
-                    let target = read_link(tree, &here).map_err(|e| failed(e.into()))?;
-                    links += 1;
-                    if links > MAX_LINKS {
-                        return Err(failed(Errno::LOOP.into()));
-                    }
-                    link = link.or_else(|| {
-                        Some(Link { path: shown(&here), target: shown(&target), rest: rest.len() })
-                    });
-                    done.pop();
-                    if target.starts_with(b"/") {
-                        done.clear();
-                    }
-                    rest.extend(names(&target));
-                }
-                FileType::Directory => {}
-                _ if rest.is_empty() => {}
-                _ => return Err(failed(Errno::NOTDIR.into())),
-            }
+            Ok(_) | Err(WalkError::NoParent) => Ok(None),
+            Err(WalkError::Links(path)) => Err(failed(&path, Errno::LOOP.into())),
+            Err(WalkError::NotDirectory(path)) => Err(failed(&path, Errno::NOTDIR.into())),
+            Err(WalkError::Lookup(path, source)) => Err(failed(&path, source)),
         }
-        let here = done.join(&b'/');
-        Ok(Some((self.tree_of(&here), shown(&here))))
     }
 
-    /// Returns the tree that programs find at `path`.
-    fn tree_of(&self, path: &[u8]) -> &'a Tree {
-        let is_within = |mount: &TreePathBuf| TreePath::new(path).is_ok_and(|path| path.starts_with(mount));
+    /// Opens a file that was [found](Self::find).
+    fn open_file(&self, path: &TreePath, node: &Node) -> io::Result<Box<dyn Read + '_>> {
+        match node {
+            Node::File { .. } => self.layer_of(path).open(path),
+            _ => Err(io::Error::other("not a regular file")),
+        }
+    }
+
+    fn name(&self, path: &TreePath) -> PathBuf {
+        self.layer_of(path).shown(path)
+    }
+
+    /// Returns the layer that programs find at `path`.
+    fn layer_of(&self, path: &TreePath) -> &'a dyn Layer {
         match &self.over {
-            Some((other, mounted)) if mounted.iter().any(is_within) => other,
-            _ => self.tree,
+            Some((other, mounted)) if mounted.iter().any(|mount| path.starts_with(mount)) => *other,
+            _ => self.layer,
         }
     }
+}
 
-    fn dangling(&self, link: Link) -> TreeError {
-        let text = format!("the symbolic link leads to {}, which does not exist", link.target.display());
-        TreeError { path: self.tree.path().join(link.path), source: io::Error::other(text) }
+impl NodeLookup for System<'_> {
+    fn node(&self, path: &TreePath) -> io::Result<Option<Node>> {
+        self.layer_of(path).node(path)
+    }
+
+    fn names(&self, directory: &TreePath) -> io::Result<Vec<Vec<u8>>> {
+        self.layer_of(directory).names(directory)
     }
 }
 
-/// Returns the names of a path, the last one first.
-fn names(path: &[u8]) -> Vec<Vec<u8>> {
-    path.rsplit(|c| *c == b'/').map(<[u8]>::to_vec).collect()
-}
+impl Files for System<'_> {
+    fn list(&self, path: &Path) -> Result<Option<Vec<Vec<u8>>>, TreeError> {
+        let Some((found, node)) = self.find(path)? else { return Err(self.absent(path)) };
+        if node != Node::Directory {
+            return Ok(None);
+        }
+        let failed = |source| TreeError { path: self.name(&found), source };
+        let mut names = self.names(&found).map_err(failed)?;
+        names.sort();
+        Ok(Some(names))
+    }
 
-fn shown(path: &[u8]) -> PathBuf {
-    PathBuf::from(OsStr::from_bytes(path))
-}
+    fn open(&self, path: &Path) -> Result<Box<dyn Read + '_>, TreeError> {
+        let Some((found, node)) = self.find(path)? else { return Err(self.absent(path)) };
+        self.open_file(&found, &node).map_err(|source| TreeError { path: self.name(&found), source })
+    }
 
-fn parent(path: &[u8]) -> (&[u8], &[u8]) {
-    match path.iter().rposition(|c| *c == b'/') {
-        Some(at) => (path.get(..at).unwrap_or_default(), path.get(at + 1..).unwrap_or_default()),
-        None => (b"", path),
+    fn shown(&self, path: &Path) -> PathBuf {
+        let names = path.strip_prefix("/").unwrap_or(path);
+        TreePath::new(names.as_os_str().as_bytes()).map_or_else(|_| path.to_owned(), |path| self.name(path))
     }
 }
 
-fn lstat(tree: &Tree, path: &[u8]) -> Result<Stat, Errno> {
-    let (parent, name) = parent(path);
-    let parent = Beneath::new(tree.fd()).open(parent, OFlags::PATH | OFlags::DIRECTORY)?;
-    statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)
+impl System<'_> {
+    fn absent(&self, path: &Path) -> TreeError {
+        TreeError { path: Files::shown(self, path), source: Errno::NOENT.into() }
+    }
 }
 
-fn read_link(tree: &Tree, path: &[u8]) -> Result<Vec<u8>, Errno> {
-    let (parent, name) = parent(path);
-    let parent = Beneath::new(tree.fd()).open(parent, OFlags::PATH | OFlags::DIRECTORY)?;
-    Ok(readlinkat(parent, name, Vec::new())?.into_bytes())
+/// The files of the running system, by paths as its programs use them.
+#[derive(Clone, Copy, Debug)]
+pub struct RunningFiles;
+
+impl Files for RunningFiles {
+    fn list(&self, path: &Path) -> Result<Option<Vec<Vec<u8>>>, TreeError> {
+        let failed = |source| TreeError { path: path.to_owned(), source };
+        if !std::fs::metadata(path).map_err(failed)?.is_dir() {
+            return Ok(None);
+        }
+        let entries = std::fs::read_dir(path).map_err(failed)?;
+        let names: io::Result<Vec<_>> = entries.map(|entry| Ok(entry?.file_name().into_vec())).collect();
+        let mut names = names.map_err(failed)?;
+        names.sort();
+        Ok(Some(names))
+    }
+
+    fn open(&self, path: &Path) -> Result<Box<dyn Read + '_>, TreeError> {
+        let failed = |source| TreeError { path: path.to_owned(), source };
+        // Opening a fifo must not wait for a writer.
+        let flags = OFlags::NONBLOCK.bits() as i32;
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(failed)?;
+        Ok(Box::new(is_regular(file).map_err(failed)?))
+    }
+
+    fn shown(&self, path: &Path) -> PathBuf {
+        path.to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -245,7 +240,7 @@ mod tests {
         symlink("../var/lib/file", one.path().join("etc/link")).unwrap();
         symlink("/etc/none", two.path().join("var/back")).unwrap();
         let (below, over) = (Tree::open(one.path()).unwrap(), Tree::open(two.path()).unwrap());
-        let system = System::with_mounts(&below, &over, vec![TreePath::literal("var").to_owned()]);
+        let system = System::with_mounts(&below, &over, vec![TreePathBuf::new("var").unwrap()]);
         assert_eq!(read(&system, "var/lib/file"), Ok(Some(b"over".to_vec())));
         assert_eq!(read(&system, "etc/link"), Ok(Some(b"over".to_vec())));
         assert_eq!(read(&system, "variant"), Ok(Some(b"below".to_vec())));

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use tiu_system::glob::Glob;
 use tiu_system::named::Named;
 use tiu_system::path::{TreePath, TreePathBuf};
-use tiu_system::tree::{MAX_TEXT, System, Tree, TreeError};
+use tiu_system::tree::{Files, MAX_TEXT, System, Tree, TreeError};
 
 /// The files of the configuration; earlier ones win.
 pub const FILES: [&TreePath; 3] = [
@@ -89,7 +89,7 @@ impl Config {
         // to them.
         for file in FILES.iter().rev() {
             let Some(bytes) = system.read(file.as_path(), MAX_TEXT).map_err(unreadable)? else { continue };
-            let path = system.tree().path().join(file);
+            let path = Files::shown(system, file.as_path());
             let text = String::from_utf8(bytes).map_err(|e| ConfigError::Read {
                 path: path.clone(),
                 source: io::Error::new(io::ErrorKind::InvalidData, e),

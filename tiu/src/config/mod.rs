@@ -10,17 +10,20 @@
 //! layers     the files (YAML), one over the other
 //! paths      paths and patterns as they are written there
 //! trust      the certificates that a system trusts
+//! next_trust whether a change leaves the trust that the next update needs
 //! ```
 
 mod defaults;
 mod error;
 mod keys;
 mod layers;
+mod next_trust;
 mod paths;
 mod trust;
 
 pub use error::ConfigError;
 pub use keys::{Boot, Config, EtcTarget, Initrd, Sysusers};
 pub use layers::FILES;
+pub use next_trust::{NextTrust, NotAccepted, SignedImage};
 pub(crate) use paths::pattern;
 pub use trust::{ConfiguredTrustError, Trusted};

@@ -44,16 +44,21 @@ impl Config {
     /// that cannot be read is left out with a warning, so that a damaged image can be replaced.
     pub fn trust(&self, system: &System, given: &[PathBuf]) -> Result<Trusted, ConfiguredTrustError> {
         let mut warnings = Vec::new();
-        let mut of_image = None;
-        if given.is_empty() {
-            of_image = system.find(IMAGE_KEYRING.as_path()).unwrap_or_else(|error| {
-                warnings.push(format!("the image's certificates cannot be read: {error}"));
-                None
-            });
+        for path in self.trust_paths().filter(|path| given.is_empty() || !self.keyring.contains(path)) {
+            // A link that leads nowhere is said to be one.
+            system.has(path.as_path())?;
         }
-        let keyrings = if given.is_empty() { locate(system, &self.keyring)? } else { given.to_owned() };
-        let mut trust = match of_image {
-            Some(of_image) => match Trust::with_image(&keyrings, &of_image) {
+        let keyrings: Vec<&Path> = self.keyring.iter().map(|path| path.as_path()).collect();
+        let of_image = IMAGE_KEYRING.as_path();
+        let has_image = given.is_empty()
+            && system.has(of_image).unwrap_or_else(|error| {
+                warnings.push(format!("the image's certificates cannot be read: {error}"));
+                false
+            });
+        let mut trust = if !given.is_empty() {
+            Trust::from_paths(given)?
+        } else if has_image {
+            match Trust::with_image(system, &keyrings, of_image) {
                 Ok((trust, left_out)) => {
                     let left_out =
                         left_out.iter().map(|e| format!("a certificate of the image is left out: {e}"));
@@ -65,15 +70,17 @@ impl Config {
                     return Ok(Trusted { trust: None, warnings });
                 }
                 Err(e) => return Err(e.into()),
-            },
-            None if keyrings.is_empty() => return Ok(Trusted { trust: None, warnings }),
-            None => Trust::from_paths(&keyrings)?,
+            }
+        } else if keyrings.is_empty() {
+            return Ok(Trusted { trust: None, warnings });
+        } else {
+            Trust::from_files(system, &keyrings)?
         };
-        for path in locate(system, &self.crl)? {
-            trust.add_crls(&path)?;
+        for path in &self.crl {
+            trust.add_crls_from(system, path.as_path())?;
         }
-        for path in locate(system, &self.distrust)? {
-            trust.distrust(&path)?;
+        for path in &self.distrust {
+            trust.distrust_from(system, path.as_path())?;
         }
         warnings.extend(trust.skipped().iter().map(ToString::to_string));
         trust.set_purpose(self.purpose);
@@ -85,14 +92,4 @@ impl Config {
     pub(super) fn trust_paths(&self) -> impl Iterator<Item = &TreePathBuf> {
         self.keyring.iter().chain(&self.crl).chain(&self.distrust)
     }
-}
-
-/// Returns where the configured paths lead. One that does not exist stays, so that reading it
-/// fails.
-fn locate(system: &System, paths: &[TreePathBuf]) -> Result<Vec<PathBuf>, TreeError> {
-    let found = |path: &TreePathBuf| {
-        let path: &Path = path.as_path();
-        Ok(system.find(path)?.unwrap_or_else(|| system.tree().path().join(path)))
-    };
-    paths.iter().map(found).collect()
 }

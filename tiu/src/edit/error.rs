@@ -1,6 +1,7 @@
 //! The errors of `tiu etc`.
 
 use crate::boot::{BootError, NotBootable};
+use crate::config::NotAccepted;
 use crate::draft::{DraftError, LeftBehind};
 use crate::etc::{PristineError, ReadError};
 use crate::host::HostError;
@@ -34,6 +35,9 @@ pub enum EditError {
     /// A part that a boot needs would be missing.
     #[error("the new snapshot would not boot: {0}")]
     NotBootable(#[from] NotBootable),
+    /// The change takes away the trust that the next update needs.
+    #[error("the next update would be refused, because the changed host does not accept its own image: {0}")]
+    NextTrust(NotAccepted),
     #[error(transparent)]
     Draft(#[from] DraftError),
     #[error(transparent)]
@@ -89,6 +93,8 @@ impl From<ReadError> for EditError {
 
 hints! { EditError {
     forward Snapshot, Host, State, Tree, Pristine, Engine, Boot, NotBootable, Draft, LeftBehind;
+    NextTrust(_) =>
+    "keep the certificate and the configuration that names it; if the trust is to change: --allow-trust-change",
     NoImage(_) | NoReport(_) =>
     "tiu list shows which snapshots hold images; name one with --snapshot",
     NotEtc { .. } => "give it as an absolute path in the host, like /etc/fstab",

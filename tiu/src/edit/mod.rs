@@ -16,6 +16,6 @@ pub use change::{change, makes_snapshot};
 pub use error::EditError;
 pub use keep::{conflicts_in, keep};
 pub use paths::path_in_etc;
-pub use reset::{ResetPlan, plan_reset, reset};
+pub use reset::{Reset, ResetPlan, ResetRequest, plan_reset, reset};
 pub use unified::unified;
 pub use view::{EtcChange, View};

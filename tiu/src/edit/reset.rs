@@ -7,30 +7,53 @@ use super::error::EditError;
 use super::view::{EtcChange, View};
 use crate::accounts;
 use crate::boot::bootable::check_fstab;
+use crate::config::{Config, NextTrust, SignedImage};
 use crate::etc::pristine::{PRISTINE_PATH, index_of_etc};
-use crate::etc::{ETC, States};
+use crate::etc::{ETC, Side, States};
+use crate::host::{Host, PlannedTree};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
-use tiu_bundle::index::Kind;
+use tiu_bundle::index::{CMS_PATH, Kind};
+use tiu_bundle::signature::MAX_CMS_SIZE;
 use tiu_extract::{Image, ImageError, Job, ReadBack, Rules, Summary};
 use tiu_system::beneath::Beneath;
 use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::progress::{Cancel, Watch};
-use tiu_system::tree::{MAX_TEXT, Tree, TreeError};
+use tiu_system::tree::{MAX_TEXT, System, Tree, TreeError};
 
-/// Brings `paths`, with all below them, back to the defaults. What the image does not have is
-/// removed.
-pub fn reset(view: &View, paths: &[TreePathBuf], cancel: &Cancel) -> Result<Summary, EditError> {
-    check_there(view, paths)?;
-    check_image_fstab(view, paths)?;
-    let rules = Rules { keep: kept_paths(view, paths)?, host_paths: host_paths(view), ..view.rules.clone() };
+/// The paths to reset, and what is allowed.
+#[derive(Clone, Copy)]
+pub struct ResetRequest<'a> {
+    /// The host.
+    pub host: &'a Host,
+    /// Its configuration.
+    pub config: &'a Config,
+    /// The paths, with all below them.
+    pub paths: &'a [TreePathBuf],
+    /// True if the host may stop accepting the image that it has.
+    pub allow_trust_change: bool,
+}
+
+/// The result of a reset.
+#[derive(Debug)]
+pub struct Reset {
+    /// The work of the engine.
+    pub summary: Summary,
+    /// A warning for the administrator.
+    pub warning: Option<String>,
+}
+
+/// Brings the paths back to the defaults. What the image does not have is removed.
+pub fn reset(view: &View, request: ResetRequest, cancel: &Cancel) -> Result<Reset, EditError> {
+    let (rules, warning) = check(view, request)?;
     let target = view.tree().directory("etc")?;
     let index = index_of_etc(view.index()?)?;
-    let image = Pristine(view.tree().directory(PRISTINE_PATH)?);
+    let image = Pristine::of_tree(view.tree())?;
     let seeds = [view.tree().path().join(PRISTINE_PATH)];
     let job = Job {
         index: &index,
@@ -49,7 +72,42 @@ pub fn reset(view: &View, paths: &[TreePathBuf], cancel: &Cancel) -> Result<Summ
         return Err(EditError::Differs(differences));
     }
     rustix::fs::syncfs(&target).map_err(|e| failed(view.tree(), "etc", e))?;
-    Ok(summary)
+    Ok(Reset { summary, warning })
+}
+
+/// Checks all that can be checked before anything is written. Returns the engine's rules, and what
+/// the administrator should know.
+fn check(view: &View, request: ResetRequest) -> Result<(Rules, Option<String>), EditError> {
+    let paths = request.paths;
+    check_there(view, paths)?;
+    check_image_fstab(view, paths)?;
+    let rules = Rules { keep: kept_paths(view, paths)?, host_paths: host_paths(view), ..view.rules.clone() };
+    let warning = check_trust(view, request, &rules)?;
+    Ok((rules, warning))
+}
+
+/// Checks that what a reset by `rules` leaves accepts the snapshot's image, if the host does now.
+/// Returns what the administrator should know.
+fn check_trust(view: &View, request: ResetRequest, rules: &Rules) -> Result<Option<String>, EditError> {
+    let ResetRequest { host, config, allow_trust_change, .. } = request;
+    let Some(cms) = view.tree().read(CMS_PATH, MAX_CMS_SIZE)? else { return Ok(None) };
+    let kept: HashSet<&TreePath> = rules.keep.iter().map(|path| &**path).collect();
+    let side = |path: &TreePath| match path.strip_prefix(TreePath::literal("etc")) {
+        Some(below) if !kept.contains(below) && !rules.host_paths.iter().any(|host| below.starts_with(host)) => {
+            Side::Image
+        }
+        _ => Side::Host,
+    };
+    let image = PristineInTree(Pristine::of_tree(view.tree())?);
+    let planned = PlannedTree::new(view.tree(), view.index()?, &image, side);
+    let running = Tree::open(host.root())?;
+    let mounted = host.mounted()?;
+    let before = System::with_mounts(view.tree(), &running, mounted.clone());
+    let after = System::with_mounts(&planned, &running, mounted);
+    let running = System::new(&running);
+    let trust = NextTrust::of_change(&before, (config, &running), &after, SignedImage::Applied(&cms));
+    let lost = trust.unless_refused(allow_trust_change).map_err(EditError::NextTrust)?;
+    Ok(lost.map(|reason| format!("the host will not accept this image again: {reason}")))
 }
 
 /// Fails if the reset would bring an fstab that cannot be parsed. A change of the running `/etc`
@@ -104,15 +162,16 @@ pub struct ResetPlan {
     pub changes: Vec<EtcChange>,
     /// Paths that differ and stay, because they are always the host's.
     pub always_host: Vec<TreePathBuf>,
+    /// A warning for the administrator.
+    pub warning: Option<String>,
 }
 
-/// Returns what a reset of `paths` would do. Fails where it would.
-pub fn plan_reset(view: &View, paths: &[TreePathBuf]) -> Result<ResetPlan, EditError> {
-    check_there(view, paths)?;
-    check_image_fstab(view, paths)?;
-    kept_paths(view, paths)?;
+/// Returns what a reset would do. Fails where it would.
+pub fn plan_reset(view: &View, request: ResetRequest) -> Result<ResetPlan, EditError> {
+    let paths = request.paths;
+    let (_, warning) = check(view, request)?;
     let hosts = || view.host.keys().filter(|path| action(view, path, paths) == ResetAction::HostStays);
-    let mut plan = ResetPlan::default();
+    let mut plan = ResetPlan { warning, ..ResetPlan::default() };
     for change in view.changes() {
         match action(view, &change.path, paths) {
             // Such a directory stays for what it holds.
@@ -175,6 +234,12 @@ fn inside(path: &TreePath) -> Option<TreePathBuf> {
 /// The copy of the image's `/etc` as an image.
 struct Pristine(OwnedFd);
 
+impl Pristine {
+    fn of_tree(tree: &Tree) -> Result<Self, TreeError> {
+        Ok(Pristine(tree.directory(PRISTINE_PATH)?))
+    }
+}
+
 impl Image for Pristine {
     fn open(&self, path: &TreePath) -> Result<Box<dyn Read + Send + '_>, ImageError> {
         match Beneath::new(self.0.as_fd()).open(path.as_bytes(), OFlags::RDONLY | OFlags::NONBLOCK) {
@@ -188,6 +253,19 @@ impl Image for Pristine {
 
     fn position(&self, _: &TreePath) -> u64 {
         0
+    }
+}
+
+/// The same as a part of the whole image.
+struct PristineInTree(Pristine);
+
+impl Image for PristineInTree {
+    fn open(&self, path: &TreePath) -> Result<Box<dyn Read + Send + '_>, ImageError> {
+        self.0.open(path.strip_prefix(TreePath::literal("etc")).unwrap_or(path))
+    }
+
+    fn position(&self, path: &TreePath) -> u64 {
+        self.0.position(path)
     }
 }
 

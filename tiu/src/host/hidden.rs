@@ -6,7 +6,7 @@
 //! table of [places] that are the host's are mounts on every host, and so are GRUB's modules. What
 //! the image has there is reported, not refused.
 
-use super::lookup::{Paper, destination};
+use super::lookup::Paper;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use tiu_bundle::index::{Index, Kind};
@@ -15,6 +15,7 @@ use tiu_system::fstab::Mount;
 use tiu_system::hints;
 use tiu_system::mountinfo;
 use tiu_system::path::{TreePath, TreePathBuf};
+use tiu_system::tree::destination;
 
 /// The reason why a path is the host's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,8 @@
 //! snapper     snapper(8) as a program, and its table
 //! paths       paths of a tree that belong to the host
 //! hidden      what of an image lies below such a path, and would be hidden
-//! lookup      paths as the programs of a system look them up
+//! lookup      an image's index as a system in which paths are looked up
+//! planned     a snapshot on paper, before a change of it is written
 //! persistent  directories outside of /var that outlast updates
 //! ```
 
@@ -25,6 +26,7 @@ mod memory;
 mod open;
 mod paths;
 pub(crate) mod persistent;
+mod planned;
 mod quota;
 pub(crate) mod snapper;
 mod tukit;
@@ -33,10 +35,11 @@ pub use error::HostError;
 pub use hidden::Hidden;
 pub(crate) use hidden::HostPaths;
 pub use lock::Lock;
-pub(crate) use lookup::{Node, NodeLookup, Paper, destination, resolve};
+pub(crate) use lookup::Paper;
 pub use memory::{Memory, Newest, Recalled};
 pub use open::Host;
 pub use paths::NotInstalled;
 pub(crate) use paths::{host_paths, left_out};
+pub(crate) use planned::PlannedTree;
 pub use persistent::{Persistent, PersistentError, PersistentState};
 pub use quota::Quota;

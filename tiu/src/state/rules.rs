@@ -4,11 +4,11 @@ use super::error::{StateError, StateProblem};
 use super::image_state::ImageState;
 use crate::config::Config;
 use crate::etc::ETC;
-use crate::host::{destination, host_paths};
+use crate::host::host_paths;
 use tiu_bundle::places::{self, Owner};
 use tiu_extract::Rules;
 use tiu_system::path::TreePathBuf;
-use tiu_system::tree::Tree;
+use tiu_system::tree::{Tree, destination};
 
 impl ImageState {
     /// Returns how the image's owners map to the host's numbers in this snapshot.

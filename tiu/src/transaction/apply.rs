@@ -22,7 +22,8 @@ pub fn dry_run(context: &Context, request: &Request) -> Result<Outcome<Planned>,
         Preflight::Ready(ready) => ready,
         Preflight::NothingToDo { why, .. } => return Ok(Outcome::NothingToDo(why)),
     };
-    let (plan, foreign) = planned(context, &mut ready)?;
+    let (plan, foreign, trust) = planned(context, request, &mut ready)?;
+    ready.warnings.extend(trust);
     Ok(Outcome::Done(Planned::new(*ready, &plan, foreign).map_err(ApplyError::Output)?))
 }
 
@@ -38,7 +39,8 @@ pub fn apply(context: &Context, request: &Request) -> Result<Outcome<Applied>, A
         }
     };
     let removed = clean_up(context.next)?;
-    let (plan, foreign) = planned(context, &mut ready)?;
+    // The finished snapshot is asked about its trust once more, and then warned about.
+    let (plan, foreign, _) = planned(context, request, &mut ready)?;
     context.check_cancelled()?;
     let Manifest { compatible, version, .. } = &ready.bundle.manifest;
     let image = ImageName { version: version.clone(), compatible: compatible.clone() };
@@ -63,16 +65,22 @@ pub fn apply(context: &Context, request: &Request) -> Result<Outcome<Applied>, A
     Ok(Outcome::Done(Applied { snapshot, facts, generated, removed, took: began.elapsed() }))
 }
 
-/// Checks that what will be made can boot, compares the base with the image, and checks that there
-/// is room. Warns about what no image brought and will be gone.
-fn planned(context: &Context, ready: &mut Ready) -> Result<(Plan, Foreign), ApplyError> {
+/// Checks that what will be made can boot and be updated again, compares the base with the image,
+/// and checks that there is room. Warns about what no image brought and will be gone. The last
+/// value is a warning about the trust of what will be made.
+fn planned(
+    context: &Context,
+    request: &Request,
+    ready: &mut Ready,
+) -> Result<(Plan, Foreign, Option<String>), ApplyError> {
     bootable::check_plan(context, ready)?;
+    let trust = next_trust::check_plan(context, request, ready)?;
     let version = Some(ready.bundle.manifest.version.as_str());
     let plan = context.stage(Stage::Compare, None, version, || space::plan(context, ready))?;
     let foreign = foreign::foreign(ready, &plan)?;
     ready.warnings.extend(damage::warning(ready.base.number, &plan));
     ready.warnings.extend(foreign.warning(ready.base.number));
-    Ok((plan, foreign))
+    Ok((plan, foreign, trust))
 }
 
 /// The results of the stages.
@@ -100,7 +108,7 @@ fn stages(
     context.stage(Stage::Check, number, version, || check::check(context, ready, &filled, &record, draft))?;
     context.check_cancelled()?;
     let mut warnings = record.initrd.map(|initrd| initrd.warnings).unwrap_or_default();
-    warnings.extend(next_trust::check(context, request, &ready.bundle, ready.state.tree(), draft)?);
+    warnings.extend(next_trust::check_draft(context, request, ready, draft)?);
     let generated = record.files.into_iter().map(|file| file.path).collect();
     Ok(Stages { summary: filled.summary, etc: filled.etc.report, generated, warnings })
 }

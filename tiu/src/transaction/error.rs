@@ -1,8 +1,8 @@
 //! The errors of applying an image.
 
-use super::not_accepted::NotAccepted;
 use crate::boot::initrd::InitrdError;
 use crate::boot::{BootError, NotBootable};
+use crate::config::NotAccepted;
 use crate::draft::{DraftError, LeftBehind};
 use crate::etc::{MergeError, PristineError, ReportError};
 use crate::host::persistent::PersistentError;

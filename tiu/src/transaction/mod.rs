@@ -3,7 +3,7 @@
 //!
 //! | stage | does | a crash leaves |
 //! |---|---|---|
-//! | preflight | signature; lock; identity, space, `/etc`, accounts, host; removes leftovers | nothing new |
+//! | preflight | signature; lock; identity, space, `/etc`, accounts, host, and whether what is planned trusts its image; removes leftovers | nothing new |
 //! | open | makes a read-write [draft](crate::draft) of the base, marked `tiu-state=in-progress` | a draft |
 //! | fill | the engine brings it to the image's tree, reads back each file that it makes, and brings `/etc` and accounts to what was decided; signed manifest, index, the image's `/etc` and the report are stored next to it | a draft |
 //! | finish | makes the initrd, chrooted into the draft, records what was made, and labels it where SELinux is used | a draft |
@@ -28,7 +28,6 @@ mod foreign;
 mod initrd;
 mod labels;
 mod next_trust;
-mod not_accepted;
 mod open;
 mod own_files;
 mod preflight;
@@ -40,4 +39,3 @@ pub use apply::{apply, dry_run};
 pub use context::{Context, KnownImage, Request};
 pub use error::ApplyError;
 pub use facts::{Applied, Planned, UpdateFacts};
-pub use not_accepted::NotAccepted;

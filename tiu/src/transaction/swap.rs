@@ -2,10 +2,9 @@
 //! the new snapshot would not have the file that fstab names.
 
 use super::error::ApplyError;
-use crate::host::{Node, destination, resolve};
 use tiu_system::fstab;
 use tiu_system::path::{TreePath, TreePathBuf};
-use tiu_system::tree::{MAX_TEXT, Tree};
+use tiu_system::tree::{MAX_TEXT, Node, Tree, destination, resolve};
 
 /// The kernel's table of active swap, see proc(5).
 pub const ACTIVE: &str = "/proc/swaps";

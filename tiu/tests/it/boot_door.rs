@@ -11,8 +11,7 @@ use tiu::boot::{
 };
 use tiu::config::{Config, EtcTarget, Initrd};
 use tiu::draft::clean_up;
-use tiu::edit::View;
-use tiu::edit::{EditError, change, reset};
+use tiu::edit::{EditError, ResetRequest, View, change, reset};
 use tiu::host::Host;
 use tiu::outcome::Outcome;
 use tiu::rollback;
@@ -168,7 +167,9 @@ fn reset_in_snapshot(host: &LoopHost, number: u32, loader: &Recorder) -> Result<
     let (next, cancel) = (Next::new(&opened, loader), Cancel::new());
     let edit = |tree, number| {
         let view = View::read(ImageState::from_tree(tree, number, None)?, &config)?;
-        reset(&view, &[TreePath::literal("etc/app.conf").to_owned()], &cancel)
+        let paths = [TreePath::literal("etc/app.conf").to_owned()];
+        let (host, config) = (&opened, &config);
+        reset(&view, ResetRequest { host, config, paths: &paths, allow_trust_change: false }, &cancel)
     };
     change(next, EtcTarget::Snapshot, &cancel, edit).map(|(_, number)| number)
 }

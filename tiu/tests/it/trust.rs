@@ -1,12 +1,13 @@
 //! The certificates that a host trusts, before and after an update.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tiu_testing::host::LoopHost;
 use tiu_testing::kit::Kit;
-use tiu_testing::pki::Certificate;
+use tiu_testing::pki::{Certificate, revocation_list};
 use tiu_testing::program::{Outcome, json};
 use tiu_testing::tree;
 
@@ -26,6 +27,19 @@ fn configured(yaml: &str, fill: impl FnOnce(&Path)) -> LoopHost {
 /// `tiu apply` with the kit's keyring on the command line.
 fn apply_with(host: &LoopHost, kit: &Kit, bundle: &Path) -> Outcome {
     host.tiu("apply", [bundle.as_os_str(), "--keyring".as_ref(), kit.keyring().as_os_str()])
+}
+
+/// An update is refused because the trust would be gone, and the dry run says the same and touches
+/// nothing.
+#[track_caller]
+fn loses_trust(host: &LoopHost, arguments: &[&OsStr], needles: &[&str]) {
+    let before = host.state();
+    let dry = host.tiu("apply", arguments.iter().copied().chain(["--dry-run".as_ref()]));
+    let refused = host.tiu("apply", arguments);
+    for outcome in [dry, refused] {
+        outcome.refused(&[needles, &["the next update would be refused", "--allow-trust-change"]].concat());
+    }
+    assert!(before == host.state(), "something was touched");
 }
 
 #[test]
@@ -58,12 +72,15 @@ fn an_image_that_drops_the_certificate_outside_etc_is_refused_before_it_boots_ne
         .succeeded();
     host.reboot();
     let second = kit.bundle(2, |_| {});
-    host.tiu("apply", [&second]).refused(&[
-        "the next update would be refused",
-        "usr/share/vendor.pem",
-        "--allow-trust-change",
-    ]);
+    loses_trust(&host, &[second.as_os_str()], &["/usr/share/vendor.pem", "No such file"]);
     assert_eq!((host.snapshots(), host.default()), (vec![1, 2], 2));
+    let allowed = [second.as_os_str(), "--allow-trust-change".as_ref(), "--dry-run".as_ref()];
+    let dry = host.tiu("apply", allowed).succeeded();
+    assert!(
+        dry.stdout.contains("warning   the new snapshot will not accept this image again"),
+        "{}",
+        dry.stdout
+    );
     let applied = host.tiu("apply", [second.as_os_str(), "--allow-trust-change".as_ref()]).succeeded();
     assert!(
         applied.stdout.contains("warning: the new snapshot will not accept this image again"),
@@ -82,7 +99,7 @@ fn an_image_that_brings_another_certificate_in_its_own_keyring_rotates_the_trust
         .succeeded();
     host.reboot();
     // Signed with the new key, for which only the image vouches. It has to bring it again.
-    host.tiu("apply", [new.bundle(2, |_| {})]).refused(&["the next update would be refused"]);
+    loses_trust(&host, &[new.bundle(2, |_| {}).as_os_str()], &["with another key than"]);
     host.tiu("apply", [new.bundle(2, |root| certificate(&new, root, "usr/lib/tiu/keyring/new.pem"))])
         .succeeded();
     host.reboot();
@@ -123,6 +140,140 @@ fn a_keyring_on_a_mounted_subvolume_is_found_by_the_new_snapshot() {
 }
 
 #[test]
+fn a_keyring_with_links_leads_within_the_new_snapshot_on_paper_and_on_disk() {
+    let kit = Kit::new();
+    // The running system of the tests has no such directory: only the snapshot's links lead there.
+    let linked = |root: &Path, target: &str| {
+        certificate(&kit, root, "usr/share/tiu-test/vendor/ca.pem");
+        fs::create_dir_all(root.join("usr/share/keys")).unwrap();
+        symlink(target, root.join("usr/share/keys/ca.pem")).unwrap();
+    };
+    let mut host = configured("keyring: /usr/share/keys\n", |_| {});
+    apply_with(&host, &kit, &kit.bundle(1, |root| linked(root, "/usr/share/tiu-test/vendor/ca.pem")))
+        .succeeded();
+    host.reboot();
+    for target in ["/usr/share/tiu-test/none/ca.pem", "ca.pem"] {
+        let bundle = kit.bundle(2, |root| linked(root, target));
+        loses_trust(&host, &[bundle.as_os_str()], &["/usr/share/keys/ca.pem"]);
+    }
+    let second = kit.bundle(2, |root| linked(root, "../tiu-test/vendor/ca.pem"));
+    host.tiu("apply", [second.as_os_str(), "--dry-run".as_ref()]).succeeded();
+    host.tiu("apply", [&second]).succeeded();
+}
+
+#[test]
+fn a_copy_of_the_image_s_certificate_that_the_next_image_changes() {
+    let (kit, other) = (Kit::new(), Kit::new());
+    let mut host = configured("keyring: /usr/lib/sysimage/tiu/etc/pki/ca.pem\n", |_| {});
+    apply_with(&host, &kit, &kit.bundle(1, |root| certificate(&kit, root, "etc/pki/ca.pem"))).succeeded();
+    host.reboot();
+    let second = kit.bundle(2, |root| certificate(&other, root, "etc/pki/ca.pem"));
+    loses_trust(&host, &[second.as_os_str()], &["with another key than"]);
+    host.tiu("apply", [kit.bundle(2, |root| certificate(&kit, root, "etc/pki/ca.pem"))]).succeeded();
+}
+
+#[test]
+fn a_revocation_list_outside_etc_that_the_image_drops_or_that_revokes_its_signer() {
+    let kit = Kit::new();
+    let list = |revoked| {
+        revocation_list(&kit.authority, revoked, 1_600_000_000, 4_000_000_000).to_pem().unwrap()
+    };
+    let (empty, full) = (list(&[]), list(&[&kit.signer.certificate]));
+    let mut host = configured("keyring: /etc/tiu/ca.pem\ncrl: /usr/share/ca.crl\n", |root| {
+        certificate(&kit, root, "etc/tiu/ca.pem");
+        tree::file(root, "usr/share/ca.crl", &empty);
+    });
+    host.tiu("apply", [kit.bundle(1, |root| tree::file(root, "usr/share/ca.crl", &empty))]).succeeded();
+    host.reboot();
+    loses_trust(&host, &[kit.bundle(2, |_| {}).as_os_str()], &["/usr/share/ca.crl"]);
+    let revoking = kit.bundle(2, |root| tree::file(root, "usr/share/ca.crl", &full));
+    loses_trust(&host, &[revoking.as_os_str()], &["revoked"]);
+}
+
+/// `tiu etc reset` with these arguments is refused because the trust would be gone, also as a dry
+/// run, and touches nothing.
+#[track_caller]
+fn reset_loses_trust(host: &LoopHost, arguments: &[&str], needles: &[&str]) {
+    let before = host.state();
+    let all = |more: &'static [&'static str]| ["reset"].iter().chain(arguments).chain(more).copied();
+    for more in [&["--dry-run"][..], &[]] {
+        host.tiu("etc", all(more))
+            .refused(&[needles, &["the next update would be refused", "--allow-trust-change"]].concat());
+    }
+    assert!(before == host.state(), "something was touched");
+}
+
+#[test]
+fn a_reset_of_the_keyring_or_the_configuration_that_the_next_update_needs() {
+    let kit = Kit::new();
+    let mut host = kit.host();
+    host.tiu("apply", [kit.bundle(1, |_| {})]).succeeded();
+    host.reboot();
+    for place in ["running", "snapshot"] {
+        for path in ["/etc/tiu/keyring.pem", "/etc/tiu/tiu.yaml"] {
+            let named = if path.ends_with("pem") { "keyring.pem" } else { "nobody is trusted" };
+            reset_loses_trust(&host, &["--in", place, path], &[named]);
+        }
+    }
+    // All of it without what the trust needs is what a reset of directories is.
+    assert_eq!(host.tiu("etc", ["reset", "/etc/tiu"]).code, Some(77));
+    host.tiu("etc", ["reset", "/etc"]).succeeded();
+    for path in ["etc/tiu/keyring.pem", "etc/tiu/tiu.yaml"] {
+        assert!(host.snapshot(host.default()).join(path).is_file(), "{path}");
+    }
+    host.reboot();
+    let allowed = ["reset", "--allow-trust-change", "/etc/tiu/keyring.pem"];
+    let done = host.tiu("etc", allowed).succeeded();
+    assert!(done.stderr.contains("the host will not accept this image again"), "{}", done.stderr);
+    assert!(!host.snapshot(host.default()).join("etc/tiu/keyring.pem").exists());
+}
+
+#[test]
+fn a_reset_of_a_keyring_directory_to_the_image_s_version() {
+    let (kit, other) = (Kit::new(), Kit::new());
+    let mut host = configured("keyring: /etc/pki/trust\n", |root| {
+        certificate(&kit, root, "etc/pki/trust/ca.pem");
+    });
+    let image = |root: &Path| {
+        certificate(&other, root, "etc/pki/trust/other.pem");
+        tree::file(root, "etc/pki/README", "of the image");
+    };
+    host.tiu("apply", [kit.bundle(1, image)]).succeeded();
+    host.reboot();
+    reset_loses_trust(&host, &["/etc/pki/trust"], &["with another key than"]);
+    reset_loses_trust(&host, &["/etc/pki/README", "/etc/pki/trust/ca.pem"], &[]);
+    // A directory above it leaves what `keyring` names.
+    host.edit(2, |root| tree::file(root, "etc/pki/README", "the administrator's"));
+    host.tiu("etc", ["reset", "/etc/pki"]).succeeded();
+    assert!(host.snapshot(host.default()).join("etc/pki/trust/ca.pem").is_file());
+    host.reboot();
+    // With the certificate in the image's own keyring, it can go.
+    let both = kit.bundle(2, |root| {
+        image(root);
+        certificate(&kit, root, "usr/lib/tiu/keyring/ca.pem");
+    });
+    host.tiu("apply", [both]).succeeded();
+    host.reboot();
+    host.tiu("etc", ["reset", "/etc/pki/trust"]).succeeded();
+    assert!(!host.snapshot(host.default()).join("etc/pki/trust/ca.pem").exists());
+}
+
+#[test]
+fn a_reset_of_the_keyring_after_the_signer_s_certificate_expired() {
+    let kit = Kit::new();
+    let mut host = kit.host();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
+    let short = Certificate::new("Short").usages(&["codeSigning"]).valid(now - 86400, now + 10);
+    short.issued_by(&kit.authority).write(&kit.path(""), "signer");
+    host.tiu("apply", [kit.bundle(1, |_| {})]).succeeded();
+    host.reboot();
+    let left = u64::try_from(now + 12).unwrap();
+    let wait = left.saturating_sub(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs());
+    std::thread::sleep(Duration::from_secs(wait));
+    reset_loses_trust(&host, &["/etc/tiu/keyring.pem"], &["keyring.pem"]);
+}
+
+#[test]
 fn a_configuration_of_the_image_with_keys_of_a_later_tiu_is_none_of_ours() {
     let kit = Kit::new();
     let host = kit.host();
@@ -131,9 +282,9 @@ fn a_configuration_of_the_image_with_keys_of_a_later_tiu_is_none_of_ours() {
     };
     host.tiu("apply", [kit.bundle(1, later)]).succeeded();
     let broken = |root: &Path| tree::file(root, "usr/lib/tiu/tiu.yaml", "keyring: [\n");
-    host.tiu("apply", [kit.bundle(2, broken)]).refused(&["the next update would be refused", "tiu.yaml"]);
+    loses_trust(&host, &[kit.bundle(2, broken).as_os_str()], &["usr/lib/tiu/tiu.yaml"]);
     let relative = |root: &Path| tree::file(root, "usr/lib/tiu/tiu.yaml", "crl: x\n");
-    host.tiu("apply", [kit.bundle(2, relative)]).refused(&["the next update would be refused", "crl"]);
+    loses_trust(&host, &[kit.bundle(2, relative).as_os_str()], &["crl"]);
 }
 
 #[test]
@@ -259,6 +410,8 @@ fn the_trust_of_what_boots_next_counts_where_that_does_not_run_yet() {
     host.edit(2, |root| {
         tree::file(root, "etc/tiu/tiu.yaml", "compatible: testos\nkeyring: /etc/tiu/ca.pem\n");
     });
-    apply_with(&host, &kit, &kit.bundle(2, |_| {})).refused(&["the next update would be refused", "ca.pem"]);
+    let (second, keyring) = (kit.bundle(2, |_| {}), kit.keyring());
+    // The merge takes the certificate away: no configuration named it when it was made.
+    loses_trust(&host, &[second.as_os_str(), "--keyring".as_ref(), keyring.as_os_str()], &["ca.pem"]);
     assert_eq!(host.default(), 2);
 }

@@ -14,11 +14,10 @@ mod tests;
 
 pub use error::NotBootable;
 
-use crate::host::{Node, NodeLookup, resolve};
 use std::collections::BTreeSet;
 use tiu_system::fstab;
 use tiu_system::path::{TreePath, TreePathBuf};
-use tiu_system::tree::{MAX_TEXT, Tree};
+use tiu_system::tree::{MAX_TEXT, Node, NodeLookup, Tree, resolve};
 
 /// The programs that an initrd or the kernel starts as the first process.
 const INITS: [&str; 6] = [
@@ -136,7 +135,7 @@ fn kernel_paths(version: &str) -> Vec<String> {
 
 /// Returns the versions of the kernels that `system` holds.
 fn kernels(system: &dyn NodeLookup) -> BTreeSet<String> {
-    let names = |directory: &str| find_path(system, directory).map(|(path, _)| system.names(&path));
+    let names = |directory: &str| find_path(system, directory).map(|(path, _)| names_in(system, &path));
     let text = |name: Vec<u8>| String::from_utf8(name).ok();
     let in_boot = names("boot").into_iter().flatten().filter_map(text).filter_map(|name| {
         let (kernel, version) = name.split_once('-')?;
@@ -154,7 +153,7 @@ fn kernels(system: &dyn NodeLookup) -> BTreeSet<String> {
 fn unified(system: &dyn NodeLookup, version: &str) -> Option<Vec<u8>> {
     let (directory, _) = find_path(system, &format!("usr/lib/modules/{version}"))?;
     let is_unified = |name: &Vec<u8>| name.ends_with(b".efi") && name != b"vmlinuz.efi";
-    system.names(&directory).into_iter().find(is_unified)
+    names_in(system, &directory).into_iter().find(is_unified)
 }
 
 /// Returns whether kernel modules lie below `directory`.
@@ -163,14 +162,19 @@ fn holds_modules(system: &dyn NodeLookup, directory: &TreePath, depth: u32) -> b
     fn is_module(name: &[u8]) -> bool {
         [&b".ko"[..], b".ko.xz", b".ko.zst", b".ko.gz"].iter().any(|end| name.ends_with(end))
     }
-    system.names(directory).iter().any(|name| {
+    names_in(system, directory).iter().any(|name| {
         let Ok(path) = directory.child(name) else { return false };
-        match system.node(&path) {
+        match system.node(&path).ok().flatten() {
             Some(Node::Directory) => depth > 0 && holds_modules(system, &path, depth - 1),
             Some(Node::File { .. } | Node::Link(_)) => is_module(name),
             _ => false,
         }
     })
+}
+
+/// Returns the names in a directory. One that cannot be read counts as empty.
+fn names_in(system: &dyn NodeLookup, directory: &TreePath) -> Vec<Vec<u8>> {
+    system.names(directory).unwrap_or_default()
 }
 
 fn find_path(system: &dyn NodeLookup, path: &str) -> Option<(TreePathBuf, Node)> {

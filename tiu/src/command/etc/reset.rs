@@ -4,7 +4,7 @@ use super::shared::{Changed, paths, stays};
 use crate::command::global::NAME;
 use crate::command::host::OpenedHost;
 use tiu::config::EtcTarget;
-use tiu::edit::{self, EtcChange, ResetPlan};
+use tiu::edit::{self, EtcChange, ResetPlan, ResetRequest};
 use tiu_cli::{CommandResult, CommonArguments, SecondSignal, cancel_on_signals, exit};
 use tiu_system::path::TreePathBuf;
 
@@ -32,6 +32,9 @@ pub struct EtcResetArguments {
     /// Show what would be reset; change nothing
     #[arg(long)]
     dry_run: bool,
+    /// Go on where the host would no longer accept its own image by its keyring
+    #[arg(long)]
+    allow_trust_change: bool,
 }
 
 /// The effect of a reset: the document of `--dry-run --json`.
@@ -52,7 +55,13 @@ impl EtcResetArguments {
         let cancel = cancel_on_signals(SecondSignal::Waits)?;
         let next = opened.next_or(None)?;
         let view = opened.view(&next)?;
-        let ResetPlan { changes, always_host } = edit::plan_reset(&view, &wanted)?;
+        let request = ResetRequest {
+            host: &opened.host,
+            config: &opened.config,
+            paths: &wanted,
+            allow_trust_change: self.allow_trust_change,
+        };
+        let ResetPlan { changes, always_host, warning } = edit::plan_reset(&view, request)?;
         let differs: Vec<TreePathBuf> = changes.iter().map(|change| change.path.clone()).collect();
         let changed = |snapshot, made, paths| Changed { snapshot, made, paths, always_host: &always_host };
         if differs.is_empty() {
@@ -60,6 +69,9 @@ impl EtcResetArguments {
                 format!("All of it equals the image's version.\n{}", stays(&always_host))
             });
             return Ok(exit::NOTHING_TO_DO);
+        }
+        if let Some(warning) = warning {
+            tiu_cli::warn(NAME, &warning);
         }
         if self.dry_run {
             let target = self.target.unwrap_or(opened.config.etc_change);
@@ -71,7 +83,7 @@ impl EtcResetArguments {
             })?;
             return Ok(exit::DONE);
         }
-        let (_, snapshot) = opened.change(self.target, cancel, |view| edit::reset(view, &wanted, cancel))?;
+        let (_, snapshot) = opened.change(self.target, cancel, |view| edit::reset(view, request, cancel))?;
         changed(snapshot, snapshot != next.number, &differs).report(
             common,
             "etc reset",
