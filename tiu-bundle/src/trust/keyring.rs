@@ -104,11 +104,7 @@ impl Trust {
         for path in files::expand(files, path, &mut self.skipped)? {
             self.crls.extend(files::read(files, &path)?.crl);
         }
-        if self.crls.len() == before {
-            Err(TrustError::NoCrl { path: files.shown(path) })
-        } else {
-            Ok(())
-        }
+        if self.crls.len() == before { Err(TrustError::NoCrl { path: files.shown(path) }) } else { Ok(()) }
     }
 
     /// Distrusts the certificates in a file or directory: chains with one of them, or with another

@@ -93,7 +93,9 @@ fn check_trust(view: &View, request: ResetRequest, rules: &Rules) -> Result<Opti
     let Some(cms) = view.tree().read(CMS_PATH, MAX_CMS_SIZE)? else { return Ok(None) };
     let kept: HashSet<&TreePath> = rules.keep.iter().map(|path| &**path).collect();
     let side = |path: &TreePath| match path.strip_prefix(TreePath::literal("etc")) {
-        Some(below) if !kept.contains(below) && !rules.host_paths.iter().any(|host| below.starts_with(host)) => {
+        Some(below)
+            if !kept.contains(below) && !rules.host_paths.iter().any(|host| below.starts_with(host)) =>
+        {
             Side::Image
         }
         _ => Side::Host,

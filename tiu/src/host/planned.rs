@@ -86,8 +86,7 @@ impl Host {
     /// Returns the paths below the host's root where something is mounted, and will be again.
     /// `/etc` is the snapshot's own, also where it is mounted onto itself.
     pub fn mounted(&self) -> Result<Vec<TreePathBuf>, TreeError> {
-        let text =
-            mountinfo::read().map_err(|source| TreeError { path: mountinfo::PATH.into(), source })?;
+        let text = mountinfo::read().map_err(|source| TreeError { path: mountinfo::PATH.into(), source })?;
         let below = |point: String| {
             let below = Path::new(&point).strip_prefix(self.root()).ok()?;
             let path = TreePathBuf::new(below.as_os_str().as_encoded_bytes()).ok()?;

@@ -175,9 +175,8 @@ fn a_copy_of_the_image_s_certificate_that_the_next_image_changes() {
 #[test]
 fn a_revocation_list_outside_etc_that_the_image_drops_or_that_revokes_its_signer() {
     let kit = Kit::new();
-    let list = |revoked| {
-        revocation_list(&kit.authority, revoked, 1_600_000_000, 4_000_000_000).to_pem().unwrap()
-    };
+    let list =
+        |revoked| revocation_list(&kit.authority, revoked, 1_600_000_000, 4_000_000_000).to_pem().unwrap();
     let (empty, full) = (list(&[]), list(&[&kit.signer.certificate]));
     let mut host = configured("keyring: /etc/tiu/ca.pem\ncrl: /usr/share/ca.crl\n", |root| {
         certificate(&kit, root, "etc/tiu/ca.pem");
@@ -217,6 +216,7 @@ fn a_reset_of_the_keyring_or_the_configuration_that_the_next_update_needs() {
     }
     // All of it without what the trust needs is what a reset of directories is.
     assert_eq!(host.tiu("etc", ["reset", "/etc/tiu"]).code, Some(77));
+    host.edit(2, |root| tree::file(root, "etc/app.conf", "the administrator's"));
     host.tiu("etc", ["reset", "/etc"]).succeeded();
     for path in ["etc/tiu/keyring.pem", "etc/tiu/tiu.yaml"] {
         assert!(host.snapshot(host.default()).join(path).is_file(), "{path}");

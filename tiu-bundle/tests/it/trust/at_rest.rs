@@ -1,6 +1,7 @@
 //! Signatures of snapshots, checked long after the image was applied.
 
 use super::*;
+use tiu_system::tree::RunningFiles;
 
 /// A keyring of the chain's root that judges certificates now.
 fn current(chain: &Chain) -> Trust {
