@@ -11,6 +11,7 @@ pub mod documents;
 pub mod help;
 pub mod host;
 pub mod kit;
+pub mod live;
 pub mod pki;
 pub mod program;
 pub mod running;

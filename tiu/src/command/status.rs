@@ -14,7 +14,7 @@ use tiu::host::Host;
 use tiu::snapshots::State;
 use tiu::state::ImageState;
 use tiu::status::{Signature, SnapshotFacts, ways_back};
-use tiu::verify::{self, Depth, VerifyRequest};
+use tiu::verify::{self, Depth, InitrdSettings, VerifyRequest};
 use tiu_bundle::trust::Trust;
 use tiu_cli::{CommandResult, Failure, exit};
 use tiu_extract::Difference;
@@ -94,7 +94,8 @@ fn differs(
             depth: Depth::Metadata,
             claimed: &config.host_paths,
             accepted: &[],
-            initrd_path: config.initrd_path.as_deref(),
+            // An overview is not an audit: the host may say what it made.
+            initrd: InitrdSettings::of_running_system(config),
         };
         let verified = verify::verify(host, trust, &snapshot, &request, Watch::silent());
         let (differences, problem) = match verified {

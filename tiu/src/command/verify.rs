@@ -11,7 +11,8 @@ use tiu::config::Config;
 use tiu::host::Host;
 use tiu::snapshots::{Snapshot, SnapshotError};
 use tiu::verify::{
-    self, Depth, EtcDifference, NotCompared, NotComparedReason, Verified, VerifyError, VerifyRequest,
+    self, Depth, EtcDifference, InitrdSettings, NotCompared, NotComparedReason, Verified, VerifyError,
+    VerifyRequest,
 };
 use tiu_bundle::trust::Trust;
 use tiu_cli::{CommandResult, Failure, ProgressMode, SecondSignal, cancel_on_signals, exit};
@@ -61,13 +62,19 @@ impl VerifyArguments {
         let watch = Watch::new(&*progress, cancel);
         let mut accepted = self.accept.clone();
         // The auditor's word counts everywhere, the host's own outside of the image's directories.
-        let (claimed, initrd_path) = if is_auditors {
+        let claimed = if is_auditors {
             accepted.extend(config.host_paths.iter().cloned());
-            (&[][..], config.initrd_path.as_deref())
+            &[][..]
         } else {
-            (&config.host_paths[..], None)
+            &config.host_paths[..]
         };
-        let request = VerifyRequest { depth: Depth::Content, claimed, accepted: &accepted, initrd_path };
+        // The running system can lie about itself anyway. A suspect below --root is not believed.
+        let initrd = match (is_auditors, host.is_live()) {
+            (true, _) => InitrdSettings::of_auditor(&config),
+            (false, true) => InitrdSettings::of_running_system(&config),
+            (false, false) => InitrdSettings::default(),
+        };
+        let request = VerifyRequest { depth: Depth::Content, claimed, accepted: &accepted, initrd };
         let verified = watch.phase("Verifying the snapshot", 0, Unit::Bytes, || {
             verify::verify(&host, trust.as_ref(), &snapshot, &request, watch)
         })?;
@@ -163,6 +170,7 @@ fn human(verified: &Verified) -> String {
             NotComparedReason::Accepted => "accepted",
             NotComparedReason::Snapshot => "the host's own, as the snapshot says",
             NotComparedReason::Subvolume => "a subvolume of its own",
+            NotComparedReason::Made => "made on this host, as tiu.yaml says",
         };
         let entries = match entries {
             0 => String::new(),
@@ -176,7 +184,10 @@ fn human(verified: &Verified) -> String {
         notes.push(format!("{} paths in /etc are the administrator's, or merged", etc.len()));
     }
     if !verified.not_compared.is_empty() {
-        notes.push(format!("{} paths were not compared", verified.not_compared.len()));
+        notes.push(match verified.not_compared.len() {
+            1 => "1 path was not compared".to_owned(),
+            count => format!("{count} paths were not compared"),
+        });
     }
     let result = match verified.differences.len() {
         0 if notes.is_empty() => format!("All {} inodes are what was signed", verified.compared),

@@ -40,6 +40,6 @@ pub use memory::{Memory, Newest, Recalled};
 pub use open::Host;
 pub use paths::NotInstalled;
 pub(crate) use paths::{host_paths, left_out};
-pub(crate) use planned::PlannedTree;
 pub use persistent::{Persistent, PersistentError, PersistentState};
+pub(crate) use planned::PlannedTree;
 pub use quota::Quota;

@@ -2,7 +2,7 @@
 //! they are as they were made.
 
 use crate::boot::initrd;
-use crate::config::Config;
+use crate::config::{Config, Initrd};
 use crate::state::{Generated, GeneratedContent, RECORD_PATH, Record};
 use tiu_bundle::index::Index;
 use tiu_bundle::manifest::Manifest;
@@ -16,22 +16,48 @@ use tiu_system::tree::{MAX_TEXT, Tree, TreeError};
 pub(super) struct GeneratedFiles<'a> {
     /// Those that the client makes for this image.
     pub implied: Vec<&'a Generated>,
+    /// Those of them that took the place of a file of the image, because the caller's configuration
+    /// says so.
+    pub replaced: Vec<TreePathBuf>,
     /// Names of others: their files are compared as if the record did not have them.
     pub differences: Vec<Difference>,
 }
 
-/// Sorts the files of `record`. `initrd_path` is the configured path of the initrd, where the
-/// caller trusts the configuration.
+/// What a configuration that the caller trusts says of the initrd.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct InitrdSettings<'a> {
+    /// `initrd-path`.
+    pub path: Option<&'a str>,
+    /// True if dracut replaces an initrd of the image: `initrd: dracut`.
+    pub replaces: bool,
+}
+
+impl<'a> InitrdSettings<'a> {
+    /// Returns what an auditor's configuration says.
+    pub fn of_auditor(config: &'a Config) -> Self {
+        InitrdSettings { path: config.initrd_path.as_deref(), replaces: config.initrd == Initrd::Dracut }
+    }
+
+    /// Returns what the running system's own configuration says. It can name files that only a boot
+    /// loader reads.
+    pub fn of_running_system(config: &'a Config) -> Self {
+        let is_boot = |path: &&str| path.starts_with("boot/") || path.starts_with("usr/lib/modules/");
+        let InitrdSettings { path, replaces } = Self::of_auditor(config);
+        InitrdSettings { path: path.filter(is_boot), replaces }
+    }
+}
+
+/// Sorts the files of `record`.
 pub(super) fn sort<'a>(
     tree: &Tree,
     manifest: &Manifest,
     index: &Index,
-    initrd_path: Option<&str>,
+    settings: InitrdSettings,
     accepted: &[TreePathBuf],
     record: Option<&'a Record>,
 ) -> GeneratedFiles<'a> {
     let mut sorted = GeneratedFiles::default();
-    let implied = implied(tree, manifest, index, initrd_path);
+    let (implied, usual) = implied(tree, manifest, index, settings.path);
     for file in record.map_or(&[][..], |record| &record.files) {
         let is_accepted = accepted.contains(&file.path);
         let fits = implied.iter().any(|(path, target)| {
@@ -43,8 +69,14 @@ pub(super) fn sort<'a>(
             path.as_bytes() == file.path.as_bytes() && same_target
         });
         // A file of the image was signed: only the caller can say that another one may be there.
-        if is_accepted || (fits && index.find(&file.path).is_none()) {
+        let is_signed = index.find(&file.path).is_some();
+        let is_replaced = is_signed
+            && settings.replaces
+            && usual.iter().any(|path| path.as_bytes() == file.path.as_bytes());
+        if is_accepted || (fits && (!is_signed || is_replaced)) {
             sorted.implied.push(file);
+            let replaced = if is_accepted || !is_signed { None } else { Some(file.path.clone()) };
+            sorted.replaced.extend(replaced);
             continue;
         }
         let expected = match &implied[..] {
@@ -61,30 +93,32 @@ pub(super) fn sort<'a>(
     sorted
 }
 
-/// Returns the paths at which the client makes an initrd for this image, and the target if it is a
-/// symlink.
+/// Returns the paths at which the client makes an initrd for this image, with the target if it is a
+/// symlink; and the paths at which such files usually are, wherever the configuration has them.
 fn implied(
     tree: &Tree,
     manifest: &Manifest,
     index: &Index,
     initrd_path: Option<&str>,
-) -> Vec<(String, Option<String>)> {
-    let Some(kernel) = manifest.tiu.kernel.as_deref() else { return Vec::new() };
+) -> (Vec<(String, Option<String>)>, Vec<String>) {
+    let Some(kernel) = manifest.tiu.kernel.as_deref() else { return Default::default() };
     let modules = ["usr/lib/modules", "lib/modules"].map(|place| format!("{place}/{kernel}"));
     if kernel.contains('/')
         || !modules.iter().any(|path| TreePath::new(path).is_ok_and(|path| index.find(path).is_some()))
     {
-        return Vec::new();
+        return Default::default();
     }
     // The file of /usr, which is the image's. A changed one is a difference by itself.
     let [own, vendor] = os_release::PATHS;
     let text = [vendor, own].iter().find_map(|path| tree.read_text(path, MAX_TEXT).ok().flatten());
     let os = OsRelease::parse(&text.unwrap_or_default());
+    let link = |config: &Config| initrd::link(kernel, &os, config);
+    let mut usual = initrd::places(kernel, &os, &Config::default());
+    usual.extend(link(&Config::default()).map(|(path, _)| path));
     let config = Config { initrd_path: initrd_path.map(str::to_owned), ..Config::default() };
-    let link = initrd::link(kernel, &os, &config).map(|(path, target)| (path, Some(target)));
     let mut implied = vec![(initrd::path(kernel, &os, &config), None)];
-    implied.extend(link);
-    implied
+    implied.extend(link(&config).map(|(path, target)| (path, Some(target))));
+    (implied, usual)
 }
 
 /// Returns the differences of a file that was made on the host from what the client left.

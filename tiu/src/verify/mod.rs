@@ -18,6 +18,7 @@ mod own_files;
 mod owners;
 mod scope;
 
+pub use generated::InitrdSettings;
 pub use scope::{NotCompared, NotComparedReason};
 
 use crate::etc::pristine::{self, PristineError};
@@ -98,8 +99,8 @@ pub struct VerifyRequest<'a> {
     pub claimed: &'a [TreePathBuf],
     /// Paths that need not be compared.
     pub accepted: &'a [TreePathBuf],
-    /// The path of the initrd in a configuration that the caller trusts.
-    pub initrd_path: Option<&'a str>,
+    /// What a configuration that the caller trusts says of the initrd.
+    pub initrd: InitrdSettings<'a>,
 }
 
 /// The depth of a verification.
@@ -273,7 +274,7 @@ pub fn verify(
     request: &VerifyRequest,
     watch: Watch,
 ) -> Result<Verified, VerifyError> {
-    let VerifyRequest { depth, claimed, accepted, initrd_path } = *request;
+    let VerifyRequest { depth, claimed, accepted, initrd } = *request;
     let number = snapshot.number;
     let state = ImageState::from_tree(open(host, snapshot)?, number, trust)?;
     let tree = state.tree();
@@ -298,8 +299,16 @@ pub fn verify(
     differences.extend(owners.differences);
     let scope = Scope::new(&state, index, record.as_ref(), claimed, accepted)?;
     differences.extend(scope.differences);
-    let files = generated::sort(tree, manifest, index, initrd_path, accepted, record.as_ref());
+    let files = generated::sort(tree, manifest, index, initrd, accepted, record.as_ref());
     differences.extend(files.differences);
+    let compared = scope.compared.saturating_sub(files.replaced.len());
+    let mut not_compared = scope.not_compared;
+    not_compared.extend(files.replaced.into_iter().map(|path| NotCompared {
+        path,
+        reason: NotComparedReason::Made,
+        entries: 1,
+    }));
+    not_compared.sort();
 
     let own_etc = state.nested()?.iter().any(|path| path.as_os_str() == "etc");
     let rules = Rules {
@@ -346,10 +355,10 @@ pub fn verify(
         signer: signer.into(),
         expired_since: expired.clone(),
         entries: index.len(),
-        compared: scope.compared,
+        compared,
         differences,
         etc,
         generated,
-        not_compared: scope.not_compared,
+        not_compared,
     })
 }

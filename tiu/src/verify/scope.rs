@@ -36,6 +36,8 @@ pub enum NotComparedReason {
     Snapshot,
     /// It is a subvolume of its own.
     Subvolume,
+    /// The caller's configuration: the host made it, in place of the image's.
+    Made,
 }
 
 /// The paths that are not compared.

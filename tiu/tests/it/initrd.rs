@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use tiu_testing::host::LoopHost;
 use tiu_testing::kit::Kit;
+use tiu_testing::live;
 use tiu_testing::program::{Outcome, json};
 use tiu_testing::system::{cpio, dracut, initrd};
 use tiu_testing::tree;
@@ -34,21 +35,101 @@ fn the_image_s_own_is_left_as_it_was_signed() {
     host.tiu("verify", ["2"]).succeeded();
 }
 
-#[test]
-fn dracut_replaces_the_image_s_own_where_configured() {
-    let kit = Kit::new();
-    let host = host(&kit, "initrd: dracut\n");
+const INITRD: &str = "boot/initramfs-6.1.1-test.img";
+
+/// A host with `more` in its tiu.yaml and an image whose initrd dracut may replace, as it runs.
+fn running(kit: &Kit, more: &str) -> LoopHost {
+    let mut host = host(kit, more);
     let bundle = kit.bundle(1, |root| {
         shipped(root);
         dracut(root, "echo made >\"$image\"\n");
+        live::programs(root);
     });
     host.tiu("apply", [bundle]).succeeded();
-    assert_eq!(text(&host, "boot/initramfs-6.1.1-test.img"), "made\n");
-    // It is not what was signed, and no record can say that it need not be.
+    host.reboot();
+    host
+}
+
+/// `tiu verify` on the host as the running system.
+fn verify_running(host: &LoopHost) -> Outcome {
+    live::tiu(host, &[], ["verify"])
+}
+
+#[test]
+fn dracut_replaces_the_image_s_own_where_configured() {
+    let kit = Kit::new();
+    let host = running(&kit, "initrd: dracut\n");
+    assert_eq!(text(&host, INITRD), "made\n");
+    // It is not what was signed, and nothing that a suspect says makes it so.
     let outcome = host.tiu("verify", ["2"]);
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
-    assert!(outcome.stdout.contains("DIFFERS  /boot/initramfs-6.1.1-test.img"), "{}", outcome.stdout);
-    host.tiu("verify", ["2", "--accept", "/boot/initramfs-6.1.1-test.img"]).succeeded();
+    assert!(outcome.stdout.contains(&format!("DIFFERS  /{INITRD}")), "{}", outcome.stdout);
+    let accepted = host.tiu("verify", ["2", "--accept", "/boot/initramfs-6.1.1-test.img"]).succeeded();
+    assert!(accepted.stdout.contains(&format!("not compared: /{INITRD} (accepted")), "{}", accepted.stdout);
+    // The auditor's own configuration and the running system's do.
+    let auditor = kit.path("auditor.yaml");
+    fs::write(&auditor, format!("keyring: {}\ninitrd: dracut\n", kit.keyring().display())).unwrap();
+    let audited = host.tiu("verify", ["--config".as_ref(), auditor.as_os_str()]).succeeded();
+    for verified in [verify_running(&host).succeeded(), audited] {
+        let line =
+            format!("not compared: /{INITRD} (made on this host, as tiu.yaml says, 1 entry of the image)\n");
+        assert!(verified.stdout.contains(&line), "{}", verified.stdout);
+        assert!(verified.stdout.contains("1 path was not compared."), "{}", verified.stdout);
+        assert!(!verified.stdout.contains("All "), "{}", verified.stdout);
+        assert!(!verified.stdout.contains("DIFFERS"), "{}", verified.stdout);
+    }
+    let document = json(&live::tiu(&host, &[], ["verify", "--json"]).succeeded());
+    let expected = serde_json::json!([{ "path": INITRD, "reason": "made", "entries": 1 }]);
+    assert_eq!(document["not_compared"], expected);
+    // A later change is found.
+    host.edit(2, |root| fs::write(root.join(INITRD), "evil\n").unwrap());
+    let changed = verify_running(&host).refused(&["snapshot 2 differs in 1 place"]);
+    assert!(changed.stdout.contains(&format!("DIFFERS  /{INITRD}: content")), "{}", changed.stdout);
+}
+
+#[test]
+fn the_running_system_is_believed_about_its_initrd_alone() {
+    let kit = Kit::new();
+    // The image's own, without a configuration that lets dracut replace it.
+    let host = running(&kit, "");
+    assert_eq!(verify_running(&host).succeeded().stdout.matches("DIFFERS").count(), 0);
+    let note = |root: &Path, path: &str, config: &str| {
+        fs::write(root.join(path), "evil").unwrap();
+        let record = root.join("usr/lib/sysimage/tiu/generated.json");
+        let mut json: serde_json::Value =
+            serde_json::from_str(&fs::read_to_string(&record).unwrap()).unwrap();
+        let digest = tiu_bundle::content_digest::digest_bytes(b"evil").to_string();
+        json["files"] = serde_json::json!([{ "path": path, "digest": digest }]);
+        fs::write(record, json.to_string()).unwrap();
+        let tiu = fs::read_to_string(root.join("etc/tiu/tiu.yaml")).unwrap();
+        fs::write(root.join("etc/tiu/tiu.yaml"), tiu + config).unwrap();
+    };
+    let kernel = "usr/lib/modules/6.1.1-test/vmlinuz";
+    for (path, config) in [
+        (INITRD, ""),
+        (kernel, "initrd: dracut\n"),
+        (kernel, "initrd: dracut\ninitrd-path: /usr/lib/modules/{kernel}/vmlinuz\n"),
+        ("usr/lib/evil.so", "initrd: dracut\ninitrd-path: /usr/lib/evil.so\n"),
+    ] {
+        let host = running(&kit, "");
+        host.edit(2, |root| note(root, path, config));
+        let found = verify_running(&host).refused(&["snapshot 2 differs in"]);
+        assert!(found.stdout.contains(&format!("DIFFERS  /{path}: ")), "{config}{}", found.stdout);
+        drop(host);
+    }
+}
+
+#[test]
+fn the_running_system_says_where_its_initrd_is() {
+    let kit = Kit::new();
+    let mut host = host(&kit, "initrd-path: /boot/mine-{kernel}\n");
+    host.tiu("apply", [kit.bundle(1, live::programs)]).succeeded();
+    host.reboot();
+    let outcome = host.tiu("verify", ["2"]).refused(&["snapshot 2 differs in"]);
+    assert!(outcome.stdout.contains("DIFFERS  /boot/mine-6.1.1-test: extra"), "{}", outcome.stdout);
+    let verified = verify_running(&host).succeeded();
+    let line = "made on this host, not signed: /boot/mine-6.1.1-test (unchanged since)";
+    assert!(verified.stdout.contains(line), "{}", verified.stdout);
 }
 
 #[test]

@@ -100,7 +100,8 @@ fn certificates_of_an_image_add_to_the_keyring_and_damaged_ones_are_left_out() {
     file("image/b.pem", b"damaged".to_vec());
     file("image/c.crl", crl(&theirs.root, &[]).expect("a list").to_pem().expect("PEM"));
     let image = dir.path().join("image");
-    let (trust, left_out) = Trust::with_image(&RunningFiles, &[&dir.path().join("ours")], &image).expect("a keyring");
+    let (trust, left_out) =
+        Trust::with_image(&RunningFiles, &[&dir.path().join("ours")], &image).expect("a keyring");
     assert!(matches!(&left_out[..], [TrustError::NotACertificate { path }] if path.ends_with("b.pem")));
     for chain in [&ours, &theirs] {
         verify(&chain.cms(), &trust).expect("trusted");

@@ -2,13 +2,13 @@
 
 use crate::etc::{EtcReport, Side};
 use crate::host::Host;
-use crate::host::{Node, NodeLookup, Paper, resolve};
+use crate::host::Paper;
 use crate::incoming::IncomingImage;
 use crate::labels::{LabelFacts, Labelling, SETFILES, Unlabelable, decide};
 use std::path::Path;
 use tiu_bundle::selinux::{self, CONFIG_PATH, Policy};
 use tiu_system::path::TreePath;
-use tiu_system::tree::{MAX_TEXT, Tree, TreeError};
+use tiu_system::tree::{MAX_TEXT, Node, NodeLookup, Tree, TreeError, resolve};
 
 /// A file that exists while SELinux is in use.
 const ENFORCE: &str = "/sys/fs/selinux/enforce";
@@ -71,6 +71,6 @@ fn is_of_host(report: &EtcReport, image: &Paper, path: &str) -> bool {
     match report.decided(path) {
         Some(decided) => decided.side == Side::Host,
         // Both are the same, or neither has it.
-        None => image.node(path).is_none(),
+        None => matches!(image.node(path), Ok(None)),
     }
 }

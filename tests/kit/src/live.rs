@@ -1,0 +1,58 @@
+//! A host as the running system: its root is `/` for the programs that run in it.
+//!
+//! The machine's programs are mounted below `/run` there, where no image has anything.
+
+use crate::host::LoopHost;
+use crate::program::{self, Outcome, outcome};
+use crate::tree;
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::Command;
+
+/// Where the machine is in the host.
+const MACHINE: &str = "/run/machine";
+
+/// Runs the rest of the arguments, a program of the machine, with the machine's libraries. The link
+/// to the loader in `lib64` can be absolute and would lead to the image's.
+const WITH_LIBRARIES: &str = "for loader in /run/machine/usr/lib/*-linux-gnu*/ld-linux*.so.* /run/machine/usr/lib64/ld-linux*.so.* \
+     /run/machine/usr/lib/ld-linux*.so.*; do \
+     [ ! -e \"$loader\" ] || break; done\n\
+     libraries=/run/machine/usr/lib64:/run/machine/usr/lib\n\
+     for directory in /run/machine/usr/lib/*-linux-gnu*; do libraries=$directory:$libraries; done\n\
+     exec \"$loader\" --library-path \"$libraries\" ";
+
+/// Adds what [`tiu`] needs to the tree of a [bootable](crate::system::bootable) system.
+pub fn programs(root: &Path) {
+    let script = format!("#!/bin/sh\n{WITH_LIBRARIES}{MACHINE}/usr/bin/snapper \"$@\"\n");
+    tree::script(root, "usr/bin/snapper", &script);
+}
+
+/// `tiu ARGUMENTS` on `host` as the running system, in mounts of its own. `files` are seen at the
+/// same paths.
+pub fn tiu<S: AsRef<OsStr>>(
+    host: &LoopHost,
+    files: &[&Path],
+    arguments: impl IntoIterator<Item = S>,
+) -> Outcome {
+    let mut script = String::from(
+        "root=$1 tiu=$2; shift 2\n\
+         mount -t proc proc \"$root/proc\"\n\
+         mount --rbind /dev \"$root/dev\"\n\
+         mount -t tmpfs tmpfs \"$root/run\"\n\
+         mount -t tmpfs tmpfs \"$root/tmp\"\n\
+         mkdir -p \"$root/run/machine/usr\" \"$root/run/programs\"\n\
+         mount --bind /usr \"$root/run/machine/usr\"\n\
+         mount --bind \"${tiu%/*}\" \"$root/run/programs\"\n",
+    );
+    for file in files {
+        let file = file.display();
+        script +=
+            &format!("mkdir -p \"$root{file}\"; rmdir \"$root{file}\"; cp -a '{file}' \"$root{file}\"\n");
+    }
+    let inner = format!("{WITH_LIBRARIES}/run/programs/tiu \"$@\"");
+    script += "exec chroot \"$root\" /bin/sh -ec \"$INNER\" sh \"$@\"\n";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--propagation", "private", "sh", "-ec", &script, "sh"]);
+    command.arg(host.root()).arg(program::path("tiu")).args(arguments).env("INNER", inner);
+    outcome(&mut command)
+}
