@@ -30,14 +30,3 @@ pub use read::{MAX_TEXT, Tree};
 pub use system::{RunningFiles, System};
 pub use walk::{destination, resolve};
 pub use write::Attributes;
-
-use std::fs::File;
-use std::io;
-
-/// Returns an open file if it is a regular one.
-fn is_regular(file: File) -> io::Result<File> {
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(io::Error::other("not a regular file")),
-    }
-}

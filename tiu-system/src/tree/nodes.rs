@@ -1,7 +1,7 @@
 //! The inodes of a system, by their exact paths.
 
+use super::error::TreeError;
 use super::read::Tree;
-use super::{TreeError, is_regular};
 use crate::beneath::Beneath;
 use crate::path::TreePath;
 use rustix::fs::{AtFlags, Dir, FileType, OFlags, readlinkat, statat};
@@ -9,6 +9,11 @@ use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+
+/// Returns an open file if it is a regular one.
+pub(super) fn is_regular(file: File) -> io::Result<File> {
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }
+}
 
 /// An inode of a system.
 #[derive(Clone, Debug, PartialEq, Eq)]

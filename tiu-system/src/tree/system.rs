@@ -4,9 +4,10 @@
 //! configured": a symbolic link that leads nowhere, a directory that cannot be entered or a file in
 //! place of a directory is an error that says so.
 
-use super::nodes::{Files, Layer, Node, NodeLookup};
+use super::error::TreeError;
+use super::nodes::{Files, Layer, Node, NodeLookup, is_regular};
+use super::read::Tree;
 use super::walk::{Destination, WalkError, walk};
-use super::{Tree, TreeError, is_regular};
 use crate::path::{TreePath, TreePathBuf};
 use rustix::fs::OFlags;
 use rustix::io::Errno;

@@ -95,7 +95,7 @@ fn differs(
             claimed: &config.host_paths,
             accepted: &[],
             // An overview is not an audit: the host may say what it made.
-            initrd: InitrdSettings::of_running_system(config),
+            initrd: InitrdSettings::from_running_system(config),
         };
         let verified = verify::verify(host, trust, &snapshot, &request, Watch::silent());
         let (differences, problem) = match verified {

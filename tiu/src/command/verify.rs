@@ -70,8 +70,8 @@ impl VerifyArguments {
         };
         // The running system can lie about itself anyway. A suspect below --root is not believed.
         let initrd = match (is_auditors, host.is_live()) {
-            (true, _) => InitrdSettings::of_auditor(&config),
-            (false, true) => InitrdSettings::of_running_system(&config),
+            (true, _) => InitrdSettings::from_auditor(&config),
+            (false, true) => InitrdSettings::from_running_system(&config),
             (false, false) => InitrdSettings::default(),
         };
         let request = VerifyRequest { depth: Depth::Content, claimed, accepted: &accepted, initrd };

@@ -1,4 +1,4 @@
-//! Whether the trust that the next update needs is still there after a change.
+//! The trust that the next update needs, after a change.
 //!
 //! Configuration and certificates are read as the changed system will read them, and an image is
 //! verified with them. A system that lost a certificate, or whose configuration cannot be read,
@@ -11,7 +11,7 @@ use tiu_bundle::signature::{self, SignatureError};
 use tiu_system::hints;
 use tiu_system::tree::System;
 
-/// Why a system does not accept an image by its own configuration.
+/// The reason why a system does not accept an image by its own configuration.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)]
@@ -21,7 +21,7 @@ pub enum NotAccepted {
     #[error(transparent)]
     Trust(#[from] ConfiguredTrustError),
     /// No certificate is trusted any more.
-    #[error("nobody is trusted: it has no keyring")]
+    #[error("no certificate is trusted: it has no keyring")]
     Nobody,
     #[error(transparent)]
     Signature(#[from] SignatureError),
@@ -41,7 +41,7 @@ pub enum SignedImage<'a> {
     Applied(&'a [u8]),
 }
 
-/// What becomes of the trust.
+/// The effect of a change on the trust.
 #[derive(Debug)]
 pub enum NextTrust {
     /// The changed system accepts the image, or neither trusts anybody.
@@ -49,11 +49,11 @@ pub enum NextTrust {
     /// The changed system does not accept the image, as before.
     Missing(NotAccepted),
     /// The change takes it away.
-    LostPath(NotAccepted),
+    Lost(NotAccepted),
 }
 
 impl NextTrust {
-    /// Returns what becomes of the trust where `before` changes to `after`. A system that does not
+    /// Returns the effect of a change from `before` to `after`. A system that does not
     /// accept the image by what is in `before` may still run with `config`, read in `running`.
     pub fn of_change(
         before: &System,
@@ -67,18 +67,18 @@ impl NextTrust {
             (_, Ok(())) => NextTrust::Stays,
             // Where nobody was trusted, --keyring is needed now and later.
             (Err(NotAccepted::Nobody), Err(NotAccepted::Nobody)) => NextTrust::Stays,
-            (Ok(()), Err(reason)) | (_, Err(reason @ NotAccepted::Config(_))) => NextTrust::LostPath(reason),
+            (Ok(()), Err(reason)) | (_, Err(reason @ NotAccepted::Config(_))) => NextTrust::Lost(reason),
             (_, Err(reason)) => NextTrust::Missing(reason),
         }
     }
 
-    /// Returns why the changed system does not accept the image, for a warning. Trust that the
-    /// change takes away is an error, unless that is `allowed`.
+    /// Returns the reason why the changed system does not accept the image, for a warning. Trust
+    /// that the change takes away is an error, unless that is `allowed`.
     pub fn unless_refused(self, allowed: bool) -> Result<Option<NotAccepted>, NotAccepted> {
         match self {
             NextTrust::Stays => Ok(None),
-            NextTrust::LostPath(reason) if !allowed => Err(reason),
-            NextTrust::Missing(reason) | NextTrust::LostPath(reason) => Ok(Some(reason)),
+            NextTrust::Lost(reason) if !allowed => Err(reason),
+            NextTrust::Missing(reason) | NextTrust::Lost(reason) => Ok(Some(reason)),
         }
     }
 }

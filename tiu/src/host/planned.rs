@@ -1,4 +1,4 @@
-//! A snapshot on paper: what a change of it will leave, before anything is written.
+//! A snapshot on paper: the result of a change, before anything is written.
 
 use super::lookup::Paper;
 use super::open::Host;
@@ -22,8 +22,8 @@ pub struct PlannedTree<'a> {
 }
 
 impl<'a> PlannedTree<'a> {
-    /// Returns what `tree` will be with the paths of `image`, whose index is `index`, for which `side`
-    /// says so.
+    /// Returns the future of `tree`: `side` says which paths it gets from `image`, whose index is
+    /// `index`.
     pub fn new(
         tree: &'a Tree,
         index: &'a Index,
@@ -58,14 +58,14 @@ impl NodeLookup for PlannedTree<'_> {
         }
         names.sort();
         names.dedup();
-        let mut there = Vec::new();
+        let mut existing = Vec::new();
         for name in names {
             let path = directory.child(&name).map_err(io::Error::other)?;
             if self.node(&path)?.is_some() {
-                there.push(name);
+                existing.push(name);
             }
         }
-        Ok(there)
+        Ok(existing)
     }
 }
 

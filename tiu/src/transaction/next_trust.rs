@@ -18,11 +18,13 @@ use tiu_system::tree::{Layer, System, Tree};
 pub fn check_plan(context: &Context, request: &Request, ready: &Ready) -> Result<Option<String>, ApplyError> {
     let Rules { keep, host_paths, .. } = &ready.etc.rules;
     let kept: HashSet<&TreePath> = keep.iter().map(|path| &**path).collect();
-    let side =
-        |path: &TreePath| match kept.contains(path) || host_paths.iter().any(|host| path.starts_with(host)) {
-            true => Side::Host,
-            false => Side::Image,
-        };
+    let side = |path: &TreePath| {
+        if kept.contains(path) || host_paths.iter().any(|host| path.starts_with(host)) {
+            Side::Host
+        } else {
+            Side::Image
+        }
+    };
     let planned = PlannedTree::new(ready.state.tree(), &ready.index, &*ready.image, side);
     check(context, request, ready, &planned)
 }

@@ -23,7 +23,7 @@ pub(super) struct GeneratedFiles<'a> {
     pub differences: Vec<Difference>,
 }
 
-/// What a configuration that the caller trusts says of the initrd.
+/// The statements about the initrd in a configuration that the caller trusts.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct InitrdSettings<'a> {
     /// `initrd-path`.
@@ -33,16 +33,16 @@ pub struct InitrdSettings<'a> {
 }
 
 impl<'a> InitrdSettings<'a> {
-    /// Returns what an auditor's configuration says.
-    pub fn of_auditor(config: &'a Config) -> Self {
+    /// Takes them from an auditor's configuration.
+    pub fn from_auditor(config: &'a Config) -> Self {
         InitrdSettings { path: config.initrd_path.as_deref(), replaces: config.initrd == Initrd::Dracut }
     }
 
-    /// Returns what the running system's own configuration says. It can name files that only a boot
+    /// Takes them from the running system's own configuration. It can name files that only a boot
     /// loader reads.
-    pub fn of_running_system(config: &'a Config) -> Self {
+    pub fn from_running_system(config: &'a Config) -> Self {
         let is_boot = |path: &&str| path.starts_with("boot/") || path.starts_with("usr/lib/modules/");
-        let InitrdSettings { path, replaces } = Self::of_auditor(config);
+        let InitrdSettings { path, replaces } = Self::from_auditor(config);
         InitrdSettings { path: path.filter(is_boot), replaces }
     }
 }

@@ -99,7 +99,7 @@ pub struct VerifyRequest<'a> {
     pub claimed: &'a [TreePathBuf],
     /// Paths that need not be compared.
     pub accepted: &'a [TreePathBuf],
-    /// What a configuration that the caller trusts says of the initrd.
+    /// The statements about the initrd in a configuration that the caller trusts.
     pub initrd: InitrdSettings<'a>,
 }
 
