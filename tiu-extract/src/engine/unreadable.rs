@@ -52,9 +52,10 @@ impl Unreadable {
     /// Describes the error of reading `part` of the inode at `path`. Fails with every error that is
     /// not damage.
     pub fn new(part: Part, path: &[u8], error: Errno) -> Result<Self, EngineError> {
-        match is_damage(error) {
-            true => Ok(Unreadable { part, error }),
-            false => Err(EngineError::io(part.operation(), path, error)),
+        if is_damage(error) {
+            Ok(Unreadable { part, error })
+        } else {
+            Err(EngineError::io(part.operation(), path, error))
         }
     }
 

@@ -21,9 +21,10 @@ pub(super) fn warning(base: u32, plan: &Plan) -> Option<String> {
         1 => "a part".to_owned(),
         count => format!("{count} parts"),
     };
-    let remedy = match plan.is_possible() {
-        true => "that is written again from the image",
-        false => "the new snapshot is not a copy of it: it is made from the image and what is the host's",
+    let remedy = if plan.is_possible() {
+        "that is written again from the image"
+    } else {
+        "the new snapshot is not a copy of it: it is made from the image and what is the host's"
     };
     Some(format!(
         "the filesystem cannot read {count} of snapshot {base} (the first: {}: {}): {remedy}; see dmesg and \

@@ -243,9 +243,10 @@ fn explained(
 fn without_secret(tree: &Tree, difference: Difference) -> Difference {
     let Difference { path, what, .. } = &difference;
     let mode = tree.stat(path).map_or(0, |stat| stat.st_mode);
-    match *what == "content" && mode & 0o004 == 0 {
-        true => Difference { found: "other content".into(), expected: "the image's".into(), ..difference },
-        false => difference,
+    if *what == "content" && mode & 0o004 == 0 {
+        Difference { found: "other content".into(), expected: "the image's".into(), ..difference }
+    } else {
+        difference
     }
 }
 

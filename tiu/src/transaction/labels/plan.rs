@@ -23,16 +23,16 @@ pub(in super::super) fn plan(
 ) -> Result<Result<Labelling, Unlabelable>, TreeError> {
     let paper = Paper::new(incoming.index);
     let stays = |path: &str| is_of_host(report, &paper, path);
-    let text = |path: &str| match stays(path) {
-        true => Ok(base.read_text(path, MAX_TEXT)?.unwrap_or_default()),
-        false => Ok(incoming.text(&[path])),
+    let text = |path: &str| {
+        if stays(path) {
+            Ok(base.read_text(path, MAX_TEXT)?.unwrap_or_default())
+        } else {
+            Ok(incoming.text(&[path]))
+        }
     };
     let has = |path: &str| {
         let path_in_tree = TreePath::new(path).unwrap_or_default();
-        let found = match stays(path) {
-            true => resolve(base, path_in_tree),
-            false => resolve(&paper, path_in_tree),
-        };
+        let found = if stays(path) { resolve(base, path_in_tree) } else { resolve(&paper, path_in_tree) };
         matches!(found, Some((_, Node::File { .. })))
     };
     let policy = Policy::of_config(&text(CONFIG_PATH)?);
