@@ -210,7 +210,7 @@ fn a_reset_of_the_keyring_or_the_configuration_that_the_next_update_needs() {
     host.reboot();
     for place in ["running", "snapshot"] {
         for path in ["/etc/tiu/keyring.pem", "/etc/tiu/tiu.yaml"] {
-            let named = if path.ends_with("pem") { "keyring.pem" } else { "nobody is trusted" };
+            let named = if path.ends_with("pem") { "keyring.pem" } else { "no certificate is trusted" };
             reset_loses_trust(&host, &["--in", place, path], &[named]);
         }
     }
