@@ -4,11 +4,11 @@
 //! a host that uses SELinux. Both ask here.
 //!
 //! ```
-//! use tiu_bundle::selinux::Policy;
+//! use tiu_bundle::selinux::SelinuxPolicy;
 //!
-//! let policy = Policy::of_config("SELINUX=enforcing\nSELINUXTYPE=default\n").unwrap();
+//! let policy = SelinuxPolicy::from_config("SELINUX=enforcing\nSELINUXTYPE=default\n").unwrap();
 //! assert_eq!(policy.contexts(), "etc/selinux/default/contexts/files/file_contexts");
-//! assert_eq!(Policy::of_config("SELINUX=disabled\n"), None);
+//! assert_eq!(SelinuxPolicy::from_config("SELINUX=disabled\n"), None);
 //! ```
 
 use crate::index::Entry;
@@ -27,14 +27,14 @@ const NO_LABEL: &[u8] = b"unlabeled_t";
 
 /// The policy that a system loads at boot.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Policy {
+pub struct SelinuxPolicy {
     name: String,
 }
 
-impl Policy {
+impl SelinuxPolicy {
     /// Reads `/etc/selinux/config` as libselinux does. Returns `None` if SELinux is disabled there,
     /// or if the text is empty.
-    pub fn of_config(text: &str) -> Option<Self> {
+    pub fn from_config(text: &str) -> Option<Self> {
         // The first mode that is known counts, without white space before the key.
         let mode = text.lines().find_map(|line| {
             let value = line.strip_prefix("SELINUX=")?.trim_start().to_ascii_lowercase();
@@ -46,7 +46,7 @@ impl Policy {
         }
         let names = text.lines().filter_map(|line| line.trim_start().strip_prefix("SELINUXTYPE="));
         let name = names.map(str::trim).rfind(|name| !name.is_empty() && !name.contains('/'));
-        Some(Policy { name: name.unwrap_or(DEFAULT).to_owned() })
+        Some(SelinuxPolicy { name: name.unwrap_or(DEFAULT).to_owned() })
     }
 
     /// Returns its name.
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn the_policy_is_the_one_that_libselinux_loads() {
-        let name = |text: &str| Policy::of_config(text).map(|policy| policy.name().to_owned());
+        let name = |text: &str| SelinuxPolicy::from_config(text).map(|policy| policy.name().to_owned());
         assert_eq!(name("SELINUX=enforcing"), Some("targeted".into()));
         assert_eq!(name("# SELINUX=disabled\nSELINUX=Permissive\nSELINUXTYPE=mls \n"), Some("mls".into()));
         assert_eq!(name("SELINUX= enforcing\nSELINUXTYPE=\n"), Some("targeted".into()));

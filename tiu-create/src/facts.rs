@@ -143,7 +143,7 @@ pub fn blank_machine_ids(root: &Root) -> Result<Vec<&'static str>, ScanError> {
 /// Returns whether the tree has a policy of SELinux that is not disabled.
 pub fn selinux(root: &Root) -> Result<bool, ScanError> {
     let text = root.read_as_system(selinux::CONFIG_PATH, MAX_TEXT)?.unwrap_or_default();
-    let Some(policy) = selinux::Policy::of_config(&String::from_utf8_lossy(&text)) else {
+    let Some(policy) = selinux::SelinuxPolicy::from_config(&String::from_utf8_lossy(&text)) else {
         return Ok(false);
     };
     Ok(root.read_as_system(&policy.contexts(), MAX_TEXT)?.is_some())

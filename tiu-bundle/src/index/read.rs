@@ -32,9 +32,9 @@ const TEXT_PER_TREE: u64 = 64 * 128;
 ///
 /// There are two bounds. A line has at most 4096 bytes on average (a usual one has 250), and one
 /// longest line is free. And the image bounds the text, because a small file must not take much
-/// memory, regardless of how many entries it claims: 16 MiB, and 64 bytes for each byte of the image.
-/// The compressed index is a part of the image, and digests do not compress: text of real systems has
-/// four times the size of the compressed index and a 20th of the image's.
+/// memory, regardless of how many entries it claims: 16 MiB, and 64 bytes for each byte of the
+/// image. The compressed index is a part of the image, and digests do not compress: text of real
+/// systems has four times the size of the compressed index and a 20th of the image's.
 pub fn text_limit(entries: u64, verity_size: u64) -> u64 {
     let by_entries = entries.saturating_mul(4096).saturating_add(MAX_LINE_SIZE as u64);
     let by_image = verity_size.saturating_mul(TEXT_PER_TREE).saturating_add(SMALL_TEXT);
@@ -102,6 +102,39 @@ impl Index {
     pub fn find(&self, path: &TreePath) -> Option<usize> {
         find(&self.text, &self.lines, path.as_bytes())
     }
+    /// Returns the names in the directory at `path`, in the order of the index. Takes a search for
+    /// each name and each directory, whatever lies below those.
+    pub fn names(&self, path: &TreePath) -> Vec<Vec<u8>> {
+        let mut start = path.as_bytes().to_vec();
+        if !path.is_root() {
+            start.push(b'/');
+        }
+        let (mut names, mut at) = (Vec::new(), self.first_from(&start));
+        while at < self.len() {
+            let entry = self.entry(at);
+            let Some(below) = entry.path.as_bytes().strip_prefix(&start[..]) else { break };
+            match below.iter().position(|c| *c == b'/') {
+                // The root is its own first entry.
+                None if below.is_empty() => at += 1,
+                None => {
+                    names.push(below.to_vec());
+                    at += 1;
+                }
+                // Everything in that directory comes before its name with the next byte.
+                Some(end) => {
+                    let mut next = start.clone();
+                    next.extend_from_slice(below.get(..end).unwrap_or_default());
+                    next.push(b'/' + 1);
+                    at = self.first_from(&next);
+                }
+            }
+        }
+        names
+    }
+    /// Returns the number of the first entry whose path is not before `path`.
+    fn first_from(&self, path: &[u8]) -> usize {
+        self.lines.partition_point(|start| compare_line(&self.text, *start, path) == Ordering::Less)
+    }
     /// Returns the entry that carries the kind and the content of `entry`: the inode of a hard
     /// link, and `entry` itself otherwise.
     pub fn inode_of<'a>(&'a self, entry: &'a Entry<'a>) -> Cow<'a, Entry<'a>> {
@@ -136,12 +169,14 @@ fn line<'a>(text: &'a [u8], lines: &[u32], i: usize) -> &'a [u8] {
 
 /// Searches for a path among lines that were checked.
 fn find(text: &[u8], lines: &[u32], path: &[u8]) -> Option<usize> {
-    let by_path = |start: &u32| {
-        let line = text.get(*start as usize..).unwrap_or_default();
-        let end = line.iter().position(|c| *c == b' ').unwrap_or(line.len());
-        compare_paths(line.get(1..end).unwrap_or_default(), path)
-    };
-    lines.binary_search_by(by_path).ok()
+    lines.binary_search_by(|start| compare_line(text, *start, path)).ok()
+}
+
+/// Compares the path of the line at `start` with one that is not escaped.
+fn compare_line(text: &[u8], start: u32, path: &[u8]) -> Ordering {
+    let line = text.get(start as usize..).unwrap_or_default();
+    let end = line.iter().position(|c| *c == b' ').unwrap_or(line.len());
+    compare_paths(line.get(1..end).unwrap_or_default(), path)
 }
 
 /// Compares an escaped path with one that is not.

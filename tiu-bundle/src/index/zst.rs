@@ -14,8 +14,8 @@ impl Index {
     /// Decompresses an index, compares the SHA-256 of its text with `expected`, and checks it.
     ///
     /// `entries` and `verity_size` are the number of entries and the size of the hash tree that the
-    /// manifest says. They bound the text (see [`text_limit`]): decompression stops at more lines, a
-    /// longer line or more text. Nothing is used before the digest is compared.
+    /// manifest says. They bound the text (see [`text_limit`]): decompression stops at more lines,
+    /// a longer line or more text. Nothing is used before the digest is compared.
     pub fn read_zst(
         reader: impl Read,
         expected: &Digest,

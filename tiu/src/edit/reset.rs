@@ -9,11 +9,10 @@ use crate::accounts;
 use crate::boot::bootable::check_fstab;
 use crate::config::{Config, NextTrust, SignedImage};
 use crate::etc::pristine::{PRISTINE_PATH, index_of_etc};
-use crate::etc::{ETC, Side, States};
-use crate::host::{Host, PlannedTree};
+use crate::etc::{ETC, States};
+use crate::host::{Host, HostMounts, PlannedTree};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
@@ -24,7 +23,7 @@ use tiu_extract::{Image, ImageError, Job, ReadBack, Rules, Summary};
 use tiu_system::beneath::Beneath;
 use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::progress::{Cancel, Watch};
-use tiu_system::tree::{MAX_TEXT, System, Tree, TreeError};
+use tiu_system::tree::{MAX_TEXT, Tree, TreeError};
 
 /// The paths to reset, and what is allowed.
 #[derive(Clone, Copy)]
@@ -91,23 +90,15 @@ fn check(view: &View, request: ResetRequest) -> Result<(Rules, Option<String>), 
 fn check_trust(view: &View, request: ResetRequest, rules: &Rules) -> Result<Option<String>, EditError> {
     let ResetRequest { host, config, allow_trust_change, .. } = request;
     let Some(cms) = view.tree().read(CMS_PATH, MAX_CMS_SIZE)? else { return Ok(None) };
-    let kept: HashSet<&TreePath> = rules.keep.iter().map(|path| &**path).collect();
-    let side = |path: &TreePath| match path.strip_prefix(TreePath::literal("etc")) {
-        Some(below)
-            if !kept.contains(below) && !rules.host_paths.iter().any(|host| below.starts_with(host)) =>
-        {
-            Side::Image
-        }
-        _ => Side::Host,
-    };
     let image = PristineInTree(Pristine::of_tree(view.tree())?);
-    let planned = PlannedTree::new(view.tree(), view.index()?, &image, side);
-    let running = Tree::open(host.root())?;
-    let mounted = host.mounted()?;
-    let before = System::with_mounts(view.tree(), &running, mounted.clone());
-    let after = System::with_mounts(&planned, &running, mounted);
-    let running = System::new(&running);
-    let trust = NextTrust::of_change(&before, (config, &running), &after, SignedImage::Applied(&cms));
+    let planned = PlannedTree::new(view.tree(), ETC, (view.index()?, &image), rules);
+    let mounts = HostMounts::read(host)?;
+    let trust = NextTrust::of_change(
+        &mounts.over(view.tree()),
+        (config, &mounts.running()),
+        &mounts.over(&planned),
+        SignedImage::Applied(&cms),
+    );
     let lost = trust.unless_refused(allow_trust_change).map_err(EditError::NextTrust)?;
     Ok(lost.map(|reason| format!("the host will not accept this image again: {reason}")))
 }
@@ -263,7 +254,7 @@ struct PristineInTree(Pristine);
 
 impl Image for PristineInTree {
     fn open(&self, path: &TreePath) -> Result<Box<dyn Read + Send + '_>, ImageError> {
-        self.0.open(path.strip_prefix(TreePath::literal("etc")).unwrap_or(path))
+        self.0.open(path.strip_prefix(ETC).unwrap_or(path))
     }
 
     fn position(&self, path: &TreePath) -> u64 {

@@ -129,7 +129,7 @@ impl HostPaths {
 
     /// Fails if one of the paths would hide a part of the image.
     pub fn check(&self, index: &Index) -> Result<(), Hidden> {
-        let paper = Paper::new(index);
+        let paper = Paper(index);
         let mut parts: Vec<HiddenPart> = Vec::new();
         for (origin, path) in &self.0 {
             let at = destination(&paper, path);

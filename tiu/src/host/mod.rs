@@ -11,6 +11,7 @@
 //! paths       paths of a tree that belong to the host
 //! hidden      what of an image lies below such a path, and would be hidden
 //! lookup      an image's index as a system in which paths are looked up
+//! mounts      the host's mounts, which lie over each of its snapshots
 //! planned     a snapshot on paper, before a change of it is written
 //! persistent  directories outside of /var that outlast updates
 //! ```
@@ -23,6 +24,7 @@ mod home;
 mod lock;
 mod lookup;
 mod memory;
+mod mounts;
 mod open;
 mod paths;
 pub(crate) mod persistent;
@@ -37,6 +39,7 @@ pub(crate) use hidden::HostPaths;
 pub use lock::Lock;
 pub(crate) use lookup::Paper;
 pub use memory::{Memory, Newest, Recalled};
+pub(crate) use mounts::HostMounts;
 pub use open::Host;
 pub use paths::NotInstalled;
 pub(crate) use paths::{host_paths, left_out};

@@ -1,36 +1,52 @@
 //! A snapshot on paper: the result of a change, before anything is written.
 
 use super::lookup::Paper;
-use super::open::Host;
 use crate::etc::Side;
+use std::collections::HashSet;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use tiu_bundle::index::Index;
 use tiu_bundle::places::PRISTINE_ETC_PATH;
-use tiu_extract::Image;
-use tiu_system::mountinfo;
+use tiu_extract::{Image, Rules};
 use tiu_system::path::{TreePath, TreePathBuf};
-use tiu_system::tree::{Layer, Node, NodeLookup, Tree, TreeError};
+use tiu_system::tree::{Layer, Node, NodeLookup, Tree};
 
 /// A snapshot on paper.
 pub struct PlannedTree<'a> {
     /// The snapshot that is changed.
     tree: &'a Tree,
-    paper: Paper<'a>,
+    /// The directory of the snapshot that the change is about.
+    top: &'a TreePath,
+    /// The image that the rest of the directory comes from, with the paths of the snapshot.
     image: &'a dyn Image,
-    side: Box<dyn Fn(&TreePath) -> Side + 'a>,
+    paper: Paper<'a>,
+    kept: HashSet<&'a TreePath>,
+    host_paths: &'a [TreePathBuf],
 }
 
 impl<'a> PlannedTree<'a> {
-    /// Returns the future of `tree`: `side` says which paths it gets from `image`, whose index is
-    /// `index`.
+    /// Returns the future of `tree`: everything in its directory `top` comes from `image`, whose
+    /// index is `index`, except what stays by `rules`. Their paths are relative to `top`.
     pub fn new(
         tree: &'a Tree,
-        index: &'a Index,
-        image: &'a dyn Image,
-        side: impl Fn(&TreePath) -> Side + 'a,
+        top: &'a TreePath,
+        (index, image): (&'a Index, &'a dyn Image),
+        rules: &'a Rules,
     ) -> Self {
-        PlannedTree { tree, paper: Paper::complete(index), image, side: Box::new(side) }
+        let kept = rules.keep.iter().map(|path| &**path).collect();
+        PlannedTree { tree, top, image, paper: Paper(index), kept, host_paths: &rules.host_paths }
+    }
+
+    fn side(&self, path: &TreePath) -> Side {
+        match path.strip_prefix(self.top) {
+            Some(below)
+                if !self.kept.contains(below)
+                    && !self.host_paths.iter().any(|host| below.starts_with(host)) =>
+            {
+                Side::Image
+            }
+            _ => Side::Host,
+        }
     }
 }
 
@@ -45,7 +61,7 @@ fn in_image(path: &TreePath) -> TreePathBuf {
 
 impl NodeLookup for PlannedTree<'_> {
     fn node(&self, path: &TreePath) -> io::Result<Option<Node>> {
-        match (self.side)(path) {
+        match self.side(path) {
             Side::Host => self.tree.node(path),
             Side::Image => self.paper.node(&in_image(path)),
         }
@@ -71,7 +87,7 @@ impl NodeLookup for PlannedTree<'_> {
 
 impl Layer for PlannedTree<'_> {
     fn open(&self, path: &TreePath) -> io::Result<Box<dyn Read + '_>> {
-        match (self.side)(path) {
+        match self.side(path) {
             Side::Host => self.tree.open(path),
             Side::Image => Ok(self.image.open(&in_image(path)).map_err(io::Error::other)?),
         }
@@ -79,20 +95,5 @@ impl Layer for PlannedTree<'_> {
 
     fn shown(&self, path: &TreePath) -> PathBuf {
         Path::new("/").join(path)
-    }
-}
-
-impl Host {
-    /// Returns the paths below the host's root where something is mounted, and will be again.
-    /// `/etc` is the snapshot's own, also where it is mounted onto itself.
-    pub fn mounted(&self) -> Result<Vec<TreePathBuf>, TreeError> {
-        let text = mountinfo::read().map_err(|source| TreeError { path: mountinfo::PATH.into(), source })?;
-        let below = |point: String| {
-            let below = Path::new(&point).strip_prefix(self.root()).ok()?;
-            let path = TreePathBuf::new(below.as_os_str().as_encoded_bytes()).ok()?;
-            let own = path.is_root() || *path == *TreePath::literal("etc");
-            (!own).then_some(path)
-        };
-        Ok(mountinfo::mount_points(&text).filter_map(below).collect())
     }
 }

@@ -1,6 +1,6 @@
 //! The decision whether the new snapshot must and can be labelled.
 
-use tiu_bundle::selinux::{CONFIG_PATH, LABEL, Policy, Unlabelled};
+use tiu_bundle::selinux::{CONFIG_PATH, LABEL, SelinuxPolicy, Unlabelled};
 use tiu_system::hints;
 
 /// The facts that decide about labels.
@@ -9,12 +9,12 @@ pub struct LabelFacts {
     /// True if the host uses SELinux; `None` if that is not known.
     pub host: Option<bool>,
     /// The policy that the configuration of the new snapshot names.
-    pub policy: Option<Policy>,
+    pub policy: Option<SelinuxPolicy>,
     /// True if the policy has a file of contexts.
     pub contexts: bool,
     /// The image's setfiles(8).
     pub setfiles: Option<&'static str>,
-    /// The entries of the image without a label.
+    /// The entries of the image without a label. Only asked for if the policy has contexts.
     pub unlabelled: Option<Unlabelled>,
 }
 
@@ -33,7 +33,7 @@ pub enum Labelling {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Labeller {
     /// The policy.
-    pub policy: Policy,
+    pub policy: SelinuxPolicy,
     /// The path of setfiles(8) in the image.
     pub setfiles: &'static str,
     /// True if the host itself uses SELinux.
@@ -125,8 +125,8 @@ mod tests {
     use super::*;
     use tiu_system::path::TreePathBuf;
 
-    fn policy() -> Policy {
-        Policy::of_config("SELINUX=enforcing\nSELINUXTYPE=mine\n").unwrap()
+    fn policy() -> SelinuxPolicy {
+        SelinuxPolicy::from_config("SELINUX=enforcing\nSELINUXTYPE=mine\n").unwrap()
     }
 
     fn labelled(host: bool) -> LabelFacts {

@@ -24,7 +24,7 @@ pub fn check_plan(context: &Context, ready: &Ready) -> Result<(), ApplyError> {
     } else {
         NeededInitrd::OneOf(&places)
     };
-    check_files(&Paper::new(&ready.index), kernel(ready), &initrd)?;
+    check_files(&Paper(&ready.index), kernel(ready), &initrd)?;
     let tree = ready.state.tree();
     match ready.etc.accounts.content(AccountFile::Passwd) {
         Some(passwd) => check_accounts(passwd)?,

@@ -10,7 +10,7 @@ use tiu_bundle::index::{
     Index, IndexError, Kind, LineError, MAX_ENTRIES, MAX_LINE_SIZE, text_limit, write_zst,
 };
 use tiu_system::Hint;
-use tiu_system::path::PathError;
+use tiu_system::path::{PathError, TreePath};
 
 /// Size of the hash tree of a small image.
 const TREE: u64 = 4096;

@@ -29,6 +29,33 @@ fn not_sorted() {
 }
 
 #[test]
+fn names_of_a_directory_are_its_children_alone() {
+    // Names that sort between a directory and what is in it, and right after that.
+    let lines = [
+        ROOT,
+        &dir("/a"),
+        &dir("/a!"),
+        &file("/a!/x"),
+        &file("/a-b"),
+        &dir("/a/b"),
+        &file("/a/b-c"),
+        &dir("/a/b/c"),
+        &file("/a/b/c/d"),
+        &file("/a/b0"),
+        &file(r"/a/\xff"),
+        &file("/a0"),
+    ];
+    let index = parse(lines.concat()).expect("an index");
+    let names = |path: &'static str| index.names(TreePath::literal(path));
+    assert_eq!(names(""), [&b"a"[..], b"a!", b"a-b", b"a0"]);
+    assert_eq!(names("a"), [&b"b"[..], b"b-c", b"b0", b"\xff"]);
+    assert_eq!(names("a/b"), [b"c"]);
+    for none in ["a/b/c/d", "a-b", "none", "a/b/c/d/e"] {
+        assert!(names(none).is_empty(), "{none}");
+    }
+}
+
+#[test]
 fn same_path_twice() {
     assert_eq!(problem(3, &[file("/a"), file("/a")].concat()), LineError::Twice);
     assert_eq!(problem(2, &dir("/")), LineError::Twice);

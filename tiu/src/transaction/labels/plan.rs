@@ -1,12 +1,12 @@
 //! The facts that decide about labels, before anything is touched.
 
 use crate::etc::{EtcReport, Side};
-use crate::host::Host;
-use crate::host::Paper;
+use crate::host::{Host, Paper};
 use crate::incoming::IncomingImage;
 use crate::labels::{LabelFacts, Labelling, SETFILES, Unlabelable, decide};
 use std::path::Path;
-use tiu_bundle::selinux::{self, CONFIG_PATH, Policy};
+use tiu_bundle::index::Index;
+use tiu_bundle::selinux::{self, CONFIG_PATH, SelinuxPolicy, Unlabelled};
 use tiu_system::path::TreePath;
 use tiu_system::tree::{MAX_TEXT, Node, NodeLookup, Tree, TreeError, resolve};
 
@@ -21,7 +21,7 @@ pub(in super::super) fn plan(
     incoming: IncomingImage,
     report: &EtcReport,
 ) -> Result<Result<Labelling, Unlabelable>, TreeError> {
-    let paper = Paper::new(incoming.index);
+    let paper = Paper(incoming.index);
     let stays = |path: &str| is_of_host(report, &paper, path);
     let text = |path: &str| {
         if stays(path) {
@@ -35,21 +35,21 @@ pub(in super::super) fn plan(
         let found = if stays(path) { resolve(base, path_in_tree) } else { resolve(&paper, path_in_tree) };
         matches!(found, Some((_, Node::File { .. })))
     };
-    let policy = Policy::of_config(&text(CONFIG_PATH)?);
+    let policy = SelinuxPolicy::from_config(&text(CONFIG_PATH)?);
     let setfiles = SETFILES.into_iter().find(|path| {
         matches!(resolve(&paper, TreePath::literal(path)), Some((_, Node::File { executable: true, .. })))
     });
-    let inodes = incoming.index.iter().filter(|entry| entry.link.is_none());
-    let labels = inodes.map(|entry| {
+    let contexts = policy.as_ref().is_some_and(|policy| has(&policy.contexts()));
+    // Without a policy, nobody asks for labels, and the index need not be read.
+    let unlabelled = if contexts { unlabelled(incoming.index) } else { None };
+    Ok(decide(LabelFacts { host: uses_selinux(host, base), policy, contexts, setfiles, unlabelled }))
+}
+
+fn unlabelled(index: &Index) -> Option<Unlabelled> {
+    let inodes = index.iter().filter(|entry| entry.link.is_none());
+    selinux::unlabelled(inodes.map(|entry| {
         let labelled = selinux::label_of(&entry).is_some();
         (entry.path, labelled)
-    });
-    Ok(decide(LabelFacts {
-        host: uses_selinux(host, base),
-        contexts: policy.as_ref().is_some_and(|policy| has(&policy.contexts())),
-        policy,
-        setfiles,
-        unlabelled: selinux::unlabelled(labels),
     }))
 }
 
@@ -60,7 +60,7 @@ fn uses_selinux(host: &Host, base: &Tree) -> Option<bool> {
         return Some(Path::new(ENFORCE).exists());
     }
     let config = base.read_text(CONFIG_PATH, MAX_TEXT).ok()?.unwrap_or_default();
-    let Some(policy) = Policy::of_config(&config) else { return Some(false) };
+    let Some(policy) = SelinuxPolicy::from_config(&config) else { return Some(false) };
     let contexts = policy.contexts();
     Some(matches!(resolve(base, TreePath::new(&contexts).ok()?), Some((_, Node::File { .. }))))
 }
