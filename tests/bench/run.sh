@@ -29,8 +29,10 @@ for part in setup kiwi host; do
     # shellcheck source=/dev/null
     . "$top/tests/scripts/$part.sh"
 done
-# shellcheck source=/dev/null
-. "$here/host.sh"
+for part in programs host; do
+    # shellcheck source=/dev/null
+    . "$here/$part.sh"
+done
 shopt -s extglob
 jobs=()
 while [ $# -gt 0 ]; do
@@ -45,13 +47,8 @@ while [ $# -gt 0 ]; do
 done
 [ ${#jobs[@]} -gt 0 ] || jobs=(apply same update empty pack verify)
 
-setup_root bench
-setup_packages "$top"
-setup_rust "$top" "$cache"
-bin=${TIU_BIN:-$CARGO_TARGET_DIR/release}
-if [ -z "${TIU_BIN:-}" ]; then
-    cargo build --release --locked --quiet --manifest-path "$top/Cargo.toml" -p tiu -p tiu-create -p tiu-extract
-fi
+bin=
+bench_programs bench "$top" "$cache"
 
 work=$cache/bench
 mkdir -p "$work"

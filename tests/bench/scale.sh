@@ -20,7 +20,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$here/../.." && pwd)
 cache=${TIU_CACHE:-${XDG_CACHE_HOME:-/var/cache}/tiu}
-for part in "$top"/tests/scripts/{setup,host}.sh "$here/host.sh"; do
+for part in "$top"/tests/scripts/{setup,host}.sh "$here"/{programs,host}.sh; do
     # shellcheck source=/dev/null
     . "$part"
 done
@@ -39,13 +39,8 @@ while [ $# -gt 0 ]; do
 done
 case $layout in read-only | nested-etc | read-write) ;; *) echo "scale: unknown layout $layout (see --help)" >&2; exit 2 ;; esac
 
-setup_root scale
-setup_packages "$top"
-setup_rust "$top" "$cache"
-bin=${TIU_BIN:-$CARGO_TARGET_DIR/release}
-if [ -z "${TIU_BIN:-}" ]; then
-    cargo build --release --locked --quiet --manifest-path "$top/Cargo.toml" -p tiu -p tiu-create -p tiu-extract
-fi
+bin=
+bench_programs scale "$top" "$cache"
 
 work=$cache/bench/scale
 mkdir -p "$work"
