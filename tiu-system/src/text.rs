@@ -40,7 +40,7 @@ pub fn is_unprintable(c: char) -> bool {
 /// [unprintable](is_unprintable) characters are escaped.
 pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
-    push_printable(&mut shown, text);
+    push_escaped(&mut shown, text, is_unprintable);
     shown
 }
 
@@ -48,7 +48,7 @@ pub fn printable(text: &str) -> String {
 pub fn printable_bytes(bytes: &[u8]) -> String {
     let mut shown = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
-        push_printable(&mut shown, chunk.valid());
+        push_escaped(&mut shown, chunk.valid(), is_unprintable);
         chunk.invalid().iter().for_each(|byte| shown += &format!("\\x{byte:02x}"));
     }
     shown
@@ -61,20 +61,18 @@ pub fn printable_path(path: &Path) -> String {
 
 /// Returns `text` like [`printable`], except that lines stay lines and tabs stay tabs.
 pub fn printable_lines(text: &str) -> Cow<'_, str> {
-    let stays = |c: char| matches!(c, '\n' | '\t') || !is_unprintable(c);
-    if text.chars().all(stays) {
+    let is_escaped = |c: char| !matches!(c, '\n' | '\t') && is_unprintable(c);
+    if !text.contains(is_escaped) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if stays(c) { shown.push(c) } else { shown.extend(c.escape_default()) }
-    }
+    push_escaped(&mut shown, text, is_escaped);
     Cow::Owned(shown)
 }
 
-fn push_printable(shown: &mut String, text: &str) {
+fn push_escaped(shown: &mut String, text: &str, is_escaped: impl Fn(char) -> bool) {
     for c in text.chars() {
-        if is_unprintable(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
+        if is_escaped(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
     }
 }
 

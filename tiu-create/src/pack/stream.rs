@@ -54,7 +54,7 @@ pub fn stream(
             // Dropping the receiver ends the reading thread.
         })?;
         drop(plan);
-        let indexed = Indexed { lost_flags, ..write_index(entries, created, &mut out)? };
+        let indexed = write_index(entries, lost_flags, created, &mut out)?;
         out.write_all(&tar::END).and_then(|()| out.flush()).map_err(PackError::Stream)?;
         Ok(indexed)
     });
@@ -85,7 +85,12 @@ fn of_directories(plan: &ImagePlan) -> LostFlags {
 }
 
 /// Writes the compressed index as the last file. It is not in the index itself.
-fn write_index(entries: IndexWriter, created: i64, out: &mut impl Write) -> Result<Indexed, PackError> {
+fn write_index(
+    entries: IndexWriter,
+    lost_flags: LostFlags,
+    created: i64,
+    out: &mut impl Write,
+) -> Result<Indexed, PackError> {
     let text = entries.finish();
     let digest = Digest(openssl::sha::sha256(&text));
     let mut compressed = Vec::new();
@@ -93,8 +98,7 @@ fn write_index(entries: IndexWriter, created: i64, out: &mut impl Write) -> Resu
     // What no client would read is not signed.
     let read = Index::parse(text)?;
     let (entries, text_size) = (read.len() as u64, read.text().len() as u64);
-    let indexed =
-        Indexed { digest, entries, size: read.content_size(), text_size, lost_flags: LostFlags::new() };
+    let indexed = Indexed { digest, entries, size: read.content_size(), text_size, lost_flags };
     drop(read);
     let node = SourceNode {
         path: Span::default(),

@@ -17,8 +17,8 @@ pub struct Token {
 }
 
 impl Token {
-    /// Returns the key that `uri` names, with its PIN: of the file that `pin` names, else of the one
-    /// that the URI's `pin-source` names, else of the user.
+    /// Returns the key that `uri` names, with its PIN: of the file that `pin` names, else of the
+    /// one that the URI's `pin-source` names, else of the user.
     pub fn new(uri: &str, pin: &Secret, module: Option<&Path>) -> Result<Self, SignError> {
         if holds_pin(uri) {
             return Err(SignError::PinInUri);

@@ -65,7 +65,8 @@ pub(crate) struct Reading<'a> {
 
 impl Reading<'_> {
     /// Computes the digests of `files` of `tree`, reads their attributes where requested, and
-    /// stores both in `tree`, or that they cannot be read. The work is one phase named `phase`; without files there is none.
+    /// stores both in `tree`, or that they cannot be read. The work is one phase named `phase`;
+    /// without files there is none.
     pub fn run(
         &self,
         phase: &str,

@@ -286,14 +286,7 @@ impl<'a> Walker<'a> {
         unreadable: Unreadable,
         listing: &mut Listing,
     ) {
-        let rules = self.walk.rules;
-        let ownership = if rules.is_host(path) {
-            Ownership::Host
-        } else if rules.is_kept(path) {
-            Ownership::Kept
-        } else {
-            Ownership::Ours
-        };
+        let ownership = self.ownership_by_path(path);
         listing.unreadable.push((listing.nodes.len() as u32, unreadable));
         let name = listing.keep(name.to_bytes());
         listing.nodes.push(Node {
@@ -323,18 +316,28 @@ impl<'a> Walker<'a> {
     }
 
     fn ownership(&self, stat: &Statx, path: &[u8], kind: Kind) -> Ownership {
-        let rules = self.walk.rules;
-        if beneath::is_mount_root(stat) || rules.is_host(path) {
+        let ownership = self.ownership_by_path(path);
+        if beneath::is_mount_root(stat) || ownership == Ownership::Host {
             Ownership::Host
         } else if kind == Kind::Dir && self.btrfs && stat.stx_ino == EMPTY_SUBVOLUME {
             Ownership::Placeholder
         } else if kind == Kind::Dir && !self.devices.contains(&beneath::device(stat)) {
             // (The device of a file means nothing: overlay filesystems show that of a layer.)
             Ownership::Host
+        } else if ownership == Ownership::Ours && kind == Kind::Dir && self.walk.rules.is_opaque(path) {
+            Ownership::Opaque
+        } else {
+            ownership
+        }
+    }
+
+    /// Returns the ownership as the rules have it, whatever is at `path`.
+    fn ownership_by_path(&self, path: &[u8]) -> Ownership {
+        let rules = self.walk.rules;
+        if rules.is_host(path) {
+            Ownership::Host
         } else if rules.is_kept(path) {
             Ownership::Kept
-        } else if kind == Kind::Dir && rules.is_opaque(path) {
-            Ownership::Opaque
         } else {
             Ownership::Ours
         }

@@ -16,8 +16,8 @@ impl FromStr for TreePathBuf {
 }
 
 /// One line of text that cannot steer a terminal and from which the path can be read again: a
-/// newline is `\n`, a backslash `\\`, every byte of other characters that a reader cannot see, and of
-/// what is not UTF-8, is `\xHH`. The root is `.`.
+/// newline is `\n`, a backslash `\\`. Every byte of other characters that a reader cannot see, and
+/// of what is not UTF-8, is `\xHH`. The root is `.`.
 impl fmt::Display for TreePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_root() { f.write_char('.') } else { escape(&self.0, f) }

@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 /// Largest text of a system that is read, in bytes: os-release, fstab, passwd and the like.
 pub const MAX_TEXT: u64 = 16 << 20;
 
-/// A directory with a system in it. Its methods take the bytes of a [`TreePath`], and refuse others.
+/// A directory with a system in it. Its methods take the bytes of a [`TreePath`], and refuse
+/// others.
 #[derive(Debug)]
 pub struct Tree {
     path: PathBuf,

@@ -39,7 +39,8 @@ pub struct EtcReport {
 /// The decision about a path, as the report has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decided {
-    /// Path in the tree. In the report, what is not printable text is escaped as `\n`, `\\`, `\xNN`.
+    /// Path in the tree. In the report, what is not printable text is escaped as `\n`, `\\`,
+    /// `\xNN`.
     pub path: TreePathBuf,
     /// The side whose version it got.
     pub side: Side,

@@ -35,7 +35,7 @@ pub(super) fn warning(base: u32, plan: &Plan) -> Option<String> {
 }
 
 /// The decisions with which a draft is filled.
-pub(super) struct Start {
+pub(super) struct DraftPlan {
     pub etc: EtcPlan,
     pub plan: Plan,
     /// The trees that `plan` shares content with.
@@ -45,7 +45,7 @@ pub(super) struct Start {
 }
 
 /// Puts the host's part of the base into the empty `draft`, and plans the rest of it.
-pub(super) fn start(context: &Context, ready: &Ready, draft: &Draft) -> Result<Start, ApplyError> {
+pub(super) fn start(context: &Context, ready: &Ready, draft: &Draft) -> Result<DraftPlan, ApplyError> {
     let base = ready.state.tree();
     let etc = if ready.base.read_only && ready.host_rules.subvolumes.is_empty() {
         ready.etc.clone()
@@ -56,5 +56,5 @@ pub(super) fn start(context: &Context, ready: &Ready, draft: &Draft) -> Result<S
     let flags = tiu_extract::carry_over(base.fd(), tree.fd(), &etc.rules, context.watch)?;
     let seeds = vec![base.descriptor_path()];
     let plan = tiu_extract::plan(&Job { seeds: &seeds, ..ready.job(context, tree, &etc.rules) })?;
-    Ok(Start { etc, plan, seeds, flags })
+    Ok(DraftPlan { etc, plan, seeds, flags })
 }

@@ -1,7 +1,7 @@
 //! Fill: the new snapshot becomes the image's tree, and says where it comes from.
 
 use super::context::Context;
-use super::damage::{self, Start};
+use super::damage::{self, DraftPlan};
 use super::error::ApplyError;
 use super::own_files;
 use super::preflight::Ready;
@@ -35,7 +35,7 @@ pub struct Filled {
 /// decided on and planned for again. A base with damaged metadata has no copy.
 pub fn fill(context: &Context, ready: &Ready, plan: Plan, draft: &Draft) -> Result<Filled, ApplyError> {
     let tree = draft.tree();
-    let Start { etc, plan, seeds, flags } = start(context, ready, plan, draft)?;
+    let DraftPlan { etc, plan, seeds, flags } = start(context, ready, plan, draft)?;
     let job = Job { seeds: &seeds, ..ready.job(context, tree, &etc.rules) };
     let summary = tiu_extract::execute(&job, &plan)?;
     etc.accounts.write(tree)?;
@@ -48,7 +48,7 @@ pub fn fill(context: &Context, ready: &Ready, plan: Plan, draft: &Draft) -> Resu
     Ok(Filled { summary, plan, pristine, etc, flags })
 }
 
-fn start(context: &Context, ready: &Ready, plan: Plan, draft: &Draft) -> Result<Start, ApplyError> {
+fn start(context: &Context, ready: &Ready, plan: Plan, draft: &Draft) -> Result<DraftPlan, ApplyError> {
     let tree = draft.tree();
     if !plan.is_possible() {
         return damage::start(context, ready, draft);
@@ -65,5 +65,5 @@ fn start(context: &Context, ready: &Ready, plan: Plan, draft: &Draft) -> Result<
         (etc, plan)
     };
     let flags = plan.clear_flags_of_host(tree.fd())?;
-    Ok(Start { etc, plan, seeds: Vec::new(), flags })
+    Ok(DraftPlan { etc, plan, seeds: Vec::new(), flags })
 }

@@ -75,8 +75,9 @@ pub(super) fn sort<'a>(
             && usual.iter().any(|path| path.as_bytes() == file.path.as_bytes());
         if is_accepted || (fits && (!is_signed || is_replaced)) {
             sorted.implied.push(file);
-            let replaced = if is_accepted || !is_signed { None } else { Some(file.path.clone()) };
-            sorted.replaced.extend(replaced);
+            if is_replaced && !is_accepted {
+                sorted.replaced.push(file.path.clone());
+            }
             continue;
         }
         let expected = match &implied[..] {

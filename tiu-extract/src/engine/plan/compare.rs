@@ -27,8 +27,8 @@ pub(super) struct Comparison {
 }
 
 impl Comparison {
-    /// Returns the regular files that will be removed or replaced and were not read: damage of their
-    /// metadata is not known yet.
+    /// Returns the regular files that will be removed or replaced and were not read: damage of
+    /// their metadata is not known yet.
     pub fn unread_losses(&self, tree: &ScannedTree) -> Vec<u32> {
         let replaced = self.replaced.iter().zip(&self.places).filter(|(replaced, _)| **replaced);
         let replaced = replaced.filter_map(|(_, place)| match place {
