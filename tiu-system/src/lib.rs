@@ -9,6 +9,7 @@
 //! | [`path`] | paths inside a tree that cannot be malformed |
 //! | [`glob`] | patterns that name paths of a tree |
 //! | [`program`] | the one runner for external programs |
+//! | [`btrfs`] | the trees of btrfs, and the changes in a subvolume since a transaction |
 //! | [`ioctl`] | the ioctls that no crate offers safely: the only `unsafe` code |
 //! | [`inode_flags`] | the immutable and the append-only flag |
 //! | [`fstab`], [`mountinfo`], [`os_release`] | parsers of system files |
@@ -30,6 +31,7 @@
 //! ```
 
 pub mod beneath;
+pub mod btrfs;
 pub mod errno;
 pub mod fstab;
 pub mod glob;

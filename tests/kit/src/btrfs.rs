@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 /// dropped, also after a failed assertion.
 pub struct LoopBtrfs {
     dir: tempfile::TempDir,
+    options: String,
 }
 
 impl LoopBtrfs {
@@ -28,10 +29,22 @@ impl LoopBtrfs {
         } else {
             sh!("mkfs.btrfs" of "btrfs-progs", "-q", image);
         }
-        let fs = LoopBtrfs { dir };
+        let fs = LoopBtrfs { dir, options: format!("loop,{options}") };
         std::fs::create_dir(fs.path()).unwrap();
-        sh!("mount" of "mount", "-t", "btrfs", "-o", format!("loop,{options}"), image, fs.path());
+        fs.mount();
         fs
+    }
+
+    fn mount(&self) {
+        sh!("mount" of "mount", "-t", "btrfs", "-o", self.options, self.disk(), self.path());
+    }
+
+    /// Calls `work` with the file while the filesystem in it is not mounted.
+    pub fn unmounted<T>(&mut self, work: impl FnOnce(&Path) -> T) -> T {
+        sh!("umount" of "mount", self.path());
+        let result = work(&self.disk());
+        self.mount();
+        result
     }
 
     /// Returns the mount point.

@@ -19,17 +19,30 @@ const BTRFS_IOC_FS_INFO: Opcode = opcode::read::<FsInfo>(0x94, 31);
 
 /// Returns the UUID of the btrfs that `fd` is on, as in `/sys/fs/btrfs`.
 pub fn btrfs_uuid(fd: BorrowedFd) -> io::Result<String> {
+    Ok(uuid_text(&info(fd)?.fsid))
+}
+
+/// Returns the highest number of a device of the btrfs that `fd` is on.
+pub(super) fn devices(fd: BorrowedFd) -> io::Result<u64> {
+    Ok(info(fd)?.max_id)
+}
+
+fn info(fd: BorrowedFd) -> io::Result<FsInfo> {
     // SAFETY: BTRFS_IOC_FS_INFO writes one `struct btrfs_ioctl_fs_info_args`, which `FsInfo` is as
     // large as.
-    let info = unsafe { ioctl(fd, Getter::<BTRFS_IOC_FS_INFO, FsInfo>::new()) }?;
+    Ok(unsafe { ioctl(fd, Getter::<BTRFS_IOC_FS_INFO, FsInfo>::new()) }?)
+}
+
+/// Returns a UUID as text.
+pub(super) fn uuid_text(bytes: &[u8; 16]) -> String {
     let mut uuid = String::with_capacity(36);
-    for (at, byte) in info.fsid.iter().enumerate() {
+    for (at, byte) in bytes.iter().enumerate() {
         if matches!(at, 4 | 6 | 8 | 10) {
             uuid.push('-');
         }
         let _ = write!(uuid, "{byte:02x}");
     }
-    Ok(uuid)
+    uuid
 }
 
 #[cfg(test)]

@@ -15,13 +15,19 @@
 #![allow(unsafe_code)]
 
 mod default_subvolume;
+mod device_errors;
 mod filesystem;
 mod inherited;
 mod loop_device;
 mod reflink;
+mod subvolume;
+mod tree_search;
 
 pub use default_subvolume::{default_subvolume, set_default_subvolume};
+pub use device_errors::device_errors;
 pub use filesystem::btrfs_uuid;
 pub use inherited::close_inherited_on_exec;
 pub use loop_device::{loop_clear, loop_configure, loop_get_free};
 pub use reflink::{clone_file, clone_range};
+pub use subvolume::{SubvolumeFacts, subvolume_facts};
+pub use tree_search::{TreeKey, tree_search};
