@@ -4,7 +4,7 @@ use super::error::{LineError, shown};
 use super::escape::{Field, escape, unescape};
 use super::{Entry, Kind, Mtime, Xattrs};
 use crate::content_digest::{Digest, digest_bytes};
-use crate::sha256::from_hex;
+use crate::sha256::{from_hex, to_hex};
 use std::borrow::Cow;
 use std::io::Write;
 use std::ops::RangeInclusive;
@@ -31,6 +31,10 @@ pub const MAX_DEVICE: u64 = u32::MAX as u64;
 /// Seconds of the earliest and the latest time: what ext4 can hold (1901-12-13 to 2446-05-10), and
 /// so also btrfs. A time that the target's filesystem cannot hold would be another one there.
 pub const TIMES: RangeInclusive<i64> = -(1 << 31)..=(1 << 34) - (1 << 31) - 1;
+
+/// The byte that stands for a digest, and for the payload that follows from it, where digests are
+/// kept apart. No line has it: a byte that is not printable is escaped.
+pub(super) const MARK: u8 = 1;
 
 /// Digest of an empty file, which the format does not spell out.
 pub(super) static EMPTY_FILE: LazyLock<Digest> = LazyLock::new(|| digest_bytes(b""));
@@ -89,25 +93,58 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Returns whether the inode is the same except for its name. Every value has one spelling, so
-    /// the texts can be compared.
-    pub fn same_inode(&self, link: &Fields) -> bool {
-        let parts = |f: &Fields<'a>| {
-            [f.size, f.mode, f.nlink, f.uid, f.gid, f.rdev, f.mtime, f.content, f.digest, f.xattrs]
-        };
-        let parts_of_link = [
-            link.size,
-            link.mode,
-            link.nlink,
-            link.uid,
-            link.gid,
-            link.rdev,
-            link.mtime,
-            link.content,
-            link.digest,
-            link.xattrs,
+    /// Returns a hash of everything that the names of an inode have in common. Every value has one
+    /// spelling, so the texts can be compared.
+    pub fn inode_hash(&self) -> Digest {
+        let parts = [
+            self.size,
+            self.mode,
+            self.nlink,
+            self.uid,
+            self.gid,
+            self.rdev,
+            self.mtime,
+            self.content,
+            self.digest,
+            self.xattrs,
         ];
-        parts(self) == parts_of_link
+        Digest::compute(&parts.join(&b' '))
+    }
+
+    /// Appends `line`, of which these are the fields, with [`MARK`] in the place of its digest and
+    /// of what follows from that. Returns the digest. Appends nothing if the line has none.
+    pub fn write_without_digest(&self, line: &[u8], out: &mut Vec<u8>) -> Option<Digest> {
+        let digest = Digest(from_hex(self.digest)?);
+        out.extend_from_slice(self.before_payload(line));
+        if self.is_link {
+            out.extend_from_slice(self.payload)
+        } else {
+            out.push(MARK)
+        }
+        out.extend_from_slice(b" - ");
+        out.push(MARK);
+        out.extend_from_slice(self.xattrs);
+        Some(digest)
+    }
+
+    /// Appends `line`, of which these are the fields, with `digest` in the place of [`MARK`].
+    pub fn write_with_digest(&self, line: &[u8], digest: Digest, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.before_payload(line));
+        match self.payload {
+            [MARK] => out.extend_from_slice(payload_of(digest).as_bytes()),
+            payload => out.extend_from_slice(payload),
+        }
+        out.extend_from_slice(b" - ");
+        out.extend_from_slice(to_hex(&digest.0, &mut [0; 64]).as_bytes());
+        out.extend_from_slice(self.xattrs);
+    }
+
+    /// Returns the part of `line`, of which these are the fields, before the payload.
+    fn before_payload<'l>(&self, line: &'l [u8]) -> &'l [u8] {
+        let after = [self.payload, self.content, self.digest, self.xattrs];
+        // Each has a space in front, the attributes have theirs with them.
+        let length = after.iter().map(|field| field.len()).sum::<usize>() + 2;
+        line.get(..line.len() - length).unwrap_or_default()
     }
 
     /// Returns the kind of the inode, for hard links too.
@@ -120,11 +157,11 @@ impl<'a> Fields<'a> {
         path(self.payload, "hard link's target", LineError::LinkTarget)
     }
 
-    /// Returns all values, each checked on its own.
-    pub fn entry(&self) -> Result<Entry<'a>, LineError> {
+    /// Returns the values that every entry has.
+    fn common(&self) -> Result<Entry<'a>, LineError> {
         let (kind, mode) = split_mode(self.mode)?;
         let size = number(self.size, "size", i64::MAX as u64)?;
-        let mut entry = Entry {
+        Ok(Entry {
             path: path(self.path, "path", LineError::Path)?,
             kind,
             mode,
@@ -138,7 +175,29 @@ impl<'a> Fields<'a> {
             link: None,
             digest: None,
             xattrs: xattrs(self.xattrs)?,
-        };
+        })
+    }
+
+    /// Returns all values of a line that was checked by [`entry`](Self::entry) and may have
+    /// [`MARK`] in the place of `digest`.
+    pub fn stored(&self, digest: Option<Digest>) -> Result<Entry<'a>, LineError> {
+        let mut entry = self.common()?;
+        if entry.kind == Kind::File {
+            entry.digest = digest.or(Some(*EMPTY_FILE));
+        }
+        if self.is_link {
+            entry.link = Some(self.link_target()?);
+            entry.kind = Kind::HardLink;
+        } else if entry.kind == Kind::Symlink {
+            entry.target = Some(symlink_target(self.payload)?);
+        }
+        Ok(entry)
+    }
+
+    /// Returns all values, each checked on its own.
+    pub fn entry(&self) -> Result<Entry<'a>, LineError> {
+        let mut entry = self.common()?;
+        let (kind, size) = (entry.kind, entry.size);
         let must_be = |field, found: &[u8], expected: &str| {
             if found == expected.as_bytes() {
                 return Ok(());
@@ -338,24 +397,37 @@ fn xattrs(text: &[u8]) -> Result<Xattrs<'_>, LineError> {
     Ok(xattrs)
 }
 
+/// Returns true if a line that was checked is a hard link.
+pub(super) fn is_link(line: &[u8]) -> bool {
+    Fields::split(line).is_ok_and(|fields| fields.is_link)
+}
+
+/// Returns a path as the text has it.
+pub(super) fn path_text(path: &TreePath) -> Vec<u8> {
+    let mut text = Vec::with_capacity(path.as_bytes().len() + 1);
+    write_path(&mut text, path);
+    text
+}
+
+fn write_path(out: &mut Vec<u8>, path: &TreePath) {
+    out.push(b'/');
+    // `-` is special as a whole field, which it never is after the slash.
+    match path.as_bytes() {
+        b"-" => out.push(b'-'),
+        bytes => escape(out, bytes, Field::Fixed),
+    }
+}
+
 /// Appends the line of `entry`, with its newline. `inode` is the inode of a hard link, and the
 /// entry itself otherwise.
 pub(super) fn write_line(out: &mut Vec<u8>, entry: &Entry, inode: &Entry, nlink: u32) {
-    let path = |out: &mut Vec<u8>, path: &TreePath| {
-        out.push(b'/');
-        // `-` is special as a whole field, which it never is after the slash.
-        match path.as_bytes() {
-            b"-" => out.push(b'-'),
-            bytes => escape(out, bytes, Field::Fixed),
-        }
-    };
     let link = (entry.kind == Kind::HardLink).then(|| entry.link.as_deref().unwrap_or(TreePath::ROOT));
     let size = match (inode.kind, &inode.target) {
         (Kind::File, _) => inode.size,
         (Kind::Symlink, Some(target)) => target.len() as u64,
         _ => 0,
     };
-    path(out, &entry.path);
+    write_path(out, &entry.path);
     let rdev = if matches!(inode.kind, Kind::CharDev | Kind::BlockDev) { inode.rdev } else { 0 };
     // Writing to a Vec cannot fail.
     let _ = write!(
@@ -370,7 +442,7 @@ pub(super) fn write_line(out: &mut Vec<u8>, entry: &Entry, inode: &Entry, nlink:
     );
     let digest = inode.digest.filter(|_| inode.kind == Kind::File && size > 0);
     match (link, &entry.target, digest) {
-        (Some(link), _, _) => path(out, link),
+        (Some(link), _, _) => write_path(out, link),
         (None, Some(target), _) => escape(out, target, Field::Fixed),
         (None, None, Some(digest)) => out.extend_from_slice(payload_of(digest).as_bytes()),
         (None, None, None) => out.push(b'-'),

@@ -1,8 +1,18 @@
 //! The index: every inode of the image, as composefs-dump(5) text sorted by path bytes.
 //!
 //! Per line: `PATH SIZE MODE NLINK UID GID RDEV MTIME PAYLOAD CONTENT DIGEST [XATTR...]`. The text
-//! is kept as it is: one buffer, plus one offset for each line. Entries are views into it, so that
-//! an image of many files needs little memory.
+//! is kept in compressed blocks, so that an image of many files needs little memory.
+//!
+//! ```text
+//! line, escape    one line: its fields, and their spelling
+//! check           lines in order, each checked against those before it
+//! block           a run of lines, compressed; the digests apart
+//! blocks, shared  all blocks of an index; equal blocks of two indexes
+//! read            the index
+//! differ          the entries in which two indexes differ
+//! zst             the compressed form in an image
+//! write, build    writers: of entries in any order, and in path order
+//! ```
 //!
 //! Guarantees of an [`Index`] that was parsed:
 //! - paths are absolute in the dump's notation, canonical (no `.`, `..`, empty component, NUL),
@@ -14,22 +24,34 @@
 //!   number of links says;
 //! - regular files have a digest; every value has the only spelling that this format allows for it.
 
+mod block;
+mod blocks;
+mod build;
+mod check;
+mod differ;
 mod entry;
 mod error;
 mod escape;
+mod limits;
 mod line;
 mod read;
+mod shared;
 mod steps;
+#[cfg(test)]
+mod tests;
 mod write;
 mod zst;
 
+pub use build::IndexBuilder;
+pub use differ::EntryPair;
 pub use entry::{Entry, EntryBuf, Kind, Mtime, Xattrs};
 pub use error::{IndexError, LineError};
+pub use limits::{MAX_ENTRIES, MAX_LINE_SIZE, MAX_TEXT_SIZE, MIN_LINE_SIZE, text_limit};
 pub use line::{
     MAX_DEVICE, MAX_ID, MAX_NAME, MAX_PATH, MAX_TARGET, MAX_XATTR_LIST, MAX_XATTR_NAME, MAX_XATTR_VALUE,
     TIMES,
 };
-pub use read::{Index, MAX_ENTRIES, MAX_LINE_SIZE, MAX_TEXT_SIZE, MIN_LINE_SIZE, text_limit};
+pub use read::Index;
 pub use write::IndexWriter;
 pub use zst::write_zst;
 

@@ -1,107 +1,81 @@
-//! Reading an index: strict, bounded, one pass, in time linear in its size.
+//! An index that was read.
 
-use super::error::{LineError, shown};
-use super::escape::Unescaped;
-use super::line::Fields;
-use super::steps;
-use super::{Entry, IndexError, Kind};
+use super::Entry;
+use super::block::OpenBlock;
+use super::blocks::{Blocks, Lines};
+use super::line::is_link;
+use crate::content_digest::Digest;
 use std::borrow::Cow;
-use std::cmp::Ordering;
-use std::collections::HashMap;
-use tiu_system::path::{TreePath, TreePathBuf};
-use tiu_system::text::printable;
-
-/// Longest text that is read, in bytes; see [`text_limit`].
-pub const MAX_TEXT_SIZE: u64 = 1 << 30;
-/// Most entries that are read.
-pub const MAX_ENTRIES: u64 = 4_000_000;
-/// Longest line in bytes: a path and a link's target with every byte escaped, and three of the
-/// longest extended attributes.
-pub const MAX_LINE_SIZE: usize = 1 << 20;
-
-/// Shortest line after the root's in bytes, with its newline: `/a 0 10644 1 0 0 0 0.0 - - -`.
-pub const MIN_LINE_SIZE: u64 = 29;
-/// Bytes of text that the index of the smallest image can have.
-const SMALL_TEXT: u64 = 16 << 20;
-/// Bytes of text for each byte of hash tree, which is a 128th of the image: 64 for each byte of the
-/// image.
-const TEXT_PER_TREE: u64 = 64 * 128;
-
-/// Returns the size of the longest text of an index in bytes. `entries` and `verity_size` are those
-/// of the manifest.
-///
-/// There are two bounds. A line has at most 4096 bytes on average (a usual one has 250), and one
-/// longest line is free. And the image bounds the text, because a small file must not take much
-/// memory, regardless of how many entries it claims: 16 MiB, and 64 bytes for each byte of the
-/// image. The compressed index is a part of the image, and digests do not compress: text of real
-/// systems has four times the size of the compressed index and a 20th of the image's.
-pub fn text_limit(entries: u64, verity_size: u64) -> u64 {
-    let by_entries = entries.saturating_mul(4096).saturating_add(MAX_LINE_SIZE as u64);
-    let by_image = verity_size.saturating_mul(TEXT_PER_TREE).saturating_add(SMALL_TEXT);
-    by_entries.min(by_image).min(MAX_TEXT_SIZE)
-}
+use tiu_system::path::TreePath;
 
 /// A checked index.
+///
+/// Its lines are kept compressed, about 40 bytes for each regular file, most of that its digest.
+/// The blocks of lines that were used last stay open, so that what is near costs little. Equal
+/// blocks of two indexes are in memory once.
 #[derive(Clone)]
 pub struct Index {
-    text: Vec<u8>,
-    /// Offset of each line.
-    lines: Vec<u32>,
+    blocks: Blocks,
+    text_size: u64,
     content_size: u64,
 }
 
 impl Index {
-    /// Checks `text`, which is kept. Memory besides: four bytes for each entry, and a few for each
-    /// inode of many names.
-    pub fn parse(text: Vec<u8>) -> Result<Self, IndexError> {
-        if text.len() as u64 > MAX_TEXT_SIZE {
-            return Err(IndexError::TooLarge { limit: MAX_TEXT_SIZE });
-        }
-        if text.is_empty() {
-            return Err(IndexError::Empty);
-        }
-        let mut checker = Checker::new();
-        let mut start = 0;
-        for line in text.split_inclusive(|c| *c == b'\n') {
-            let number = checker.index.lines.len() as u64 + 1;
-            if number > MAX_ENTRIES {
-                return Err(IndexError::TooManyEntries { found: number, limit: MAX_ENTRIES });
-            }
-            if line.len() > MAX_LINE_SIZE {
-                return Err(IndexError::LineTooLong { line: number, limit: MAX_LINE_SIZE });
-            }
-            let Some(line) = line.strip_suffix(b"\n") else {
-                return Err(IndexError::CutText { line: number });
-            };
-            checker.line(&text, start, line)?;
-            start += line.len() + 1;
-        }
-        checker.finish(text)
+    pub(super) fn new(blocks: Blocks, text_size: u64, content_size: u64) -> Self {
+        Index { blocks, text_size, content_size }
     }
+
     /// Returns the number of entries, hard links and the root included.
     pub fn len(&self) -> usize {
-        self.lines.len()
+        self.blocks.len()
     }
+
     /// Returns false: an index has at least its root.
     pub fn is_empty(&self) -> bool {
         false
     }
+
     /// Returns entry `i` in path order.
     ///
     /// # Panics
     /// If `i` is not less than [`len`](Self::len).
     pub fn entry(&self, i: usize) -> Entry<'_> {
-        let checked = Fields::split(line(&self.text, &self.lines, i)).and_then(|fields| fields.entry());
-        checked.unwrap_or_else(|e| unreachable!("line {} was checked before: {e}", i + 1))
+        let Some(entry) = self.blocks.entry(i) else {
+            panic!("entry {i} of an index of {} entries", self.len());
+        };
+        entry
     }
+
     /// Returns all entries in path order, parents before their children.
     pub fn iter(&self) -> impl Iterator<Item = Entry<'_>> + '_ {
-        (0..self.len()).map(|i| self.entry(i))
+        Entries(self.blocks.lines(0))
     }
+
     /// Returns the number of the entry at `path`, by binary search.
     pub fn find(&self, path: &TreePath) -> Option<usize> {
-        find(&self.text, &self.lines, path.as_bytes())
+        let (at, found) = self.blocks.search(path.as_bytes());
+        found.then_some(at)
     }
+
+    /// Returns the numbers of the entries, hard links too, whose content has a digest that `wanted`
+    /// accepts. Looks at the digests alone, except where it finds one. Leaves out empty files.
+    pub fn with_digests<'a>(
+        &'a self,
+        wanted: impl Fn(&Digest) -> bool + Copy + 'a,
+    ) -> impl Iterator<Item = usize> + 'a {
+        let line = move |block: &OpenBlock, i: usize| {
+            block.line(i).and_then(|(_, digest)| digest).is_some_and(|digest| wanted(&digest))
+        };
+        self.blocks.select(move |block| block.digests.iter().any(wanted), line)
+    }
+
+    /// Returns the numbers of the hard links: of an inode's names all but the first. Looks only at
+    /// the parts of the index that have some.
+    pub fn hard_link_numbers(&self) -> impl Iterator<Item = usize> + '_ {
+        let line = |block: &OpenBlock, i: usize| block.line(i).is_some_and(|(line, _)| is_link(line));
+        self.blocks.select(|block| block.has_links, line)
+    }
+
     /// Returns the names in the directory at `path`, in the order of the index. Takes a search for
     /// each name and each directory, whatever lies below those.
     pub fn names(&self, path: &TreePath) -> Vec<Vec<u8>> {
@@ -131,10 +105,12 @@ impl Index {
         }
         names
     }
+
     /// Returns the number of the first entry whose path is not before `path`.
     fn first_from(&self, path: &[u8]) -> usize {
-        self.lines.partition_point(|start| compare_line(&self.text, *start, path) == Ordering::Less)
+        self.blocks.search(path).0
     }
+
     /// Returns the entry that carries the kind and the content of `entry`: the inode of a hard
     /// link, and `entry` itself otherwise.
     pub fn inode_of<'a>(&'a self, entry: &'a Entry<'a>) -> Cow<'a, Entry<'a>> {
@@ -143,14 +119,21 @@ impl Index {
             None => Cow::Borrowed(entry),
         }
     }
-    /// Returns the text, as it was signed.
-    pub fn text(&self) -> &[u8] {
-        &self.text
+
+    /// Returns the size of the text in bytes.
+    pub fn text_size(&self) -> u64 {
+        self.text_size
     }
+
     /// Returns the sum of the sizes of regular files in bytes, each inode counted once: `size` of
     /// the manifest.
     pub fn content_size(&self) -> u64 {
         self.content_size
+    }
+
+    /// Returns the lines, for what needs more than entries.
+    pub(super) fn blocks(&self) -> &Blocks {
+        &self.blocks
     }
 }
 
@@ -160,164 +143,14 @@ impl std::fmt::Debug for Index {
     }
 }
 
-/// Returns line `i` without its newline.
-fn line<'a>(text: &'a [u8], lines: &[u32], i: usize) -> &'a [u8] {
-    let start = lines[i] as usize;
-    let end = lines.get(i + 1).map_or(text.len(), |next| *next as usize);
-    text.get(start..end).and_then(|line| line.strip_suffix(b"\n")).unwrap_or_default()
-}
+/// The entries of an index, one after the other.
+struct Entries<'a>(Lines<'a>);
 
-/// Searches for a path among lines that were checked.
-fn find(text: &[u8], lines: &[u32], path: &[u8]) -> Option<usize> {
-    lines.binary_search_by(|start| compare_line(text, *start, path)).ok()
-}
+impl<'a> Iterator for Entries<'a> {
+    type Item = Entry<'a>;
 
-/// Compares the path of the line at `start` with one that is not escaped.
-fn compare_line(text: &[u8], start: u32, path: &[u8]) -> Ordering {
-    let line = text.get(start as usize..).unwrap_or_default();
-    let end = line.iter().position(|c| *c == b' ').unwrap_or(line.len());
-    compare_paths(line.get(1..end).unwrap_or_default(), path)
-}
-
-/// Compares an escaped path with one that is not.
-fn compare_paths(escaped: &[u8], path: &[u8]) -> Ordering {
-    if escaped.contains(&b'\\') { Unescaped(escaped).cmp(path.iter().copied()) } else { escaped.cmp(path) }
-}
-
-/// A path that is a prefix (by bytes) of the current one; one of them is its parent.
-struct Prefix {
-    len: usize,
-    kind: Kind,
-}
-
-/// Checks lines in order. Memory is constant except for the offsets and the inodes of many names.
-struct Checker {
-    index: Index,
-    previous: TreePathBuf,
-    /// All earlier paths that are a prefix of the previous path, itself included, by length. In
-    /// sorted order whatever is a prefix of a path is still in here when that path comes, so the
-    /// parent is found without a map of all directories.
-    prefixes: Vec<Prefix>,
-    /// Inodes whose number of links is not one: line, number of links, names so far.
-    linked: HashMap<usize, (u32, u32)>,
-}
-
-impl Checker {
-    fn new() -> Self {
-        let index = Index { text: Vec::new(), lines: Vec::new(), content_size: 0 };
-        Checker { index, previous: TreePathBuf::default(), prefixes: Vec::new(), linked: HashMap::new() }
-    }
-
-    fn line(&mut self, text: &[u8], start: usize, line: &[u8]) -> Result<(), IndexError> {
-        let number = self.index.lines.len();
-        let wrong = |problem| IndexError::Line {
-            line: number as u64 + 1,
-            path: printable(&shown(line.split(|c| *c == b' ').next().unwrap_or_default())),
-            problem,
-        };
-        let fields = Fields::split(line).map_err(wrong)?;
-        if number == 0 && fields.path != b"/" {
-            return Err(IndexError::NoRoot { found: shown(fields.path) });
-        }
-        let entry = fields.entry().map_err(wrong)?;
-        let kind = fields.inode_kind().map_err(wrong)?;
-        if number == 0 && entry.kind != Kind::Dir {
-            return Err(wrong(LineError::RootNotDir(entry.kind)));
-        }
-        if number > 0 {
-            self.order_and_parent(&entry).map_err(wrong)?;
-        }
-        match &entry.link {
-            Some(link) => self.link(text, &fields, link, &entry).map_err(wrong)?,
-            _ if kind != Kind::Dir && entry.nlink != 1 => {
-                self.linked.insert(number, (entry.nlink, 1));
-            }
-            _ => {}
-        }
-        if entry.kind == Kind::File {
-            self.index.content_size = self.index.content_size.saturating_add(entry.size);
-        }
-        self.prefixes.push(Prefix { len: entry.path.as_bytes().len(), kind });
-        entry.path.as_ref().clone_into(&mut self.previous);
-        // MAX_TEXT_SIZE is below 2^32.
-        self.index.lines.push(start as u32);
-        Ok(())
-    }
-
-    fn order_and_parent(&mut self, entry: &Entry) -> Result<(), LineError> {
-        let (path, previous) = (entry.path.as_bytes(), self.previous.as_bytes());
-        let common = previous.iter().zip(path).take_while(|(a, b)| a == b).count();
-        match previous.cmp(path) {
-            Ordering::Less => {}
-            Ordering::Equal => return Err(LineError::Twice),
-            Ordering::Greater => return Err(LineError::NotSorted { previous: shown(previous) }),
-        }
-        while self.prefixes.last().is_some_and(|prefix| prefix.len > common) {
-            steps::count();
-            self.prefixes.pop();
-        }
-        let parent_len = path.iter().rposition(|c| *c == b'/').unwrap_or(0);
-        let parent = || shown(path.get(..parent_len).unwrap_or_default());
-        let found = self.prefixes.binary_search_by_key(&parent_len, |prefix| {
-            steps::count();
-            prefix.len
-        });
-        match found.ok().and_then(|at| self.prefixes.get(at)).map(|prefix| prefix.kind) {
-            Some(Kind::Dir) => Ok(()),
-            Some(Kind::Symlink) => Err(LineError::ThroughSymlink { parent: parent() }),
-            Some(kind) => Err(LineError::ParentNotDir { parent: parent(), kind }),
-            None => Err(LineError::ParentMissing { parent: parent() }),
-        }
-    }
-
-    fn link(
-        &mut self,
-        text: &[u8],
-        link: &Fields,
-        target: &TreePath,
-        entry: &Entry,
-    ) -> Result<(), LineError> {
-        let name = || shown(target.as_bytes());
-        if *target >= *entry.path {
-            return Err(LineError::LinkTargetLater(name()));
-        }
-        let lines = &self.index.lines;
-        let at = find(text, lines, target.as_bytes()).ok_or_else(|| LineError::LinkTargetMissing(name()))?;
-        let end = lines.get(at + 1).map_or(text.len(), |next| *next as usize);
-        let start = lines.get(at).map_or(end, |start| *start as usize);
-        let found = text.get(start..end).unwrap_or_default();
-        let found = found.split(|c| *c == b'\n').next().unwrap_or_default();
-        let inode = Fields::split(found)?;
-        if inode.is_link {
-            return Err(LineError::LinkTargetLink(name()));
-        }
-        if inode.inode_kind()? == Kind::Dir {
-            return Err(LineError::LinkTargetDir(name()));
-        }
-        if !inode.same_inode(link) {
-            return Err(LineError::LinkDiffers(name()));
-        }
-        match self.linked.get_mut(&at) {
-            Some((nlink, names)) if *names < *nlink => *names += 1,
-            Some((nlink, names)) => return Err(LineError::LinkCount { names: *names + 1, nlink: *nlink }),
-            None => return Err(LineError::LinkCount { names: 2, nlink: 1 }),
-        }
-        Ok(())
-    }
-
-    fn finish(mut self, text: Vec<u8>) -> Result<Index, IndexError> {
-        let first_wrong =
-            self.linked.iter().filter(|(_, (nlink, names))| nlink != names).min_by_key(|(i, _)| **i);
-        if let Some((i, (nlink, names))) = first_wrong {
-            let path = line(&text, &self.index.lines, *i).split(|c| *c == b' ').next().unwrap_or_default();
-            return Err(IndexError::Line {
-                line: *i as u64 + 1,
-                path: printable(&shown(path)),
-                problem: LineError::LinkCount { names: *names, nlink: *nlink },
-            });
-        }
-        self.index.lines.shrink_to_fit();
-        self.index.text = text;
-        Ok(self.index)
+    fn next(&mut self) -> Option<Entry<'a>> {
+        let (block, line) = self.0.advance()?;
+        block.entry(line)
     }
 }

@@ -5,7 +5,6 @@ use super::line::write_line;
 use super::{EntryBuf, Kind};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::io::{self, Write};
 use tiu_system::path::TreePathBuf;
 
 /// Collects entries in any order and returns sorted text.
@@ -59,12 +58,6 @@ impl IndexWriter {
         let mut out = Vec::with_capacity(self.text.len());
         self.lines.iter().for_each(|line| out.extend_from_slice(self.bytes(line)));
         out
-    }
-
-    /// Writes the text, sorted by path bytes, without a second copy of it in memory.
-    pub fn finish_to(mut self, mut out: impl Write) -> io::Result<()> {
-        self.settle();
-        self.lines.iter().try_for_each(|line| out.write_all(self.bytes(line)))
     }
 
     fn settle(&mut self) {

@@ -9,11 +9,12 @@ use crate::lost_flags::{self, LostFlags};
 use crate::plan::{ImagePlan, Item, ItemContent};
 use crate::tree::{Root, ScanError, SourceNode, Span};
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::io::{self, BufWriter, Write};
 use std::sync::mpsc::Receiver;
 use tiu_bundle::content_digest::{ContentHasher, Digest, digest_bytes};
-use tiu_bundle::index::{self, EntryBuf, INDEX_PATH, Index, IndexWriter, Kind, Mtime};
-use tiu_system::path::TreePathBuf;
+use tiu_bundle::index::{Entry, EntryBuf, INDEX_PATH, IndexBuilder, Kind, Mtime};
+use tiu_system::path::TreePath;
 use tiu_system::progress::{Unit, Watch};
 
 /// Level of the compressed index. Higher ones save little, because half of an index is digests, and
@@ -86,20 +87,23 @@ fn of_directories(plan: &ImagePlan) -> LostFlags {
 
 /// Writes the compressed index as the last file. It is not in the index itself.
 fn write_index(
-    entries: IndexWriter,
+    entries: IndexBuilder,
     lost_flags: LostFlags,
     created: i64,
     out: &mut impl Write,
 ) -> Result<Indexed, PackError> {
-    let text = entries.finish();
-    let digest = Digest(openssl::sha::sha256(&text));
-    let mut compressed = Vec::new();
-    index::write_zst(&text, INDEX_LEVEL, &mut compressed).map_err(PackError::Stream)?;
     // What no client would read is not signed.
-    let read = Index::parse(text)?;
-    let (entries, text_size) = (read.len() as u64, read.text().len() as u64);
-    let indexed = Indexed { digest, entries, size: read.content_size(), text_size, lost_flags };
-    drop(read);
+    let (index, digest) = entries.finish()?;
+    let mut compressed = Vec::new();
+    index.write_zst(INDEX_LEVEL, &mut compressed).map_err(PackError::Stream)?;
+    let indexed = Indexed {
+        digest,
+        entries: index.len() as u64,
+        size: index.content_size(),
+        text_size: index.text_size(),
+        lost_flags,
+    };
+    drop(index);
     let node = SourceNode {
         path: Span::default(),
         kind: Kind::File,
@@ -132,9 +136,11 @@ struct Stream<'a, W> {
 }
 
 impl<W: Write> Stream<'_, W> {
-    fn run(mut self, pieces: &Receiver<Piece>) -> Result<(IndexWriter, LostFlags), PackError> {
-        let mut index = IndexWriter::default();
-        for item in &self.plan.items {
+    fn run(mut self, pieces: &Receiver<Piece>) -> Result<(IndexBuilder, LostFlags), PackError> {
+        let mut index = IndexBuilder::default();
+        // By number of the item, the inodes of which more names are to come, and how many.
+        let mut inodes: HashMap<u32, (EntryBuf, u32)> = HashMap::new();
+        for (number, item) in (0u32..).zip(&self.plan.items) {
             self.watch.check()?;
             let digest = match item.content {
                 ItemContent::None if item.node.kind == Kind::Socket => None,
@@ -152,7 +158,23 @@ impl<W: Write> Stream<'_, W> {
                 }
                 ItemContent::Tree(_) => Some(self.file(item, pieces)?),
             };
-            index.push(self.entry(item, digest));
+            match item.link_to {
+                None => {
+                    let entry = self.entry(item, digest);
+                    index.push(&entry)?;
+                    if item.nlink > 1 {
+                        inodes.insert(number, (entry.into_owned(), item.nlink - 1));
+                    }
+                }
+                Some(first) => {
+                    let Some((inode, left)) = inodes.get_mut(&first) else { return Err(PackError::Reader) };
+                    index.link(self.path(item), inode)?;
+                    *left -= 1;
+                    if *left == 0 {
+                        inodes.remove(&first);
+                    }
+                }
+            }
         }
         Ok((index, self.lost_flags))
     }
@@ -214,31 +236,30 @@ impl<W: Write> Stream<'_, W> {
         item.link_to.and_then(|first| self.plan.items.get(first as usize))
     }
 
-    fn entry(&self, item: &Item, digest: Option<Digest>) -> EntryBuf {
-        let own = |bytes: &[u8]| -> Cow<[u8]> { Cow::Owned(bytes.to_vec()) };
+    fn path(&self, item: &Item) -> &TreePath {
         // The plan's paths are those of a tree: names of the kernel, and constants.
-        let own_path = |path: &[u8]| Cow::Owned(TreePathBuf::new(path).unwrap_or_default());
+        TreePath::new(self.plan.path(item)).unwrap_or_default()
+    }
+
+    /// Returns the entry of an item that is not another name of an earlier one.
+    fn entry(&self, item: &Item, digest: Option<Digest>) -> Entry<'_> {
         let node = &item.node;
         let target = node.target.map(|span| self.plan.tree.names.get(span));
-        let link = self.link(item).map(|first| self.plan.path(first));
-        let xattrs = self.plan.tree.xattrs.get(node.xattrs);
-        EntryBuf {
-            path: own_path(self.plan.path(item)),
-            kind: if link.is_some() { Kind::HardLink } else { node.kind },
+        let xattrs = self.plan.tree.xattrs.get(node.xattrs).iter();
+        Entry {
+            path: Cow::Borrowed(self.path(item)),
+            kind: node.kind,
             mode: u32::from(node.mode),
             nlink: item.nlink,
             uid: node.uid,
             gid: node.gid,
             rdev: node.rdev,
             mtime: node.mtime,
-            size: match target {
-                Some(target) => target.len() as u64,
-                None => node.size,
-            },
-            target: target.filter(|_| link.is_none()).map(own),
-            link: link.map(own_path),
+            size: target.map_or(node.size, |target| target.len() as u64),
+            target: target.map(Cow::Borrowed),
+            link: None,
             digest,
-            xattrs: xattrs.iter().map(|(name, value)| (own(name), own(value))).collect(),
+            xattrs: xattrs.map(|(name, value)| (name.as_slice().into(), value.as_slice().into())).collect(),
         }
     }
 }
