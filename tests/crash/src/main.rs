@@ -6,6 +6,7 @@
 //! takes it back, and says in figures what it did.
 #![forbid(unsafe_code)]
 
+mod boot;
 mod clock;
 mod facts;
 mod kill;
@@ -54,6 +55,7 @@ type Scenario = fn(&Settings, &Setup) -> String;
 
 const SCENARIOS: &[(&str, Scenario)] = &[
     ("kill", kill::run),
+    ("boot", boot::run),
     ("power", power::run),
     ("signals", signals::run),
     ("space-before", space::before),

@@ -8,6 +8,7 @@ pub mod btrfs;
 pub mod bundles;
 pub mod damage;
 pub mod documents;
+pub mod esp;
 pub mod help;
 pub mod host;
 pub mod kit;

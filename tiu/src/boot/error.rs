@@ -1,5 +1,6 @@
 //! The errors of changing what boots next.
 
+use super::bls::BlsError;
 use crate::snapshots::SnapshotError;
 use std::io;
 use tiu_system::hints;
@@ -31,11 +32,13 @@ pub enum BootError {
         found: String,
     },
     #[error(transparent)]
+    Bls(#[from] BlsError),
+    #[error(transparent)]
     Cancelled(#[from] Cancelled),
 }
 
 hints! { BootError {
-    forward Snapshot, Tree, Cancelled;
+    forward Snapshot, Tree, Bls, Cancelled;
     Loader { .. } =>
     "see whether the boot partition is mounted, writable and has free space",
     NotSelected { .. } =>

@@ -108,6 +108,8 @@ impl std::fmt::Display for Boots {
 /// The next boot, and the one after a failure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Selected {
+    /// The boot before the next one, if something else boots once.
+    pub once: Option<Boots>,
     /// The next boot.
     pub next: Boots,
     /// The boot if the next one does not start. The same where nothing goes back by itself.

@@ -81,6 +81,14 @@ impl<'a> Next<'a> {
         Ok(reconciled)
     }
 
+    /// Fails unless `number` boots next.
+    pub fn check_boots(&self, number: u32) -> Result<(), BootError> {
+        match self.selected()?.next {
+            Boots::Snapshot { number: found } if found == number => Ok(()),
+            found => Err(BootError::NotSelected { number, found: found.to_string() }),
+        }
+    }
+
     /// Deletes snapshot `number`, its boot entry first. Refuses the running one and the one that
     /// boots next.
     ///

@@ -41,7 +41,7 @@ impl BootLoader for NoBootLoader {
 
     fn selected(&self, host: &Host) -> Result<Selected, BootError> {
         let next = default_subvolume(host)?;
-        Ok(Selected { then: next.clone(), next })
+        Ok(Selected { once: None, then: next.clone(), next })
     }
 
     fn entry(&self, _host: &Host, _snapshot: &Snapshot) -> Result<EntryState, BootError> {

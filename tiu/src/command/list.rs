@@ -24,8 +24,13 @@ struct List<'a> {
 
 impl ListArguments {
     pub fn run(self, global: &GlobalArguments) -> CommandResult {
-        let OpenedHost { host, config, trust, .. } = global.host.open_without_trust()?;
-        let snapshots = tiu::status::snapshots(&host, &config, trust.as_ref())?;
+        let opened = global.host.open_without_trust()?;
+        let OpenedHost { host, config, trust, .. } = &opened;
+        let mut snapshots = tiu::status::snapshots(host, config, trust.as_ref())?;
+        // `tiu status` reports why what boots is not known.
+        if let Ok(selected) = opened.next().selected() {
+            tiu::status::mark_next(&mut snapshots, &selected);
+        }
         global.common.print(&List { snapshots: &snapshots }, || human(&snapshots))?;
         Ok(exit::DONE)
     }

@@ -44,7 +44,8 @@ impl RollbackArguments {
         let opened = global.host.open_without_trust()?;
         let _lock = opened.host.lock()?;
         opened.next().reconcile()?;
-        let snapshots = tiu::status::snapshots(&opened.host, &opened.config, opened.trust.as_ref())?;
+        let mut snapshots = tiu::status::snapshots(&opened.host, &opened.config, opened.trust.as_ref())?;
+        tiu::status::mark_next(&mut snapshots, &opened.next().selected()?);
         let from = snapshots.iter().find(|s| s.next).map(|s| s.number);
         let to = match rollback::choose(&snapshots, self.number, self.force)? {
             Outcome::Done(to) => to,

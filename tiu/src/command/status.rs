@@ -7,13 +7,14 @@ use super::table::{columns, minute, printable};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::Path;
+use tiu::boot::{BootError, Boots, LoaderFacts, Selected};
 use tiu::config::Config;
 use tiu::edit::EditError;
 use tiu::edit::View;
 use tiu::host::Host;
 use tiu::snapshots::State;
 use tiu::state::ImageState;
-use tiu::status::{Signature, SnapshotFacts, ways_back};
+use tiu::status::{Signature, SnapshotFacts, mark_next, ways_back};
 use tiu::verify::{self, Depth, InitrdSettings, VerifyRequest};
 use tiu_bundle::trust::Trust;
 use tiu_cli::{CommandResult, Failure, exit};
@@ -43,7 +44,60 @@ struct Status<'a> {
     unfinished: Vec<u32>,
     differs: Vec<Differs>,
     etc_conflicts: Vec<TreePathBuf>,
+    boot: BootStatus,
     snapshots: &'a [SnapshotFacts],
+}
+
+/// The boot loader, and what it boots.
+#[derive(Serialize)]
+struct BootStatus {
+    #[serde(flatten)]
+    facts: LoaderFacts,
+    /// The boot before the next one, if something else boots once.
+    once: Option<Boots>,
+    /// The next boot, if it is known.
+    next: Option<Boots>,
+    /// The boot if the next one does not start.
+    then: Option<Boots>,
+    /// The reason why the next boot is not known.
+    problem: Option<String>,
+}
+
+impl BootStatus {
+    fn new(facts: LoaderFacts, selected: Result<Selected, BootError>) -> Self {
+        match selected {
+            Ok(Selected { once, next, then }) => {
+                BootStatus { facts, once, next: Some(next), then: Some(then), problem: None }
+            }
+            Err(error) => {
+                BootStatus { facts, once: None, next: None, then: None, problem: Some(error.to_string()) }
+            }
+        }
+    }
+
+    /// Returns the lines that say which boot loader it is and what it boots.
+    fn text(&self) -> String {
+        let LoaderFacts { loader, why, partition, goes_back } = &self.facts;
+        let place = partition.as_ref().map(|path| format!(", entries in {}", path.display()));
+        let mut text = format!("Boot loader: {loader}{} ({why})\n", place.unwrap_or_default());
+        if let Some(once) = &self.once {
+            text += &format!("  boots {once} once, because the variable LoaderEntryOneShot says so; then:\n");
+        }
+        match (&self.next, &self.then) {
+            (Some(next), Some(then)) if next != then => {
+                text += &format!("  boots {next}; if that does not start, {then}\n");
+            }
+            (Some(next @ (Boots::Other { .. } | Boots::Nothing)), _) => text += &format!("  boots {next}\n"),
+            _ => {}
+        }
+        if let Some(problem) = &self.problem {
+            text += &format!("  what boots is not known: {problem}\n");
+        }
+        if !goes_back {
+            text += "  does not go back by itself from a snapshot that does not start\n";
+        }
+        text.lines().map(|line| printable(line) + "\n").collect()
+    }
 }
 
 /// A snapshot that differs from what was signed.
@@ -58,8 +112,13 @@ struct Differs {
 
 impl StatusArguments {
     pub fn run(self, global: &GlobalArguments) -> CommandResult {
-        let OpenedHost { host, config, trust, .. } = global.host.open_without_trust()?;
-        let snapshots = tiu::status::snapshots(&host, &config, trust.as_ref())?;
+        let opened = global.host.open_without_trust()?;
+        let OpenedHost { host, config, trust, .. } = &opened;
+        let mut snapshots = tiu::status::snapshots(host, config, trust.as_ref())?;
+        let selected = opened.next().selected();
+        if let Ok(selected) = &selected {
+            mark_next(&mut snapshots, selected);
+        }
         let number =
             |wanted: fn(&SnapshotFacts) -> bool| snapshots.iter().find(|s| wanted(s)).map(|s| s.number);
         let status = Status {
@@ -69,8 +128,9 @@ impl StatusArguments {
             next: number(|s| s.next),
             back: ways_back(&snapshots).iter().map(|s| s.number).collect(),
             unfinished: snapshots.iter().filter(|s| s.state == State::InProgress).map(|s| s.number).collect(),
-            differs: differs(&host, &config, trust.as_ref(), &snapshots)?,
-            etc_conflicts: conflicts(&host, &config),
+            differs: differs(host, config, trust.as_ref(), &snapshots)?,
+            etc_conflicts: conflicts(host, config),
+            boot: BootStatus::new(opened.next().facts(), selected),
             snapshots: &snapshots,
         };
         global.common.print(&status, || human(&status))?;
@@ -174,6 +234,7 @@ fn human(status: &Status) -> String {
     let host =
         if status.live { "this system".to_owned() } else { format!("mounted at {}", status.root.display()) };
     let mut text = format!("Host: {}\n{}", printable(&host), columns(&rows, "  "));
+    text += &status.boot.text();
     text.extend(status.differs.iter().map(warning));
     for snapshot in status.snapshots.iter().filter(|s| s.next && s.image.is_some()) {
         if let Some(lacks) = &snapshot.lacks {

@@ -64,9 +64,13 @@ pub enum Sysusers {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Boot {
+    /// The one that the host is found to have.
+    #[default]
+    Auto,
+    /// systemd-boot, with entries that tiu writes.
+    Bls,
     /// None: the boot loader reads kernel and initrd from the default subvolume, or another program
     /// updates it.
-    #[default]
     None,
 }
 

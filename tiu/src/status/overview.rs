@@ -2,7 +2,7 @@
 
 use super::facts::{ImageFacts, SignerFacts};
 use crate::boot::bootable::{self, NeededInitrd};
-use crate::boot::initrd;
+use crate::boot::{Selected, initrd};
 use crate::config::{Config, Initrd};
 use crate::host::Host;
 use crate::snapshots::{Snapshot, SnapshotError, State};
@@ -87,6 +87,13 @@ pub fn snapshots(
     trust: Option<&Trust>,
 ) -> Result<Vec<SnapshotFacts>, SnapshotError> {
     Ok(host.snapshots()?.into_iter().map(|snapshot| facts(host, config, snapshot, trust)).collect())
+}
+
+/// Marks the snapshot that boots next, where the boot loader says which.
+pub fn mark_next(snapshots: &mut [SnapshotFacts], selected: &Selected) {
+    for snapshot in snapshots {
+        snapshot.next = selected.next.number() == Some(snapshot.number);
+    }
 }
 
 fn facts(host: &Host, config: &Config, snapshot: Snapshot, trust: Option<&Trust>) -> SnapshotFacts {

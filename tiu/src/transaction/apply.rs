@@ -35,6 +35,7 @@ pub fn apply(context: &Context, request: &Request) -> Result<Outcome<Applied>, A
         Preflight::NothingToDo { why, lock: _lock } => {
             // An earlier run may have been cut off right after the switch.
             clean_up(context.next)?;
+            context.next.check_boots(context.host().default_snapshot()?.number)?;
             return Ok(Outcome::NothingToDo(why));
         }
     };
@@ -77,6 +78,7 @@ fn planned(
     let trust = next_trust::check_plan(context, request, ready)?;
     let version = Some(ready.bundle.manifest.version.as_str());
     let plan = context.stage(Stage::Compare, None, version, || space::plan(context, ready))?;
+    context.next.preflight(&space::boot_files(ready))?;
     let foreign = foreign::foreign(ready, &plan)?;
     ready.warnings.extend(damage::warning(ready.base.number, &plan));
     ready.warnings.extend(foreign.warning(ready.base.number));

@@ -3,12 +3,14 @@
 use super::context::Context;
 use super::error::ApplyError;
 use super::preflight::Ready;
-use crate::boot::initrd;
-use crate::host::Quota;
+use crate::boot::bootable::{first_filled, kernel_paths};
+use crate::boot::{Need, NeededFile, initrd};
+use crate::host::{Paper, Quota};
 use std::time::{Duration, Instant};
 use tiu_bundle::index::Index;
 use tiu_extract::Plan;
-use tiu_system::tree::{Tree, TreeError};
+use tiu_system::path::TreePath;
+use tiu_system::tree::{Node, NodeLookup, Tree, TreeError};
 
 /// Free space that an initrd may need, in bytes, where there is none yet to go by.
 const INITRD_SPACE: u64 = 64 << 20;
@@ -33,6 +35,44 @@ pub fn plan(context: &Context, ready: &Ready) -> Result<Plan, ApplyError> {
     }
     check_quota(context, ready, &plan, None)?;
     Ok(plan)
+}
+
+/// Returns the kernel and the initrd that the new snapshot's boot entry will need.
+pub fn boot_files(ready: &Ready) -> Need {
+    let paper = Paper(&ready.index);
+    let in_image = |paths: &[String]| {
+        let path = first_filled(&paper, paths)?;
+        let entry = ready.index.entry(ready.index.find(&path)?);
+        let inode = ready.index.inode_of(&entry);
+        Some(NeededFile { size: inode.size, digest: inode.digest })
+    };
+    let kernel = ready.bundle.manifest.tiu.kernel.as_deref();
+    let initrd = match &ready.initrd {
+        initrd::InitrdPlan::Shipped(path) => in_image(std::slice::from_ref(path)),
+        initrd::InitrdPlan::Dracut(_) => {
+            // The next one is rarely much larger.
+            let size = largest_initrd(ready).map_or(INITRD_SPACE, |old| old.saturating_add(old / 2));
+            Some(NeededFile { size, digest: None })
+        }
+        initrd::InitrdPlan::Nothing => None,
+    };
+    Need { kernel: kernel.and_then(|version| in_image(&kernel_paths(version))), initrd }
+}
+
+/// Returns the size of the largest initrd in `/boot` of the base.
+fn largest_initrd(ready: &Ready) -> Option<u64> {
+    let tree = ready.state.tree();
+    // Where it cannot be read, the default size is expected.
+    let names = tree.names(TreePath::literal("boot")).unwrap_or_default();
+    let names = names.into_iter().filter_map(|name| String::from_utf8(name).ok());
+    let initrds = names.filter(|name| name.starts_with("initr"));
+    initrds
+        .filter_map(|name| first_filled(tree, &[format!("boot/{name}")]))
+        .filter_map(|path| match tree.node(&path) {
+            Ok(Some(Node::File { size, .. })) => Some(size),
+            _ => None,
+        })
+        .max()
 }
 
 /// Checks that the quotas have room for what is sure to be written. `subvolume` is the new

@@ -115,7 +115,7 @@ impl BootLoader for Recorder {
             Ok(text) if self.entries => text.parse().unwrap(),
             _ => host.default_snapshot()?.number,
         };
-        Ok(Selected { next: Boots::Snapshot { number }, then: Boots::Snapshot { number } })
+        Ok(Selected { once: None, next: Boots::Snapshot { number }, then: Boots::Snapshot { number } })
     }
 
     fn entry(&self, _: &Host, snapshot: &Snapshot) -> Result<EntryState, BootError> {
@@ -447,7 +447,11 @@ fn a_loader_that_boots_something_else_is_an_error_and_the_update_is_undone() {
             Ok(())
         }
         fn selected(&self, _: &Host) -> Result<Selected, BootError> {
-            Ok(Selected { next: Boots::Other { name: "another system".into() }, then: Boots::Nothing })
+            Ok(Selected {
+                once: None,
+                next: Boots::Other { name: "another system".into() },
+                then: Boots::Nothing,
+            })
         }
         fn entry(&self, host: &Host, snapshot: &Snapshot) -> Result<EntryState, BootError> {
             self.0.entry(host, snapshot)

@@ -7,6 +7,7 @@ mod apply;
 mod bad_bundles;
 mod bad_hosts;
 mod boot_door;
+mod boot_entries;
 mod bootable;
 mod command_line;
 mod damage;

@@ -123,8 +123,17 @@ fn check_kernel(system: &dyn NodeLookup, version: &str, initrd: &NeededInitrd) -
     Ok(())
 }
 
+/// Returns the first of `paths` that leads to a regular file that is not empty, and where it leads.
+pub(crate) fn first_filled(system: &dyn NodeLookup, paths: &[String]) -> Option<TreePathBuf> {
+    let filled = |path: &String| match find_path(system, path)? {
+        (path, Node::File { size: 1.., .. }) => Some(path),
+        _ => None,
+    };
+    paths.iter().find_map(filled)
+}
+
 /// Returns the paths at which the kernel `version` can lie.
-fn kernel_paths(version: &str) -> Vec<String> {
+pub(crate) fn kernel_paths(version: &str) -> Vec<String> {
     let places = KERNELS.iter().flat_map(|name| {
         [format!("usr/lib/modules/{version}/{name}"), format!("lib/modules/{version}/{name}")]
             .into_iter()
@@ -134,7 +143,7 @@ fn kernel_paths(version: &str) -> Vec<String> {
 }
 
 /// Returns the versions of the kernels that `system` holds.
-fn kernels(system: &dyn NodeLookup) -> BTreeSet<String> {
+pub(crate) fn kernels(system: &dyn NodeLookup) -> BTreeSet<String> {
     let names = |directory: &str| find_path(system, directory).map(|(path, _)| names_in(system, &path));
     let text = |name: Vec<u8>| String::from_utf8(name).ok();
     let in_boot = names("boot").into_iter().flatten().filter_map(text).filter_map(|name| {

@@ -1,0 +1,82 @@
+//! Kernel and initrd of a snapshot, and the arguments that it brings.
+
+use super::error::BlsError;
+use super::version;
+use super::work::{BootFile, BootFiles};
+use crate::boot::bootable::{first_filled, kernel_paths, kernels};
+use crate::boot::initrd;
+use crate::config::{Config, Initrd};
+use crate::state::Provenance;
+use std::io::{BufReader, Seek};
+use tiu_bundle::content_digest::digest_reader;
+use tiu_system::os_release::{self, OsRelease};
+use tiu_system::tree::{MAX_TEXT, Tree, TreeError};
+
+/// Files with arguments of the kernel, as kernel-install(8) reads them.
+const ARGUMENTS: [&str; 2] = ["etc/kernel/cmdline", "usr/lib/kernel/cmdline"];
+
+/// Returns kernel and initrd of the system in `tree`, which is snapshot `number`, or `None` if it
+/// has no kernel.
+pub fn find(tree: &Tree, number: u32, config: &Config) -> Result<Option<BootFiles>, BlsError> {
+    let named = Provenance::read(tree, None).ok().flatten().and_then(|image| image.manifest.tiu.kernel);
+    let newest = || kernels(tree).into_iter().max_by(|a, b| version::compare(a, b));
+    let Some(kernel) = named.or_else(newest) else { return Ok(None) };
+    let Some(path) = find_file(tree, &kernel_paths(&kernel)) else { return Ok(None) };
+    let kernel_content = file(tree, "linux", &path)?;
+    if config.initrd == Initrd::None {
+        return Ok(Some(BootFiles::Copy { kernel: kernel_content, initrd: None }));
+    }
+    let places = initrd::places(&kernel, &os_release(tree), config);
+    match find_file(tree, &places) {
+        Some(path) => {
+            let initrd = Some(file(tree, "initrd", &path)?);
+            Ok(Some(BootFiles::Copy { kernel: kernel_content, initrd }))
+        }
+        None => Err(BlsError::NoInitrd { number, version: kernel }),
+    }
+}
+
+/// Returns the first of `paths` that is a file, without symbolic links.
+fn find_file(tree: &Tree, paths: &[String]) -> Option<String> {
+    first_filled(tree, paths)?.to_str().map(str::to_owned)
+}
+
+fn file(tree: &Tree, kind: &'static str, path: &str) -> Result<BootFile, BlsError> {
+    let failed = |source: std::io::Error| TreeError { path: tree.path().join(path), source };
+    let mut source = tree.file(path)?.ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
+    let (digest, size) = digest_reader(BufReader::new(&source)).map_err(failed)?;
+    source.rewind().map_err(failed)?;
+    Ok(BootFile { kind, digest, size, source: Some(source) })
+}
+
+/// Returns the arguments of the kernel that the system in `tree` brings.
+pub fn arguments(tree: &Tree) -> Option<String> {
+    let texts = ARGUMENTS.iter().filter_map(|path| tree.read_text(path, MAX_TEXT).ok().flatten());
+    let lines = |text: String| {
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+        lines.collect::<Vec<_>>().join(" ").trim().to_owned()
+    };
+    texts.map(lines).find(|text| !text.is_empty())
+}
+
+/// Returns the name of the system in `tree` for people.
+pub fn title(tree: &Tree) -> String {
+    let os = os_release(tree);
+    let name = os.get("PRETTY_NAME").or_else(|| os.get("NAME")).unwrap_or("Linux");
+    name.chars().filter(|c| !c.is_control()).collect()
+}
+
+fn os_release(tree: &Tree) -> OsRelease {
+    let texts = os_release::PATHS.iter().filter_map(|path| tree.read_text(path, MAX_TEXT).ok().flatten());
+    OsRelease::parse(&texts.into_iter().next().unwrap_or_default())
+}
+
+/// Returns true if the system in `tree` says of a boot that succeeded that it did: it has
+/// systemd-bless-boot and what starts that.
+pub fn blesses(tree: &Tree) -> bool {
+    ["usr/lib/systemd", "lib/systemd"].iter().any(|directory| {
+        let program = format!("{directory}/systemd-bless-boot");
+        let generator = format!("{directory}/system-generators/systemd-bless-boot-generator");
+        tree.has(&program) && tree.has(&generator)
+    })
+}
