@@ -8,7 +8,7 @@ use crate::factory;
 use crate::rules::{LeftOutReason, PackRules, Verdict, factory_path};
 use crate::tree::{ScanError, SourceNode, SourceTree, Span};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use tiu_bundle::index::{Kind, MAX_ID, MAX_PATH, Mtime, TIMES};
+use tiu_bundle::index::{AclError, Kind, MAX_ID, MAX_PATH, Mtime, TIMES, check_acl};
 use tiu_bundle::places::{FACTORY_VAR, INDEX_PATH, STATE_DIR};
 use tiu_bundle::policy::POLICY_PATH;
 use tiu_bundle::selinux::{self, Unlabelled};
@@ -131,6 +131,9 @@ pub enum PlanError {
         what: &'static str,
         found: u32,
     },
+    /// An access list that no file on a host can have.
+    #[error("/{}: {problem}", crate::shown(path))]
+    Acl { path: Vec<u8>, problem: AclError },
     /// More than 4 GiB of names.
     #[error(transparent)]
     Tree(#[from] ScanError),
@@ -141,6 +144,8 @@ hints! { PlanError {
     Time { .. } => "set it to when the file was really changed (`touch`): filesystems of hosts cannot hold times \
         before 1901-12-13",
     Owner { .. } => "give it to a user and a group (`chown`): this number stands for none",
+    Acl { .. } => "correct it (`getfacl -n`, `setfacl`): 4294967295 stands for a user or group that this namespace \
+        does not know",
     PathTooLong { .. } => "leave it out with the recipe's `exclude`",
     NotPersistent { .. } => "make it a directory, or take it out of the recipe's `persistent`",
     NotADirectory { .. } | Taken { .. } =>
@@ -283,6 +288,9 @@ impl ImagePlan {
             if found > MAX_ID {
                 return Err(PlanError::Owner { path: path(), what, found });
             }
+        }
+        for (name, value) in self.tree.xattrs.get(node.xattrs) {
+            check_acl(name, value).map_err(|problem| PlanError::Acl { path: path(), problem })?;
         }
         Ok(())
     }

@@ -200,6 +200,40 @@ pub enum LineError {
     /// The same extended attribute twice.
     #[error("extended attribute {0:?} appears twice")]
     XattrTwice(String),
+    /// An access list that the kernel refuses.
+    #[error("extended attribute {name:?}: {problem}")]
+    Acl { name: String, problem: AclError },
+}
+
+/// A POSIX ACL that no file can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)] // Fields without documentation are what their names say.
+pub enum AclError {
+    /// Not version 2 followed by entries of 8 bytes.
+    #[error("its {size} bytes are not a POSIX ACL of version 2")]
+    Format { size: usize },
+    /// A tag or permissions that do not exist.
+    #[error(
+        "its ACL has an entry of tag {tag:#x} with permissions {permissions:#o}, which the kernel does not know"
+    )]
+    Entry { tag: u16, permissions: u16 },
+    /// Entries are not in the kernel's order.
+    #[error("its ACL has an entry of tag {tag:#x} after one of {previous:#x}, expected ascending tags")]
+    Order { tag: u16, previous: u16 },
+    /// A number that stands for nobody.
+    #[error("its ACL names the {what} {found}, expected at most 4294967294")]
+    Number {
+        /// `user` or `group`.
+        what: &'static str,
+        found: u32,
+    },
+    /// An entry that each such ACL has is missing.
+    #[error("its ACL lacks entries of the tags {tags:#x}")]
+    Missing {
+        /// All missing tags.
+        tags: u16,
+    },
 }
 
 /// Returns at most 200 characters of `bytes`, for an error message that shows them with `{:?}`.

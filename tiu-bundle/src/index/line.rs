@@ -1,5 +1,6 @@
 //! Reads an entry from a line of the index, and writes it.
 
+use super::acl::check_acl;
 use super::error::{LineError, shown};
 use super::escape::{Field, escape, unescape};
 use super::{Entry, Kind, Mtime, Xattrs};
@@ -392,6 +393,7 @@ fn xattrs(text: &[u8]) -> Result<Xattrs<'_>, LineError> {
                 }
             }
         }
+        check_acl(&name, &value).map_err(|problem| LineError::Acl { name: shown(&name), problem })?;
         xattrs.push((name, value));
     }
     Ok(xattrs)

@@ -24,6 +24,7 @@
 //!   number of links says;
 //! - regular files have a digest; every value has the only spelling that this format allows for it.
 
+mod acl;
 mod block;
 mod blocks;
 mod build;
@@ -42,10 +43,11 @@ mod tests;
 mod write;
 mod zst;
 
+pub use acl::check_acl;
 pub use build::IndexBuilder;
 pub use differ::EntryPair;
 pub use entry::{Entry, EntryBuf, Kind, Mtime, Xattrs};
-pub use error::{IndexError, LineError};
+pub use error::{AclError, IndexError, LineError};
 pub use limits::{MAX_ENTRIES, MAX_LINE_SIZE, MAX_TEXT_SIZE, MIN_LINE_SIZE, text_limit};
 pub use line::{
     MAX_DEVICE, MAX_ID, MAX_NAME, MAX_PATH, MAX_TARGET, MAX_XATTR_LIST, MAX_XATTR_NAME, MAX_XATTR_VALUE,

@@ -285,6 +285,17 @@ fn owners_and_times_that_no_filesystem_holds_are_refused_by_name() {
         |node| node.mtime.sec = -2_147_483_649,
         "-2147483649 seconds since 1970, expected at least -2147483648",
     );
+    // An entry of an ACL that a namespace shows for a user whom it does not know.
+    let mut build = system().files(&["usr/odd"]);
+    let mut acl = 2u32.to_le_bytes().to_vec();
+    for (tag, id) in [(1u32, 0), (2, u32::MAX), (4, 0), (16, 0), (32, 0)] {
+        acl.extend((tag | 4 << 16).to_le_bytes());
+        acl.extend(u32::to_le_bytes(id));
+    }
+    let xattrs = build.0.xattrs.add(vec![(b"system.posix_acl_access".to_vec(), acl)]);
+    build.0.nodes.last_mut().expect("a node").xattrs = xattrs;
+    let error = build.plan_with(&[]).err().expect("an error");
+    assert_eq!(error.to_string(), "/usr/odd: its ACL names the user 4294967295, expected at most 4294967294");
     // A time later than the build becomes that of the build.
     let plan = with(|node| node.mtime.sec = 16_725_225_600).expect("a plan");
     let odd = plan.items.iter().find(|item| plan.path(item) == b"usr/odd").expect("the file");

@@ -209,3 +209,24 @@ fn a_path_with_characters_that_are_not_seen_is_named_without_them() {
     );
     assert!(!error.to_string().contains(['\u{1b}', '\u{202e}']), "{error:?}");
 }
+
+#[test]
+fn an_acl_that_names_nobody_or_that_the_kernel_refuses() {
+    let line = |name: &str, value: &str| format!("/a 0 100644 1 0 0 0 0.0 - - - {name}={value}\n");
+    let with = |user: &str| {
+        let entry = |tag: &str, id: &str| format!(r"\x{tag}\x00\x04\x00{id}");
+        let none = r"\xff\xff\xff\xff";
+        [r"\x02\x00\x00\x00".to_owned(), entry("01", none), entry("02", user), entry("04", none)].concat()
+            + &entry("10", none)
+            + &entry("20", none)
+    };
+    for name in ["system.posix_acl_access", "system.posix_acl_default"] {
+        let number = AclError::Number { what: "user", found: u32::MAX };
+        let found = problem(2, &line(name, &with(r"\xff\xff\xff\xff")));
+        assert_eq!(found, LineError::Acl { name: name.into(), problem: number });
+        parse(format!("{ROOT}{}", line(name, &with(r"\xfe\xff\xff\xff")))).expect("a good index");
+        let problem = problem(2, &line(name, "x"));
+        assert_eq!(problem, LineError::Acl { name: name.into(), problem: AclError::Format { size: 1 } });
+    }
+    parse(format!("{ROOT}{}", line("user.acl", "x"))).expect("a good index");
+}

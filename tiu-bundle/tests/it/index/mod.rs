@@ -7,7 +7,7 @@ mod tree;
 use std::fmt::Write as _;
 use tiu_bundle::content_digest::Digest;
 use tiu_bundle::index::{
-    Index, IndexError, Kind, LineError, MAX_ENTRIES, MAX_LINE_SIZE, text_limit, write_zst,
+    AclError, Index, IndexError, Kind, LineError, MAX_ENTRIES, MAX_LINE_SIZE, text_limit, write_zst,
 };
 use tiu_system::Hint;
 use tiu_system::path::{PathError, TreePath};
