@@ -180,6 +180,8 @@ impl Reading<'_> {
                             (None, Ok(_)) => continue,
                         }
                     }
+                    // Removed since the walk.
+                    Err(Errno::NOENT) => continue,
                     Err(error) => (Part::Inode, error),
                 };
                 found.push((*node, Unreadable::new(part, &path, error)?));

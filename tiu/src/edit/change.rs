@@ -9,10 +9,13 @@ use crate::boot::Next;
 use crate::boot::bootable::{check_etc, check_init};
 use crate::config::EtcTarget;
 use crate::draft::{Draft, ImageName, clean_up};
+use crate::etc::ETC;
 use crate::host::Host;
 use crate::snapshots::{COMPATIBLE_KEY, Snapshot, Start, State, VERSION_KEY};
 use rustix::fs::{Access, AtFlags};
-use tiu_system::progress::Cancel;
+use std::path::Path;
+use tiu_extract::Rules;
+use tiu_system::progress::{Cancel, Watch};
 use tiu_system::tree::Tree;
 
 /// Carries out `edit` on the system that boots next. Returns what `edit` returns, and the number of
@@ -40,11 +43,15 @@ pub fn change<T>(
     }
 }
 
-/// Returns whether a change at `target` would make a new snapshot.
+/// Returns whether a change at `target` would make a new snapshot. Fails if it could not be made.
 pub fn makes_snapshot(host: &Host, target: EtcTarget) -> Result<bool, EditError> {
-    match (target, why_not_in_place(host, &host.default_snapshot()?)?) {
+    let next = host.default_snapshot()?;
+    match (target, why_not_in_place(host, &next)?) {
         (EtcTarget::Running, Some(why)) => Err(why),
-        (EtcTarget::Snapshot, _) | (EtcTarget::Auto, Some(_)) => Ok(true),
+        (EtcTarget::Snapshot, _) | (EtcTarget::Auto, Some(_)) => {
+            check_copy(host, &next)?;
+            Ok(true)
+        }
         (EtcTarget::Auto | EtcTarget::Running, None) => Ok(false),
     }
 }
@@ -63,6 +70,15 @@ fn why_not_in_place(host: &Host, next: &Snapshot) -> Result<Option<EditError>, E
     Ok((!both).then_some(EditError::ReadOnly { number: next.number }))
 }
 
+/// Fails if a copy of snapshot `base` must not be changed: it shares damaged metadata, and btrfs
+/// stops writing to the whole filesystem if a change reaches that.
+fn check_copy(host: &Host, base: &Snapshot) -> Result<(), EditError> {
+    let tree = Tree::open(&host.snapshot_path(base.number))?;
+    let rules = Rules { subvolumes: vec![ETC.to_owned()], ..Rules::default() };
+    tiu_extract::check_metadata(tree.fd(), &rules, Watch::silent())
+        .map_err(|error| EditError::in_snapshot(error, base.number, Path::new("/")))
+}
+
 fn in_snapshot<T>(
     next: Next,
     base: &Snapshot,
@@ -70,6 +86,7 @@ fn in_snapshot<T>(
     edit: impl FnOnce(Tree, u32) -> Result<T, EditError>,
 ) -> Result<(T, u32), EditError> {
     next.host().check_updatable()?;
+    check_copy(next.host(), base)?;
     clean_up(next)?;
     let value = |key: &str| base.userdata.get(key).cloned().unwrap_or_default();
     let image = ImageName { version: value(VERSION_KEY), compatible: value(COMPATIBLE_KEY) };

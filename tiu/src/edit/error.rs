@@ -7,6 +7,7 @@ use crate::etc::{PristineError, ReadError};
 use crate::host::HostError;
 use crate::snapshots::SnapshotError;
 use crate::state::StateError;
+use std::path::{Path, PathBuf};
 use tiu_bundle::index::Kind;
 use tiu_extract::{Difference, EngineError};
 use tiu_system::hints;
@@ -74,12 +75,31 @@ pub enum EditError {
     /// `/etc` of what runs cannot be written.
     #[error("/etc of snapshot {number} is read-only")]
     ReadOnly { number: u32 },
+    /// The snapshot has damaged metadata, which a copy of it would share.
+    #[error("snapshot {number} cannot be changed safely: the filesystem cannot read {} ({what})", path.display())]
+    Damaged {
+        number: u32,
+        path: PathBuf,
+        /// The part that cannot be read, with the error.
+        what: String,
+    },
     /// The base of the change was never finished.
     #[error("snapshot {0} boots next, but tiu never finished it")]
     Unfinished(u32),
     /// Afterwards it was not as it should be.
     #[error("/etc differs from the decision in {} place{}, first {}", .0.len(), if .0.len() == 1 { "" } else { "s" }, .0.first().map(|d| d.path.to_string()).unwrap_or_default())]
     Differs(Vec<Difference>),
+}
+
+impl EditError {
+    /// Returns what `error` of the engine means in snapshot `number`, where it worked below the
+    /// absolute path `top`.
+    pub(super) fn in_snapshot(error: EngineError, number: u32, top: &Path) -> Self {
+        match error {
+            EngineError::Damaged { path, what } => EditError::Damaged { number, path: top.join(path), what },
+            other => other.into(),
+        }
+    }
 }
 
 impl From<ReadError> for EditError {
@@ -107,6 +127,8 @@ hints! { EditError {
     NotRunning { next } =>
     format!("reboot into snapshot {next} first, or change it in a new snapshot: --in snapshot"),
     ReadOnly { .. } => "change it in a new snapshot: --in snapshot",
+    Damaged { .. } => "apply an image, which makes a snapshot that is not a copy: tiu apply BUNDLE (with --force if it is \
+        the same image); then run again",
     Unfinished(_) => "choose a finished one: tiu rollback N (tiu list shows them)",
     Differs(_) => "something else writes into /etc at the same time: run again",
 } }

@@ -63,7 +63,8 @@ pub fn reset(view: &View, request: ResetRequest, cancel: &Cancel) -> Result<Rese
         watch: Watch::without_progress(cancel),
     };
     let plan = tiu_extract::plan(&job)?;
-    let summary = tiu_extract::execute(&job, &plan)?;
+    let summary = tiu_extract::execute(&job, &plan)
+        .map_err(|error| EditError::in_snapshot(error, view.number(), Path::new("/etc")))?;
     let read_back = ReadBack::Executed(&plan);
     let differences =
         tiu_extract::check(&index, target.as_fd(), &rules, read_back, Watch::without_progress(cancel))?;

@@ -193,3 +193,22 @@ fn names_that_cannot_be_looked_up_are_written_anew() {
             && !leaf.has(directory, "INODE_ITEM")
     });
 }
+
+#[test]
+fn a_change_of_etc_in_a_copy_of_damaged_metadata_is_refused_until_an_update_heals_it() {
+    let kit = Kit::new();
+    let host = kit.host_with(1024, |_| {});
+    apply(&host, &many(&kit, 1));
+    host.edit(2, |root| tree::file(root, "etc/app.conf", "mine\n"));
+    let scratch = tempfile::tempdir().unwrap();
+    let host = with_damaged_leaf(host, scratch.path(), 2, |directory, leaf| leaf.has(directory, "DIR_INDEX"));
+    let needles = ["snapshot 2 cannot be changed safely", MANY, "tiu apply BUNDLE"];
+    for options in [&["reset", "--dry-run", "/etc/app.conf"][..], &["reset", "/etc/app.conf"]] {
+        host.tiu("etc", options).refused(&needles);
+    }
+    assert_eq!(host.snapshots(), [1, 2]);
+    // The hint helps, and the filesystem is still writable.
+    host.tiu("apply", ["--force".as_ref(), many(&kit, 1).as_os_str()]).succeeded();
+    host.tiu("etc", ["reset", "/etc/app.conf"]).succeeded();
+    assert_eq!(fs::read(host.snapshot(4).join("etc/app.conf")).unwrap(), b"colour=blue\n");
+}
