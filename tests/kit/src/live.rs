@@ -34,6 +34,17 @@ pub fn tiu<S: AsRef<OsStr>>(
     files: &[&Path],
     arguments: impl IntoIterator<Item = S>,
 ) -> Outcome {
+    tiu_after(host, files, "", arguments)
+}
+
+/// The same after the shell commands `setup`, which see the host at `$root`. What they do outside
+/// of mounts is to be undone by a trap.
+pub fn tiu_after<S: AsRef<OsStr>>(
+    host: &LoopHost,
+    files: &[&Path],
+    setup: &str,
+    arguments: impl IntoIterator<Item = S>,
+) -> Outcome {
     let mut script = String::from(
         "root=$1 tiu=$2; shift 2\n\
          mount -t proc proc \"$root/proc\"\n\
@@ -50,7 +61,8 @@ pub fn tiu<S: AsRef<OsStr>>(
             &format!("mkdir -p \"$root{file}\"; rmdir \"$root{file}\"; cp -a '{file}' \"$root{file}\"\n");
     }
     let inner = format!("{WITH_LIBRARIES}/run/programs/tiu \"$@\"");
-    script += "exec chroot \"$root\" /bin/sh -ec \"$INNER\" sh \"$@\"\n";
+    script += setup;
+    script += "\nchroot \"$root\" /bin/sh -ec \"$INNER\" sh \"$@\"\n";
     let mut command = Command::new("unshare");
     command.args(["--mount", "--propagation", "private", "sh", "-ec", &script, "sh"]);
     command.arg(host.root()).arg(program::path("tiu")).args(arguments).env("INNER", inner);

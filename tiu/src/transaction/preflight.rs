@@ -7,7 +7,7 @@ use super::floor::{self, Floors};
 use super::labels;
 use super::open::{self, OpenedImage};
 use super::stage::Stage;
-use super::swap;
+use super::swap::{self, ActiveSwap};
 use crate::boot::initrd;
 use crate::etc::{BaseImage, EtcPlan, EtcUpdate, decide};
 use crate::host::persistent::{self, DirectoryContent, Persistent, PersistentDecision, PersistentFacts};
@@ -156,8 +156,9 @@ pub fn prepare(context: &Context, request: &Request, mode: RunMode) -> Result<Pr
 
     let labelling =
         labels::plan(host, state.tree(), incoming, &etc.report)?.map_err(ApplyError::Unlabelable)?;
-    let active = host.is_live().then(|| std::fs::read_to_string(swap::ACTIVE).ok()).flatten();
-    swap::check(state.tree(), &rules.host_paths, active.as_deref())?;
+    let table = &std::fs::read_to_string(swap::ACTIVE).unwrap_or_default();
+    let active = ActiveSwap { table, root: host.root(), snapshot: base.number };
+    swap::check(state.tree(), &rules.host_paths, &active)?;
     let not_installed = left_out(&index, &rules.host_paths);
     warnings.extend(state.ignored().iter().map(|reason| {
         format!("snapshot {}: {reason}: it counts as absent, and the update makes it again", base.number)
