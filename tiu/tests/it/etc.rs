@@ -6,7 +6,7 @@ use tiu_testing::host::LoopHost;
 use tiu_testing::kit::{Kit, updated};
 use tiu_testing::program::json;
 use tiu_testing::system::nest_etc;
-use tiu_testing::tree::file;
+use tiu_testing::tree::{file, noise};
 
 fn text(host: &LoopHost, path: &str) -> String {
     fs::read_to_string(host.snapshot(3).join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
@@ -175,6 +175,49 @@ fn a_nested_etc_subvolume_is_updated_in_place() {
     assert_eq!(text(&host, "etc/hostname"), "test-host\n");
     let verified = host.tiu("verify", ["3"]).succeeded().stdout;
     assert!(verified.contains("modified by admin: /etc/app.conf"), "{verified}");
+}
+
+#[test]
+fn hard_links_across_the_border_of_a_nested_etc_become_files_of_each_side() {
+    let kit = Kit::new();
+    let mut host = kit.host_with(512, nest_etc);
+    let image = |version: u32| {
+        kit.bundle(version, |root| {
+            for (name, size) in [("tiny", 10), ("large", 10_000)] {
+                let first = root.join("etc").join(name);
+                fs::write(&first, noise(u64::from(version), size)).unwrap();
+                for path in [format!("etc/{name}-too"), format!("usr/{name}"), format!("usr/{name}-too")] {
+                    fs::hard_link(&first, root.join(path)).unwrap();
+                }
+            }
+        })
+    };
+    for version in [1, 2] {
+        host.tiu("apply", [image(version)]).succeeded();
+        host.tiu("verify", [(version + 1).to_string()]).succeeded();
+        host.reboot();
+    }
+    // The next plan agrees: only what was changed is made again.
+    fs::remove_file(host.root().join("etc/large-too")).unwrap();
+    file(&host.root(), "etc/large-too", "ada\n");
+    host.tiu("apply", ["--force".as_ref(), image(2).as_os_str()]).succeeded();
+    host.tiu("verify", ["4"]).succeeded();
+    let new = host.snapshot(4);
+    let inode = |path: &str| {
+        let found = fs::metadata(new.join(path)).unwrap();
+        (found.dev(), found.ino(), found.nlink())
+    };
+    for name in ["tiny", "large"] {
+        let (usr, too) = (inode(&format!("usr/{name}")), inode(&format!("usr/{name}-too")));
+        assert!(usr == too && usr.2 == 2, "{name}");
+        assert_ne!(usr.0, inode(&format!("etc/{name}")).0, "{name}");
+    }
+    assert_eq!(inode("etc/tiny"), inode("etc/tiny-too"));
+    assert_eq!(inode("etc/large").2, 1);
+    assert_eq!(fs::read(new.join("etc/large-too")).unwrap(), b"ada\n");
+    // A reset makes the image's version of one name, and nothing of the other side is another one.
+    host.tiu("etc", ["reset", "/etc/large-too"]).succeeded();
+    host.tiu("verify", [""; 0]).succeeded();
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tiu_testing::host::LoopHost;
 use tiu_testing::kit::Kit;
 use tiu_testing::pki::{Certificate, revocation_list};
-use tiu_testing::program::{Outcome, json};
+use tiu_testing::program::{Outcome, json, tool};
 use tiu_testing::tree;
 
 /// Writes the kit's root certificate into a system.
@@ -414,4 +414,37 @@ fn the_trust_of_what_boots_next_counts_where_that_does_not_run_yet() {
     // The merge takes the certificate away: no configuration named it when it was made.
     loses_trust(&host, &[second.as_os_str(), "--keyring".as_ref(), keyring.as_os_str()], &["ca.pem"]);
     assert_eq!(host.default(), 2);
+}
+
+#[test]
+fn the_moment_of_validity_is_configured_in_each_of_its_forms() {
+    let kit = Kit::new();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
+    let short = Certificate::new("Short").usages(&["codeSigning"]).valid(now - 600, now + 600);
+    short.issued_by(&kit.authority).write(&kit.path(""), "signer");
+    let bundle = kit.bundle(1, |_| {});
+    let host = kit.host();
+    let dry_run = |moment: &str| {
+        host.edit(1, |root| {
+            kit.configure(root);
+            let path = root.join("etc/tiu/tiu.yaml");
+            let text = fs::read_to_string(&path).unwrap();
+            fs::write(path, format!("{text}valid-at: {moment}\n")).unwrap();
+        });
+        host.tiu("apply", ["--dry-run".as_ref(), bundle.as_os_str()])
+    };
+    let utc = |time: i64| {
+        let form = ["-u".into(), format!("-d@{time}"), "+%Y-%m-%dT%H:%M:%SZ".into()];
+        let arguments: Vec<&OsStr> = form.iter().map(AsRef::as_ref).collect();
+        tool("date", "coreutils", &arguments).succeeded().stdout.trim().to_owned()
+    };
+    for moment in ["now".to_owned(), "signing-time".into(), utc(now), now.to_string(), format!("\"{now}\"")] {
+        dry_run(&moment).succeeded();
+    }
+    for moment in [utc(now - 86_400), (now - 86_400).to_string()] {
+        dry_run(&moment).refused(&["is valid from"]);
+    }
+    for moment in ["yesterday", "2026-01-31", "1.5", "Now", "\"\""] {
+        dry_run(moment).refused(&["tiu.yaml", "valid-at", "signing-time"]);
+    }
 }

@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tiu_bundle::signature::sign;
 use tiu_testing::bundles::Parts;
 use tiu_testing::pki::{BEGIN, Certificate, END, Identity, revocation_list};
+use tiu_testing::program::tool;
 
 const DAY: i64 = 86_400;
 
@@ -206,4 +207,39 @@ purposes! {
     server_auth_where_code_signing_is_asked_for: ["serverAuth"], "codesign", CODE;
     server_auth_where_smime_signing_is_asked_for: ["serverAuth"], "smimesign", SMIME;
     server_auth_where_any_is_asked_for: ["serverAuth"], "any", None;
+}
+
+#[test]
+fn the_moment_of_validity_is_given_in_each_of_its_forms() {
+    let kit = Kit::new();
+    let now = now();
+    // Valid when the bundle is signed, and not one day ago or after.
+    let signer = signer().valid(now - 600, now + 600).issued_by(&kit.authority);
+    let parts = good();
+    let text = parts.manifest.to_text();
+    let cms = sign(text.as_bytes(), &signer.certificate, &signer.key, &[]).unwrap();
+    let bundle = kit.bundle(&Parts { cms: Some(cms), ..parts });
+    let utc = |time: i64| {
+        let form = ["-u".into(), format!("-d@{time}"), "+%Y-%m-%dT%H:%M:%SZ".into()];
+        let arguments: Vec<&OsStr> = form.iter().map(AsRef::as_ref).collect();
+        tool("date", "coreutils", &arguments).succeeded().stdout.trim().to_owned()
+    };
+    let verify = |moment: &str| {
+        let moment = format!("--valid-at={moment}");
+        kit.run("verify", [moment.as_ref(), bundle.as_os_str()])
+    };
+    for moment in ["now".to_owned(), "signing-time".into(), utc(now), now.to_string()] {
+        verify(&moment).succeeded();
+    }
+    for moment in [utc(now - DAY), (now - DAY).to_string()] {
+        verify(&moment).refused(&["is valid from"]);
+    }
+    for moment in [utc(now + DAY), (now + DAY).to_string()] {
+        verify(&moment).refused(&["expired at"]);
+    }
+    for moment in ["", "yesterday", "2026-01-31", "1.5", "Now"] {
+        let outcome = verify(moment);
+        assert_eq!(outcome.code, Some(2), "{moment}");
+        assert!(outcome.stderr.contains("expected now, signing-time, a time like"), "{}", outcome.stderr);
+    }
 }
