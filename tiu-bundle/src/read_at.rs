@@ -1,6 +1,8 @@
 //! Positioned reads from a file or anything that behaves like one.
 
 use std::io;
+use std::ops::Range;
+use tiu_system::Hint;
 
 /// Reads at any offset without a cursor, from many threads.
 pub trait ReadAt: Send + Sync {
@@ -16,6 +18,70 @@ pub trait ReadAt: Send + Sync {
     /// Returns the file behind this, if there is one (for a loop device).
     fn as_file(&self) -> Option<&std::fs::File> {
         None
+    }
+    /// Returns true if each read can cost a request to another machine. Readers then announce what
+    /// they read, and leave out what they do not need.
+    fn is_remote(&self) -> bool {
+        false
+    }
+    /// Says which ranges of bytes will be read soon, in the order of the reads, so that they can be
+    /// fetched together. Replaces what was announced before. Any range can be read without it.
+    fn announce(&self, _ranges: &[Range<u64>], _reads: Reads) {}
+    /// Returns what announcing `ranges` would fetch, or `None` if reads cost nothing.
+    fn cost(&self, _ranges: &[Range<u64>]) -> Option<FetchCost> {
+        None
+    }
+    /// Fetches a range again, because its bytes are wrong. Returns false if reading it again cannot
+    /// return other bytes than before.
+    fn fetch_again(&self, _range: Range<u64>) -> bool {
+        false
+    }
+}
+
+/// The number of reads that an announced range will get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// About one. It need not be kept afterwards.
+    Once,
+    /// Many, as long as the source is open.
+    Often,
+}
+
+/// The cost of fetching ranges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct FetchCost {
+    /// Bytes of content, without headers.
+    pub bytes: u64,
+    /// Requests.
+    pub requests: u64,
+}
+
+/// The error of a source that has a hint of its own. An [`io::Error`] carries it through
+/// [`ReadAt`].
+#[derive(Debug)]
+pub struct SourceFailure(Box<dyn Hint + Send + Sync>);
+
+impl SourceFailure {
+    /// Returns an I/O error of `kind` that carries `error`.
+    pub fn io(kind: io::ErrorKind, error: impl Hint + Send + Sync + 'static) -> io::Error {
+        io::Error::new(kind, SourceFailure(Box::new(error)))
+    }
+
+    /// Returns the error that `error` carries, if any.
+    pub fn of(error: &io::Error) -> Option<&(dyn Hint + Send + Sync)> {
+        error.get_ref()?.downcast_ref::<SourceFailure>().map(|failure| &*failure.0)
+    }
+}
+
+impl std::fmt::Display for SourceFailure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for SourceFailure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
     }
 }
 

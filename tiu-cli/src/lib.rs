@@ -9,6 +9,7 @@
 //! | `progress` | progress on a terminal, in a log, or for programs |
 //! | [`log`] | what is logged to the journal and to the terminal |
 //! | `named` | arguments with a fixed set of names |
+//! | `network` | where a bundle is, and how it is fetched, as arguments |
 //! | `trust` | which certificates to trust, as arguments |
 //! | `signals` | signals that cancel a run |
 //! | `pages` | manual pages and completions |
@@ -57,6 +58,7 @@ mod error;
 pub mod exit;
 pub mod log;
 mod named;
+mod network;
 mod pages;
 mod program;
 mod progress;
@@ -67,6 +69,7 @@ mod trust;
 pub use common::{CommonArguments, refuse};
 pub use error::CliError;
 pub use named::named;
+pub use network::{NetworkArguments, location};
 pub use pages::{CompletionsArguments, ManArguments};
 pub use program::{CliProgram, CommandResult, Failure, main};
 pub use progress::{ProgressMode, progress};

@@ -18,6 +18,7 @@ pub mod program;
 pub mod running;
 pub mod schema;
 pub mod selinux;
+pub mod server;
 pub mod stable;
 pub mod system;
 pub mod tree;

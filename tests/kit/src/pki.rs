@@ -14,7 +14,8 @@ use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey, Private};
 use openssl::rsa::Rsa;
 use openssl::x509::extension::{
-    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier,
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName,
+    SubjectKeyIdentifier,
 };
 use openssl::x509::{
     X509, X509Builder, X509Crl, X509CrlBuilder, X509Extension, X509Name, X509RevokedBuilder,
@@ -63,6 +64,7 @@ pub struct Certificate {
     key: Option<PKey<Private>>,
     names_issuer: bool,
     ed25519: bool,
+    host: Option<String>,
     signing_authority: bool,
 }
 
@@ -82,6 +84,7 @@ impl Certificate {
             key: None,
             names_issuer: false,
             ed25519: false,
+            host: None,
             signing_authority: false,
         }
     }
@@ -130,6 +133,11 @@ impl Certificate {
     /// Names its issuer's certificate by that one's issuer and serial number, too.
     pub fn names_issuer(mut self) -> Self {
         self.names_issuer = true;
+        self
+    }
+    /// For the web server at the host `name`.
+    pub fn host(mut self, name: &str) -> Self {
+        self.host = Some(name.to_owned());
         self
     }
     /// Ed25519 instead of EC P-256.
@@ -197,6 +205,11 @@ impl Certificate {
                 extended.other(usage);
             }
             builder.append_extension(extended.build().unwrap()).unwrap();
+        }
+        if let Some(host) = &self.host {
+            let mut names = SubjectAlternativeName::new();
+            let names = names.dns(host).build(&builder.x509v3_context(None, None)).unwrap();
+            builder.append_extension(names).unwrap();
         }
         let issuer_certificate = issuer.map(|i| &*i.certificate);
         let key_id =

@@ -4,7 +4,7 @@
 use super::layout::{self, Layout, LayoutError, TRAILER_SIZE};
 use crate::hash_tree::{VerifiedImage, VerityError};
 use crate::manifest::{Manifest, ManifestError};
-use crate::read_at::ReadAt;
+use crate::read_at::{ReadAt, SourceFailure};
 use crate::signature::{self, SignatureError, Signed, Signer};
 use crate::trust::Trust;
 use std::io::{self, Write};
@@ -81,6 +81,7 @@ hints! { BundleError {
     NotSquashfs { .. } | SquashfsSize { .. } =>
         "the file was changed after it was signed, or is a bundle for something else: fetch it again",
     Changed { .. } => "wait until the download or copy is complete, then try again",
+    Io(e) if SourceFailure::of(e).is_some() => SourceFailure::of(e).and_then(|failure| failure.hint()),
     Io(e) if e.kind() == io::ErrorKind::UnexpectedEof =>
         "the file became shorter while it was read: wait until the download or copy is complete, then try \
          again",
@@ -118,7 +119,10 @@ impl Bundle {
         let manifest = Manifest::parse(&signed.content)?;
         let layout = Layout::new(source.size(), cms.len() as u64, manifest.verity_size)?;
         let bundle = Bundle { manifest, signer: signed.signer, layout, cms, source };
-        bundle.check_superblock()?;
+        // Where each read is a request, the first block waits until something else is read too.
+        if !bundle.source.is_remote() {
+            bundle.check_superblock()?;
+        }
         bundle.check_unchanged()?;
         Ok(bundle)
     }
@@ -139,7 +143,9 @@ impl Bundle {
         }
     }
 
-    fn check_superblock(&self) -> Result<(), BundleError> {
+    /// Checks the first block of the image and the size that it says. Opening does that already,
+    /// except where [`ReadAt::is_remote`]: there it is done before anything else is read.
+    pub fn check_superblock(&self) -> Result<(), BundleError> {
         let mut block = [0; crate::BLOCK_SIZE];
         self.source.read_exact_at(&mut block, 0)?;
         // Reported before the hash is compared, because it says more.

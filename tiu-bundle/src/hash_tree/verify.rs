@@ -3,10 +3,11 @@
 use super::levels::{BLOCK, HASH_SIZE, HASHES, Salt, level_blocks};
 use crate::BLOCK_SIZE;
 use crate::content_digest::Digest;
-use crate::read_at::ReadAt;
+use crate::read_at::{FetchCost, ReadAt, Reads, SourceFailure};
 use crate::sha256::sha256_salted;
 use rayon::prelude::*;
 use std::io;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use tiu_system::hints;
 use tiu_system::progress::{Cancelled, Unit, Watch};
@@ -60,6 +61,8 @@ hints! { VerityError {
     Mismatch { .. } | Size { .. } => {
         "the file is damaged or was changed after it was signed: fetch the bundle again"
     },
+    Io { source, .. } if SourceFailure::of(source).is_some() =>
+        SourceFailure::of(source).and_then(|failure| failure.hint()),
     Io { source, .. } if source.kind() == io::ErrorKind::UnexpectedEof => {
         "the file became shorter while it was read: fetch the bundle again"
     },
@@ -139,6 +142,7 @@ impl VerifiedImage {
     }
 
     fn verify_blocks(&self, watch: Watch) -> Result<(), VerityError> {
+        self.announce(&[Range { start: 0, end: self.size }], Reads::Once);
         let blocks = self.size / BLOCK;
         let step = HASHES as u64;
         (0..blocks.div_ceil(step)).into_par_iter().try_for_each_init(Vec::new, |buffer, i| {
@@ -162,16 +166,56 @@ impl VerifiedImage {
 
     /// Reads the blocks from number `first` on that fill `buffer`, and checks each.
     fn read_blocks(&self, first: u64, buffer: &mut [u8]) -> Result<(), VerityError> {
-        let offset = first * BLOCK;
-        self.source.read_exact_at(buffer, offset).map_err(|source| VerityError::Io { offset, source })?;
+        self.read(buffer, first * BLOCK)?;
         let mut hashes: Option<Arc<CachedBlock>> = None;
-        for (number, block) in (first..).zip(buffer.as_chunks::<BLOCK_SIZE>().0) {
+        for (number, block) in (first..).zip(buffer.as_chunks_mut::<BLOCK_SIZE>().0) {
             if hashes.is_none() || number % HASHES as u64 == 0 {
                 hashes = self.hash_block_above(0, number)?;
             }
-            self.check(0, number, block, hashes.as_deref())?;
+            self.check_or_fetch_again(0, number, block, number * BLOCK, hashes.as_deref())?;
         }
         Ok(())
+    }
+
+    fn read(&self, buffer: &mut [u8], offset: u64) -> Result<(), VerityError> {
+        self.source.read_exact_at(buffer, offset).map_err(|source| match SourceFailure::of(&source) {
+            Some(failure) if failure.is_cancelled() => VerityError::Cancelled(Cancelled),
+            _ => VerityError::Io { offset, source },
+        })
+    }
+
+    /// Like [`check`](Self::check), but a block that is wrong is fetched again once, if its source
+    /// can do that: what came over a network may be right where it came from.
+    fn check_or_fetch_again(
+        &self,
+        level: usize,
+        number: u64,
+        block: &mut Block,
+        offset: u64,
+        above: Option<&CachedBlock>,
+    ) -> Result<(), VerityError> {
+        match self.check(level, number, block, above) {
+            Err(VerityError::Mismatch { .. }) if self.source.fetch_again(offset..offset + BLOCK) => {
+                self.read(block, offset)?;
+                self.check(level, number, block, above)
+            }
+            result => result,
+        }
+    }
+
+    /// Returns `ranges` with the hash blocks that they need, which come first.
+    fn with_hashes(&self, ranges: &[Range<u64>]) -> Vec<Range<u64>> {
+        let mut hashes = Vec::new();
+        let mut step = BLOCK;
+        for level in &self.levels {
+            step = step.saturating_mul(HASHES as u64);
+            for range in ranges.iter().filter(|range| range.start < range.end && range.end <= self.size) {
+                let (first, last) = (range.start / step, (range.end - 1) / step);
+                hashes.push(level.offset + first * BLOCK..level.offset + (last + 1) * BLOCK);
+            }
+        }
+        hashes.extend(ranges.iter().cloned());
+        hashes
     }
 
     /// Compares `block` with its hash in the hash block above it, or with the root hash where there
@@ -214,9 +258,9 @@ impl VerifiedImage {
         }
         let offset = above.offset + parent * BLOCK;
         let mut block = [0; BLOCK_SIZE];
-        self.source.read_exact_at(&mut block, offset).map_err(|source| VerityError::Io { offset, source })?;
+        self.read(&mut block, offset)?;
         let over = self.hash_block_above(level + 1, parent)?;
-        self.check(level + 1, parent, &block, over.as_deref())?;
+        self.check_or_fetch_again(level + 1, parent, &mut block, offset, over.as_deref())?;
         let verified = Arc::new(CachedBlock { number: tree_number, block });
         if let Some(slot) = slot {
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(verified.clone());
@@ -248,6 +292,17 @@ impl VerifiedImage {
 impl ReadAt for VerifiedImage {
     fn size(&self) -> u64 {
         self.size
+    }
+    fn is_remote(&self) -> bool {
+        self.source.is_remote()
+    }
+    fn announce(&self, ranges: &[Range<u64>], reads: Reads) {
+        if self.source.is_remote() {
+            self.source.announce(&self.with_hashes(ranges), reads);
+        }
+    }
+    fn cost(&self, ranges: &[Range<u64>]) -> Option<FetchCost> {
+        self.source.cost(&self.with_hashes(ranges))
     }
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
         if offset.checked_add(buf.len() as u64).is_none_or(|end| end > self.size) {

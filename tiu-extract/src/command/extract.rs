@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 use tiu_bundle::bundle::Bundle;
 use tiu_bundle::index::Index;
@@ -120,7 +121,8 @@ hints! { struct DiffersError {
 impl ExtractArguments {
     pub fn run(self, trust: &TrustArguments, common: &CommonArguments) -> CommandResult {
         let started = Instant::now();
-        let bundle = self.bundle.open(trust)?;
+        let cancel = cancel_on_signals(SecondSignal::Ends)?;
+        let bundle = Arc::new(self.bundle.open(trust, Some(cancel))?);
         let image = tiu_extract::open_image(bundle.clone(), self.verity)?;
         let mut index = tiu_extract::read_index(&bundle, &*image)?;
         if !self.path.is_empty() {
@@ -129,7 +131,6 @@ impl ExtractArguments {
         let target = self.open_target()?;
         let rules = Rules { owner: !self.no_owner, remove: self.path.is_empty(), ..Rules::default() };
         let progress = tiu_cli::progress(self.progress);
-        let cancel = cancel_on_signals(SecondSignal::Ends)?;
         let watch = Watch::new(&*progress, cancel);
         let job = Job {
             index: &index,

@@ -18,7 +18,7 @@ pub struct InfoArguments {
 
 impl InfoArguments {
     pub fn run(self, trust: &TrustArguments, common: &CommonArguments) -> CommandResult {
-        let bundle = self.bundle.open(trust)?;
+        let bundle = self.bundle.open(trust, None)?;
         common.print(&facts(&bundle), || text(&bundle))?;
         Ok(exit::DONE)
     }

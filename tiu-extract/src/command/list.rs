@@ -4,6 +4,7 @@ use super::bundle::BundleArguments;
 use serde_json::json;
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 use tiu_bundle::index::{Entry, Kind};
 use tiu_cli::{CommandResult, CommonArguments, TrustArguments, exit};
 use tiu_extract::Verity;
@@ -26,7 +27,7 @@ pub struct ListArguments {
 
 impl ListArguments {
     pub fn run(self, trust: &TrustArguments, common: &CommonArguments) -> CommandResult {
-        let bundle = self.bundle.open(trust)?;
+        let bundle = Arc::new(self.bundle.open(trust, None)?);
         let image = tiu_extract::open_image(bundle.clone(), Verity::User)?;
         let mut index = tiu_extract::read_index(&bundle, &*image)?;
         if !self.path.is_empty() {

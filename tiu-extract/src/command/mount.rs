@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use tiu_cli::{CommandResult, TrustArguments, exit};
 use tiu_extract::ImageError;
 use tiu_system::hints;
+use tiu_system::progress::Watch;
 
 /// Mount the tree of a bundle read-only; the kernel verifies each block that is read
 ///
@@ -56,7 +57,8 @@ hints! { MountError {
 
 impl MountArguments {
     pub fn run(self, trust: &TrustArguments) -> CommandResult {
-        let bundle = self.bundle.open(trust)?;
+        // The mount must not need the server, and only a file can have a loop device.
+        let bundle = self.bundle.open_whole(trust, None, Watch::silent())?;
         tiu_extract::mount_at(&bundle, &self.directory).map_err(MountError::from)?;
         Ok(exit::DONE)
     }

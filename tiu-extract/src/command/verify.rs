@@ -2,6 +2,7 @@
 
 use super::bundle::BundleArguments;
 use serde_json::json;
+use std::sync::Arc;
 use std::time::Instant;
 use tiu_cli::{
     CommandResult, CommonArguments, ProgressMode, SecondSignal, TrustArguments, cancel_on_signals, exit,
@@ -25,9 +26,10 @@ pub struct VerifyArguments {
 impl VerifyArguments {
     pub fn run(self, trust: &TrustArguments, common: &CommonArguments) -> CommandResult {
         let started = Instant::now();
-        let bundle = self.bundle.open(trust)?;
         let progress = tiu_cli::progress(self.progress);
-        let watch = Watch::new(&*progress, cancel_on_signals(SecondSignal::Ends)?);
+        let cancel = cancel_on_signals(SecondSignal::Ends)?;
+        let watch = Watch::new(&*progress, cancel);
+        let bundle = Arc::new(self.bundle.open_whole(trust, Some(cancel), watch)?);
         bundle.image().verify_all(watch)?;
         let image = tiu_extract::open_image(bundle.clone(), Verity::User)?;
         let index = tiu_extract::read_index(&bundle, &*image)?;

@@ -4,14 +4,14 @@ use super::global::{GlobalArguments, NAME, nothing_to_do};
 use super::host::NoKeyring;
 use super::record::{self, RecordFacts};
 use super::table::printable;
-use std::path::PathBuf;
 use tiu::accounts::{AccountFile, Note, NoteKind};
 use tiu::host::Persistent;
 use tiu::outcome::Outcome;
 use tiu::transaction::{self, Applied, Context, KnownImage, Request, UpdateFacts};
 use tiu_cli::log::RECORD;
-use tiu_cli::{CommandResult, ProgressMode, SecondSignal, cancel_on_signals, exit};
+use tiu_cli::{CommandResult, NetworkArguments, ProgressMode, SecondSignal, cancel_on_signals, exit};
 use tiu_extract::Verity;
+use tiu_source::Location;
 use tiu_system::progress::Watch;
 
 /// Apply an image: verify the bundle, bring a new snapshot to its tree, and make it boot next
@@ -24,11 +24,15 @@ use tiu_system::progress::Watch;
   tiu apply --keyring ca.cert.pem system-2.tiu
   tiu apply --root /mnt system-2.tiu        update the host that is mounted at /mnt
   tiu apply --dry-run system-2.tiu          show what would be done
+  tiu apply https://example.org/system-2.tiu
 
 Ends with 77 if this image is already installed and boots next.")]
 pub struct ApplyArguments {
-    /// Bundle file
-    bundle: PathBuf,
+    /// Bundle: a file, a block device, a URL (http, https, file), or - for standard input
+    #[arg(value_parser = tiu_cli::location())]
+    bundle: Location,
+    #[command(flatten)]
+    network: NetworkArguments,
     /// Check everything and print the plan, one line for each step; change nothing
     #[arg(long)]
     dry_run: bool,
@@ -58,7 +62,7 @@ impl ApplyArguments {
     }
 
     pub fn bundle(&self) -> String {
-        self.bundle.display().to_string()
+        self.bundle.to_string()
     }
 
     pub fn known_image(&self) -> KnownImage {
@@ -74,6 +78,7 @@ impl ApplyArguments {
         let context = Context { next: opened.next(), config, trust, watch: Watch::new(&*progress, cancel) };
         let request = Request {
             bundle: self.bundle,
+            network: self.network.network(Some(cancel)),
             verity: self.verity.unwrap_or(config.verity),
             allow_downgrade: self.allow_downgrade,
             allow_trust_change: self.allow_trust_change,

@@ -3,14 +3,13 @@
 use super::global::GlobalArguments;
 use super::host::NoKeyring;
 use super::table::{columns, printable};
-use std::convert::Infallible;
-use std::path::PathBuf;
 use std::str::FromStr;
 use tiu::diff::PackageChanges;
 use tiu::diff::{self, Diff, DiffSide, Parts, SideFacts};
 use tiu::diff::{ChangeKind, FileChange, FileFacts};
 use tiu::host::Host;
 use tiu_cli::{CommandResult, Failure, ProgressMode, SecondSignal, cancel_on_signals, exit};
+use tiu_source::{Location, LocationError, Network};
 use tiu_system::progress::{Unit, Watch};
 
 /// Show the differences between two images: files and packages
@@ -28,10 +27,10 @@ use tiu_system::progress::{Unit, Watch};
 A marks files that only the second has, D files that only the first has, M files that differ.
 Ends with 0 whether or not anything differs.")]
 pub struct DiffArguments {
-    /// Number of a snapshot, or path of a bundle (./7 is a file)
+    /// Number of a snapshot, or path or URL of a bundle (./7 is a file)
     #[arg(value_name = "A")]
     from: Operand,
-    /// Number of a snapshot, or path of a bundle, to compare it with
+    /// Number of a snapshot, or path or URL of a bundle, to compare it with
     #[arg(value_name = "B")]
     to: Operand,
     /// Compare files only
@@ -49,14 +48,17 @@ pub struct DiffArguments {
 #[derive(Clone, Debug)]
 enum Operand {
     Snapshot(u32),
-    Bundle(PathBuf),
+    Bundle(Location),
 }
 
 impl FromStr for Operand {
-    type Err = Infallible;
+    type Err = LocationError;
 
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(text.parse().map_or_else(|_| Operand::Bundle(text.into()), Operand::Snapshot))
+    fn from_str(text: &str) -> Result<Self, LocationError> {
+        match text.parse() {
+            Ok(number) => Ok(Operand::Snapshot(number)),
+            Err(_) => Location::parse(text.as_ref()).map(Operand::Bundle),
+        }
     }
 }
 
@@ -78,9 +80,10 @@ impl DiffArguments {
                         DiffSide::snapshot(&host, &config, trust.as_ref(), &snapshot, watch)
                     })?)
                 }
-                Operand::Bundle(path) => {
+                Operand::Bundle(location) => {
                     let trust = trust.as_ref().ok_or(NoKeyring)?;
-                    Ok(DiffSide::bundle(path, trust, config.verity)?)
+                    let network = Network { cancel: Some(cancel), ..Network::default() };
+                    Ok(DiffSide::bundle(location, &network, trust, config.verity)?)
                 }
             }
         };

@@ -11,13 +11,12 @@ use crate::state::ImageState;
 use crate::status::{ImageFacts, SignerFacts};
 use serde::Serialize;
 use std::io::Read;
-use std::path::Path;
 use std::sync::Arc;
-use tiu_bundle::bundle::open_bundle;
 use tiu_bundle::content_digest::{Digest, digest_reader};
 use tiu_bundle::index::{Entry, EntryBuf, Index, Kind};
 use tiu_bundle::trust::Trust;
 use tiu_extract::{Image, Rules, Verity};
+use tiu_source::{Location, Network, open_bundle};
 use tiu_system::fstab;
 use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::progress::{Cancel, Watch};
@@ -59,12 +58,17 @@ enum Entries {
 
 impl DiffSide {
     /// Opens a bundle; checks signature and index.
-    pub fn bundle(path: &Path, trust: &Trust, verity: Verity) -> Result<Self, DiffError> {
-        let bundle = Arc::new(open_bundle(path, trust)?);
+    pub fn bundle(
+        location: &Location,
+        network: &Network,
+        trust: &Trust,
+        verity: Verity,
+    ) -> Result<Self, DiffError> {
+        let bundle = Arc::new(open_bundle(location, network, trust, &mut |_| {})?);
         let image = tiu_extract::open_image(bundle.clone(), verity)?;
         let index = tiu_extract::read_index(&bundle, &*image)?;
         let facts = SideFacts {
-            bundle: Some(path.display().to_string()),
+            bundle: Some(location.to_string()),
             snapshot: None,
             image: Some((&bundle.manifest).into()),
             signer: Some((&bundle.signer).into()),

@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use tiu_bundle::index::{EntryBuf, Index, IndexError, IndexWriter, Kind};
+use tiu_bundle::read_at::Reads;
 use tiu_extract::{Difference, EngineError, Image, ImageError, Job, Plan, ReadBack, Rules};
 use tiu_system::hints;
 use tiu_system::path::{TreePath, TreePathBuf};
@@ -79,6 +80,15 @@ impl Image for EtcImage<'_> {
 
     fn position(&self, path: &TreePath) -> u64 {
         self.image.position(&self.place(path))
+    }
+
+    fn is_remote(&self) -> bool {
+        self.image.is_remote()
+    }
+
+    fn announce(&self, paths: &[TreePathBuf], reads: Reads) {
+        let places: Vec<TreePathBuf> = paths.iter().map(|path| self.place(path)).collect();
+        self.image.announce(&places, reads);
     }
 }
 

@@ -5,12 +5,12 @@ use crate::boot::Next;
 use crate::config::Config;
 use crate::host::Host;
 use crate::status::{ImageFacts, SignerFacts};
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use tiu_bundle::manifest::Manifest;
 use tiu_bundle::signature::Signer;
 use tiu_bundle::trust::Trust;
 use tiu_extract::Verity;
+use tiu_source::{Location, Network};
 use tiu_system::progress::Watch;
 
 /// Everything that the stages share.
@@ -42,7 +42,9 @@ impl<'a> Context<'a> {
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The bundle.
-    pub bundle: PathBuf,
+    pub bundle: Location,
+    /// The way to fetch it, if it is on a server.
+    pub network: Network,
     /// The way to open its image.
     pub verity: Verity,
     /// True if an older image than the base's is accepted.

@@ -8,8 +8,9 @@ use crate::host::NotInstalled;
 use crate::host::persistent::Persistent;
 use crate::status::{ImageFacts, SignerFacts};
 use serde::{Serialize, Serializer};
-use std::io;
+use std::io::{self, Write};
 use std::time::Duration;
+use tiu_bundle::read_at::FetchCost;
 use tiu_extract::{Plan, Summary};
 use tiu_system::path::{TreePath, TreePathBuf, plain};
 
@@ -96,6 +97,8 @@ fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S
 pub struct Planned {
     /// Always true: tells the document from that of an update that was carried out.
     dry_run: bool,
+    /// The content that would be fetched; null if the bundle is not on a server.
+    pub download: Option<FetchCost>,
     /// The effects.
     #[serde(flatten)]
     pub facts: UpdateFacts,
@@ -108,10 +111,15 @@ impl Planned {
     pub(super) fn new(ready: Ready, plan: &Plan, foreign: Foreign) -> io::Result<Self> {
         let mut text = Vec::new();
         ready.describe(&mut text)?;
+        let download = ready.image.cost(&plan.files_from_image(&ready.index));
+        if let Some(FetchCost { bytes, requests }) = download {
+            let bytes = tiu_system::text::bytes(bytes);
+            writeln!(text, "{:<9} {bytes} of content in {requests} requests", "download")?;
+        }
         ready.etc.report.describe(&mut text)?;
         plan.describe(&ready.index, &mut text)?;
         let (summary, etc) = (plan.summary(), ready.etc.report.clone());
-        Ok(Planned { dry_run: true, facts: UpdateFacts::new(ready, summary, etc, foreign), text })
+        Ok(Planned { dry_run: true, download, facts: UpdateFacts::new(ready, summary, etc, foreign), text })
     }
 
     /// Returns the plan as text, one line for each step.

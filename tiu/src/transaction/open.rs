@@ -10,9 +10,10 @@ use crate::state::Provenance;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
-use tiu_bundle::bundle::{Bundle, open_bundle_reporting};
+use tiu_bundle::bundle::Bundle;
 use tiu_bundle::index::Index;
 use tiu_extract::{Image, ImageError, Verity};
+use tiu_source::open_bundle;
 use tiu_system::progress::{Cancelled, Watch};
 use tiu_system::tree::Tree;
 
@@ -29,8 +30,9 @@ pub struct OpenedImage {
 
 /// Opens and verifies the bundle. The caller does not hold the host's lock.
 pub(super) fn bundle(context: &Context, request: &Request) -> Result<Arc<Bundle>, ApplyError> {
-    let (path, trust, known) = (request.bundle.clone(), context.trust.clone(), request.known.clone());
-    let open = move || open_bundle_reporting(&path, &trust, &mut |signer| known.note_signer(signer));
+    let (trust, known) = (context.trust.clone(), request.known.clone());
+    let (location, network) = (request.bundle.clone(), request.network.clone());
+    let open = move || open_bundle(&location, &network, &trust, &mut |signer| known.note_signer(signer));
     let bundle = context.stage(Stage::Verify, None, None, || match in_thread(context.watch, open) {
         Ok(opened) => opened.map_err(ApplyError::from),
         Err(cancelled) => Err(cancelled.into()),

@@ -12,7 +12,7 @@ use crate::boot::initrd;
 use crate::etc::{BaseImage, EtcPlan, EtcUpdate, decide};
 use crate::host::persistent::{self, DirectoryContent, Persistent, PersistentDecision, PersistentFacts};
 use crate::host::{HostPaths, Lock, Memory, NotInstalled, left_out};
-use crate::incoming::{Allowed, HostIdentity, IncomingImage};
+use crate::incoming::{Allowed, HostIdentity, IncomingImage, LocalFirst};
 use crate::labels::Labelling;
 use crate::outcome::{NothingToDo, Outcome};
 use crate::snapshots::{Snapshot, State};
@@ -134,6 +134,7 @@ pub fn prepare(context: &Context, request: &Request, mode: RunMode) -> Result<Pr
 
     let opened = opened.map_or_else(|| open::content(context, request, &bundle), Ok)?;
     let OpenedImage { image, index } = opened;
+    let image = LocalFirst::over(image, &index, Tree::open(state.tree().path())?);
     let incoming = IncomingImage { manifest: &bundle.manifest, image: &*image, index: &index };
     let image_os = OsRelease::parse(&incoming.text(&["usr/lib/os-release", "etc/os-release"]));
     let kernel = bundle.manifest.tiu.kernel.as_deref();

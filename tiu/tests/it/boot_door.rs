@@ -20,6 +20,7 @@ use tiu::state::ImageState;
 use tiu::transaction::{self, Applied, ApplyError, Context, KnownImage, Request};
 use tiu_bundle::trust::Trust;
 use tiu_extract::Verity;
+use tiu_source::Network;
 use tiu_system::Hint;
 use tiu_system::path::TreePath;
 use tiu_system::progress::{Cancel, Watch};
@@ -143,6 +144,7 @@ fn apply(root: &Path, keyring: &Path, bundle: &Path, loader: &dyn BootLoader) ->
     let context = Context { next, config: &config, trust: &trust, watch: Watch::without_progress(&cancel) };
     let request = Request {
         bundle: bundle.into(),
+        network: Network::default(),
         verity: Verity::User,
         allow_downgrade: false,
         allow_trust_change: false,
@@ -259,7 +261,8 @@ fn a_draft_whose_entry_cannot_be_removed_is_reported_after_the_cause() {
     let context = Context { next, config: &config, trust: &trust, watch: Watch::without_progress(&cancel) };
     let bundle = kit.bundle(1, |_| {});
     let request = Request {
-        bundle,
+        bundle: bundle.into(),
+        network: Network::default(),
         verity: Verity::User,
         allow_downgrade: false,
         allow_trust_change: false,

@@ -37,6 +37,7 @@ mod reads;
 mod rollback;
 mod second_update;
 mod selinux;
+mod servers;
 mod snapshots;
 mod status;
 mod trust;

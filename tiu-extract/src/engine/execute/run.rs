@@ -16,7 +16,9 @@ use rustix::fs::OFlags;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tiu_bundle::index::Kind;
+use tiu_bundle::read_at::Reads;
 use tiu_system::errno;
+use tiu_system::path::TreePathBuf;
 use tiu_system::progress::Unit;
 
 /// Files of this size in bytes and more start first, each as a job of its own, so that none is left
@@ -76,6 +78,9 @@ pub fn execute(job: &Job, plan: &Plan) -> Result<Summary, EngineError> {
 impl<'a> ExecuteContext<'a> {
     fn run(&'a self) -> Result<Summary, EngineError> {
         let steps = &self.plan.steps;
+        if self.job.image.is_remote() {
+            self.job.image.announce(&self.read_from_image(), Reads::Once);
+        }
         let mut sum = Summary::default();
         let mut own = Worker::new(self);
         for dir in &steps.dirs {
@@ -139,6 +144,19 @@ impl<'a> ExecuteContext<'a> {
         )?;
         workers.iter().for_each(|worker| add(sum, &worker.sum));
         Ok(())
+    }
+
+    /// Returns the files whose content is read from the image, in the order of the reads.
+    fn read_from_image(&self) -> Vec<TreePathBuf> {
+        let steps = &self.plan.steps;
+        let lists = [&steps.early, &steps.files, &steps.late, &steps.copies];
+        let files = lists.into_iter().flat_map(|list| self.in_image_order(list));
+        let read = files.filter(|file| !matches!(file.content, FileContent::Reflink(_)) && file.size > 0);
+        read.map(|file| {
+            let entry = self.job.index.entry(file.entry as usize);
+            self.job.index.inode_of(&entry).path.as_ref().to_owned()
+        })
+        .collect()
     }
 
     /// Returns big files first, then files that need no reading from the image, then the others by

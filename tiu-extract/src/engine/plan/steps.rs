@@ -7,7 +7,7 @@ use crate::engine::join::EntryPlace;
 use crate::engine::tree::{Ownership, ScannedTree};
 use crate::engine::unreadable::Unreadable;
 use std::os::fd::BorrowedFd;
-use tiu_bundle::index::Kind;
+use tiu_bundle::index::{Index, Kind};
 use tiu_system::path::TreePathBuf;
 
 /// Size in bytes up to which btrfs stores a file's content next to its metadata (`max_inline`), so
@@ -151,6 +151,16 @@ impl Plan {
             }
         }
         sum
+    }
+
+    /// Returns the files whose content is read from the image, in no order.
+    pub fn files_from_image(&self, index: &Index) -> Vec<TreePathBuf> {
+        let read = |file: &&FileStep| file.size > 0 && !matches!(file.content, FileContent::Reflink(_));
+        let path = |file: &FileStep| {
+            let entry = index.entry(file.entry as usize);
+            index.inode_of(&entry).path.as_ref().to_owned()
+        };
+        self.steps.all_files().filter(read).map(path).collect()
     }
 
     /// Returns true if there is nothing to do.

@@ -11,6 +11,7 @@ use super::store::Store;
 use crate::image::error::ImageError;
 use std::collections::VecDeque;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The most stored bytes to read at once.
@@ -69,6 +70,20 @@ impl<'a> FileReader<'a> {
             block: DecodedBlock::Own(Vec::new()),
             returned: 0,
         })
+    }
+
+    /// Returns the ranges of the image that hold the content: of the blocks, and of the fragment
+    /// with the tail.
+    pub(super) fn ranges(mut self) -> Result<Vec<Range<u64>>, ImageError> {
+        let mut blocks = self.position..self.position;
+        for _ in 0..self.sizes_left {
+            let place = || format!("a file at byte {}", self.position);
+            let size = StoredSize::check(self.sizes.u32()?, self.store.superblock.block_size, place)?;
+            blocks.end = blocks.end.saturating_add(size.stored() as u64);
+        }
+        let tail = self.tail.and_then(|(number, _)| self.store.fragments.get(number as usize));
+        let tail = tail.map(|fragment| fragment.start..fragment.start + fragment.size.stored() as u64);
+        Ok([Some(blocks), tail].into_iter().flatten().filter(|range| !range.is_empty()).collect())
     }
 
     /// Returns the size of the next block, whose bytes are in `stored` from `used`; `None` if only

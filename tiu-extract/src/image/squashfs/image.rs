@@ -4,9 +4,10 @@ use super::file::FileReader;
 use super::names::Names;
 use super::store::Store;
 use crate::image::error::ImageError;
+use std::ops::Range;
 use std::sync::Arc;
-use tiu_bundle::read_at::ReadAt;
-use tiu_system::path::TreePath;
+use tiu_bundle::read_at::{FetchCost, ReadAt, Reads};
+use tiu_system::path::{TreePath, TreePathBuf};
 
 /// A squashfs image that this process reads itself. Many threads can read its files at the same
 /// time.
@@ -36,6 +37,33 @@ impl Squashfs {
     /// the fragment that holds all of it.
     pub fn position(&self, path: &TreePath) -> Option<u64> {
         self.names.find(path).map(|file| file.position)
+    }
+
+    /// Returns true if reads of the source cost something.
+    pub fn is_remote(&self) -> bool {
+        self.store.source().is_remote()
+    }
+
+    /// Announces the blocks of files to the source, if reads of it cost something.
+    pub fn announce(&self, paths: &[TreePathBuf], reads: Reads) {
+        if self.store.source().is_remote() {
+            self.store.source().announce(&self.ranges(paths), reads);
+        }
+    }
+
+    /// Returns the cost of reading files, if reads of the source cost something.
+    pub fn cost(&self, paths: &[TreePathBuf]) -> Option<FetchCost> {
+        if !self.store.source().is_remote() {
+            return None;
+        }
+        self.store.source().cost(&self.ranges(paths))
+    }
+
+    /// Returns the ranges of the image that hold the content of files, in the order of `paths`. A
+    /// file that cannot be read is left out.
+    fn ranges(&self, paths: &[TreePathBuf]) -> Vec<Range<u64>> {
+        let files = paths.iter().filter_map(|path| self.file(path).ok().flatten());
+        files.filter_map(|file| file.ranges().ok()).flatten().collect()
     }
 
     /// Calls `each` with every path of every regular file.

@@ -6,8 +6,9 @@ use super::inode::read_fragments;
 use super::metadata::Metadata;
 use super::superblock::Superblock;
 use crate::image::error::ImageError;
+use std::ops::Range;
 use std::sync::Arc;
-use tiu_bundle::read_at::ReadAt;
+use tiu_bundle::read_at::{ReadAt, Reads};
 
 /// The most bytes of decompressed fragments to keep.
 const FRAGMENT_CACHE: usize = 4 << 20;
@@ -26,10 +27,19 @@ impl Store {
     /// Reads the superblock and the table of fragments.
     pub fn open(source: Arc<dyn ReadAt>) -> Result<Self, ImageError> {
         let superblock = Superblock::read(&*source)?;
+        // All tables lie behind the content.
+        let tables = [superblock.inode_table, superblock.directory_table, superblock.fragment_table];
+        let first = tables.into_iter().min().unwrap_or(superblock.used).min(superblock.used);
+        source.announce(&[Range { start: first, end: superblock.used }], Reads::Often);
         let metadata = Metadata::new(source.clone(), superblock.used, superblock.compressor);
         let fragments = read_fragments(&*source, &metadata, &superblock)?;
         let cache = Cache::new((FRAGMENT_CACHE / superblock.block_size as usize).clamp(8, 64));
         Ok(Store { source, superblock, metadata, fragments, cache })
+    }
+
+    /// Returns the source of the bytes.
+    pub fn source(&self) -> &dyn ReadAt {
+        &*self.source
     }
 
     /// Returns the decompressed fragment `number`.

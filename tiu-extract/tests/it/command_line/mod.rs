@@ -13,6 +13,7 @@ mod keyrings;
 mod kit;
 mod manifests;
 mod ordinary_user;
+mod servers;
 mod showing;
 mod signatures;
 mod space;
