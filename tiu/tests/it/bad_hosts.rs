@@ -162,6 +162,30 @@ fn a_quota_that_leaves_too_little_is_named_before_anything_is_touched() {
 }
 
 #[test]
+fn a_quota_of_a_qgroup_above_is_named_before_anything_is_touched() {
+    let kit = Kit::new();
+    let host = kit.host();
+    let bundle = kit.bundle(1, |root| tree::file(root, "usr/share/large", tree::noise(9, 40 << 20)));
+    limit(&host, "none");
+    for above in ["2/0", "3/9"] {
+        btrfs(&["qgroup", "create", above], &host.root());
+    }
+    for (below, above) in [("1/0", "2/0"), ("2/0", "3/9")] {
+        btrfs(&["qgroup", "assign", "--no-rescan", below, above], &host.root());
+    }
+    btrfs(&["quota", "rescan", "-w"], &host.root());
+    btrfs(&["qgroup", "limit", "30M", "3/9"], &host.root());
+    let before = host.state();
+    for options in [&["--dry-run"][..], &[]] {
+        let arguments = options.iter().map(AsRef::as_ref).chain([bundle.as_os_str()]);
+        host.tiu("apply", arguments).refused(&["the quota of btrfs qgroup 3/9 leaves", "btrfs qgroup show"]);
+    }
+    assert_eq!(host.state(), before, "something was changed");
+    btrfs(&["qgroup", "limit", "none", "3/9"], &host.root());
+    host.tiu("apply", [&bundle]).succeeded();
+}
+
+#[test]
 fn a_quota_on_the_new_snapshot_is_named() {
     let kit = Kit::new();
     let host = kit.host();
