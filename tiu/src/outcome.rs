@@ -28,6 +28,8 @@ pub enum NothingToDo {
     },
     /// The snapshot already boots next.
     BootsNext(u32),
+    /// The snapshot is already good.
+    Good(u32),
     /// The snapshot is already pinned.
     Pinned(u32),
     /// The snapshot is not pinned.
@@ -41,6 +43,9 @@ impl fmt::Display for NothingToDo {
                 write!(f, "version {version} of {compatible} is already installed and boots next")
             }
             NothingToDo::BootsNext(number) => write!(f, "snapshot {number} already boots next"),
+            NothingToDo::Good(number) => {
+                write!(f, "snapshot {number} is not on trial, and its image is not noted as failed")
+            }
             NothingToDo::Pinned(number) => write!(f, "snapshot {number} is already pinned"),
             NothingToDo::NotPinned(number) => write!(f, "snapshot {number} is not pinned"),
         }
@@ -53,6 +58,7 @@ impl NothingToDo {
         match self {
             NothingToDo::Installed { .. } => "to apply it again: --force".into(),
             NothingToDo::BootsNext(_) => "reboot to start it, or name another one".into(),
+            NothingToDo::Good(_) => "tiu status shows what is on trial".into(),
             NothingToDo::Pinned(number) => {
                 format!("tiu pin --remove {number} returns it to snapper's clean-up")
             }

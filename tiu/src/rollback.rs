@@ -1,5 +1,5 @@
 //! Rollback: another snapshot boots next. Nothing is copied and nothing is lost; it can be undone
-//! the same way.
+//! the same way. Marks say whether a snapshot works.
 
 use crate::boot::{BootError, Next, Standing};
 use crate::outcome::{NothingToDo, Outcome};
@@ -27,6 +27,9 @@ pub enum RollbackError {
         /// The missing part.
         lacks: String,
     },
+    /// The image would boot next although it does not work.
+    #[error("snapshot {0} would still boot next: there is no other snapshot with a system to go back to")]
+    NothingElse(u32),
     /// There is no other.
     #[error("there is no other snapshot with a system to go back to")]
     Nowhere,
@@ -38,6 +41,7 @@ hints! { RollbackError {
     "remove it with tiu cleanup; tiu status shows the ways back",
     NotBootable { number, .. } =>
     format!("tiu status shows the ways back; tiu rollback --force {number} goes there anyway"),
+    NothingElse(_) => "apply another image first: tiu apply BUNDLE",
     Nowhere => "apply an image: tiu apply BUNDLE",
 } }
 
@@ -72,4 +76,39 @@ pub fn choose(
 pub fn switch(next: Next, number: u32) -> Result<(), RollbackError> {
     let snapshot = next.host().snapshot(number)?;
     Ok(next.switch(&snapshot, Standing::Kept, &Cancel::new())?)
+}
+
+/// Marks snapshot `number` as good. The caller holds the host's lock.
+pub fn mark_good(next: Next, number: u32) -> Result<Outcome<()>, RollbackError> {
+    let snapshot = next.host().snapshot(number)?;
+    if snapshot.state() == State::InProgress {
+        return Err(RollbackError::Unfinished(number));
+    }
+    Ok(match next.mark_good(&snapshot)? {
+        true => Outcome::Done(()),
+        false => Outcome::NothingToDo(NothingToDo::Good(number)),
+    })
+}
+
+/// Marks snapshot `number` as bad, for the reason `reason`: its image is not applied again by
+/// itself, and where the snapshot would boot next, the first way back of `snapshots` does. Returns
+/// that. The caller holds the host's lock.
+pub fn mark_bad(
+    next: Next,
+    snapshots: &[SnapshotFacts],
+    number: u32,
+    reason: &str,
+) -> Result<Option<u32>, RollbackError> {
+    let host = next.host();
+    let snapshot = host.snapshot(number)?;
+    let boots_next = snapshots.iter().any(|s| s.number == number && s.next);
+    let to = match boots_next {
+        true => {
+            let other = ways_back(snapshots).first().map(|s| s.number);
+            Some(host.snapshot(other.ok_or(RollbackError::NothingElse(number))?)?)
+        }
+        false => None,
+    };
+    next.mark_bad(&snapshot, reason, to.as_ref())?;
+    Ok(to.map(|to| to.number))
 }

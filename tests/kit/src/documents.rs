@@ -80,6 +80,9 @@ fn name(command: &Command, arguments: &[&str]) -> Option<String> {
     if prefix.is_empty() && ["apply", "--dry-run"].iter().all(|argument| arguments.contains(argument)) {
         return Some("apply-plan".to_owned());
     }
+    if prefix.is_empty() && ["mark-good", "mark-bad"].iter().any(|argument| arguments.contains(argument)) {
+        return Some("mark".to_owned());
+    }
     if prefix.is_empty() && arguments.contains(&"etc") {
         let command = arguments.iter().find(|argument| ETC.contains(argument))?;
         return Some(format!(

@@ -1,6 +1,7 @@
 //! The errors of changing what boots next.
 
 use super::bls::BlsError;
+use crate::host::HostError;
 use crate::snapshots::SnapshotError;
 use std::io;
 use tiu_system::hints;
@@ -14,6 +15,8 @@ use tiu_system::tree::TreeError;
 pub enum BootError {
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    #[error(transparent)]
+    Host(#[from] HostError),
     #[error(transparent)]
     Tree(#[from] TreeError),
     /// The boot loader's own files could not be changed.
@@ -38,7 +41,7 @@ pub enum BootError {
 }
 
 hints! { BootError {
-    forward Snapshot, Tree, Bls, Cancelled;
+    forward Snapshot, Host, Tree, Bls, Cancelled;
     Loader { .. } =>
     "see whether the boot partition is mounted, writable and has free space",
     NotSelected { .. } =>

@@ -42,6 +42,9 @@ pub trait BootLoader {
     /// Returns the entry of `snapshot`.
     fn entry(&self, host: &Host, snapshot: &Snapshot) -> Result<EntryState, BootError>;
 
+    /// Marks the entry of `snapshot` as good or bad. Does nothing where it has none.
+    fn mark(&self, host: &Host, snapshot: &Snapshot, mark: Mark) -> Result<(), BootError>;
+
     /// Removes the boot entry of `snapshot`, if it has one. The snapshot is deleted right after.
     fn forget(&self, host: &Host, snapshot: &Snapshot) -> Result<(), BootError>;
 
@@ -65,6 +68,15 @@ pub enum Standing {
     Trial,
     /// As it was before: one that has started stays trusted.
     Kept,
+}
+
+/// The result of a trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// It has started. It is no longer counted.
+    Good,
+    /// It does not work. The boot loader tries everything else before it.
+    Bad,
 }
 
 /// The snapshot or entry that a machine boots.
@@ -125,8 +137,8 @@ pub enum EntryState {
     Good,
     /// It is on trial, with so many attempts left.
     Trial(u32),
-    /// It had its attempts, and did not start.
-    Exhausted,
+    /// It had so many attempts, and did not start.
+    Exhausted(u32),
 }
 
 /// A boot loader and the reason why it is used, as `tiu status` shows them.

@@ -6,6 +6,7 @@
 //! | `sequence` | the order of its steps, and what becomes of an interrupted one |
 //! | `note` | the note of the snapshot that is being made what boots next |
 //! | `loader` | [`BootLoader`]: what the door asks of a boot loader |
+//! | `failed` | the images that did not start |
 //! | `none` | the boot loader that needs nothing |
 //! | `bls` | systemd-boot, with boot entries that tiu writes |
 //! | `initrd` | a new snapshot's initrd: where it comes from, and what is in it |
@@ -16,6 +17,7 @@
 mod bls;
 pub(crate) mod bootable;
 mod error;
+mod failed;
 pub(crate) mod initrd;
 mod loader;
 mod next;
@@ -27,7 +29,9 @@ pub use bls::BlsError;
 pub use bootable::NotBootable;
 pub use error::BootError;
 pub use initrd::{InitrdError, Judgement, Needs, judge};
-pub use loader::{BootLoader, Boots, Decides, EntryState, LoaderFacts, Need, NeededFile, Selected, Standing};
+pub use loader::{
+    BootLoader, Boots, Decides, EntryState, LoaderFacts, Mark, Need, NeededFile, Selected, Standing,
+};
 pub use next::Next;
 pub use sequence::Reconciled;
 

@@ -5,7 +5,8 @@
 //! Nothing else in tiu sets the default or deletes a snapshot.
 
 use super::error::BootError;
-use super::loader::{BootLoader, Boots, Decides, EntryState, LoaderFacts, Need, Selected, Standing};
+use super::failed;
+use super::loader::{BootLoader, Boots, Decides, EntryState, LoaderFacts, Mark, Need, Selected, Standing};
 use super::note;
 use super::sequence::{self, Reconciled, Steps};
 use crate::host::Host;
@@ -89,6 +90,38 @@ impl<'a> Next<'a> {
         }
     }
 
+    /// Returns the state of the boot entry of `snapshot`.
+    pub fn entry(&self, snapshot: &Snapshot) -> Result<EntryState, BootError> {
+        self.loader.entry(self.host, snapshot)
+    }
+
+    /// Marks `snapshot` as good: it is no longer on trial, and the host forgets that its image
+    /// failed. Returns false if there was nothing to change.
+    pub fn mark_good(&self, snapshot: &Snapshot) -> Result<bool, BootError> {
+        let counted = matches!(self.entry(snapshot)?, EntryState::Trial(_) | EntryState::Exhausted(_));
+        if counted {
+            self.loader.mark(self.host, snapshot, Mark::Good)?;
+        }
+        Ok(failed::forgive(self.host, snapshot)? || counted)
+    }
+
+    /// Makes the host remember that `snapshot` does not work, makes `to` boot next if there is one,
+    /// and marks the entry of `snapshot` as bad.
+    ///
+    /// A crash leaves an image that is remembered as failed; another call does the rest.
+    pub fn mark_bad(
+        &self,
+        snapshot: &Snapshot,
+        reason: &str,
+        to: Option<&Snapshot>,
+    ) -> Result<(), BootError> {
+        failed::remember(self.host, snapshot, reason, None)?;
+        if let Some(to) = to {
+            self.switch(to, Standing::Kept, &Cancel::new())?;
+        }
+        self.loader.mark(self.host, snapshot, Mark::Bad)
+    }
+
     /// Deletes snapshot `number`, its boot entry first. Refuses the running one and the one that
     /// boots next.
     ///
@@ -167,6 +200,14 @@ impl Steps for Next<'_> {
     fn is_checked(&self, number: u32) -> Result<bool, BootError> {
         let snapshot = self.host.snapshot(number)?;
         Ok(snapshot.userdata.get(STATE_KEY).is_some_and(|state| state == CHECKED))
+    }
+
+    fn note_failed(&self, number: u32, boots: u32) -> Result<(), BootError> {
+        let reason = match boots {
+            0 => "it was marked as bad".to_owned(),
+            _ => format!("it did not start in {boots} boots"),
+        };
+        failed::remember(self.host, &self.host.snapshot(number)?, &reason, Some(boots))
     }
 
     fn tidy(&self) -> Result<(), BootError> {

@@ -1,7 +1,7 @@
 //! The boot loader that needs nothing.
 
 use super::error::BootError;
-use super::loader::{BootLoader, Boots, Decides, EntryState, LoaderFacts, Need, Selected, Standing};
+use super::loader::{BootLoader, Boots, Decides, EntryState, LoaderFacts, Mark, Need, Selected, Standing};
 use crate::host::Host;
 use crate::snapshots::Snapshot;
 use libbtrfsutil::subvolume_path_with_id;
@@ -46,6 +46,10 @@ impl BootLoader for NoBootLoader {
 
     fn entry(&self, _host: &Host, _snapshot: &Snapshot) -> Result<EntryState, BootError> {
         Ok(EntryState::Missing)
+    }
+
+    fn mark(&self, _host: &Host, _snapshot: &Snapshot, _mark: Mark) -> Result<(), BootError> {
+        Ok(())
     }
 
     fn forget(&self, _host: &Host, _snapshot: &Snapshot) -> Result<(), BootError> {

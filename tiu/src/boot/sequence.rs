@@ -36,6 +36,8 @@ pub(super) trait Steps {
     fn entry(&self, number: u32) -> Result<EntryState, BootError>;
     /// Returns true if `number` is complete, but not yet noted as done.
     fn is_checked(&self, number: u32) -> Result<bool, BootError>;
+    /// Makes the host remember that `number` did not start in so many boots.
+    fn note_failed(&self, number: u32, boots: u32) -> Result<(), BootError>;
     /// Removes what interrupted runs left.
     fn tidy(&self) -> Result<(), BootError>;
 }
@@ -106,7 +108,11 @@ pub(super) fn reconcile(steps: &impl Steps) -> Result<Reconciled, BootError> {
             steps.set_default(number)?;
             Reconciled::Completed { number }
         }
-        (Boots::Snapshot { number: to }, Some(failed)) if steps.entry(failed)? == EntryState::Exhausted => {
+        (Boots::Snapshot { number: to }, Some(failed))
+            if let EntryState::Exhausted(boots) = steps.entry(failed)? =>
+        {
+            // First: afterwards nothing shows that it failed.
+            steps.note_failed(failed, boots)?;
             steps.set_default(to)?;
             Reconciled::WentBack { to, failed }
         }

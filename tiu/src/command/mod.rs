@@ -9,6 +9,7 @@ mod global;
 mod host;
 mod in_target;
 mod list;
+mod mark;
 mod name;
 mod pin;
 mod record;
@@ -58,6 +59,8 @@ enum Command {
     Etc(etc::EtcArguments),
     Verify(verify::VerifyArguments),
     Pin(pin::PinArguments),
+    MarkGood(mark::MarkGoodArguments),
+    MarkBad(mark::MarkBadArguments),
     Cleanup(cleanup::CleanupArguments),
     #[command(after_help = "Example:\n  tiu man /usr/share/man/man1")]
     Man(ManArguments),
@@ -98,6 +101,8 @@ impl Command {
             Command::Etc(arguments) => arguments.operation(),
             Command::Verify(_) => Some("verify"),
             Command::Pin(arguments) => Some(arguments.operation()),
+            Command::MarkGood(_) => Some("mark-good"),
+            Command::MarkBad(_) => Some("mark-bad"),
             Command::Cleanup(_) => Some("cleanup"),
             _ => None,
         }
@@ -124,6 +129,8 @@ impl Command {
         match self {
             Command::Rollback(arguments) => arguments.number(),
             Command::Pin(arguments) => Some(arguments.number()),
+            Command::MarkGood(arguments) => arguments.number(),
+            Command::MarkBad(arguments) => arguments.number(),
             _ => None,
         }
     }
@@ -138,6 +145,8 @@ impl Command {
             Command::Etc(arguments) => arguments.run(global),
             Command::Verify(arguments) => arguments.run(global),
             Command::Pin(arguments) => arguments.run(global),
+            Command::MarkGood(arguments) => arguments.run(global),
+            Command::MarkBad(arguments) => arguments.run(global),
             Command::Cleanup(arguments) => arguments.run(global),
             Command::Man(arguments) => {
                 global.refuse("man")?;

@@ -7,14 +7,15 @@ use super::table::{columns, minute, printable};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::Path;
-use tiu::boot::{BootError, Boots, LoaderFacts, Selected};
+use time::format_description::well_known::Rfc3339;
+use tiu::boot::{BootError, Boots, EntryState, LoaderFacts, Selected};
 use tiu::config::Config;
 use tiu::edit::EditError;
 use tiu::edit::View;
-use tiu::host::Host;
+use tiu::host::{FailedImage, Host};
 use tiu::snapshots::State;
 use tiu::state::ImageState;
-use tiu::status::{Signature, SnapshotFacts, mark_next, ways_back};
+use tiu::status::{Signature, SnapshotFacts, failed_images, mark_next, ways_back};
 use tiu::verify::{self, Depth, InitrdSettings, VerifyRequest};
 use tiu_bundle::trust::Trust;
 use tiu_cli::{CommandResult, Failure, exit};
@@ -45,6 +46,7 @@ struct Status<'a> {
     differs: Vec<Differs>,
     etc_conflicts: Vec<TreePathBuf>,
     boot: BootStatus,
+    failed: Vec<Failed>,
     snapshots: &'a [SnapshotFacts],
 }
 
@@ -59,18 +61,32 @@ struct BootStatus {
     next: Option<Boots>,
     /// The boot if the next one does not start.
     then: Option<Boots>,
+    /// The attempts that the next boot has left, if it is on trial.
+    attempts_left: Option<u32>,
     /// The reason why the next boot is not known.
     problem: Option<String>,
 }
 
+/// An image that did not work on this host.
+#[derive(Serialize)]
+struct Failed {
+    root_hash: String,
+    compatible: String,
+    version: String,
+    reason: String,
+    boots: Option<u32>,
+    when: String,
+}
+
 impl BootStatus {
-    fn new(facts: LoaderFacts, selected: Result<Selected, BootError>) -> Self {
+    fn new(facts: LoaderFacts, selected: Result<Selected, BootError>, attempts_left: Option<u32>) -> Self {
         match selected {
             Ok(Selected { once, next, then }) => {
-                BootStatus { facts, once, next: Some(next), then: Some(then), problem: None }
+                BootStatus { facts, once, next: Some(next), then: Some(then), attempts_left, problem: None }
             }
             Err(error) => {
-                BootStatus { facts, once: None, next: None, then: None, problem: Some(error.to_string()) }
+                let problem = Some(error.to_string());
+                BootStatus { facts, once: None, next: None, then: None, attempts_left: None, problem }
             }
         }
     }
@@ -85,7 +101,9 @@ impl BootStatus {
         }
         match (&self.next, &self.then) {
             (Some(next), Some(then)) if next != then => {
-                text += &format!("  boots {next}; if that does not start, {then}\n");
+                let trial = self.attempts_left.map(|left| format!(" (on trial, {left} attempts left)"));
+                text +=
+                    &format!("  boots {next}{}; if that does not start, {then}\n", trial.unwrap_or_default());
             }
             (Some(next @ (Boots::Other { .. } | Boots::Nothing)), _) => text += &format!("  boots {next}\n"),
             _ => {}
@@ -119,6 +137,7 @@ impl StatusArguments {
         if let Ok(selected) = &selected {
             mark_next(&mut snapshots, selected);
         }
+        let attempts_left = attempts_left(&opened, &selected);
         let number =
             |wanted: fn(&SnapshotFacts) -> bool| snapshots.iter().find(|s| wanted(s)).map(|s| s.number);
         let status = Status {
@@ -130,12 +149,34 @@ impl StatusArguments {
             unfinished: snapshots.iter().filter(|s| s.state == State::InProgress).map(|s| s.number).collect(),
             differs: differs(host, config, trust.as_ref(), &snapshots)?,
             etc_conflicts: conflicts(host, config),
-            boot: BootStatus::new(opened.next().facts(), selected),
+            boot: BootStatus::new(opened.next().facts(), selected, attempts_left),
+            failed: failed(host),
             snapshots: &snapshots,
         };
         global.common.print(&status, || human(&status))?;
         Ok(exit::DONE)
     }
+}
+
+/// Returns the attempts that the next boot has left, if it is on trial.
+fn attempts_left(opened: &OpenedHost, selected: &Result<Selected, BootError>) -> Option<u32> {
+    let number = selected.as_ref().ok()?.next.number()?;
+    match opened.next().entry(&opened.host.snapshot(number).ok()?).ok()? {
+        EntryState::Trial(left) => Some(left),
+        _ => None,
+    }
+}
+
+/// Returns the images that did not work on this host, the last one first.
+fn failed(host: &Host) -> Vec<Failed> {
+    let mut found: Vec<_> = failed_images(host).into_iter().collect();
+    found.sort_by_key(|(_, failed)| std::cmp::Reverse(failed.when));
+    let shown = found.into_iter().map(|(root_hash, failed)| {
+        let when = failed.when.format(&Rfc3339).unwrap_or_default();
+        let FailedImage { compatible, version, reason, boots, .. } = failed;
+        Failed { root_hash, compatible, version, reason, boots, when }
+    });
+    shown.collect()
 }
 
 /// Returns what runs and what boots next, where they differ from what a trusted signer signed.
@@ -235,6 +276,15 @@ fn human(status: &Status) -> String {
         if status.live { "this system".to_owned() } else { format!("mounted at {}", status.root.display()) };
     let mut text = format!("Host: {}\n{}", printable(&host), columns(&rows, "  "));
     text += &status.boot.text();
+    for Failed { compatible, version, reason, when, .. } in &status.failed {
+        text += &format!(
+            "Version {} of {} did not work here ({}): {}; apply refuses it without --force.\n",
+            printable(version),
+            printable(compatible),
+            minute(when),
+            printable(reason)
+        );
+    }
     text.extend(status.differs.iter().map(warning));
     for snapshot in status.snapshots.iter().filter(|s| s.next && s.image.is_some()) {
         if let Some(lacks) = &snapshot.lacks {

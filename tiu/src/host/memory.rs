@@ -5,7 +5,9 @@
 //! does not know.
 
 use super::error::HostError;
+use super::failed::FailedImage;
 use super::open::Host;
+use super::rfc3339;
 use rustix::fs::{AtFlags, Mode, OFlags, fsync, openat, renameat, unlinkat};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
@@ -28,6 +30,8 @@ const NAME: &str = "state.json";
 const NEW: &str = ".state.json.new";
 /// Version of the format.
 const VERSION: u32 = 1;
+/// The number of failed images that a host remembers.
+const MAX_FAILED: usize = 50;
 
 /// The memory of a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +40,9 @@ pub struct Memory {
     /// The newest image that was ever applied, for each kind of host.
     #[serde(default)]
     pub newest: BTreeMap<String, Newest>,
+    /// The images that did not start on this host, by root hash.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub failed: BTreeMap<String, FailedImage>,
     #[serde(flatten)]
     unknown: Map<String, Value>,
 }
@@ -70,7 +77,7 @@ pub enum Recalled {
 
 impl Default for Memory {
     fn default() -> Self {
-        Memory { version: VERSION, newest: BTreeMap::new(), unknown: Map::new() }
+        Memory { version: VERSION, newest: BTreeMap::new(), failed: BTreeMap::new(), unknown: Map::new() }
     }
 }
 
@@ -95,6 +102,17 @@ impl Memory {
             newest.created = created;
         }
         newest.signed = newest.signed.max(signed);
+    }
+
+    /// Notes that the image with this root hash did not start. Of many failures, the oldest are
+    /// forgotten.
+    pub fn note_failed(&mut self, root_hash: &str, failed: FailedImage) {
+        self.failed.insert(root_hash.to_owned(), failed);
+        while self.failed.len() > MAX_FAILED {
+            let oldest = self.failed.iter().min_by_key(|(_, failed)| failed.when);
+            let Some(oldest) = oldest.map(|(hash, _)| hash.clone()) else { return };
+            self.failed.remove(&oldest);
+        }
     }
 }
 
@@ -177,43 +195,6 @@ fn unreadable(e: io::Error) -> Recalled {
     Recalled::Damaged(format!("cannot be read: {e}"))
 }
 
-/// Times in RFC 3339.
-mod rfc3339 {
-    use serde::de::{Deserialize, Deserializer, Error as _};
-    use serde::ser::{Error as _, Serializer};
-    use time::OffsetDateTime;
-    use time::format_description::well_known::Rfc3339;
-
-    pub fn serialize<S: Serializer>(time: &OffsetDateTime, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&time.format(&Rfc3339).map_err(S::Error::custom)?)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OffsetDateTime, D::Error> {
-        OffsetDateTime::parse(&String::deserialize(deserializer)?, &Rfc3339).map_err(D::Error::custom)
-    }
-
-    /// The same where there may be none.
-    pub mod option {
-        use super::{Deserializer, OffsetDateTime, Serializer};
-
-        pub fn serialize<S: Serializer>(
-            time: &Option<OffsetDateTime>,
-            serializer: S,
-        ) -> Result<S::Ok, S::Error> {
-            match time {
-                Some(time) => super::serialize(time, serializer),
-                None => serializer.serialize_none(),
-            }
-        }
-
-        pub fn deserialize<'de, D: Deserializer<'de>>(
-            deserializer: D,
-        ) -> Result<Option<OffsetDateTime>, D::Error> {
-            super::deserialize(deserializer).map(Some)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,6 +227,19 @@ mod tests {
         assert_eq!(written["channel"]["sequence"], 7);
         assert_eq!(written["newest"]["testos"]["why"][0], 1);
         assert_eq!(written["newest"]["testos"]["version"], "3");
+    }
+
+    #[test]
+    fn of_many_failed_images_the_newest_are_kept() {
+        let mut memory = Memory::default();
+        for number in 0..60 {
+            memory.note_failed(
+                &format!("{number:064}"),
+                FailedImage::new("testos", "1", "why", None, at(number)),
+            );
+        }
+        assert_eq!(memory.failed.len(), MAX_FAILED);
+        assert!(memory.failed.values().all(|failed| failed.when >= at(10)));
     }
 
     #[test]

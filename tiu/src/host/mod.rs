@@ -18,6 +18,7 @@
 
 mod access;
 mod error;
+mod failed;
 mod held;
 mod hidden;
 mod home;
@@ -30,10 +31,12 @@ mod paths;
 pub(crate) mod persistent;
 mod planned;
 mod quota;
+mod rfc3339;
 pub(crate) mod snapper;
 mod tukit;
 
 pub use error::HostError;
+pub use failed::FailedImage;
 pub use hidden::Hidden;
 pub(crate) use hidden::HostPaths;
 pub use lock::Lock;

@@ -5,6 +5,7 @@ use super::version::compare_versions;
 use crate::incoming::floor::{Downgrade, Floor};
 use crate::outcome::{NothingToDo, Outcome};
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use time::OffsetDateTime;
 use tiu_bundle::content_digest::Digest;
 use tiu_bundle::manifest::Manifest;
@@ -32,6 +33,8 @@ pub struct HostIdentity {
     pub minimum: Option<String>,
     /// True if the signing time counts.
     pub by_signing_time: bool,
+    /// The images that did not start on this host: root hash, time and reason.
+    pub failed: BTreeMap<String, (String, String)>,
 }
 
 /// The exceptions that the administrator allows.
@@ -39,7 +42,7 @@ pub struct HostIdentity {
 pub struct Allowed {
     /// An older version than the base's.
     pub downgrade: bool,
-    /// The image that the base already has.
+    /// The image that the base already has, and one that did not start here.
     pub same: bool,
 }
 
@@ -68,6 +71,9 @@ pub enum Mismatch {
     /// Older than what the host's configuration accepts.
     #[error("the image has version {found}, the host's configuration accepts {minimum} or later")]
     BelowMinimum { found: String, minimum: String },
+    /// It was tried.
+    #[error("version {version} did not work on this host ({when} UTC): {reason}")]
+    Failed { version: String, when: String, reason: String },
     /// The host is too old for the image.
     #[error("the image needs a host of at least version {needed}, this one has {}", have.as_deref().unwrap_or("none that is known"))]
     MinVersion { needed: String, have: Option<String> },
@@ -82,6 +88,8 @@ hints! { Mismatch {
     Downgrade(_) => "go back with `tiu rollback` if that snapshot still exists, or apply the image with \
         --allow-downgrade",
     BelowMinimum { .. } => "take a later image; `min-version` in tiu.yaml says what is accepted",
+    Failed { .. } => "wait for a later version; `tiu apply --force BUNDLE` tries this one again, and `tiu mark-good` \
+        forgets the failure once it runs",
     MinVersion { needed, .. } => {
         format!("apply an image between the two first, of version {needed} or a little later")
     },
@@ -101,6 +109,7 @@ impl HostIdentity {
             floors: Vec::new(),
             minimum: None,
             by_signing_time: false,
+            failed: BTreeMap::new(),
         }
     }
 
@@ -134,6 +143,12 @@ impl HostIdentity {
         if self.image == Some(manifest.verity_hash) && !allowed.same {
             let Manifest { compatible, version, .. } = manifest.clone();
             return Ok(Outcome::NothingToDo(NothingToDo::Installed { compatible, version }));
+        }
+        if let Some((when, reason)) =
+            self.failed.get(&manifest.verity_hash.to_string()).filter(|_| !allowed.same)
+        {
+            let (when, reason) = (when.clone(), reason.clone());
+            return Err(Mismatch::Failed { version: manifest.version.clone(), when, reason });
         }
         if let Some(minimum) = &self.minimum
             && compare_versions(&manifest.version, minimum) == Ordering::Less
@@ -225,6 +240,22 @@ mod tests {
         let host = HostIdentity::new(Some("testos"), None, &OsRelease::default(), "x86_64");
         let accepted = host.accepts(&manifest("1"), None, Allowed::default()).unwrap();
         assert_eq!(accepted, Outcome::Done(()));
+    }
+
+    #[test]
+    fn an_image_that_did_not_start_is_refused_unless_forced() {
+        let image = manifest("2.0.1");
+        let mut host = host();
+        host.failed.insert(image.verity_hash.to_string(), ("yesterday".into(), "it hung".into()));
+        let error = host.accepts(&image, None, Allowed::default()).unwrap_err();
+        assert_eq!(error.to_string(), "version 2.0.1 did not work on this host (yesterday UTC): it hung");
+        assert!(error.hint().unwrap().contains("--force"));
+        let forced = Allowed { same: true, ..Allowed::default() };
+        assert_eq!(host.accepts(&image, None, forced).unwrap(), Outcome::Done(()));
+        // Another image of the same version is another one.
+        let mut rebuilt = manifest("2.0.1");
+        rebuilt.verity_hash = Digest([9; 32]);
+        assert_eq!(host.accepts(&rebuilt, None, Allowed::default()).unwrap(), Outcome::Done(()));
     }
 
     #[test]

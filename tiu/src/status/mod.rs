@@ -4,4 +4,4 @@ mod facts;
 mod overview;
 
 pub use facts::{ImageFacts, SignerFacts};
-pub use overview::{Signature, SnapshotFacts, mark_next, snapshots, ways_back};
+pub use overview::{Signature, SnapshotFacts, failed_images, mark_next, snapshots, ways_back};

@@ -4,10 +4,11 @@ use super::facts::{ImageFacts, SignerFacts};
 use crate::boot::bootable::{self, NeededInitrd};
 use crate::boot::{Selected, initrd};
 use crate::config::{Config, Initrd};
-use crate::host::Host;
+use crate::host::{FailedImage, Host, Recalled};
 use crate::snapshots::{Snapshot, SnapshotError, State};
 use crate::state::{ImageState, Record, StateError};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use tiu_bundle::trust::Trust;
 use tiu_system::os_release::{self, OsRelease};
 use tiu_system::tree::{MAX_TEXT, Tree};
@@ -38,6 +39,9 @@ pub struct SnapshotFacts {
     /// The part that a finished system lacks for a boot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lacks: Option<String>,
+    /// The failure of its image on this host, if it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
     /// The image that was applied in it.
     pub image: Option<ImageFacts>,
     /// The signature of the image.
@@ -86,7 +90,23 @@ pub fn snapshots(
     config: &Config,
     trust: Option<&Trust>,
 ) -> Result<Vec<SnapshotFacts>, SnapshotError> {
-    Ok(host.snapshots()?.into_iter().map(|snapshot| facts(host, config, snapshot, trust)).collect())
+    let failed = failed_images(host);
+    let facts = host.snapshots()?.into_iter().map(|snapshot| {
+        let mut facts = facts(host, config, snapshot, trust);
+        let failed = facts.image.as_ref().and_then(|image| failed.get(&image.root_hash));
+        facts.failed = failed.map(|failed| failed.reason.clone());
+        facts
+    });
+    Ok(facts.collect())
+}
+
+/// Returns the images that did not start on this host, by root hash. A memory that cannot be read
+/// has none; `tiu apply` warns about it.
+pub fn failed_images(host: &Host) -> BTreeMap<String, FailedImage> {
+    match host.recall() {
+        Ok(Recalled::Known(memory)) => memory.failed,
+        _ => BTreeMap::new(),
+    }
 }
 
 /// Marks the snapshot that boots next, where the boot loader says which.
@@ -110,6 +130,7 @@ fn facts(host: &Host, config: &Config, snapshot: Snapshot, trust: Option<&Trust>
         read_only: snapshot.read_only,
         bootable: false,
         lacks: None,
+        failed: None,
         image: None,
         signature: Signature::None,
         initrd_warnings: Vec::new(),
@@ -232,10 +253,11 @@ fn check_bootable(tree: &Tree, image: Option<&ImageState>, config: &Config) -> R
 }
 
 /// Returns the snapshots to which a rollback can go, the best first: the one that the default was
-/// made from, then the others, the newest first.
+/// made from, then the others, the newest first. One whose image failed here is not among them.
 pub fn ways_back(snapshots: &[SnapshotFacts]) -> Vec<&SnapshotFacts> {
     let parent = snapshots.iter().find(|s| s.next).and_then(|s| s.parent_uuid.clone());
-    let mut ways: Vec<&SnapshotFacts> = snapshots.iter().filter(|s| s.bootable && !s.next).collect();
+    let mut ways: Vec<&SnapshotFacts> =
+        snapshots.iter().filter(|s| s.bootable && !s.next && s.failed.is_none()).collect();
     ways.sort_by_key(|s| (parent.as_ref() != Some(&s.uuid), std::cmp::Reverse(s.number)));
     ways
 }
@@ -257,6 +279,7 @@ mod tests {
             pinned: false,
             bootable,
             lacks: None,
+            failed: None,
             image: None,
             signature: Signature::None,
             initrd_warnings: Vec::new(),
@@ -289,5 +312,12 @@ mod tests {
             snapshot(5, 9, true, true),
         ];
         assert_eq!(numbers(&all), [3, 1]);
+    }
+
+    #[test]
+    fn one_whose_image_failed_here_is_not_a_way_back() {
+        let mut all = [snapshot(1, 0, false, true), snapshot(2, 1, false, true), snapshot(3, 2, true, true)];
+        all[1].failed = Some("it did not start".into());
+        assert_eq!(numbers(&all), [1]);
     }
 }

@@ -7,21 +7,25 @@
 
 use super::context::Context;
 use super::error::ApplyError;
-use crate::host::{HostError, Memory, Recalled};
+use crate::host::{FailedImage, HostError, Memory, Recalled};
 use crate::incoming::{Floor, FloorSource, compare_versions, parse_time};
 use crate::snapshots::State;
 use crate::state::{ImageState, Provenance};
+use std::collections::BTreeMap;
 use time::OffsetDateTime;
 use tiu_bundle::bundle::Bundle;
 use tiu_bundle::manifest::Manifest;
 use tiu_bundle::signature::Signer;
 use tiu_system::os_release::OsRelease;
+use tiu_system::text::printable;
 use tiu_system::tree::Tree;
 
 /// The limits below which an image is a downgrade.
 pub struct Floors {
     /// In the order in which they are checked.
     pub floors: Vec<Floor>,
+    /// The images that did not start: root hash, time and reason.
+    pub failed: BTreeMap<String, (String, String)>,
     /// The host's next memory, unless a later tiu wrote it.
     pub memory: Option<Memory>,
     /// Warnings for the administrator.
@@ -78,7 +82,9 @@ pub fn read(
             signed: newest.signed,
         });
     }
-    Ok(Floors { floors, memory: writable.then_some(memory), warnings })
+    let why = |failed: &FailedImage| (failed.minute(), printable(&failed.reason));
+    let failed = memory.failed.iter().map(|(hash, failed)| (hash.clone(), why(failed))).collect();
+    Ok(Floors { floors, failed, memory: writable.then_some(memory), warnings })
 }
 
 /// Makes the host remember the image. Called right before it becomes what boots next.

@@ -118,10 +118,11 @@ pub fn prepare(context: &Context, request: &Request, mode: RunMode) -> Result<Pr
     let of_base = state.provenance().map(|provenance| &provenance.manifest);
     let (os, unreadable) = release(&state);
     let mut identity = HostIdentity::new(config.compatible.as_deref(), of_base, &os, &machine);
-    let Floors { floors, memory, mut warnings } =
+    let Floors { floors, failed, memory, mut warnings } =
         floor::read(context, &state, &os, identity.compatible.as_deref())?;
     warnings.extend(unreadable);
     identity.floors = floors;
+    identity.failed = failed;
     identity.minimum = config.min_version.clone();
     identity.by_signing_time = config.valid_at == ValidAt::SigningTime;
     let allowed =

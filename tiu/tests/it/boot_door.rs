@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tiu::boot::{
-    BootError, BootLoader, Boots, Decides, EntryState, LoaderFacts, Need, Next, Reconciled, Selected,
+    BootError, BootLoader, Boots, Decides, EntryState, LoaderFacts, Mark, Need, Next, Reconciled, Selected,
     Standing,
 };
 use tiu::config::{Config, EtcTarget, Initrd};
@@ -120,7 +120,12 @@ impl BootLoader for Recorder {
     }
 
     fn entry(&self, _: &Host, snapshot: &Snapshot) -> Result<EntryState, BootError> {
-        Ok(if self.exhausted == Some(snapshot.number) { EntryState::Exhausted } else { EntryState::Good })
+        Ok(if self.exhausted == Some(snapshot.number) { EntryState::Exhausted(3) } else { EntryState::Good })
+    }
+
+    fn mark(&self, host: &Host, snapshot: &Snapshot, mark: Mark) -> Result<(), BootError> {
+        let step = if mark == Mark::Good { "good" } else { "bad" };
+        self.call(step, snapshot.number, host.default_snapshot()?.number)
     }
 
     fn forget(&self, host: &Host, snapshot: &Snapshot) -> Result<(), BootError> {
@@ -244,6 +249,9 @@ fn a_draft_whose_entry_cannot_be_removed_is_reported_after_the_cause() {
         }
         fn entry(&self, host: &Host, snapshot: &Snapshot) -> Result<EntryState, BootError> {
             self.0.entry(host, snapshot)
+        }
+        fn mark(&self, host: &Host, snapshot: &Snapshot, mark: Mark) -> Result<(), BootError> {
+            self.0.mark(host, snapshot, mark)
         }
         fn forget(&self, host: &Host, snapshot: &Snapshot) -> Result<(), BootError> {
             self.0.forget(host, snapshot)
@@ -458,6 +466,9 @@ fn a_loader_that_boots_something_else_is_an_error_and_the_update_is_undone() {
         }
         fn entry(&self, host: &Host, snapshot: &Snapshot) -> Result<EntryState, BootError> {
             self.0.entry(host, snapshot)
+        }
+        fn mark(&self, host: &Host, snapshot: &Snapshot, mark: Mark) -> Result<(), BootError> {
+            self.0.mark(host, snapshot, mark)
         }
         fn forget(&self, host: &Host, snapshot: &Snapshot) -> Result<(), BootError> {
             self.0.forget(host, snapshot)

@@ -78,7 +78,11 @@ fn the_first_update_keeps_what_an_installer_left_as_the_way_back() {
     assert_eq!(copy, fs::read(host.snapshot(2).join("usr/lib/modules/6.1.1-test/vmlinuz")).unwrap());
     let shown = host.tiu("status", [""; 0]).succeeded().stdout;
     assert!(shown.contains("Boot loader: bls, entries in "), "{shown}");
-    assert!(shown.contains("  boots snapshot 2; if that does not start, snapshot 1\n"), "{shown}");
+    assert!(
+        shown
+            .contains("  boots snapshot 2 (on trial, 3 attempts left); if that does not start, snapshot 1\n"),
+        "{shown}"
+    );
     host.tiu("verify", ["2"]).succeeded();
     let again = host.tiu("apply", [&bundle]);
     assert_eq!(again.code, Some(77), "{}", again.stderr);

@@ -71,12 +71,19 @@ fn os_release(tree: &Tree) -> OsRelease {
     OsRelease::parse(&texts.into_iter().next().unwrap_or_default())
 }
 
-/// Returns true if the system in `tree` says of a boot that succeeded that it did: it has
-/// systemd-bless-boot and what starts that.
+/// tiu's own unit that says that a boot succeeded, as it is enabled.
+const MARKS: [&str; 2] = [
+    "usr/lib/systemd/system/basic.target.wants/tiu-mark-good.service",
+    "etc/systemd/system/basic.target.wants/tiu-mark-good.service",
+];
+
+/// Returns true if the system in `tree` says of a boot that succeeded that it did: it starts tiu's
+/// unit, or has systemd-bless-boot and what starts that.
 pub fn blesses(tree: &Tree) -> bool {
-    ["usr/lib/systemd", "lib/systemd"].iter().any(|directory| {
-        let program = format!("{directory}/systemd-bless-boot");
-        let generator = format!("{directory}/system-generators/systemd-bless-boot-generator");
-        tree.has(&program) && tree.has(&generator)
-    })
+    MARKS.iter().any(|path| tree.stat(path).is_some())
+        || ["usr/lib/systemd", "lib/systemd"].iter().any(|directory| {
+            let program = format!("{directory}/systemd-bless-boot");
+            let generator = format!("{directory}/system-generators/systemd-bless-boot-generator");
+            tree.has(&program) && tree.has(&generator)
+        })
 }

@@ -36,7 +36,7 @@ pub use error::BlsError;
 pub(super) use unusable::Unusable;
 
 use super::error::BootError;
-use super::loader::{BootLoader, Boots, Decides, EntryState, LoaderFacts, Need, Selected, Standing};
+use super::loader::{BootLoader, Boots, Decides, EntryState, LoaderFacts, Mark, Need, Selected, Standing};
 use super::none::default_subvolume;
 use crate::config::Config;
 use crate::host::Host;
@@ -351,6 +351,10 @@ impl BootLoader for BootEntries {
 
     fn entry(&self, _host: &Host, snapshot: &Snapshot) -> Result<EntryState, BootError> {
         Ok(state(&self.esp.read()?, &self.names, &snapshot.uuid))
+    }
+
+    fn mark(&self, _host: &Host, snapshot: &Snapshot, mark: Mark) -> Result<(), BootError> {
+        Ok(work::mark(&self.esp, &self.names, &snapshot.uuid, mark)?)
     }
 
     fn forget(&self, _host: &Host, snapshot: &Snapshot) -> Result<(), BootError> {

@@ -30,6 +30,8 @@ struct Disks {
     files: BTreeMap<String, usize>,
     default: u32,
     note: Option<u32>,
+    /// The snapshot that is remembered as failed, and its boots.
+    failed: Option<(u32, u32)>,
 }
 
 /// A machine whose power fails when its budget of writes is used up.
@@ -260,6 +262,10 @@ impl Steps for Machine {
         Ok(false)
     }
 
+    fn note_failed(&self, number: u32, boots: u32) -> Result<(), BootError> {
+        Ok(self.write(|disks| disks.failed = Some((number, boots)))?)
+    }
+
     fn tidy(&self) -> Result<(), BootError> {
         let first = self.first().map(|(file, _)| file);
         let snapshots: Vec<String> = (1..=LAST).map(uuid).collect();
@@ -426,6 +432,47 @@ fn a_trial_that_does_not_start_three_times_is_followed_back() {
             _ => Reconciled::InOrder,
         };
         assert_eq!(reconcile(&machine).unwrap(), expected);
-        assert_in_order(&machine.disks.into_inner(), order);
+        let state = machine.disks.into_inner();
+        assert_eq!(state.failed, Some((3, 3)), "the default went back, and nothing says why");
+        assert_in_order(&state, order);
+    }
+}
+
+/// An entry with one name or with two, marked as good or bad: what boots is one of the two at each
+/// step, and in the end the names of the entry say what they should.
+#[test]
+fn a_mark_is_one_rename_and_frees_nothing() {
+    use crate::boot::loader::Mark;
+    for (mark, second) in [Mark::Good, Mark::Bad].into_iter().flat_map(|mark| {
+        [None, Some("tiu-2-2+2-1.conf"), Some("tiu-2-2.conf"), Some("tiu-2-2+0-3.conf")]
+            .map(|second| (mark, second))
+    }) {
+        for order in ORDERS {
+            let mut disks = after(&[(2, Standing::Trial)], false, order);
+            let chain = disks.entries["tiu-2-2+3.conf"];
+            disks.entries.extend(second.map(|second| (second.to_owned(), chain)));
+            let run = |machine: &Machine| Ok(work::mark(machine, &names(), &uuid(2), mark)?);
+            let all = interrupted(&disks, order, run);
+            for state in &all {
+                let boots = Machine::new(state.clone(), order).boots();
+                assert!([1, 2].contains(&boots), "{mark:?} {second:?}: {boots}");
+            }
+            let machine = Machine::new(all.last().unwrap().clone(), order);
+            let expected = match mark {
+                Mark::Good => (2, EntryState::Good),
+                Mark::Bad => {
+                    (1, EntryState::Exhausted(if second == Some("tiu-2-2+0-3.conf") { 3 } else { 0 }))
+                }
+            };
+            let found = state(&machine.read().unwrap(), &names(), &uuid(2));
+            if mark == Mark::Good {
+                assert_eq!((machine.boots(), found), expected, "{second:?}");
+            } else {
+                assert_eq!(machine.boots(), expected.0, "{second:?}");
+                assert!(matches!(found, EntryState::Exhausted(_)), "{second:?}: {found:?}");
+            }
+            run(&machine).unwrap();
+            assert_eq!(machine.boots(), expected.0);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::BlsError;
 use crate::boot::error::BootError;
-use crate::boot::loader::{BootLoader, Decides, EntryState, LoaderFacts, Need, Selected, Standing};
+use crate::boot::loader::{BootLoader, Decides, EntryState, LoaderFacts, Mark, Need, Selected, Standing};
 use crate::host::Host;
 use crate::snapshots::Snapshot;
 use tiu_system::tree::Tree;
@@ -51,6 +51,10 @@ impl BootLoader for Unusable {
     }
 
     fn entry(&self, _host: &Host, _snapshot: &Snapshot) -> Result<EntryState, BootError> {
+        self.fail()
+    }
+
+    fn mark(&self, _host: &Host, _snapshot: &Snapshot, _mark: Mark) -> Result<(), BootError> {
         self.fail()
     }
 

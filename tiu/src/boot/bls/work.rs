@@ -10,7 +10,7 @@ use super::disk::{Disk, EntryFile, HostNames, SORT_KEY};
 use super::entry::{Entry, EntryName, Owner, Place};
 use super::error::BlsError;
 use crate::boot::error::BootError;
-use crate::boot::loader::{EntryState, Standing};
+use crate::boot::loader::{EntryState, Mark, Standing};
 use std::fs::File;
 use std::path::PathBuf;
 use tiu_bundle::content_digest::Digest;
@@ -179,11 +179,11 @@ fn write_next(
 
 /// Returns the state of the entry of the snapshot of this UUID.
 pub fn state(disk: &Disk, names: &HostNames, snapshot: &str) -> EntryState {
-    match disk.entry_of(names, snapshot).map(|(file, _, _)| file.name.left) {
+    match disk.entry_of(names, snapshot).map(|(file, _, _)| (file.name.left, file.name.done)) {
         None => EntryState::Missing,
-        Some(None) => EntryState::Good,
-        Some(Some(0)) => EntryState::Exhausted,
-        Some(Some(left)) => EntryState::Trial(left),
+        Some((None, _)) => EntryState::Good,
+        Some((Some(0), done)) => EntryState::Exhausted(done),
+        Some((Some(left), _)) => EntryState::Trial(left),
     }
 }
 
@@ -222,6 +222,36 @@ pub fn select(
         .own(names)
         .filter(|(_, _, other)| other.snapshot == snapshot && other.generation < owner.generation);
     older.map(|(file, _, _)| file).try_for_each(|file| drop_entry(partition, &disk, file))
+}
+
+/// Gives the entry of the snapshot of this UUID a name without counter, or one without attempts
+/// left. Where it has two names, the other one is set aside, not removed.
+pub fn mark(
+    partition: &dyn Partition,
+    names: &HostNames,
+    snapshot: &str,
+    mark: Mark,
+) -> Result<(), BlsError> {
+    let disk = partition.read()?;
+    let Some((file, _, _)) = disk.entry_of(names, snapshot) else { return Ok(()) };
+    let name = match mark {
+        Mark::Good => EntryName { left: None, done: 0, ..file.name.clone() },
+        Mark::Bad => EntryName { left: Some(0), ..file.name.clone() },
+    };
+    let marked =
+        |found: &EntryName| (found.left, mark == Mark::Good) == (None, true) || found.left == name.left;
+    let live = |disk: &Disk| -> Vec<EntryFile> {
+        let live = disk.entries.iter().filter(|other| {
+            other.name.place == Place::Live && other.name.stem.eq_ignore_ascii_case(&file.name.stem)
+        });
+        live.cloned().collect()
+    };
+    if !live(&disk).iter().any(|other| marked(&other.name)) {
+        partition.rename_entry(&file.file, &name.to_string())?;
+    }
+    let disk = partition.read()?;
+    let others = live(&disk).into_iter().filter(|other| !marked(&other.name));
+    others.collect::<Vec<_>>().iter().try_for_each(|other| set_aside(partition, &disk, other))
 }
 
 /// Takes an entry out of the directory: by its removal, or, where it has two names, out of the menu.
