@@ -1,5 +1,5 @@
-//! A reader for the few DER structures that the `openssl` crate gives no access to (ITU-T X.690,
-//! the DER subset only: definite lengths in their shortest form, tags below 31).
+//! Reads the few DER structures that the `openssl` crate does not expose (ITU-T X.690, the DER
+//! subset only: definite lengths in their shortest form, tags below 31).
 
 pub(crate) const BOOLEAN: u8 = 0x01;
 pub(crate) const BIT_STRING: u8 = 0x03;

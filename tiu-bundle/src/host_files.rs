@@ -1,6 +1,6 @@
-//! Files that belong to one host: an image must not bring them to others.
+//! Files that belong to one host. An image must not contain them.
 //!
-//! The builder and the client read this one table.
+//! The builder and the client use the same table.
 
 use tiu_system::glob::Glob;
 

@@ -18,17 +18,17 @@
 //! | [`signature`], [`trust`] | the CMS around the manifest; the certificates that are trusted |
 //! | [`hash_tree`], [`content_digest`] | the digests of the image and of a file |
 //! | [`index`] | every inode of the image |
-//! | [`policy`] | what an image says to the client: persistent directories, lists about `/etc` |
+//! | [`policy`] | the policy of an image: persistent directories, lists about `/etc` |
 //! | [`host_files`] | the files that belong to one host |
 //! | [`selinux`] | the policy of an image, and the entries that need a label |
-//! | [`places`] | whose each directory of a host is, and where an image's own files lie |
+//! | [`places`] | the owner of each directory of a host, and the paths of an image's own files |
 //! | [`read_at`] | the source of bytes that a bundle is read from |
 //!
-//! Everything here works on bytes and readers: no root, no mounts, no `unsafe`.
+//! Everything here works on bytes and readers, without root, mounts or `unsafe`.
 //!
 //! # Examples
 //!
-//! Opens a bundle, which must be signed by a trusted certificate:
+//! Opens a bundle that was signed with a trusted certificate:
 //!
 //! ```no_run
 //! use tiu_bundle::bundle::open_bundle;

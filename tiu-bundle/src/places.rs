@@ -1,7 +1,7 @@
-//! The directories of a host: who owns each, and whether its content lasts over a boot.
+//! The directories of a host, their owners, and whether their content survives a boot.
 //!
-//! The builder and the client read this one table. What the client never installs, the builder
-//! does not pack, except for the empty directory on which the host mounts something.
+//! The builder and the client use the same table. The builder does not pack what the client never
+//! installs, except the empty directories that the host needs as mount points.
 //! `docs/building/contents.md` has the same table; a test compares them.
 
 use tiu_system::path::TreePath;

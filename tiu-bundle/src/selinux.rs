@@ -1,7 +1,7 @@
-//! SELinux in an image: which policy it has, and which of its entries need a label.
+//! SELinux in an image: its policy, and the entries that need a label.
 //!
 //! The builder warns about entries without a label, and the client does not apply such an image to
-//! a host that uses SELinux. Both ask here.
+//! a host that uses SELinux. Both use this module.
 //!
 //! ```
 //! use tiu_bundle::selinux::SelinuxPolicy;

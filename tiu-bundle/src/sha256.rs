@@ -1,6 +1,7 @@
-//! SHA-256: the one hash of the format, its text form, and the two ways in which blocks are hashed.
+//! SHA-256, the only hash of the format: its text form, and the two ways in which blocks are
+//! hashed.
 //!
-//! The `sha2` crate takes the processor's SHA instructions at run time where they exist.
+//! The `sha2` crate uses the processor's SHA instructions if they exist.
 
 use crate::BLOCK_SIZE;
 use sha2::Digest as _;

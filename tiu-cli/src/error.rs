@@ -11,7 +11,7 @@ use tiu_system::hints;
 pub enum CliError {
     #[error("writing the output: {0}")]
     Output(io::Error),
-    #[error("closing what the caller left open: {0}")]
+    #[error("closing inherited file descriptors: {0}")]
     Descriptors(io::Error),
     #[error("waiting for signals: {0}")]
     Signals(io::Error),

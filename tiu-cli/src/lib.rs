@@ -7,7 +7,7 @@
 //! | `report` | results, warnings, errors with cause and hint |
 //! | [`exit`] | exit codes |
 //! | `progress` | progress on a terminal, in a log, or for programs |
-//! | [`log`] | what is logged to the journal and to the terminal |
+//! | [`log`] | the log in the journal and on the terminal |
 //! | `named` | arguments with a fixed set of names |
 //! | `network` | where a bundle is, and how it is fetched, as arguments |
 //! | `trust` | which certificates to trust, as arguments |

@@ -1,5 +1,5 @@
-//! The log of the programs: to the journal for the administrator who reads it later, to the
-//! terminal for the one who watches.
+//! The log of the programs: in the journal for later, and on the terminal for an administrator who
+//! watches.
 //!
 //! Libraries log with `tracing`, and never secrets: no passphrase, no PIN, no key URI.
 

@@ -1,7 +1,7 @@
 //! The programs' output: results on standard output, errors and warnings on standard error.
 //!
-//! Other people wrote parts of what is printed: signers, images, programs. Whatever the caller has
-//! done about it, nothing goes out that a reader cannot see or that steers a terminal.
+//! Parts of the output come from others: signers, images, programs. Control characters and
+//! invisible characters are escaped here, even if the caller already did so.
 
 use crate::CliError;
 use serde::Serialize;

@@ -1,10 +1,10 @@
-//! The image's `/var` as defaults: a tmpfiles.d(5) text with which systemd creates at boot what is
-//! missing in the host's `/var`.
+//! The image's `/var` as defaults: a tmpfiles.d(5) text. With it, systemd creates the missing parts
+//! of the host's `/var` at boot.
 //!
 //! Directories become `d` lines, symbolic links `L`, everything else `C` (a copy from
 //! `/usr/share/factory/var` with its owner and permissions). None of them changes what already
 //! exists: modes and owners of directories have a `:` for this. Owners are given by name, because
-//! the number of a name can differ on the host. What no line can express is a [`Loss`].
+//! the number of a name can differ on the host. A [`Loss`] is a property that no line can express.
 
 use std::collections::{BTreeMap, HashMap};
 use tiu_bundle::index::Kind;
@@ -90,13 +90,13 @@ impl Loss {
 impl std::fmt::Display for Loss {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Loss::Name => "names with a line break do not come",
-            Loss::Socket => "sockets do not come",
+            Loss::Name => "names with a line break are lost",
+            Loss::Socket => "sockets are lost",
             Loss::Attributes => {
-                "ACLs and extended attributes (of files: other than user.*) do not come, the rest does"
+                "ACLs and extended attributes (of files: all except user.*) are lost, the rest is kept"
             }
-            Loss::LinkOwner => "symbolic links come as root's",
-            Loss::HardLink => "names of one file come as files of their own",
+            Loss::LinkOwner => "symbolic links will belong to root",
+            Loss::HardLink => "hard links become separate files",
         })
     }
 }
@@ -187,7 +187,8 @@ pub fn tmpfiles<'a>(entries: impl Iterator<Item = VarDefault<'a>>, owners: &Owne
         };
         lines.extend([kind.as_bytes(), b" \"/var/", &quoted(entry.path), b"\" ", &rest, b"\n"].concat());
     }
-    let head = b"# Made by tiu-create from the image's /var: what the host's /var lacks is created at boot, nothing is overwritten.\n";
+    let head = b"# Made by tiu-create from the image's /var: at boot, missing parts of the host's /var are \
+                 created; nothing is overwritten.\n";
     (!lines.is_empty()).then(|| [head.as_slice(), &lines].concat())
 }
 

@@ -56,7 +56,7 @@ pub enum FactsError {
         key: &'static str,
     },
     /// The key that the recipe names is missing.
-    #[error("the recipe takes the version from {expected}, but os-release has none")]
+    #[error("the recipe takes the version from {expected}, but os-release does not have it")]
     VersionFrom { expected: &'static str },
     /// No program of a known architecture.
     #[error("the tree does not show its architecture: none of /{} is an ELF program of a known machine", PROGRAMS.join(", /"))]
@@ -65,7 +65,7 @@ pub enum FactsError {
     #[error("the tree has {} kernels with modules in /usr/lib/modules, expected one: {}", found.len(), found.join(", "))]
     Kernels { found: Vec<String> },
     /// The recipe's kernel is missing.
-    #[error("the recipe says kernel {expected}, but the tree has {}", if found.is_empty() { "none".to_owned() } else { found.join(", ") })]
+    #[error("the recipe names the kernel {expected}, but the tree has {}", if found.is_empty() { "none".to_owned() } else { found.join(", ") })]
     KernelMissing { expected: String, found: Vec<String> },
 }
 
@@ -73,11 +73,11 @@ hints! { FactsError {
     forward Tree;
     OsRelease { key, .. } => format!("add it to os-release, or to the recipe: `{key}: \"...\"`"),
     VersionFrom { expected } => format!("add {expected} to the tree's os-release, or correct the recipe"),
-    Arch => "say it in the recipe, as `uname -m` does: `arch: x86_64`",
+    Arch => "add it to the recipe, as `uname -m` prints it: `arch: x86_64`",
     Kernels { .. } =>
-        "say in the recipe which one hosts boot: `kernel: VERSION`; `exclude` the others' directories to \
-         save room",
-    KernelMissing { .. } => "correct the recipe, or leave `kernel` away when there is only one",
+        "name the one that hosts boot in the recipe: `kernel: VERSION`; `exclude` the others' directories \
+         to save space",
+    KernelMissing { .. } => "correct the recipe, or omit `kernel` if there is only one",
 } }
 
 impl TreeFacts {

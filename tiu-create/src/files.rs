@@ -1,10 +1,10 @@
 //! Files that appear complete or not at all: written under a temporary name in the same directory,
 //! made durable, then renamed.
 //!
-//! An output replaces a regular file or makes a new one, nothing else. Through a symbolic link it
-//! acts on the file that the link names, also if that does not exist yet; the link stays. A file
-//! that is replaced passes its mode, owner and extended attributes on. A crash leaves the old file
-//! or the new one, and at worst a leftover `.NAME.XXXXXX`.
+//! An output replaces a regular file or makes a new one, nothing else. If its name is a symbolic
+//! link, the output is the file that the link names, even if that does not exist yet; the link
+//! stays. The output keeps the mode, owner and extended attributes of the file that it replaces. A
+//! crash leaves the old file or the new one, and at worst a leftover `.NAME.XXXXXX`.
 
 use rustix::fs::FileType;
 use std::ffi::OsString;
@@ -40,7 +40,7 @@ pub enum OutputError {
 
 hints! { OutputError {
     NotAFile { .. } => "give the name of a file: devices, pipes, sockets and directories are never written to",
-    Io { .. } => "check that the directory exists and that you may write there",
+    Io { .. } => "check that the directory exists and that you can write to it",
 } }
 
 /// Returns the directory of a file.

@@ -1,5 +1,5 @@
-//! Keys for development: a CA and a signing certificate that can be used at once, and that say what
-//! they are.
+//! Keys for development: a CA and a signing certificate that can be used at once, and whose
+//! subjects say that they are for development.
 //!
 //! Both are EC P-256. Real keys belong on a token or with a build service:
 //! `docs/building/signing.md`.
@@ -45,7 +45,7 @@ pub enum KeygenError {
 }
 
 hints! { KeygenError {
-    Exists { .. } => "keys are never overwritten: give another directory, or remove these yourself",
+    Exists { .. } => "existing keys are never overwritten: give another directory, or remove them yourself",
     Write { .. } => "check that the directory can be written to",
     OpenSsl(_) => None,
 } }

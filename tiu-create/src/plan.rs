@@ -1,8 +1,8 @@
 //! The plan of an image, made of data alone: tree and rules in, an ordered list of entries out.
 //!
-//! The order is that of the paths' bytes, so directories come before what is in them, and of an
-//! inode's names the first carries it. Nothing depends on the order in which a filesystem lists its
-//! directories.
+//! The order is that of the paths' bytes, so a directory comes before its entries, and the first
+//! name of an inode carries its metadata. Nothing depends on the order in which a filesystem lists
+//! its directories.
 
 use crate::factory;
 use crate::rules::{LeftOutReason, PackRules, Verdict, factory_path};
@@ -106,7 +106,7 @@ pub enum PlanError {
     },
     /// A persistent path of the recipe is not a directory.
     #[error(
-        "/{}: found a {found} in the tree, but the recipe says it is a persistent directory",
+        "/{}: found a {found} in the tree, but the recipe declares a persistent directory",
         crate::shown(path)
     )]
     NotPersistent { path: Vec<u8>, found: Kind },
@@ -141,13 +141,13 @@ pub enum PlanError {
 
 hints! { PlanError {
     forward Tree;
-    Time { .. } => "set it to when the file was really changed (`touch`): filesystems of hosts cannot hold times \
-        before 1901-12-13",
+    Time { .. } => "set it to the time at which the file was really changed (`touch`): filesystems of \
+                    hosts cannot hold times before 1901-12-13",
     Owner { .. } => "give it to a user and a group (`chown`): this number stands for none",
     Acl { .. } => "correct it (`getfacl -n`, `setfacl`): 4294967295 stands for a user or group that this namespace \
         does not know",
     PathTooLong { .. } => "leave it out with the recipe's `exclude`",
-    NotPersistent { .. } => "make it a directory, or take it out of the recipe's `persistent`",
+    NotPersistent { .. } => "make it a directory, or remove it from the recipe's `persistent`",
     NotADirectory { .. } | Taken { .. } =>
         "give the root tree of a whole system; if it is one, remove this file when the tree is made",
 } }

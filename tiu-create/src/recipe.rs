@@ -196,11 +196,11 @@ hints! { RecipeError {
     forward Pattern.source, Persistent.source;
     Read { .. } => "give the recipe with --recipe; examples/bundle.yaml shows every key",
     Yaml { reason, .. } if reason.contains("missing field `compatible`") =>
-        "add `compatible: NAME`: hosts that call themselves NAME will take the image",
+        "add `compatible: NAME`: hosts whose `compatible` is NAME accept the image",
     Yaml { .. } => "examples/bundle.yaml shows every key",
     Level { .. } => "leave `level` out for the compressor's own default",
     BlockSize { .. } => "131072 (128 KiB) is the default",
-    Etc { .. } => "these lists are about the merge of /etc; everything else is always the image's",
+    Etc { .. } => "these lists are about the merge of /etc; all other paths always come from the image",
 } }
 
 impl Recipe {

@@ -1,8 +1,8 @@
 //! The rules for what goes into an image, by path alone.
 //!
-//! An image holds what a system is made of. It does not hold what the running kernel provides
-//! (`/proc`), what belongs to the host (`/home`), what the image builder leaves behind (`/image`),
-//! or what the client keeps in its own directory of the image. `/var` is the host's too; its
+//! An image holds the files of a system. It does not hold files that the running kernel provides
+//! (`/proc`), that belong to the host (`/home`), that the image builder leaves behind (`/image`),
+//! or that the client keeps in its own directory of the image. `/var` is the host's too; its
 //! content becomes defaults under `/usr/share/factory/var`.
 
 use tiu_bundle::places::{self, Owner, STATE_DIR};

@@ -54,7 +54,7 @@ hints! { ContentsError {
     forward Image, Index, Cancelled;
     Read { source, .. } => match source.get_ref().and_then(|e| e.downcast_ref::<VerityError>()) {
         Some(damaged) => damaged.hint(),
-        None => Some("check that the medium is still there; fetch the bundle again".to_owned()),
+        None => Some("check that the medium is still attached, or fetch the bundle again".to_owned()),
     },
     Digest { .. } | Size { .. } => {
         "image and index do not belong together: ask the bundle's maker to pack it again"

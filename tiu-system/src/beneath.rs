@@ -1,10 +1,10 @@
-//! Opening files beneath a directory, so that no symbolic link leads anywhere else.
+//! Opens files beneath a directory. No symbolic link leads out of it.
 //!
-//! There are two ways, both by openat2(2). [`Beneath`] opens exactly what a path names: a symbolic
-//! link on the way or at the end is `ELOOP`, a path that leads out is `EXDEV`. [`open_in_root`]
-//! opens what a program of the system in the directory would find: symbolic links are followed, but
-//! within the directory. What takes no such flags (rename, unlink, link, mkdir) gets the descriptor
-//! of the parent, opened this way, and a single name.
+//! There are two ways, both with openat2(2). [`Beneath`] opens exactly the file that a path names:
+//! a symbolic link in the path or at its end is `ELOOP`, a path that leads out is `EXDEV`.
+//! [`open_in_root`] opens the file that a program of the system in the directory would find: it
+//! follows symbolic links, but stays within the directory. System calls without such flags (rename,
+//! unlink, link, mkdir) get the descriptor of the parent, opened this way, and a single name.
 //!
 //! ```
 //! use rustix::fs::OFlags;

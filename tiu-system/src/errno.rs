@@ -1,6 +1,5 @@
-//! The one place for what a person can do about an error of the operating system. An error number
-//! can have more than one story, so each hint names all that fit, with the command that tells them
-//! apart.
+//! Hints for errors of the operating system. An error number can have several causes. A hint names
+//! all of them, with the command that distinguishes them.
 //!
 //! ```
 //! use std::io;
@@ -30,8 +29,9 @@ const HINTS: [(Errno, &str, &str); 13] = [
     (
         Errno::NOSPC,
         "No space left on device",
-        "delete snapshots that are no longer needed (tiu list, snapper delete N); where `df` shows free space, \
-         btrfs has none for metadata: see `btrfs filesystem usage /`, then `btrfs balance start -dusage=20 /`",
+        "delete snapshots that are no longer needed (tiu list, snapper delete N); if `df` shows free \
+         space, btrfs has none for metadata: see `btrfs filesystem usage /`, then `btrfs balance start \
+         -dusage=20 /`",
     ),
     (
         Errno::PERM,
@@ -42,13 +42,13 @@ const HINTS: [(Errno, &str, &str); 13] = [
     (
         Errno::ACCESS,
         "Permission denied",
-        "run as root; as root, see whether a security module forbids it (dmesg, journalctl -t audit)",
+        "run as root; as root, check whether a security module forbids it (dmesg, journalctl -t audit)",
     ),
     (
         Errno::TXTBSY,
         "Text file busy",
-        "it is an active swap file or a program that runs: `swapon --show` lists swap files, `swapoff FILE` ends \
-         one",
+        "it is an active swap file or a running program: `swapon --show` lists swap files, `swapoff FILE` \
+         deactivates one",
     ),
     (
         Errno::ROFS,
@@ -58,13 +58,14 @@ const HINTS: [(Errno, &str, &str); 13] = [
     (
         Errno::IO,
         "Input/output error",
-        "the disk or its content is damaged: see dmesg, and `btrfs device stats /`; `btrfs scrub start /` finds all",
+        "the disk or its content is damaged: see dmesg, and `btrfs device stats /`; `btrfs scrub start /` \
+         finds all damage",
     ),
     (DAMAGED, "Structure needs cleaning", "the filesystem is damaged: see dmesg, and `btrfs scrub start /`"),
     (
         Errno::LOOP,
         "Too many levels of symbolic links",
-        "a symlink lies on the way, which is not followed: look at what is there",
+        "the path has a symlink, which is not followed: check each part of the path",
     ),
     (Errno::NFILE, "Too many open files in system", "raise the limit of open files (sysctl fs.file-max)"),
     (Errno::MFILE, "Too many open files", "raise the limit of open files (ulimit -n)"),

@@ -1,4 +1,4 @@
-//! fstab(5): what is mounted over the root.
+//! fstab(5): the mounts over the root.
 
 use crate::path::TreePathBuf;
 use std::path::{Component, Path};

@@ -5,11 +5,11 @@
 //! | | [`Glob::new`] | [`Glob::stars`] |
 //! |---|---|---|
 //! | for | the recipe's `exclude` | lists of paths in tiu.yaml and image.yaml |
-//! | `*` | any characters but `/` | any characters but `/` |
-//! | `?` | one character but `/` | itself |
+//! | `*` | any characters except `/` | any characters except `/` |
+//! | `?` | one character except `/` | itself |
 //! | `[a-z]`, `[!a-z]` | one character of a class, or not of it | itself |
-//! | `**` | anything at all | as `*` |
-//! | `\` | takes a special character's meaning away | itself |
+//! | `**` | any characters | as `*` |
+//! | `\` | escapes a special character | itself |
 //!
 //! [`Glob::matches_exactly`] compares one path. [`Glob::covers`] is also true for everything below
 //! a directory that matches: `/dir` covers the directory and what is in it, `/dir/*` only what is
@@ -48,7 +48,8 @@ pub enum GlobError {
 
 hints! { GlobError {
     NotAbsolute(pattern) => format!("write `/{pattern}`, or `/**/{pattern}` for every directory"),
-    TrailingSlash(_) => "leave the last `/` away; `/dir/*` takes what is in a directory but not itself",
+    TrailingSlash(_) => "remove the last `/`; `/dir/*` matches everything in a directory, but not the \
+                         directory itself",
     OpenClass(_) => "write `\\[` for the character itself",
     TrailingBackslash(_) => "write `\\\\` for the character itself",
 } }

@@ -1,4 +1,4 @@
-//! Advice for the person who meets an error.
+//! Advice for the person who sees an error.
 
 /// An error that a user can meet, and what to do next.
 ///

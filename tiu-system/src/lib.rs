@@ -1,4 +1,4 @@
-//! The ground that all parts need of Linux. Nothing here knows what an image or a snapshot is.
+//! The parts of Linux that all crates need. Nothing here knows what an image or a snapshot is.
 //!
 //! Each module is one topic and has an example; the files below a module are private.
 //!
@@ -8,16 +8,16 @@
 //! | [`tree`] | single files of a system's tree, read and written without trusting the tree |
 //! | [`path`] | paths inside a tree that cannot be malformed |
 //! | [`glob`] | patterns that name paths of a tree |
-//! | [`program`] | the one runner for external programs |
+//! | [`program`] | the runner for external programs |
 //! | [`btrfs`] | the trees of btrfs, and the changes in a subvolume since a transaction |
 //! | [`ioctl`] | the ioctls that no crate offers safely: the only `unsafe` code |
 //! | [`inode_flags`] | the immutable and the append-only flag |
 //! | [`fstab`], [`mountinfo`], [`os_release`] | parsers of system files |
 //! | [`versioned`] | documents that begin with the version of their format |
 //! | [`named`] | values that have the same names in configuration files and on command lines |
-//! | [`text`] | text from outside, made fit for a terminal |
+//! | [`text`] | text from outside, made safe for a terminal |
 //! | [`progress`] | progress and cancellation of long work |
-//! | [`hint`], [`errno`] | what a person can do about an error; and about one of the system |
+//! | [`hint`], [`errno`] | hints for errors, and for errors of the operating system |
 //!
 //! An error of any module has a hint:
 //!

@@ -1,4 +1,4 @@
-//! Text from outside, made fit for a terminal.
+//! Text from outside, made safe for a terminal.
 
 use std::borrow::Cow;
 use std::os::unix::ffi::OsStrExt;

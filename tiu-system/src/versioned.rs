@@ -1,7 +1,7 @@
 //! Documents that begin with the version of their format, as `{"version": 1, ...}`.
 //!
-//! The version is read first and alone. A document of a later format may have any other structure,
-//! and is reported as what it is, not as damage.
+//! The version is read first and alone. A document of a later format can have any other structure,
+//! and is reported as later, not as damaged.
 //!
 //! ```
 //! use tiu_system::versioned::{self, VersionedError};

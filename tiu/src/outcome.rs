@@ -1,4 +1,4 @@
-//! The outcome of a change, where there may have been nothing to change.
+//! The outcome of a change, which may have been unnecessary.
 //!
 //! "Already so" is an answer, not a failure: a timer that applies the newest image every night must
 //! be able to tell the two apart. The programs end with exit code 77 for it.

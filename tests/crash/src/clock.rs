@@ -55,6 +55,6 @@ pub fn run(_: &Settings, setup: &Setup) -> String {
         .arg(key)
         .arg(&copy);
     tiu_testing::program::outcome(&mut sign).succeeded();
-    scene.host.tiu("apply", [&copy]).refused(&["is valid from 2090", "check this host's clock"]);
+    scene.host.tiu("apply", [&copy]).refused(&["is not valid before 2090", "check this host's clock"]);
     "two updates of a host from the future, a way back, and a certificate that is not yet valid".into()
 }

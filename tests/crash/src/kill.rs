@@ -1,6 +1,6 @@
 //! `kill -9` at random moments. Half of the kills hit the process group, as from a terminal:
-//! snapper, in a group of its own, goes on. The other half hit every process of the run at once, as
-//! systemd does: snapper too is cut off in the middle.
+//! snapper, in its own group, continues. The other half hit every process of the run at once, as
+//! systemd does: snapper is interrupted too.
 
 use crate::facts;
 use crate::run::Doing;

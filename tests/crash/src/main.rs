@@ -1,9 +1,9 @@
-//! Crash safety, shown: `tiu apply` through its real command line on loopback hosts with real
-//! snapper, and everything that can go wrong around it. What a distributor may rely on is in
-//! docs/internals/crash-safety.md; each claim there is a scenario here.
+//! Tests of crash safety: `tiu apply` through its real command line on loopback hosts with real
+//! snapper, and everything that can go wrong around it. docs/internals/crash-safety.md lists the
+//! claims that a distributor can rely on; each of them is a scenario here.
 //!
-//! A program and not a `cargo test`, because runs are many, random and long: it prints its seed,
-//! takes it back, and says in figures what it did.
+//! This is a program and not a `cargo test`, because its runs are many, random and long. It prints
+//! its seed, accepts it as an option, and reports counts of what it did.
 #![forbid(unsafe_code)]
 
 mod boot;

@@ -1,5 +1,5 @@
 //! Random numbers that follow from a seed (SplitMix64, Steele, Lea and Flood 2014): a run that
-//! failed can be had again.
+//! failed can be repeated.
 
 /// A source of random numbers.
 pub struct Random(u64);

@@ -1,4 +1,4 @@
-//! SIGTERM at random moments: the run ends with 130 and has undone everything, or it was past its
+//! SIGTERM at random moments: the run ends with 130 and has undone everything, or it had passed its
 //! last step and ends with 0.
 
 use crate::run::Doing;

@@ -1,5 +1,5 @@
-//! The bundle goes bad while it is read: blocks change, the file is cut short, the medium that it
-//! lies on is gone. A run then fails and undoes everything, or had read all that it needed.
+//! The bundle becomes bad while it is read: blocks change, the file is truncated, or its medium is
+//! gone. A run then fails and undoes everything, or has already read all that it needs.
 
 use crate::random::Random;
 use crate::run::Doing;

@@ -1,5 +1,5 @@
-//! A disk that is too full, in steps of 1 MiB: right around what the plan says it needs, and, while
-//! a run is on, around what it really takes, whatever the run is doing when the space goes.
+//! A disk that is too full, in steps of 1 MiB: around the amount that the plan predicts, and,
+//! during a run, around the amount that it really needs, at any moment of the run.
 
 use crate::run::Doing;
 use crate::scene::{OLD, Scene, Setup};

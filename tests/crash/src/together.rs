@@ -1,4 +1,4 @@
-//! Others at work at the same time: a second `tiu apply`, and snapper's own clean-up.
+//! Other programs at the same time: a second `tiu apply`, and snapper's own clean-up.
 
 use crate::run::Doing;
 use crate::scene::Setup;

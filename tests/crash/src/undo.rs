@@ -1,5 +1,5 @@
-//! When removing the unfinished snapshot fails too, the first error is shown first, and the other
-//! after it.
+//! If removing the unfinished snapshot fails too, the first error is shown first, and the second
+//! one after it.
 
 use crate::facts;
 use crate::scene::{OLD, Setup};

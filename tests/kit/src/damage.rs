@@ -1,4 +1,4 @@
-//! Damage of a disk, behind the back of the filesystem on it.
+//! Damages a disk without the filesystem's knowledge.
 
 use crate::program::{sh, tool};
 use std::collections::BTreeSet;

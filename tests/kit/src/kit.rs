@@ -1,4 +1,4 @@
-//! The ground of the client's tests: keys, hosts that trust them, and bundles of small systems.
+//! Shared code of the client's tests: keys, hosts that trust them, and bundles of small systems.
 
 use crate::host::LoopHost;
 use crate::pki::{Certificate, Identity};

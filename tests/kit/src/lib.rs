@@ -1,4 +1,4 @@
-//! The ground of all tests: programs that run, hosts in a file, small systems, keys, and bundles
+//! Shared code of all tests: running programs, hosts in a file, small systems, keys, and bundles
 //! with exactly one thing wrong.
 //!
 //! Fixtures may `unwrap`: a fixture that cannot be made fails the test that asked for it.

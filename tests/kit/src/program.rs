@@ -1,4 +1,4 @@
-//! Runs the project's programs as a user would, and looks at what came out.
+//! Runs the project's programs as a user would, and examines their output.
 
 use crate::documents;
 use std::ffi::OsStr;

@@ -1,7 +1,7 @@
-//! JSON Schema (draft 2020-12), as much of it as the schemas in docs/format/json use. A keyword
-//! that is not known here fails the test that meets it, so that none is taken for satisfied.
+//! The part of JSON Schema (draft 2020-12) that the schemas in docs/format/json use. An unknown
+//! keyword fails the test, so no keyword is ignored.
 //!
-//! A crate for all of JSON Schema brings some fifty others along, for what is a hundred lines here.
+//! A crate for all of JSON Schema needs some fifty other crates; this module has a hundred lines.
 
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
-//! Outputs that can be compared as a whole: what differs between two runs or two machines gets a
-//! name.
+//! Outputs that can be compared as a whole: values that differ between two runs or two machines are
+//! replaced by names.
 //!
 //! Replaced are paths of the test, the machine's architecture, UUIDs, digests, times of today,
 //! durations, sizes and counts that depend on the filesystem or on the programs that a small system

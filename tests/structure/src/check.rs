@@ -1,4 +1,4 @@
-//! The checks of a workspace, and what they say.
+//! The checks of a workspace, and their findings.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! The names that a module's text defines and the paths that it writes.
 //!
-//! Does not see names that no path shows: a call of a method, an access to a field, a trait that is
-//! in scope. Neither are links in documentation, which are text.
+//! It does not see names that no path shows: a call of a method, an access to a field, a trait that
+//! is in scope. It ignores links in documentation, which are text.
 
 use proc_macro2::Span;
 use syn::ext::IdentExt;

@@ -1,4 +1,4 @@
-//! Crates that no library may name: what only a program needs.
+//! Crates that no library may name, because only programs need them.
 
 use std::collections::BTreeMap;
 

@@ -5,12 +5,12 @@
 //! read        files and modules of a crate
 //! collect     names and paths in a file; tokens: in macros; cfg: without tests
 //! tree        the data that these make
-//! resolve     from a path to what it names
+//! resolve     finds the item that a path names
 //! arrows      from all paths to a graph of files
 //! circles     circles in a graph
 //! libraries   crates that no library may name
-//! rooms       the table of who may import whom
-//! check       all checks, and what they say
+//! rooms       the table of allowed imports
+//! check       all checks, and their findings
 //! ```
 #![forbid(unsafe_code)]
 

@@ -1,8 +1,8 @@
-//! From a path to what it names, as the compiler resolves names: explicit names before globs,
-//! through any number of re-exports, each name only where it is visible.
+//! Finds the item that a path names, as the compiler does: explicit names before globs, through any
+//! number of re-exports, each name only where it is visible.
 //!
-//! Namespaces are not told apart: a name that is a function and a module has both meanings. A path
-//! goes on through the module.
+//! Namespaces are not distinguished: a name that is a function and a module has both meanings. A
+//! path goes on through the module.
 
 use std::collections::HashSet;
 

@@ -1,8 +1,9 @@
 //! Paths in token streams, which the parser leaves as they are: the arguments of macros and
 //! attributes.
 //!
-//! Best effort: nobody but the macro knows what its tokens mean. A path is a run of identifiers
-//! with `::` between them that is neither a field nor a method (after a dot) nor a lifetime.
+//! This is a heuristic: only the macro knows the meaning of its tokens. A path is a run of
+//! identifiers with `::` between them that is neither a field nor a method (after a dot) nor a
+//! lifetime.
 
 use proc_macro2::{Delimiter, Literal, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;

@@ -64,7 +64,7 @@ pub enum BundleError {
     #[error(transparent)]
     Verity(#[from] VerityError),
     /// The file became longer or shorter.
-    #[error("the bundle was changed while it was read: it had {was} bytes and has {is} now")]
+    #[error("the bundle changed while it was read: it had {was} bytes and now has {is}")]
     Changed {
         /// Size in bytes when it was opened.
         was: u64,

@@ -1,4 +1,4 @@
-//! Opening the file of a bundle.
+//! Opens the file of a bundle.
 
 use super::checked::{Bundle, BundleError};
 use crate::read_at::FileSource;
@@ -29,7 +29,7 @@ pub enum OpenError {
 
 hints! { OpenError {
     forward Bundle.source;
-    File { .. } => "check the path, and that the stick is still plugged in",
+    File { .. } => "check the path, and whether the medium is still attached",
     NotAFile { .. } => "give the path of the .tiu file itself",
 } }
 

@@ -1,4 +1,4 @@
-//! The layout of a bundle: pure arithmetic on sizes, all of it checked.
+//! The layout of a bundle. All arithmetic on sizes is checked.
 
 use crate::BLOCK_SIZE;
 use crate::hash_tree::tree_size;
@@ -78,8 +78,9 @@ pub enum LayoutError {
 
 hints! { LayoutError {
     TreeSize { .. } | TreeBeyondFile { .. } | ImageSize { .. } =>
-        "the file was cut or changed after it was signed: fetch the bundle again",
-    _ => "the file is not a bundle, or it is cut: compare its size with the original and fetch it again",
+        "the file was truncated or changed after it was signed: fetch the bundle again",
+    _ => "the file is not a bundle, or it is truncated: compare its size with the original and fetch it \
+          again",
 } }
 
 /// Returns the size of the CMS from the trailer of a file of `file_size` bytes.

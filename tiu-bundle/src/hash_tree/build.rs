@@ -1,4 +1,4 @@
-//! Computing a hash tree, in parallel.
+//! Computes a hash tree in parallel.
 
 use super::levels::{BLOCK, HASH_SIZE, Salt, level_blocks};
 use crate::BLOCK_SIZE;

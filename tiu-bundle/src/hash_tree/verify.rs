@@ -1,4 +1,4 @@
-//! Reading an image with every block checked.
+//! Reads an image and checks every block.
 
 use super::levels::{BLOCK, HASH_SIZE, HASHES, Salt, level_blocks};
 use crate::BLOCK_SIZE;

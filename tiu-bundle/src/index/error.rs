@@ -18,7 +18,7 @@ pub enum IndexError {
     #[error("the index cannot be decompressed, expected zstd: {0}")]
     Zstd(String),
     /// The zstd stream ends too early.
-    #[error("the compressed index is cut: it ends in the middle, after {text_size} bytes of text")]
+    #[error("the compressed index is truncated: it ends after {text_size} bytes of text")]
     CutStream {
         /// Bytes of text so far.
         text_size: u64,
@@ -30,7 +30,7 @@ pub enum IndexError {
     #[error("the index is empty: it lacks even the line of the root directory")]
     Empty,
     /// The last line has no newline.
-    #[error("the index is cut: its last line, {line}, does not end in a newline")]
+    #[error("the index is truncated: its last line, {line}, does not end in a newline")]
     CutText {
         /// Line number from 1.
         line: u64,

@@ -24,7 +24,7 @@ pub enum ManifestError {
         text: String,
     },
     /// A key before the first group.
-    #[error("line {line} of the manifest, {text:?}, stands before the first [group]")]
+    #[error("line {line} of the manifest, {text:?}, comes before the first [group]")]
     NoGroup {
         line: usize,
         /// The line, cut after 200 characters.
@@ -38,7 +38,8 @@ pub enum ManifestError {
     KeyTwice { line: usize, key: String },
     /// An unknown group.
     #[error(
-        "line {line} of the manifest: the group [{group}] is unknown; there are [update], [bundle], [meta.tiu] and [meta.*]"
+        "line {line} of the manifest: the group [{group}] is unknown, expected [update], [bundle], \
+         [meta.tiu] or [meta.*]"
     )]
     UnknownGroup { line: usize, group: String },
     /// An unknown key.

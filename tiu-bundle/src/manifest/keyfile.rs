@@ -1,4 +1,4 @@
-//! The syntax of the manifest: GLib's key file, restricted to what every reader understands in the
+//! The syntax of the manifest: a subset of GLib's key file that every reader understands in the
 //! same way.
 //!
 //! ```text

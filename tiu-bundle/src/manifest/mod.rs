@@ -20,9 +20,9 @@
 //! index-digest=<64 hex digits>
 //! created=2026-01-31T12:00:00Z
 //! ```
-//! RAUC allows more groups (`[hooks]`, `[handler]`, `[image.*]`); a bundle of tiu has none of them.
-//! Other `[meta.*]` groups and unknown keys of `[meta.tiu]` are ignored: keys can be added without
-//! a new format as long as ignoring them is right.
+//! RAUC allows more groups (`[hooks]`, `[handler]`, `[image.*]`); a bundle of tiu does not have
+//! them. Other `[meta.*]` groups and unknown keys of `[meta.tiu]` are ignored, so a key can be
+//! added without a new format if ignoring it is right.
 
 mod error;
 mod keyfile;

@@ -37,7 +37,7 @@ impl Characters {
 
     fn described(self) -> &'static str {
         match self {
-            Characters::Printable => "no control characters and none that are not displayed",
+            Characters::Printable => "no control characters and no invisible ones",
             Characters::Version => "only letters, digits and . : + ~ ^ _ -",
             Characters::Arch => "only a-z, 0-9 and _",
             Characters::OsId => "only a-z, 0-9 and . _ -",

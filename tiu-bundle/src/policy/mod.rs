@@ -1,4 +1,4 @@
-//! The image's policy: what an image says to the client about directories of the host and `/etc`.
+//! The policy of an image: its persistent directories, and its lists about `/etc`.
 //!
 //! The builder writes it from the recipe to [`POLICY_PATH`], and the client reads it. It is YAML:
 //!
@@ -6,15 +6,15 @@
 //! version: 1
 //! persistent:          # absolute paths of directories whose content is the host's
 //! - /data
-//! etc:                 # absolute paths in /etc, `*` is any run of characters but a slash
+//! etc:                 # absolute paths in /etc, `*` is any run of characters except a slash
 //!   always-image:
 //!   - /etc/os-release
 //!   always-host:
 //!   - /etc/app/*.conf
 //! ```
 //!
-//! Every key but `version` can be missing. Unknown keys are ignored, so that an older client reads
-//! what a newer builder adds; what an older client must not misread gets a new version.
+//! Every key except `version` is optional. Unknown keys are ignored, so an older client can read
+//! what a newer builder adds. A change that an older client would misread gets a new version.
 
 mod persistent;
 

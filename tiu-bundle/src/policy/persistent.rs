@@ -1,7 +1,8 @@
 //! Persistent directories: those outside of `/var` whose content an image leaves to the host.
 //!
-//! A directory cannot be persistent if it is the image's, or a list could keep updates away from
-//! programs; nor if nothing in it outlasts a boot; nor if it is the host's anyway.
+//! A directory of the image cannot be persistent: a list could otherwise exclude programs from
+//! updates. A directory whose content does not survive a boot, or that already belongs to the host,
+//! cannot be persistent either.
 
 use crate::places::{self, Owner};
 use tiu_system::hints;
@@ -21,7 +22,7 @@ pub enum PersistentListError {
         found: String,
     },
     /// The image's own directory.
-    #[error("found {found:?}, but {} is the image's", directory.absolute())]
+    #[error("found {found:?}, but {} belongs to the image", directory.absolute())]
     OfImage {
         /// The text of the list.
         found: String,
@@ -29,7 +30,7 @@ pub enum PersistentListError {
         directory: &'static TreePath,
     },
     /// A directory that no boot keeps.
-    #[error("found {found:?}, but nothing in {} outlasts a boot", directory.absolute())]
+    #[error("found {found:?}, but the content of {} does not survive a boot", directory.absolute())]
     Fleeting {
         /// The text of the list.
         found: String,
@@ -37,7 +38,8 @@ pub enum PersistentListError {
         directory: &'static TreePath,
     },
     /// The host's own directory.
-    #[error("found {found:?}, but {} is the host's already, with all in it", directory.absolute())]
+    #[error("found {found:?}, but {} already belongs to the host, with everything in it", 
+        directory.absolute())]
     OfHost {
         /// The text of the list.
         found: String,
@@ -45,7 +47,7 @@ pub enum PersistentListError {
         directory: &'static TreePath,
     },
     /// A directory in another one, or the same twice.
-    #[error("found {found:?} besides {other:?}, which holds it")]
+    #[error("found {found:?} in addition to {other:?}, which contains it")]
     Inside {
         /// The text of the list.
         found: String,
@@ -63,11 +65,11 @@ pub enum PersistentListError {
 hints! { PersistentListError {
     NotAPath { .. } => "give the path of one directory, like /data",
     OfImage { .. } => {
-        "let programs keep their data in /var, or in a directory besides /usr and /etc, like /data"
+        "let programs keep their data in /var, or in a directory outside of /usr and /etc, like /data"
     },
     Fleeting { .. } => "choose a directory that a boot does not empty, like /data",
     OfHost { directory, .. } => format!("leave it out: no update changes {}", directory.absolute()),
-    Inside { .. } => "leave it out: what holds it is persistent with all in it",
+    Inside { .. } => "leave it out: the directory that contains it is persistent with everything in it",
     TooMany { .. } => "declare one directory that holds the others",
 } }
 

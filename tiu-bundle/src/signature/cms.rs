@@ -2,7 +2,7 @@
 //! DER, content inside, exactly one signer with signed attributes, digests of at least SHA-256, at
 //! least one certificate.
 //!
-//! OpenSSL does the cryptography. It says nothing about these, and accepts much more.
+//! OpenSSL does the cryptography. It does not check these rules, and accepts much more.
 
 use super::SignatureError;
 use crate::der::{

@@ -110,7 +110,8 @@ pub enum SignatureError {
     },
     /// The keyring has a certificate with the issuer's name, but it is not the issuer's.
     #[error(
-        "the certificate of {subject} was issued by {issuer} with another key than that of the certificate of this name in the keyring"
+        "the certificate of {subject} was issued by {issuer} with another key than the one of the \
+         certificate with this name in the keyring"
     )]
     OtherIssuerKey { subject: String, issuer: String },
     /// The keyring has the issuer's key, but in another certificate.
@@ -122,7 +123,7 @@ pub enum SignatureError {
     #[error("the certificate of {subject} expired at {not_after} (checked at {at})")]
     Expired { subject: String, not_after: String, at: String },
     /// Not yet valid.
-    #[error("the certificate of {subject} is valid from {not_before} on (checked at {at})")]
+    #[error("the certificate of {subject} is not valid before {not_before} (checked at {at})")]
     NotYetValid { subject: String, not_before: String, at: String },
     /// Revoked.
     #[error("the certificate of {subject} was revoked by {issuer}")]
@@ -134,7 +135,7 @@ pub enum SignatureError {
     #[error("there is no revocation list of {issuer}, which issued the certificate of {subject}")]
     NoCrl { subject: String, issuer: String },
     /// A revocation list is out of date.
-    #[error("the revocation list of {issuer} is out of date (checked at {at})")]
+    #[error("the revocation list of {issuer} has expired (checked at {at})")]
     CrlExpired { issuer: String, at: String },
     /// A revocation list from the future.
     #[error("the revocation list of {issuer} is not yet valid (checked at {at})")]
@@ -160,7 +161,7 @@ pub enum SignatureError {
     #[error("the certificate of {subject} is that of a certification authority, which must not sign bundles")]
     SignerIsAuthority { subject: String },
     /// An issuer that is not a certification authority, or not one for chains as long as this.
-    #[error("the certificate of {subject} must not issue other certificates like this: {reason}")]
+    #[error("the certificate of {subject} must not issue such certificates: {reason}")]
     NotAnIssuer { subject: String, reason: &'static str },
     /// A key that is too short.
     #[error("the key of {subject} is too weak: expected at least RSA with 2048 bits or a curve of 224 bits")]
@@ -237,7 +238,8 @@ hints! { SignatureError {
     NotYetValid { .. } | CrlNotYetValid { .. } => "check this host's clock",
     Revoked { .. } =>
         "do not use this bundle: its signer is no longer trusted; ask for one with another signature",
-    Distrusted { .. } => "do not use this bundle; `distrust` in tiu.yaml says whose certificates are refused",
+    Distrusted { .. } => "do not use this bundle; `distrust` in tiu.yaml lists the certificates that are \
+                          refused",
     NoCrl { .. } => "add the revocation list of this issuer: when any is configured, every issuer needs one",
     CrlExpired { .. } => "fetch a current revocation list; check this host's clock",
     BadCrl { .. } => "fetch the revocation list again from its issuer",

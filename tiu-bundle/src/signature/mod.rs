@@ -1,9 +1,9 @@
 //! The signature: CMS SignedData (RFC 5652) in DER with the manifest inside, signed attributes,
 //! exactly one signer.
 //!
-//! Three steps, each before the next: this module takes the structure apart (strictly), the
-//! signature is compared with the content and the enclosed certificate (OpenSSL), the certificate
-//! is compared with the trusted ones (`trust`).
+//! There are three steps in this order: this module parses the structure strictly, OpenSSL verifies
+//! the signature with the content and the enclosed certificate, and `trust` verifies this
+//! certificate with the trusted ones.
 
 mod cms;
 mod error;

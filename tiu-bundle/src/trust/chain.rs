@@ -1,5 +1,4 @@
-//! The chain from the signer's certificate to a trusted one, with messages of our own for each
-//! error.
+//! The chain from the signer's certificate to a trusted one, with its own message for each error.
 
 use super::error::TrustError;
 use super::keyring::Trust;

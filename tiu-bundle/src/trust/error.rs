@@ -73,6 +73,6 @@ hints! { TrustError {
         "put the revocation lists there, in files that end in .crl or .pem, or do not configure any",
     NotACertificate { .. } | BadBlock { .. } =>
         "examine the file with `openssl x509 -text -in FILE`, and fetch it again",
-    UnexpectedBlock { .. } => "keep private keys and other things out of keyrings",
+    UnexpectedBlock { .. } => "keep private keys and other objects out of keyrings",
     TooLarge { .. } => "check that this is the right file: keyrings are small",
 } }

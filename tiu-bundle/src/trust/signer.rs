@@ -1,4 +1,4 @@
-//! The signer's certificate as a host will judge it, for those who make bundles.
+//! The signer's certificate as hosts will judge it, for programs that make bundles.
 
 use super::keyring::Trust;
 use super::strength::is_self_signed;

@@ -1,5 +1,5 @@
-//! The strength of the certificates of a chain, where OpenSSL asks for less than tiu: its level for
-//! keys of 112 bits accepts certificates signed with SHA-224.
+//! The strength of the certificates of a chain. OpenSSL's level for keys of 112 bits accepts
+//! certificates that are signed with SHA-224; tiu does not.
 
 use crate::names::subject;
 use crate::signature::{SignatureError, reason, weak_certificate_signature};

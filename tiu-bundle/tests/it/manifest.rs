@@ -219,7 +219,7 @@ fn control_characters() {
         [("\\n", '\n'), ("\\t", '\t'), ("\\r", '\r'), ("\u{1b}[31m", '\u{1b}'), ("\0", '\0')]
     {
         let found = error("compatible=", &format!("compatible=a{text}b"));
-        let allowed = "no control characters and none that are not displayed";
+        let allowed = "no control characters and no invisible ones";
         assert_eq!(
             found,
             ManifestError::BadCharacter { key: "[update] compatible", found: character, allowed }

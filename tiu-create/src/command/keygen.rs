@@ -1,4 +1,4 @@
-//! `tiu-create keygen`: keys for development.
+//! `tiu-create keygen`: makes keys for development.
 
 use super::name::NAME;
 use serde_json::json;
@@ -24,7 +24,8 @@ impl KeygenArguments {
         let files = keygen(&self.directory)?;
         common.print_done(NAME, &json!({"files": files}), || {
             format!(
-                "made keys for development in {}: hosts trust ca.cert.pem, signer.cert.pem and signer.key.pem sign\n",
+                "made keys for development in {}: hosts trust ca.cert.pem; signer.cert.pem and \
+                 signer.key.pem sign\n",
                 self.directory.display()
             )
         });

@@ -1,4 +1,4 @@
-//! `tiu-create pack`: a root tree becomes a bundle.
+//! `tiu-create pack`: packs a root tree into a bundle.
 
 use super::name::NAME;
 use super::signer::SignerArguments;
@@ -197,7 +197,7 @@ fn summary(options: &Options, packed: &Packed) -> String {
     let percent = packed.bundle_size.saturating_mul(100).checked_div(manifest.tiu.size).unwrap_or(100);
     let signed = match &packed.signer {
         Some(signer) => format!("signed by {signer}"),
-        None => "not signed yet: `tiu-create sign` does that".to_owned(),
+        None => "not signed yet: run `tiu-create sign`".to_owned(),
     };
     format!(
         "{}: version {}{} for {}\n  {} {}{}, {} files of {}\n  {} ({percent} %) in {:.1} s, root hash {}\n  {signed}\n",
@@ -222,17 +222,17 @@ fn warnings(recipe: &Recipe, packed: &Packed) -> Vec<String> {
     if packed.shared_version {
         texts.push(format!(
             "version {} is VERSION_ID of os-release, which many images share: give each image its own in the recipe \
-             (`version: \"...\"`) or in IMAGE_VERSION; if it is right, say `version-from: VERSION_ID`",
+             (`version: \"...\"`) or in IMAGE_VERSION; if that is intended, set `version-from: VERSION_ID`",
             packed.manifest.version
         ));
     }
     for (reason, left) in &packed.left_out {
         let why = match reason {
-            LeftOutReason::Host(directory) => format!("{} is the host's", directory.absolute()),
+            LeftOutReason::Host(directory) => format!("{} belongs to the host", directory.absolute()),
             LeftOutReason::Persistent(i) => {
-                format!("{} is persistent, and so the host's", persistent(recipe, *i))
+                format!("{} is persistent and belongs to the host", persistent(recipe, *i))
             }
-            LeftOutReason::Identity => "an image is for many hosts, these belong to one".to_owned(),
+            LeftOutReason::Identity => "these belong to one host, and an image is for many".to_owned(),
             LeftOutReason::Var => "/var is left out, as the recipe says".to_owned(),
             _ => continue,
         };
@@ -255,8 +255,8 @@ fn warnings(recipe: &Recipe, packed: &Packed) -> Vec<String> {
     }
     for (loss, lost) in &packed.var_losses {
         texts.push(format!(
-            "/var reaches hosts through tmpfiles.d(5), which cannot say everything: {loss}: {} in all, the first is \
-             /var/{}",
+            "/var reaches hosts through tmpfiles.d(5), which cannot express everything: {loss}: {} in \
+             total, the first is /var/{}",
             lost.entries,
             tiu_create::shown(&lost.first)
         ));
@@ -267,15 +267,15 @@ fn warnings(recipe: &Recipe, packed: &Packed) -> Vec<String> {
             n => format!("{n} files and directories have"),
         };
         texts.push(format!(
-            "the tree has a policy of SELinux, but {what} no label ({}), and hosts with SELinux refuse the image: the \
-             first is {}; run setfiles on the tree before it is packed",
+            "the tree has an SELinux policy, but {what} no label ({}), and hosts with SELinux refuse the \
+             image: the first is {}; run setfiles on the tree before it is packed",
             tiu_bundle::selinux::LABEL,
             unlabelled.first.absolute()
         ));
     }
     for (flag, lost) in &packed.lost_flags {
         texts.push(format!(
-            "images have no inode flags: {} files and directories are without the flag {} ({}) on hosts: {}",
+            "images do not keep inode flags: {} files and directories lose the flag {} ({}) on hosts: {}",
             lost.files,
             flag.letter,
             flag.name,

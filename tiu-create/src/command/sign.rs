@@ -1,4 +1,4 @@
-//! `tiu-create sign`: the signature of a bundle.
+//! `tiu-create sign`: signs a bundle.
 
 use super::name::NAME;
 use super::signer::SignerArguments;
@@ -20,7 +20,7 @@ use tiu_system::progress::Watch;
   tiu-create sign --cert signer.cert.pem --key 'pkcs11:token=release;object=signer' \\
       --pin-file pin example-1.tiu
 
-With a signer outside, in two steps:
+With an external signer, in two steps:
   tiu-create sign --write-payload manifest example-1.tiu
   openssl cms -sign -binary -nodetach -md sha256 -nosmimecap -outform DER \\
       -signer signer.cert.pem -inkey signer.key.pem -in manifest -out manifest.cms

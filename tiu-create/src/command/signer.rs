@@ -1,4 +1,4 @@
-//! The options of all commands that sign: the certificate, and where its key is.
+//! The options of all commands that sign: the certificate, and the place of its key.
 
 use super::name::NAME;
 use std::os::unix::fs::PermissionsExt;

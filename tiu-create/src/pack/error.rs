@@ -59,7 +59,7 @@ pub enum PackError {
     #[error(transparent)]
     Bundle(#[from] BundleError),
     /// The bundle would become part of its own tree.
-    #[error("{} lies in the tree {}, which is never changed", path.display(), root.display())]
+    #[error("{} is in the tree {}, which is never changed", path.display(), root.display())]
     InsideTree { path: PathBuf, root: PathBuf },
     /// The bundle's name is that of something else than a file.
     #[error(transparent)]
@@ -98,20 +98,21 @@ impl From<RunError> for PackError {
 
 hints! { PackError {
     forward Tree, Facts, Plan, Pattern, Policy, Program, Sign, Bundle, Output, Cancelled;
-    Program(RunError::Failed { .. }) => "the last words of the program say why; a full disk is the most common reason",
-    Manifest(_) => "set the value in the recipe: what the recipe says is not taken from the tree",
+    Program(RunError::Failed { .. }) => "the last lines of the program's output say why; a full disk is \
+                                         the most common reason",
+    Manifest(_) => "set the value in the recipe: it overrides the tree's",
     Index(_) => "leave it out with the recipe's `exclude`",
     InsideTree { .. } => "write the bundle to another directory",
     Identity { .. } => "remove them when the tree is made, `exclude` them in the recipe, or pack without --strict, \
-        which leaves them out; `etc: always-image` of the recipe keeps what is meant to be the image's",
-    SharedVersion { .. } => "give each image a version of its own: `version: \"...\"` in the recipe, --image-version, or \
-        IMAGE_VERSION in the tree's os-release; if VERSION_ID is right, say `version-from: VERSION_ID`; without \
-        --strict it is a warning",
+        which leaves them out; `etc: always-image` in the recipe keeps files that are meant for every host",
+    SharedVersion { .. } => "give each image a version of its own: `version: \"...\"` in the recipe, \
+                             --image-version, or IMAGE_VERSION in the tree's os-release; if VERSION_ID is \
+                             right, set `version-from: VERSION_ID`; without --strict it is a warning",
     Write { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
-        "make room, or write to another filesystem: packing needs about a third of the tree's size"
+        "free some space, or write to another filesystem: packing needs about a third of the tree's size"
     },
     Write { source, .. } =>
-        errno::hint(source).unwrap_or("check that the directory is there and can be written to"),
+        errno::hint(source).unwrap_or("check that the directory exists and can be written to"),
     Created { .. } => "set it to what `date +%s` prints, or unset it for the current time",
     Stream(_) | Reader => None,
 } }

@@ -1,10 +1,10 @@
-//! Packing: a tree becomes a bundle, its content read once.
+//! Packs a tree into a bundle. The content of each file is read once.
 //!
-//! While the files stream into the squashfs writer their content digests are computed; the index
-//! made of them is the last file of the stream. Then follow hash tree, manifest and signature. All
-//! is written to a temporary file in the directory of the result, which gets its name when
-//! everything is on the disk: a crash leaves either the old file or the new one, and at worst a
-//! file named `.NAME.XXXXXX`.
+//! The files' content digests are computed while the files stream into the squashfs writer. The
+//! index with these digests is the last file of the stream. The hash tree, the manifest and the
+//! signature follow. Everything is written to a temporary file in the directory of the result,
+//! which gets its name when it is complete on the disk. A crash leaves the old file or the new one,
+//! and at worst a file named `.NAME.XXXXXX`.
 
 mod error;
 mod reader;

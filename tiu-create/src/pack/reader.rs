@@ -75,7 +75,7 @@ fn read_file(root: &Root, item: &Item, path: &[u8], out: &SyncSender<Piece>) -> 
     let size = item.node.size;
     check(path, "its size in bytes", size, u64::try_from(before.st_size).unwrap_or(0))?;
     if Kind::from_mode(before.st_mode) != Some(Kind::File) {
-        return Err(changed(path, "it was a regular file and is none now".into()));
+        return Err(changed(path, "it was a regular file and no longer is one".into()));
     }
     let extents = if (before.st_blocks as u64).saturating_mul(512) < size {
         extents(&fd, size).map_err(fail("looking for holes"))?
@@ -118,7 +118,7 @@ fn written(stat: &Stat) -> (tiu_bundle::index::Mtime, i64, u64) {
 }
 
 fn check(path: &[u8], what: &str, was: u64, is: u64) -> Result<(), Stop> {
-    if was == is { Ok(()) } else { Err(changed(path, format!("{what} was {was} and is {is}"))) }
+    if was == is { Ok(()) } else { Err(changed(path, format!("{what} was {was} and is now {is}"))) }
 }
 
 fn changed(path: &[u8], what: String) -> Stop {

@@ -1,8 +1,8 @@
 //! The squashfs writer: `tar2sqfs` of squashfs-tools-ng, fed through a pipe.
 //!
-//! The crate of the same project has a writer too, but it lacks what a bundle needs: names that are
-//! not UTF-8, hard links, a choice of compressor, and the same bytes every time. `tar2sqfs` (1.2
-//! and later) does, and compresses on all cores.
+//! The crate of the same project also has a writer, but it does not support what a bundle needs:
+//! names that are not UTF-8, hard links, a choice of compressor, and the same bytes every time.
+//! `tar2sqfs` (1.2 and later) does, and compresses on all cores.
 
 use crate::recipe::{Compression, Compressor};
 use std::io::{self, Write};

@@ -1,5 +1,5 @@
-//! One pass through the plan: headers and content into the squashfs writer, digests into the index,
-//! the index last.
+//! One pass through the plan. Headers and content go to the squashfs writer, digests to the index,
+//! and the index is the last file.
 
 use super::PackError;
 use super::reader::{Piece, read_ahead};

@@ -42,7 +42,10 @@ pub enum SignError {
         found: &'static str,
     },
     /// Others can read the file with the PIN.
-    #[error("{}: the file with the PIN has mode {mode:04o}: everybody can use it", printable_path(path))]
+    #[error(
+        "{}: the file with the PIN has mode {mode:04o}: everybody can read or change it",
+        printable_path(path)
+    )]
     PinFileMode { path: PathBuf, mode: u32 },
     /// The PIN is in something else than a regular file.
     #[error("{} is not a regular file", printable_path(path))]
@@ -99,22 +102,24 @@ pub enum SignError {
 hints! { SignError {
     forward Output, Bundle.source, Signature, Cancelled;
     Unverifiable(SignatureError::Expired { .. } | SignatureError::NotYetValid { .. }) => {
-        "sign with a certificate that is valid now, and check this machine's clock; \
-         --allow-unverifiable signs nevertheless"
+        "sign with a certificate that is valid now, and check this machine's clock; --allow-unverifiable \
+         signs anyway"
     },
     Unverifiable(source) => format!(
-        "{}; --allow-unverifiable signs nevertheless",
+        "{}; --allow-unverifiable signs anyway",
         source.hint().unwrap_or_else(|| "sign with another certificate".to_owned())
     ),
-    PinInUri => "take it out of the URI and use --pin-file FILE, or type it when asked; change the PIN if others \
-        use this machine",
-    SecretArgument => "write it to a file that only you can read, and name that; change it if others use this machine",
+    PinInUri => "remove it from the URI and use --pin-file FILE, or type it when asked; change the PIN if \
+                 others use this machine",
+    SecretArgument => "write it to a file that only you can read, and give the name of that file; change \
+                       it if others use this machine",
     PinSource { .. } => "write `pin-source=/path/to/file` or `pin-source=file:/path/to/file` in the URI, or use --pin-file",
     PinFileMode { path, .. } => format!("chmod o-rwx {}, and change the PIN", printable_path(path)),
     PinFileKind { .. } => "name a file whose first line is the PIN",
     Token(RunError::Missing { program }) => format!("install the package {}", program.package),
-    Token(_) => "OpenSSL's pkcs11 engine must be installed (libengine-pkcs11-openssl), the token plugged in, \
-        URI and PIN right; `p11tool --list-tokens` or `pkcs11-tool -L` shows tokens",
+    Token(_) => "check that OpenSSL's pkcs11 engine is installed (libengine-pkcs11-openssl), that the \
+                 token is plugged in, and that URI and PIN are right; `p11tool --list-tokens` or \
+                 `pkcs11-tool -L` shows tokens",
     TokenKey(_) => "give the certificate of the key that the URI names",
     Certificates { .. } => "give a file with `-----BEGIN CERTIFICATE-----`",
     Key { .. } => "give the private key in PEM, or a `pkcs11:` URI",
@@ -125,5 +130,5 @@ hints! { SignError {
         -signer CERT -inkey KEY -in PAYLOAD -out CMS`",
     OtherContent { .. } => "write this bundle's payload with --write-payload and sign that file",
     LineEnds => "sign with `-binary`, so that OpenSSL leaves line ends alone",
-    Read { .. } | Write { .. } => "check that the path is right and that you may use it",
+    Read { .. } | Write { .. } => "check the path and its permissions",
 } }

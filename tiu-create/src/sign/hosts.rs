@@ -1,5 +1,5 @@
-//! The hosts that are to accept a signature: what they will say about the signer's certificate is
-//! found when it signs, not when they refuse the bundle.
+//! The hosts that must accept a signature. Problems with the signer's certificate are found when it
+//! signs, not when hosts refuse the bundle.
 
 use super::SignError;
 use openssl::x509::X509;

@@ -1,9 +1,9 @@
-//! Signs bundles, replaces signatures, and takes in those that were made elsewhere.
+//! Signs bundles, replaces signatures, and inserts signatures that were made elsewhere.
 //!
-//! A bundle that is not signed yet holds its bare manifest where the signature goes, so everything
-//! that a signer needs is in the one file: `--write-payload` writes the manifest out, `--cms` takes
-//! in a CMS over exactly that manifest. Before a manifest is signed or written out for signing, the
-//! whole image is compared with its hash tree: a damaged file is not signed.
+//! A bundle that is not signed yet holds its bare manifest in place of the signature, so the one
+//! file has everything that a signer needs: `--write-payload` writes the manifest to a file,
+//! `--cms` inserts a CMS over exactly this manifest. Before a manifest is signed or written out for
+//! signing, the whole image is compared with its hash tree: a damaged file is not signed.
 
 mod error;
 mod hosts;

@@ -1,5 +1,5 @@
-//! Passphrases and PINs: from a file, or asked for at the terminal without showing them. Never from
-//! the command line or the environment, which others can see.
+//! Passphrases and PINs. They come from a file, or are typed at the terminal without being shown.
+//! They never come from the command line or the environment, which others can see.
 
 use super::SignError;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};

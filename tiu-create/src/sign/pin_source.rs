@@ -1,8 +1,8 @@
 //! The attribute `pin-source` of a `pkcs11:` URI: the file that holds the PIN (RFC 7512, section
 //! 2.4).
 //!
-//! The file is read here. The program that signs gets a URI without the attribute, so that there is
-//! one reader of the file, and one rule about it.
+//! The file is read here. The program that signs gets a URI without the attribute, so only this
+//! code reads the file and decides about it.
 
 use super::SignError;
 use super::passphrase::first_line;
@@ -40,7 +40,7 @@ pub(super) fn take(uri: &str) -> Result<(String, Option<PathBuf>), SignError> {
     let file = match &found[..] {
         [] => None,
         [value] => Some(file(&decoded(value))?),
-        _ => return Err(SignError::PinSource { found: "there more than once" }),
+        _ => return Err(SignError::PinSource { found: "given more than once" }),
     };
     Ok((format!("{scheme}:{path}{separator}{query}"), file))
 }

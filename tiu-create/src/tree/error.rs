@@ -42,14 +42,14 @@ hints! { ScanError {
     Io { source, what, .. } => match source.kind() {
         io::ErrorKind::PermissionDenied => "run as root: the whole tree must be readable",
         io::ErrorKind::NotFound if what.contains("attribute") => {
-            "/proc must be mounted; or the tree is being changed: stop that first"
+            "check that /proc is mounted, and stop whatever changes the tree"
         }
-        io::ErrorKind::NotFound => "the tree is being changed: stop that first",
+        io::ErrorKind::NotFound => "something is changing the tree: stop it first",
         io::ErrorKind::CrossesDevices => "something is mounted on this file: unmount it first",
         _ => return None,
     },
     Root { .. } => "give the directory that holds the whole system (usr, etc, ...), \
         as `kiwi-ng system prepare` leaves it",
-    Changed { .. } => "stop what writes to the tree, then pack again",
+    Changed { .. } => "stop the program that writes to the tree, then pack again",
     TooManyNames | UnknownType { .. } => "leave it out with the recipe's `exclude`",
 } }

@@ -113,7 +113,7 @@ fn signer(name: &str) -> Certificate {
 fn a_certificate_that_is_not_yet_valid_does_not_sign() {
     let (place, root) = unsigned();
     let early = signer("Early").valid(now() + DAY, now() + 400 * DAY).issued_by(&root);
-    never_signs(&place, &early, &["the certificate of CN=Early", "is valid from"]);
+    never_signs(&place, &early, &["the certificate of CN=Early", "is not valid before"]);
 }
 
 #[test]

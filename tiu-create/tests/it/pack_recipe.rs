@@ -63,9 +63,12 @@ fn exclusions_and_what_is_the_hosts() {
     }
     place.recipe("exclude: [/usr/share/doc/*, '/**/__pycache__', /no/such/path]\n");
     let found = place.pack("bundle.tiu").succeeded();
-    for needle in
-        ["/home is the host's", "/home/user/file", "/opt is the host's", "/no/such/path matches nothing"]
-    {
+    for needle in [
+        "/home belongs to the host",
+        "/home/user/file",
+        "/opt belongs to the host",
+        "/no/such/path matches nothing",
+    ] {
         assert!(found.stderr.contains(needle), "no {needle:?} in {}", found.stderr);
     }
     let paths = place.open("bundle.tiu").paths();
@@ -106,7 +109,8 @@ fn persistent_directories_and_what_lies_in_them() {
     }
     place.recipe("persistent: [/data, /export/home]\n");
     let warned = place.pack("bundle.tiu").succeeded().stderr;
-    let needle = "/data is persistent, and so the host's: 4 files (4 B) are not in the image: /data/a, /data/b, /data/c, ...";
+    let needle = "/data is persistent and belongs to the host: 4 files (4 B) are not in the image: \
+                  /data/a, /data/b, /data/c, ...";
     assert!(warned.contains(needle), "{warned}");
     let packed = place.open("bundle.tiu");
     let paths = packed.paths();
@@ -176,8 +180,8 @@ fn inode_flags_that_hosts_do_not_get_are_named() {
     flags.extend([("a", "usr/lib/x"), ("i", "home/user")]);
     let flagged = Flagged::new(&place, &flags);
     let warned = place.pack("bundle.tiu").succeeded().stderr;
-    let immutable = "images have no inode flags: 4 files and directories are without the flag i (immutable) on hosts: \
-                     /usr/lib/x/a, /usr/lib/x/b, /usr/lib/x/c, ...";
+    let immutable = "images do not keep inode flags: 4 files and directories lose the flag i (immutable) \
+                     on hosts: /usr/lib/x/a, /usr/lib/x/b, /usr/lib/x/c, ...";
     assert!(warned.contains(immutable), "{warned}");
     assert!(warned.contains("the flag a (append-only) on hosts: /usr/lib/x"), "{warned}");
     let mut arguments = place.pack_arguments("bundle.tiu");
@@ -199,12 +203,12 @@ fn persistent_paths_that_hosts_would_not_take() {
     };
     check("data", &["persistent", "found \"data\", expected an absolute path"]);
     check("/data/../etc", &["expected an absolute path without `.`, `..`"]);
-    check("/etc/app", &["\"/etc/app\", but /etc is the image's", "keep their data in /var"]);
-    check("/usr/share/app", &["/usr is the image's"]);
-    check("/boot", &["/boot is the image's"]);
-    check("/run/app", &["nothing in /run outlasts a boot"]);
-    check("/var/lib/app", &["/var is the host's already"]);
-    check("/data, /data/x", &["\"/data/x\" besides \"/data\""]);
+    check("/etc/app", &["\"/etc/app\", but /etc belongs to the image", "keep their data in /var"]);
+    check("/usr/share/app", &["/usr belongs to the image"]);
+    check("/boot", &["/boot belongs to the image"]);
+    check("/run/app", &["the content of /run does not survive a boot"]);
+    check("/var/lib/app", &["/var already belongs to the host"]);
+    check("/data, /data/x", &["\"/data/x\" in addition to \"/data\""]);
     let many = (0..101).map(|i| format!("/data/{i}")).collect::<Vec<_>>().join(", ");
     check(&many, &["found 101 paths, expected at most 100"]);
     symlink("var", place.root().join("data")).expect("a link");
@@ -289,7 +293,7 @@ fn a_directory_of_modules_without_a_kernel_is_not_a_kernel() {
     place.file("usr/lib/modules/6.0.9-old/modules.dep", "x");
     place.file("usr/lib/modules/6.2-other/extra/x.ko", "x");
     place.recipe("kernel: 6.0.9-old\n");
-    refused(&place, &["the recipe says kernel 6.0.9-old", "6.1.1-test"]);
+    refused(&place, &["the recipe names the kernel 6.0.9-old", "6.1.1-test"]);
     // A kernel in /boot counts.
     place.recipe("");
     place.file("boot/vmlinuz-6.2-other", "x");
@@ -302,7 +306,7 @@ fn a_directory_of_modules_without_a_kernel_is_not_a_kernel() {
 fn a_kernel_that_is_not_there() {
     let place = Place::new();
     place.recipe("kernel: '7'\n");
-    refused(&place, &["the recipe says kernel 7", "6.1.1-test"]);
+    refused(&place, &["the recipe names the kernel 7", "6.1.1-test"]);
 }
 
 #[test]
@@ -332,7 +336,7 @@ fn a_bundle_inside_its_own_tree() {
     let place = Place::new();
     symlink("root/usr", place.path("alias")).expect("a link");
     for out in ["root/bundle.tiu", "alias/bundle.tiu"] {
-        place.pack(out).refused(&["lies in the tree", "another directory"]);
+        place.pack(out).refused(&["is in the tree", "another directory"]);
     }
     assert!(!place.root().join("bundle.tiu").exists() && !place.root().join("usr/bundle.tiu").exists());
 }

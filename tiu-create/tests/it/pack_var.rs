@@ -108,11 +108,11 @@ fn what_tmpfiles_cannot_say_is_told_when_packing() {
     let mut arguments = place.pack_arguments("bundle.tiu");
     let warned = place.pack("bundle.tiu").succeeded().stderr;
     for needle in [
-        "names with a line break do not come: 2 in all, the first is /var/lib/carriage\\rreturn",
-        "sockets do not come: 1 in all, the first is /var/socket",
-        "do not come, the rest does: 1 in all, the first is /var/lib/acl",
-        "symbolic links come as root's: 1 in all, the first is /var/link",
-        "files of their own: 2 in all, the first is /var/lib/one",
+        "names with a line break are lost: 2 in total, the first is /var/lib/carriage\\rreturn",
+        "sockets are lost: 1 in total, the first is /var/socket",
+        "are lost, the rest is kept: 1 in total, the first is /var/lib/acl",
+        "symbolic links will belong to root: 1 in total, the first is /var/link",
+        "separate files: 2 in total, the first is /var/lib/one",
     ] {
         assert!(warned.contains(needle), "no {needle:?} in {warned}");
     }

@@ -1,4 +1,4 @@
-//! The bundle that a command is given.
+//! The bundle argument of the commands.
 
 use super::name::NAME;
 use tiu_bundle::bundle::Bundle;

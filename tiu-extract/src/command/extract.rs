@@ -1,4 +1,4 @@
-//! `tiu-extract extract`: the tree of a bundle, in a directory.
+//! `tiu-extract extract`: writes the tree of a bundle to a directory.
 
 use super::bundle::BundleArguments;
 use super::name::NAME;
@@ -37,7 +37,7 @@ use tiu_system::text::bytes;
   tiu-extract extract --keyring ca.cert.pem --no-owner system-2.tiu out usr/bin/tool
   tiu-extract extract --keyring ca.cert.pem --dry-run system-2.tiu /srv/tree
 
-All cores that the process may use are used: `taskset -c 0 tiu-extract ...` leaves it one.")]
+The command uses all cores that are available to it; `taskset -c 0 tiu-extract ...` limits it to one.")]
 pub struct ExtractArguments {
     #[command(flatten)]
     bundle: BundleArguments,
@@ -67,7 +67,7 @@ pub struct ExtractArguments {
 
 /// Another process extracts into the directory.
 #[derive(Debug, thiserror::Error)]
-#[error("another tiu-extract writes into {}", .0.display())]
+#[error("another tiu-extract is writing to {}", .0.display())]
 struct BusyError(PathBuf);
 
 hints! { struct BusyError {

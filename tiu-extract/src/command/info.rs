@@ -1,4 +1,4 @@
-//! `tiu-extract info`: the manifest and the signer of a bundle.
+//! `tiu-extract info`: shows the manifest and the signer of a bundle.
 
 use super::bundle::BundleArguments;
 use serde_json::json;

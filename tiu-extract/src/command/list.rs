@@ -1,4 +1,4 @@
-//! `tiu-extract list`: the content of an image, from its index.
+//! `tiu-extract list`: lists the content of an image, from its index.
 
 use super::bundle::BundleArguments;
 use serde_json::json;

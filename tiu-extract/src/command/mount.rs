@@ -1,5 +1,4 @@
-//! `tiu-extract mount` and `umount`: the tree of a bundle as a read-only mount that dm-verity
-//! verifies.
+//! `tiu-extract mount` and `umount`: mounts the tree of a bundle read-only, verified by dm-verity.
 
 use super::bundle::BundleArguments;
 use rustix::io::Errno;
@@ -47,7 +46,7 @@ hints! { MountError {
          `tiu-extract extract` needs none of them",
     Unmount { source, .. } => match Errno::from_io_error(source) {
         Some(Errno::INVAL) =>
-            "it is inside a mounted bundle: name the directory where that is mounted, see `findmnt`",
+            "the directory is inside a mounted bundle: give the mount point of the bundle, see `findmnt`",
         Some(Errno::BUSY) => "a process uses it: see `fuser -vm DIRECTORY`",
         Some(Errno::PERM) => "unmounting needs root",
         _ => "check that the directory exists and can be used",

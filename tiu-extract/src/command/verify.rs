@@ -1,4 +1,4 @@
-//! `tiu-extract verify`: every byte of a bundle.
+//! `tiu-extract verify`: verifies every byte of a bundle.
 
 use super::bundle::BundleArguments;
 use serde_json::json;

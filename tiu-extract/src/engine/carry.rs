@@ -49,7 +49,7 @@ pub fn carry_over(
     let files = files.filter(|(i, _)| !tree.lacks(*i, Part::Inode));
     let files = files.map(|(node, _)| HashRequest { node, attributes: false }).collect();
     let reading = Reading { root: from, caching: Caching::PageCache, rules: everything, watch };
-    reading.run("Reading what is the host's", &mut tree, files)?;
+    reading.run("Reading the host's files", &mut tree, files)?;
     if let Some((node, unreadable)) = tree.all_unreadable().find(|(node, _)| parts.is_carried(*node)) {
         let path = Path::new("/").join(shown(&tree.path(node)));
         return Err(EngineError::Unreadable { path, source: unreadable.error.into() });

@@ -76,7 +76,7 @@ pub enum EngineError {
     #[error("cannot read {} from the image: {source}", printable_path(path))]
     Read { path: PathBuf, source: io::Error },
     /// The filesystem cannot read a file that is the host's.
-    #[error("cannot read {}, which is the host's: {source}", printable_path(path))]
+    #[error("cannot read {}, which belongs to the host: {source}", printable_path(path))]
     Unreadable { path: PathBuf, source: io::Error },
     /// Metadata of the target is damaged. A change near it could make the filesystem stop writing.
     #[error("the filesystem cannot read {} ({what}): the directory cannot be changed safely", path.display())]
@@ -86,11 +86,12 @@ pub enum EngineError {
         what: String,
     },
     /// An index cannot describe the host's part of a tree.
-    #[error("what is the host's cannot be carried over: {0}")]
+    #[error("the host's files cannot be carried over: {0}")]
     Carry(IndexError),
     /// A directory must become something else, but it holds something that belongs to the host.
     #[error(
-        "{} is a directory and becomes a {expected} in the image, but it holds {}, which is not ours to remove",
+        "{} is a directory and becomes a {expected} in the image, but it contains {}, which must not be \
+         removed",
         printable_path(path),
         printable_path(held)
     )]
@@ -153,13 +154,13 @@ hints! { EngineError {
     cancelled Cancelled;
     Io { operation, source, .. } => io_hint(operation, source).map(str::to_owned),
     NoSpace { .. } => {
-        "free some space (delete old snapshots, see `btrfs filesystem usage`), then run again: what is already \
-         there is reused"
+        "free some space (delete old snapshots, see `btrfs filesystem usage`), then run again: files that \
+         are already written are reused"
     },
     NoMetadataSpace { operation, .. } if operation.contains("extended attribute") => {
-        "btrfs keeps the extended attributes of a file in a block of metadata, 16 KiB as a rule: an attribute of the \
-         image may be larger; else btrfs has no room for metadata: see `btrfs filesystem usage`, then \
-         `btrfs balance start -dusage=20`"
+        "btrfs keeps the extended attributes of a file in a block of metadata, 16 KiB as a rule: an \
+         attribute of the image may be larger; otherwise btrfs has no room for metadata: see `btrfs \
+         filesystem usage`, then `btrfs balance start -dusage=20`"
     },
     NoMetadataSpace { .. } => {
         "btrfs has no room for metadata: see `btrfs filesystem usage`, then `btrfs balance start -dusage=20`, or \
@@ -177,7 +178,8 @@ hints! { EngineError {
          it, then run again"
     },
     Damaged { .. } => {
-        "extract into a new directory; `btrfs scrub start` finds all damage, and mends what it has a good copy of"
+        "extract into a new directory; `btrfs scrub start` finds all damage, and repairs what it has a \
+         good copy of"
     },
     Carry(_) => "move that path out of the snapshot, then run again",
     Conflict { .. } => "move it elsewhere or unmount it, then run again",
@@ -195,12 +197,13 @@ fn io_hint(operation: &str, error: &io::Error) -> Option<&'static str> {
              look for the immutable or append-only flag: `lsattr -d` shows it, `chattr -i -a` removes it"
         }
         Errno::ROFS => "the target is read-only: make it writable first",
-        Errno::LOOP => "a symlink lies on the way; the target was changed while it was being read: run again",
+        Errno::LOOP => "the path has a symlink: the target was changed while it was being read; run again",
         Errno::NOENT => "the target was changed while it was being read: run again",
         // Nothing else of what has two names leads into a mount.
         Errno::XDEV if operation == HARD_LINK || operation == RENAME => {
-            "a btrfs subvolume begins between the two names, which cannot be on both of its sides: `btrfs subvolume \
-             list -o` lists those inside; make it a directory, or have the image built without that hard link"
+            "a btrfs subvolume begins between the two names, and a hard link cannot cross it: `btrfs \
+             subvolume list -o` lists those inside; make it a directory, or have the image built without \
+             that hard link"
         }
         Errno::XDEV | Errno::BUSY => {
             "something is mounted there (`findmnt` shows it): unmount it, or name it as a path of the host"

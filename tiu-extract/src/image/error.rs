@@ -67,6 +67,6 @@ hints! { ImageError {
     NoKernelWay { .. } => {
         "use --verity user (or auto), or load the modules loop, dm-mod and dm-verity as root"
     },
-    Attach { .. } => "check that the directory exists and may be used",
-    Kernel { .. } => "look at the kernel's messages (dmesg); --verity user works without the kernel's help",
+    Attach { .. } => "check that the directory exists and can be used",
+    Kernel { .. } => "see the kernel's messages (dmesg); --verity user works without the kernel's help",
 } }

@@ -136,7 +136,7 @@ fn loop_device(backing: &File, size: u64) -> Result<(File, String), ImageError> 
             Err(e) => return Err(failed("setting the loop device up")(e)),
         }
     }
-    let source = io::Error::other(format!("{ATTEMPTS} times another process was faster"));
+    let source = io::Error::other(format!("another process was faster {ATTEMPTS} times"));
     Err(failed("setting the loop device up")(source))
 }
 

@@ -1,4 +1,4 @@
-//! The content of images: two ways to open one, one trait.
+//! The content of images: two ways to open an image, behind one trait.
 //!
 //! Metadata always comes from the index. Content is checked against the hash tree when it is read,
 //! by the kernel or by this process.

@@ -25,7 +25,7 @@ pub enum Verity {
 
 impl Named for Verity {
     const NAMES: &'static [(Self, &'static str, &'static str)] = &[
-        (Verity::Auto, "auto", "The kernel where it has device-mapper, in-process otherwise"),
+        (Verity::Auto, "auto", "The kernel if it has device-mapper, otherwise in-process"),
         (Verity::Kernel, "kernel", "Loop device, dm-verity and a detached squashfs mount"),
         (Verity::User, "user", "In-process"),
     ];

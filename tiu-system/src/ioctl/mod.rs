@@ -1,8 +1,8 @@
 //! The ioctls, and the one fcntl(2), that no crate offers safely. The only module with `unsafe`.
 //!
-//! rustix types the argument of an ioctl and asks its caller to vouch for number and type; that is
-//! all that `unsafe` stands for here. Every public function is safe: it borrows its descriptors,
-//! checks what the kernel returns, and cannot be called with a wrong argument.
+//! rustix needs its caller to guarantee that the number of an ioctl matches the type of its
+//! argument. That is the only meaning of `unsafe` here. Every public function is safe: it borrows
+//! its descriptors, checks what the kernel returns, and cannot be called with a wrong argument.
 //!
 //! ```
 //! use std::os::fd::AsFd;

@@ -29,7 +29,7 @@ pub enum RunError {
     #[error("{command}: {}{}", end(*.status), last_words(.stdout, .stderr))]
     Failed { command: String, status: ExitStatus, stdout: String, stderr: String },
     /// The program took longer than `limit` and was killed.
-    #[error("{command}: killed after {} seconds without an end{}", limit.as_secs(), last_words(.stdout, .stderr))]
+    #[error("{command}: killed because it had not ended after {} seconds{}", limit.as_secs(), last_words(.stdout, .stderr))]
     Timeout { command: String, limit: Duration, stdout: String, stderr: String },
     /// The caller was cancelled; the program was killed.
     #[error(transparent)]
@@ -39,12 +39,12 @@ pub enum RunError {
 hints! { RunError {
     forward Cancelled;
     Missing { program } => format!("install the package {}", program.package),
-    Start { .. } => "see whether the program is executable and the system has memory left",
+    Start { .. } => "check that the program is executable and that the system has free memory",
     Failed { command, stdout, stderr, .. } => match hint_of_output(stderr).or(hint_of_output(stdout)) {
         Some(hint) => hint.to_owned(),
-        None => format!("run it by hand to see more: {command}"),
+        None => format!("run it by hand for details: {command}"),
     },
-    Timeout { .. } => "see what it waits for: a hanging D-Bus service, or a very slow disk",
+    Timeout { .. } => "find out what it waits for: a hanging D-Bus service, or a very slow disk",
 } }
 
 fn end(status: ExitStatus) -> String {

@@ -1,4 +1,4 @@
-//! The programs that may be run, and where a distribution has them.
+//! The programs that may be run, and the places where distributions install them.
 
 /// A program of the distribution.
 #[derive(Debug)]

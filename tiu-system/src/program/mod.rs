@@ -1,5 +1,5 @@
-//! The one runner for external programs: an absolute path from a fixed list, no shell, a small
-//! fixed environment, bounded time and output, and the program's last words in the error.
+//! The runner for external programs. It uses absolute paths from a fixed list, no shell, a small
+//! fixed environment, and limits of time and output. An error quotes the program's last lines.
 //!
 //! A program runs in a process group of its own. Ctrl-C at the terminal therefore reaches the
 //! caller alone, which then ends its programs in an orderly way: a `snapper create` that has begun
@@ -8,9 +8,9 @@
 //! | file | holds |
 //! |---|---|
 //! | `list` | the programs, and where they can be |
-//! | `run` | [`Run`]: what to run and how |
+//! | `run` | [`Run`]: a program to run, with its options |
 //! | `running` | [`Running`]: a program that runs, and its end |
-//! | `output` | reading what it prints |
+//! | `output` | reads its output |
 //! | `error` | [`RunError`] |
 
 mod error;

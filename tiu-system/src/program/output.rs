@@ -1,4 +1,4 @@
-//! Reading what a program prints.
+//! Reads the output of a program.
 
 use rustix::event::{PollFd, PollFlags, poll};
 use std::io::{self, PipeReader, PipeWriter, Read};

@@ -1,6 +1,5 @@
-//! Single files of a system's tree, read and written without trusting the tree: relative to its
-//! directory descriptor, never through a symbolic link, never out of it, and never more than a
-//! limit.
+//! Single files of a system's tree, read and written without trusting the tree. Paths are relative
+//! to its directory descriptor, symbolic links are not followed, and sizes are limited.
 //!
 //! ```
 //! use tiu_system::tree::{MAX_TEXT, Tree};

@@ -1,7 +1,7 @@
 //! A system as its programs see it, and finding files in it.
 //!
-//! A file that is absent is not one that cannot be reached. Only the first may count as "not
-//! configured": a symbolic link that leads nowhere, a directory that cannot be entered or a file in
+//! An absent file is different from a file that cannot be reached. Only an absent file counts as
+//! "not configured": a dangling symbolic link, a directory that cannot be entered or a file in
 //! place of a directory is an error that says so.
 
 use super::error::TreeError;

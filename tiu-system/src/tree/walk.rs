@@ -1,4 +1,4 @@
-//! Following a path through a system's symbolic links.
+//! Follows a path through a system's symbolic links.
 
 use super::nodes::{Node, NodeLookup};
 use crate::path::{TreePath, TreePathBuf};

@@ -1,6 +1,6 @@
-//! Writing single files. Each gets its name when it is complete: a crash leaves the old file or the
-//! new one, and maybe a hidden temporary file next to it, which the next write of the same file
-//! removes.
+//! Writes single files. A file gets its name when it is complete: a crash leaves the old file or
+//! the new one, and possibly a hidden temporary file next to it, which the next write of the same
+//! file removes.
 
 use super::{Tree, TreeError};
 use crate::path::TreePath;

@@ -1,4 +1,5 @@
-//! The numbers that may be assigned: login.defs(5) of the host, else the defaults of shadow-utils.
+//! The numbers that may be assigned: from the host's login.defs(5), otherwise the defaults of
+//! shadow-utils.
 
 use std::ops::RangeInclusive;
 

@@ -1,5 +1,5 @@
-//! The steps of a merge: fields and names that are read, numbers and ranges that are tried. Tests
-//! count them; otherwise this is nothing.
+//! The steps of a merge: fields and names that are read, numbers and ranges that are tried. Only
+//! tests count them.
 
 /// Counts one step.
 #[cfg(not(test))]

@@ -1,4 +1,4 @@
-//! `tiu apply`: a bundle becomes what boots next.
+//! `tiu apply`: applies a bundle.
 
 use super::global::{GlobalArguments, NAME, nothing_to_do};
 use super::host::NoKeyring;

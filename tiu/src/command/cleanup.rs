@@ -1,4 +1,4 @@
-//! `tiu cleanup`: the leftovers of interrupted runs.
+//! `tiu cleanup`: removes the leftovers of interrupted runs.
 
 use super::global::{GlobalArguments, NAME};
 use super::record::{self, RecordFacts};

@@ -1,4 +1,4 @@
-//! `tiu diff`: the differences between two images.
+//! `tiu diff`: shows the differences between two images.
 
 use super::global::GlobalArguments;
 use super::host::NoKeyring;

@@ -1,5 +1,5 @@
-//! The ground of all commands of the program: its name, the global options, and the report that
-//! there is nothing to do.
+//! Shared code of all commands: the program's name, the global options, and the report that there
+//! is nothing to do.
 
 use super::host::HostArguments;
 pub use super::name::NAME;

@@ -1,4 +1,4 @@
-//! `tiu list`: all snapshots.
+//! `tiu list`: lists all snapshots.
 
 use super::global::GlobalArguments;
 use super::host::OpenedHost;

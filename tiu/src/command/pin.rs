@@ -1,4 +1,4 @@
-//! `tiu pin`: a snapshot that no clean-up removes.
+//! `tiu pin`: protects a snapshot from every clean-up.
 
 use super::global::{GlobalArguments, NAME, nothing_to_do};
 use super::record::{self, RecordFacts};

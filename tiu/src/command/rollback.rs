@@ -1,4 +1,4 @@
-//! `tiu rollback`: another snapshot boots next.
+//! `tiu rollback`: makes another snapshot boot next.
 
 use super::global::{GlobalArguments, NAME, nothing_to_do};
 use super::record::{self, RecordFacts};

@@ -1,5 +1,5 @@
-//! `tiu status`: what runs, what boots next, the ways back, the signers, and whether all of it is
-//! still what was signed.
+//! `tiu status`: shows the running snapshot, the one that boots next, the snapshots for a rollback,
+//! and whether they still are what was signed.
 
 use super::global::GlobalArguments;
 use super::host::OpenedHost;

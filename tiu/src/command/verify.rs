@@ -1,4 +1,4 @@
-//! `tiu verify`: a snapshot against what was signed.
+//! `tiu verify`: compares a snapshot with what was signed.
 
 use super::global::GlobalArguments;
 use super::host::OpenedHost;

@@ -1,8 +1,9 @@
-//! A draft of a snapshot: from a copy of the base to what boots next, or to nothing.
+//! A draft of a snapshot. It begins as a copy of the base, and either becomes what boots next or is
+//! removed.
 //!
 //! [`Draft::open`] makes it, its owner works in it, and then either [`Draft::commit`] makes it what
 //! boots next or [`Draft::abandon`] removes it. Both consume it, so nothing happens to a draft
-//! afterwards. What a run that was cut off left, [`clean_up`] removes.
+//! afterwards. [`clean_up`] removes the draft of an interrupted run.
 
 mod cleanup;
 mod error;

@@ -4,9 +4,9 @@
 //! is) and marked as checked, and all of that is on the disk, before it becomes the default. The
 //! default is one item of btrfs' root tree: after a power cut it is the old one or the new one.
 //!
-//! The mark counts as unfinished as long as the snapshot is not the default: a run that is cut off
-//! right before the switch leaves a draft, which the next run removes. It counts as done from the
-//! switch on: a run that is cut off right after it has done its work.
+//! The mark counts as unfinished as long as the snapshot is not the default: a run that is
+//! interrupted right before the switch leaves a draft, which the next run removes. From the switch
+//! on it counts as done: a run that is interrupted right after the switch has done its work.
 
 use super::error::{DraftError, LeftBehind};
 use crate::boot::{Next, Standing};

@@ -1,5 +1,5 @@
-//! The place in which `tiu etc` makes the administrator's changes: the running system's `/etc`, or,
-//! where that cannot be written, a new snapshot that boots next.
+//! The place in which `tiu etc` makes the administrator's changes: the running system's `/etc`, or
+//! a new snapshot that boots next if the running `/etc` cannot be written.
 //!
 //! A crash while the running `/etc` is changed leaves each file as it was or as it becomes. A crash
 //! while a new snapshot is made leaves a [draft](crate::draft), as `tiu apply` does.

@@ -1,4 +1,4 @@
-//! The host's version of a conflict stays.
+//! Keeps the host's version of a conflict.
 
 use super::error::EditError;
 use super::view::View;

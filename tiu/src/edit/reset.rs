@@ -1,4 +1,4 @@
-//! Return to the image's version.
+//! Restores the image's version.
 //!
 //! A reset does the work of an update, for some paths only: the engine brings them to the state in
 //! the index, with the copy of the image's `/etc` as the image, and keeps all others.

@@ -1,5 +1,5 @@
-//! Paths of `/etc` that are always one side's, whatever changed. The host's configuration has such
-//! lists, and the image may have more. The host's lists are consulted first.
+//! Paths of `/etc` that always get the version of one side, regardless of the changes. The host's
+//! configuration has such lists, and the image may have more. The host's lists are consulted first.
 
 use super::decision::Side;
 use crate::config::{Config, pattern};

@@ -8,14 +8,14 @@
 //! host = new image          nothing to do
 //! host = base's default     the image's version; if the image dropped it, it is removed
 //! new image = base's        the host's version; if the administrator removed it, it stays away
-//! all three differ          the host's version, and a conflict: the image's is kept besides
+//! all three differ          the host's version, and a conflict: the image's is kept next to it
 //! ```
 //!
 //! Then directories are settled, because a path needs a directory to be in. A directory that the
 //! image dropped stays as long as it contains something of the administrator's. Files of the image
 //! are left out where the administrator no longer has their directory. If the image has something
 //! else in place of a directory that the administrator did not change but put something in, there
-//! is no right answer: that is a [`Clash`](super::decision::Clash), and nothing is merged.
+//! is no right answer: this is a [`Clash`](super::decision::Clash), and nothing is merged.
 use super::decision::{Decision, DecisionReason, EtcSides, Merge, Side};
 use super::directories::Directories;
 use super::lists::Lists;

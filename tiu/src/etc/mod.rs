@@ -1,4 +1,4 @@
-//! `/etc`: a three-way merge of the base's defaults, what the administrator has, and the new
+//! `/etc`: a three-way merge of the base's defaults, the administrator's version, and the new
 //! image's defaults.
 //!
 //! ```text
@@ -6,11 +6,11 @@
 //! merge      makes the decision from three such states; directories: a part of it
 //! lists      paths that are always one side's
 //! report     the decision, kept in the snapshot
-//! pristine   the image's whole /etc besides the host's, to compare with and to go back to
+//! pristine   a copy of the image's whole /etc, for comparison and for going back
 //! settled    conflicts that the administrator settled in favour of the host
 //! paths      paths and index entries of /etc
 //!
-//! update     the system whose /etc is updated, and what with; decide: what becomes of it
+//! update     the system whose /etc is updated, and the image; decide: the result for each path
 //! accounts   users and groups as part of it
 //! ```
 //!

@@ -1,6 +1,6 @@
 //! The pristine copy: the image's whole `/etc` as it was signed, in `usr/lib/sysimage/tiu/etc`.
 //!
-//! The administrator compares with it and goes back to it, and it has the image's version of a
+//! The administrator can compare with it and go back to it, and it has the image's version of each
 //! conflict. It shares content with `/etc` where both are the same. The engine makes and checks it
 //! exactly like the rest of the tree, with the part of the index that is about `/etc`. Hard links
 //! become separate files there.

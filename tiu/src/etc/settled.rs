@@ -1,7 +1,7 @@
 //! `/etc/tiu/etc-kept`: conflicts that the administrator settled in favour of the host's version.
 //!
-//! Each line has the fingerprint of the image's version, a blank, and the path. When the image
-//! changes the file again, the fingerprint no longer fits, and the path is a conflict again. The
+//! Each line has the fingerprint of the image's version, a blank, and the path. If the image
+//! changes the file again, the fingerprint no longer matches, and the path is a conflict again. The
 //! file is the administrator's, like any other in `/etc`.
 
 use super::report::{Decided, EtcReport};

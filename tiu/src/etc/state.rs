@@ -1,6 +1,6 @@
 //! The state of each path of `/etc`: in the base's defaults, on the host, in the new image. It
-//! holds all that counts, so that the merge is a function of data. The modification time is carried
-//! along but is not a difference.
+//! holds everything that counts, so the merge is a function of data. It also holds the modification
+//! time, which is not compared.
 
 use super::{ETC, entries};
 use rustix::io::Errno;

@@ -1,4 +1,4 @@
-//! The system whose `/etc` is updated, and what it is updated with.
+//! The system whose `/etc` is updated, and the image that updates it.
 
 use super::report::EtcReport;
 use crate::config::Config;

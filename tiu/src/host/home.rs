@@ -1,4 +1,4 @@
-//! tiu's own directory on a host, `.snapshots/.tiu`: what must not go with a snapshot.
+//! tiu's own directory on a host, `.snapshots/.tiu`, for data that must not belong to a snapshot.
 //!
 //! It lies in the subvolume of the snapshots, which is mounted wherever tiu works, and which no
 //! rollback changes. Only root can enter it. snapper lists names that are numbers, so it ignores

@@ -1,8 +1,8 @@
 //! The memory of a host beyond its snapshots: a file in tiu's own directory.
 //!
-//! A rollback goes back to an older snapshot, with all that is in it. What must not go back with it
-//! is kept here. A client of another version may read the file after a rollback: it keeps what it
-//! does not know.
+//! A rollback goes back to an older snapshot with everything in it. This file holds the facts that
+//! must not go back with it. A client of another version can read the file after a rollback, and
+//! keeps members that it does not know.
 
 use super::error::HostError;
 use super::failed::FailedImage;

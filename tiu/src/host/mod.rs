@@ -3,13 +3,13 @@
 //!
 //! ```text
 //! open        the checked host
-//! access      who can enter the snapshots
+//! access      the users who can enter the snapshots
 //! home        tiu's own directory, which outlasts snapshots
-//! memory      what the host remembers beyond snapshots
+//! memory      facts that the host remembers beyond snapshots
 //! lock        its lock; held: the lock's open file; tukit: transactional-update's locks
 //! snapper     snapper(8) as a program, and its table
 //! paths       paths of a tree that belong to the host
-//! hidden      what of an image lies below such a path, and would be hidden
+//! hidden      parts of an image that such a path would hide
 //! lookup      an image's index as a system in which paths are looked up
 //! mounts      the host's mounts, which lie over each of its snapshots
 //! planned     a snapshot on paper, before a change of it is written

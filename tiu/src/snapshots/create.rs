@@ -1,4 +1,5 @@
-//! Making a snapshot, in two steps: snapper makes it, then what it may have left out is added.
+//! Makes a snapshot in two steps: snapper makes it, and then the parts that snapper may have left
+//! out are added.
 
 use super::error::{SnapshotError, btrfs};
 use super::flags::unlock;

@@ -1,4 +1,5 @@
-//! Deleting a snapshot. Only the boot room calls this: a boot entry goes before its snapshot.
+//! Deletes a snapshot. Only the room `boot` calls this, because a boot entry is removed before its
+//! snapshot.
 
 use super::error::SnapshotError;
 use super::flags::{unlock, unlock_entry};

@@ -2,14 +2,14 @@
 //!
 //! snapper makes the subvolume before it writes the entry of its table. A cut in between leaves
 //! `.snapshots/N/snapshot` without `info.xml`. A cut in a deletion leaves an entry without a
-//! subvolume, or an empty directory. snapper never cleans any of them up. An entry says whether it
-//! belongs to an unfinished snapshot of tiu; a bare subvolume carries no such mark; an empty
-//! directory can always be removed.
+//! subvolume, or an empty directory. snapper never removes any of these. An entry says whether it
+//! belongs to an unfinished snapshot of tiu. A bare subvolume has no such mark. An empty directory
+//! can always be removed.
 //!
 //! So before tiu asks snapper for a snapshot, it sets an attribute of `.snapshots`: the base, and
 //! the numbers that were unlisted already. btrfs makes both last in this order: a subvolume that is
-//! on the disk has the attribute before it. Only what the attribute shows to be tiu's is removed.
-//! Somebody's own subvolume stays.
+//! on the disk has the attribute before it. Only leftovers that the attribute identifies as tiu's
+//! are removed. Other subvolumes stay.
 
 use super::error::{SnapshotError, btrfs};
 use super::flags::{unlock, unlock_entry};

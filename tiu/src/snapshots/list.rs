@@ -1,4 +1,4 @@
-//! Listing: snapper's table together with what btrfs says of each subvolume.
+//! Lists snapshots: snapper's table, and the facts of btrfs about each subvolume.
 
 use super::error::{SnapshotError, btrfs};
 use super::model::Snapshot;

@@ -1,4 +1,4 @@
-//! A snapshot, and what tiu notes in snapper's userdata.
+//! A snapshot, and tiu's notes in snapper's userdata.
 
 use std::collections::BTreeMap;
 

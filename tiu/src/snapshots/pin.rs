@@ -1,9 +1,9 @@
-//! Pin: a snapshot that no clean-up may remove, neither ours nor snapper's.
+//! Pins: snapshots that no clean-up may remove, neither tiu's nor snapper's.
 //!
-//! snapper's clean-up takes what has a cleanup algorithm (`number`, `timeline`); userdata
-//! `important=yes` only lets it take less. A pinned snapshot therefore has none. The one that it
-//! had is kept in its userdata, and comes back when it is unpinned. Both change in one write of
-//! snapper's (it replaces info.xml whole), so a crash leaves a snapshot pinned or not.
+//! snapper's clean-up removes snapshots that have a cleanup algorithm (`number`, `timeline`); the
+//! userdata `important=yes` only makes it remove fewer. A pinned snapshot therefore has no
+//! algorithm. Its userdata keeps the old one, which comes back when it is unpinned. Both change in
+//! one write of snapper's (it replaces info.xml whole), so a crash leaves a snapshot pinned or not.
 
 use super::error::SnapshotError;
 use super::flags::unlock_entry;

@@ -1,5 +1,5 @@
-//! The origin of a snapshot: the signed manifest and the index that lie in it, and a check that
-//! both are still as they were signed.
+//! The origin of a snapshot: its signed manifest and index, and a check that both are still as they
+//! were signed.
 
 use std::sync::Arc;
 use tiu_bundle::index::{CMS_PATH, INDEX_PATH, Index, IndexError};

@@ -1,4 +1,5 @@
-//! The engine's rules, made of what a snapshot says of itself. They are made nowhere else.
+//! The engine's rules, made from the facts that a snapshot holds about itself. No other code makes
+//! them.
 
 use super::error::{StateError, StateProblem};
 use super::image_state::ImageState;

@@ -1,7 +1,8 @@
 //! Check: the new snapshot is compared with the index again: every inode's metadata, and all
-//! content where a program of the new system ran in it. Where none did, content is known: fill read
-//! back each file that it made, and digested what it kept. Accounts are compared with what was
-//! decided about them. Then it is asked for what its boot needs.
+//! content where a program of the new system ran in it. If none ran, the content is already known:
+//! fill read back each file that it made, and computed the digest of each file that it kept.
+//! Accounts are compared with the decision about them. Finally the parts that a boot needs are
+//! checked.
 
 use super::bootable;
 use super::context::Context;

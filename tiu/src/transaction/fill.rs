@@ -1,4 +1,4 @@
-//! Fill: the new snapshot becomes the image's tree, and says where it comes from.
+//! Fill: brings the new snapshot to the image's tree, and stores its origin in it.
 
 use super::context::Context;
 use super::damage::{self, DraftPlan};

@@ -1,5 +1,5 @@
-//! Finish: what only the host can make, made with the new system's own programs: the initrd. What
-//! was made is recorded in the snapshot, and labelled where the new system uses SELinux.
+//! Finish: makes the files that only the host can make, with the new system's own programs: the
+//! initrd. They are recorded in the snapshot, and labelled if the new system uses SELinux.
 
 use super::context::Context;
 use super::error::ApplyError;

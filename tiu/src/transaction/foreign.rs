@@ -1,5 +1,5 @@
-//! Files that no image brought, and that an update therefore removes: a directory `/data`, a tool
-//! that was copied to `/usr/bin`. `/etc` is merged, and the host's paths stay.
+//! Files that no image brought, and that an update therefore removes, such as a directory `/data`
+//! or a tool that was copied to `/usr/bin`. `/etc` is merged, and the host's paths stay.
 
 use super::preflight::Ready;
 use crate::etc::is_etc;

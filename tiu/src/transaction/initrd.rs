@@ -1,5 +1,5 @@
-//! The initrd of the new snapshot: made by the new system's dracut, or shipped. Either is looked
-//! into.
+//! The initrd of the new snapshot: made by the new system's dracut, or shipped. In both cases its
+//! content is judged.
 
 use super::context::Context;
 use super::error::ApplyError;

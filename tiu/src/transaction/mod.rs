@@ -10,7 +10,7 @@
 //! | check | the new snapshot still trusts its image; compares every inode with the index again; all content too where a program of the image ran; asks what a boot needs | a draft |
 //! | commit | the host remembers the image; read-only, `tiu-state=checked`, syncfs; then the default is set: the one moment that counts; then `tiu-state=done` | before it: a draft that is complete; after it: the new default, which counts as done |
 //!
-//! A draft is never booted by itself, and the next run or `tiu cleanup` removes it. An error or a
+//! A draft never boots on its own, and the next run or `tiu cleanup` removes it. An error or a
 //! cancellation removes it at once. If that fails too, both errors are reported, the first one
 //! first.
 

@@ -1,7 +1,8 @@
-//! Opens the bundle: everything that is read before the host is looked at.
+//! Opens the bundle: everything that is read before the host is examined.
 //!
-//! A bundle can lie on a medium that hangs: a dying stick, a server that is gone. A thread of its
-//! own reads it, so that a signal ends the run at once, and the host's lock is not held meanwhile.
+//! A bundle can be on a medium that hangs: a failing USB stick, a server that is gone. A thread of
+//! its own reads it, so that a signal ends the run at once, and the host's lock is not held
+//! meanwhile.
 
 use super::context::{Context, Request};
 use super::error::ApplyError;

@@ -1,5 +1,5 @@
-//! The client's own directory in the new snapshot: what a base that was tampered with, or an
-//! interrupted write, left there goes.
+//! The client's own directory in the new snapshot. Unknown files there, from a tampered base or an
+//! interrupted write, are removed.
 
 use crate::snapshots::flags::unlock_below;
 use rustix::fs::{AtFlags, Dir};

@@ -1,5 +1,5 @@
-//! Everything that can be known before anything is touched: who signed, whether the image is for
-//! this host, what will be done to `/etc`, and where the initrd comes from.
+//! Everything that can be known before anything is touched: the signer, whether the image is for
+//! this host, the changes of `/etc`, and the origin of the initrd.
 
 use super::context::{Context, Request};
 use super::error::ApplyError;

@@ -83,7 +83,7 @@ fn an_unreadable_file_of_the_administrator_is_named() {
     let host = with_damaged_blocks(host, scratch.path());
     let before = host.snapshots();
     host.tiu("apply", [second.as_os_str()])
-        .refused(&["own, which is the host's", "restore it from a backup"]);
+        .refused(&["own, which belongs to the host", "restore it from a backup"]);
     assert_eq!(host.snapshots(), before);
     // The other commands go on, and an image's own file can be reset.
     let verified = host.tiu("verify", ["2"]);

@@ -173,7 +173,7 @@ fn a_place_of_the_pin_that_is_not_one_regular_file() {
         ("pin", "pin-source is something else"),
         ("file:pin", "pin-source is something else"),
         ("%7C/usr/bin/cat%20pin", "pin-source is a command"),
-        ("/a&pin-source=/b", "pin-source is there more than once"),
+        ("/a&pin-source=/b", "pin-source is given more than once"),
     ] {
         let refused = sign_by_uri(&place, &config, &uri(source), &[]).refused(&[needle]);
         assert!(!refused.stderr.contains("12345678"), "{}", refused.stderr);

@@ -1,4 +1,4 @@
-//! A bounded cache. Each value is made once, even if several threads want it at the same moment.
+//! A bounded cache. Each value is made once, even if several threads request it at the same time.
 //!
 //! It holds at most some hundred values, so a list in the order of use is as fast as a map and a
 //! queue.

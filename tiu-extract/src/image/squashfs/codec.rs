@@ -81,5 +81,5 @@ impl Codec {
 }
 
 fn cut(out: &[u8]) -> String {
-    format!("it is cut, or longer than {} bytes", out.len())
+    format!("it is truncated, or longer than {} bytes", out.len())
 }

@@ -40,7 +40,8 @@ impl FileInode {
         reference: u64,
     ) -> Result<(Cursor<'a>, u16), ImageError> {
         let offset = superblock.inode_table.checked_add(reference >> 16);
-        let offset = offset.ok_or_else(|| malformed(format!("inode {reference:#x} is out of its table")))?;
+        let offset =
+            offset.ok_or_else(|| malformed(format!("inode {reference:#x} is outside of its table")))?;
         let mut cursor = metadata.cursor(offset, usize::from(reference as u16))?;
         let kind = cursor.u16()?;
         cursor.skip::<14>()?; // mode, owner, group, time, number
@@ -108,7 +109,8 @@ pub(super) fn listing<'a>(
         return Ok(None);
     }
     let start = superblock.directory_table.checked_add(u64::from(block));
-    let start = start.ok_or_else(|| malformed(format!("directory {reference:#x} is out of its table")))?;
+    let start =
+        start.ok_or_else(|| malformed(format!("directory {reference:#x} is outside of its table")))?;
     Ok(Some((metadata.cursor(start, usize::from(offset))?, size - DOTS)))
 }
 
@@ -123,7 +125,7 @@ pub fn read_fragments(
     let mut fragments = Vec::new();
     for block in 0..count.div_ceil(ENTRIES) {
         let place = superblock.fragment_table.checked_add(8 * block);
-        let place = place.ok_or_else(|| malformed("the fragment table is out of the image".into()))?;
+        let place = place.ok_or_else(|| malformed("the fragment table is outside of the image".into()))?;
         let mut offset = [0; 8];
         read(source, superblock.used, place, &mut offset)?;
         let mut cursor = metadata.cursor(u64::from_le_bytes(offset), 0)?;

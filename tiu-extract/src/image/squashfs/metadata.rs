@@ -59,7 +59,7 @@ impl Metadata {
             let length = usize::try_from(rest).unwrap_or(usize::MAX).min(BLOCK + 2);
             let mut stored = vec![0; length];
             read(&*self.source, self.used, offset, &mut stored)?;
-            let cut = || malformed(format!("the metadata block at byte {offset} is cut"));
+            let cut = || malformed(format!("the metadata block at byte {offset} is truncated"));
             let (header, rest) = stored.split_first_chunk().ok_or_else(cut)?;
             let header = u16::from_le_bytes(*header);
             let size = usize::from(header & !UNCOMPRESSED);

@@ -104,7 +104,7 @@ struct Fields<'a>(&'a [u8]);
 impl Fields<'_> {
     fn take<const N: usize>(&mut self) -> Result<[u8; N], ImageError> {
         let (first, rest) =
-            self.0.split_first_chunk().ok_or_else(|| malformed("the superblock is cut".into()))?;
+            self.0.split_first_chunk().ok_or_else(|| malformed("the superblock is truncated".into()))?;
         self.0 = rest;
         Ok(*first)
     }

@@ -113,7 +113,7 @@ fn longer() {
     let held = Held::start(&kit, "verify", &[bundle.as_os_str()]);
     writable(&bundle).set_len(size + 1).unwrap();
     let message =
-        format!("the bundle was changed while it was read: it had {size} bytes and has {} now", size + 1);
+        format!("the bundle changed while it was read: it had {size} bytes and now has {}", size + 1);
     held.end().refused(&[&message, "wait until the download"]);
 }
 

@@ -183,7 +183,7 @@ fn two_runs_at_once() {
     let before = tree::state(&target);
     let other = fs::File::open(&target).unwrap();
     flock(&other, FlockOperation::NonBlockingLockExclusive).unwrap();
-    kit.run("extract", [&bundle, &target]).refused(&["another tiu-extract writes into", "wait until"]);
+    kit.run("extract", [&bundle, &target]).refused(&["another tiu-extract is writing to", "wait until"]);
     assert_eq!(tree::state(&target), before);
     kit.run("extract", ["--dry-run".as_ref(), bundle.as_path(), &target]).succeeded();
     drop(other);

@@ -99,7 +99,7 @@ fn index_cut() {
     kit.refused(
         &kit.bundle(&parts),
         Found::Listing,
-        &["the compressed index is cut: it ends in the middle, after 0 bytes of text"],
+        &["the compressed index is truncated: it ends after 0 bytes of text"],
     );
 }
 
@@ -112,7 +112,7 @@ fn index_text_cut() {
     kit.refused(
         &kit.bundle(&parts),
         Found::Listing,
-        &["the index is cut: its last line, 2, does not end in a newline"],
+        &["the index is truncated: its last line, 2, does not end in a newline"],
     );
 }
 

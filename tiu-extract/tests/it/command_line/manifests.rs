@@ -33,7 +33,8 @@ bad_parts! {
         |parts| text(parts, "compatible=testos\n", "");
     unknown_key, Found::Opening, ["line 5 of the manifest: [update] hook is unknown"],
         |parts| text(parts, "[bundle]", "hook=run\n[bundle]");
-    unknown_group, Found::Opening, ["the group [hooks] is unknown; there are [update], [bundle], [meta.tiu] and [meta.*]"],
+    unknown_group, Found::Opening, ["the group [hooks] is unknown, expected [update], [bundle], [meta.tiu] \
+                                     or [meta.*]"],
         |parts| text(parts, "[bundle]", "[hooks]\nfilename=x\n[bundle]");
     same_key_twice, Found::Opening, ["[update] compatible appears twice"],
         |parts| text(parts, "compatible=testos", "compatible=testos\ncompatible=other");

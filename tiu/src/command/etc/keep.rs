@@ -1,4 +1,4 @@
-//! `tiu etc keep`: the host's version stays, and the conflict ends.
+//! `tiu etc keep`: keeps the host's version and ends the conflict.
 
 use super::shared::{Changed, paths};
 use crate::command::host::OpenedHost;

@@ -1,4 +1,4 @@
-//! `tiu etc reset`: back to the image's version.
+//! `tiu etc reset`: restores the image's version.
 
 use super::shared::{Changed, paths, stays};
 use crate::command::global::NAME;

@@ -1,5 +1,5 @@
-//! The ground of the commands of `tiu etc`: the snapshot they work on, their paths, and the output
-//! of a change.
+//! Shared code of the commands of `tiu etc`: the snapshot that they work on, their paths, and the
+//! output of a change.
 
 use crate::command::global::NAME;
 use crate::command::host::OpenedHost;

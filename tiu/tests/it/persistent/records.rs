@@ -80,7 +80,7 @@ fn a_record_that_hides_programs_is_found_out() {
     });
     let shown = host.tiu("verify", ["2"]).refused(&["snapshot 2 differs"]).stdout;
     for line in [
-        "generated.json: persistent: found \"/usr/share\", but /usr is the image's",
+        "generated.json: persistent: found \"/usr/share\", but /usr belongs to the image",
         "DIFFERS  /usr/share/added: extra",
     ] {
         assert!(shown.contains(line), "{line}:\n{shown}");
