@@ -83,21 +83,21 @@ pub const PLACES: [Place; 27] = [
 pub const VAR_TMP: &TreePath = TreePath::literal("var/tmp");
 
 /// The directory of an image that holds the content of its `/var`, as defaults.
-pub const FACTORY_VAR: &str = "usr/share/factory/var";
+pub const FACTORY_VAR: &TreePath = TreePath::literal("usr/share/factory/var");
 
 /// The directory of the client's state in an image and in a snapshot. It is in the index; what lies
 /// in it is not.
-pub const STATE_DIR: &str = "usr/lib/sysimage/tiu";
+pub const STATE_DIR: &TreePath = TreePath::literal("usr/lib/sysimage/tiu");
 /// The index of an image.
-pub const INDEX_PATH: &str = "usr/lib/sysimage/tiu/index.zst";
+pub const INDEX_PATH: &TreePath = TreePath::literal("usr/lib/sysimage/tiu/index.zst");
 /// The signed manifest of the image that a snapshot was made from.
-pub const CMS_PATH: &str = "usr/lib/sysimage/tiu/bundle.cms";
+pub const CMS_PATH: &TreePath = TreePath::literal("usr/lib/sysimage/tiu/bundle.cms");
 /// The image's `/etc` as it was signed, in addition to the host's merged one.
-pub const PRISTINE_ETC_PATH: &str = "usr/lib/sysimage/tiu/etc";
+pub const PRISTINE_ETC_PATH: &TreePath = TreePath::literal("usr/lib/sysimage/tiu/etc");
 /// The report of how `/etc` was merged.
-pub const ETC_REPORT_PATH: &str = "usr/lib/sysimage/tiu/etc.json";
+pub const ETC_REPORT_PATH: &TreePath = TreePath::literal("usr/lib/sysimage/tiu/etc.json");
 /// The record of what an update generated in a snapshot.
-pub const RECORD_PATH: &str = "usr/lib/sysimage/tiu/generated.json";
+pub const RECORD_PATH: &TreePath = TreePath::literal("usr/lib/sysimage/tiu/generated.json");
 
 /// Returns the innermost place that holds `path`, or is `path`.
 pub fn innermost(path: &TreePath) -> Option<&'static Place> {
@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn the_clients_state_lies_in_one_directory() {
         for path in [INDEX_PATH, CMS_PATH, PRISTINE_ETC_PATH, ETC_REPORT_PATH, RECORD_PATH] {
-            let below = TreePath::new(path).unwrap().strip_prefix(TreePath::new(STATE_DIR).unwrap());
+            let below = path.strip_prefix(STATE_DIR);
             assert!(below.is_some_and(|below| below.components().count() == 1), "{path}");
         }
     }

@@ -26,7 +26,7 @@ impl ManArguments {
 /// Print completions for a shell
 #[derive(clap::Args, Debug)]
 pub struct CompletionsArguments {
-    /// Shell that is to complete the command line
+    /// Name of the shell
     shell: Shell,
 }
 

@@ -12,8 +12,8 @@ pub struct TrustArguments {
     /// Trusted certificates, a file or a directory; can be given more than once
     #[arg(long, value_name = "FILE|DIR", global = true)]
     keyring: Vec<PathBuf>,
-    /// Certificate revocation lists, a file or a directory; with any, each certificate of a chain
-    /// needs a current one
+    /// Certificate revocation lists, a file or a directory; if any is given, each certificate of a
+    /// chain needs a current one
     #[arg(long, value_name = "FILE|DIR", global = true)]
     crl: Vec<PathBuf>,
     /// Purpose that the signer's certificate must have

@@ -9,11 +9,12 @@
 use std::collections::{BTreeMap, HashMap};
 use tiu_bundle::index::Kind;
 use tiu_bundle::selinux::LABEL;
+use tiu_system::path::TreePath;
 
 /// The tmpfiles.d file. Of two files that have the same path, systemd-tmpfiles takes the one whose
 /// name sorts first: the packages' own lines, which can say more (an age, for example), must win.
 /// This one therefore sorts last.
-pub const TMPFILES_PATH: &str = "usr/lib/tmpfiles.d/zz-tiu-var.conf";
+pub const TMPFILES_PATH: &TreePath = TreePath::literal("usr/lib/tmpfiles.d/zz-tiu-var.conf");
 
 /// Names of the image's users and groups by number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -80,7 +80,6 @@ pub struct PackRules {
 
 const SNAPSHOTS: &TreePath = TreePath::literal(".snapshots");
 const VAR: &TreePath = TreePath::literal("var");
-const CLIENT_STATE: &TreePath = TreePath::literal(STATE_DIR);
 
 impl PackRules {
     /// Returns what happens with `path`.
@@ -102,7 +101,7 @@ impl PackRules {
         if is_below(path, SNAPSHOTS) {
             return Verdict::LeaveOut(LeftOutReason::Snapshots);
         }
-        if is_below(path, CLIENT_STATE) {
+        if is_below(path, STATE_DIR) {
             return Verdict::LeaveOut(LeftOutReason::ClientState);
         }
         let excludes = |glob: &Glob| !path.is_root() && glob.covers(path.as_bytes());
@@ -131,7 +130,7 @@ impl PackRules {
     /// to report.
     pub fn descends(&self, path: &TreePath) -> bool {
         let system = places::innermost(path).is_some_and(|place| place.owner == Owner::System);
-        let skipped = system || [places::VAR_TMP, SNAPSHOTS, CLIENT_STATE].contains(&path);
+        let skipped = system || [places::VAR_TMP, SNAPSHOTS, STATE_DIR].contains(&path);
         let unread = |reason| {
             matches!(
                 reason,
@@ -238,7 +237,7 @@ mod tests {
     fn var_becomes_defaults() {
         assert_eq!(verdict("var/lib/x"), Verdict::Factory);
         assert_eq!(&*factory_path(path_of("var/lib/x")), path_of("usr/share/factory/var/lib/x"));
-        assert!(factory_path(path_of("var/x")).starts_with(path_of(FACTORY_VAR)));
+        assert!(factory_path(path_of("var/x")).starts_with(FACTORY_VAR));
         assert_eq!(verdict("var/tmp/x"), Verdict::LeaveOut(LeftOutReason::Runtime));
         let off = PackRules { factory_var: false, ..rules("/none", "none") };
         assert_eq!(off.verdict(path_of("var/lib")), Verdict::LeaveOut(LeftOutReason::Var));

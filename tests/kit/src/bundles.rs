@@ -21,7 +21,7 @@ pub fn image(root: &Path, index_zst: Option<&[u8]>) -> Vec<u8> {
     let copied = Command::new("cp").arg("-a").arg(root).arg(&staging).status().unwrap();
     assert!(copied.success());
     if let Some(bytes) = index_zst {
-        tree::file(&staging, tiu_bundle::index::INDEX_PATH, bytes);
+        tree::file(&staging, &tiu_bundle::index::INDEX_PATH.to_string(), bytes);
     }
     let out = work.path().join("image");
     let made = Command::new("mksquashfs")

@@ -1,7 +1,7 @@
 //! A host in a file: the btrfs layout of openSUSE MicroOS with snapper, on a loop device, gone when
 //! the test ends.
 
-use crate::program::{self, Outcome, sh, tool};
+use crate::program::{self, RunOutput, sh, tool};
 use crate::running::Running;
 use crate::tree;
 use std::collections::BTreeMap;
@@ -188,7 +188,7 @@ impl LoopHost {
     }
 
     /// Runs the host's snapper.
-    pub fn snapper(&self, arguments: &[&str]) -> Outcome {
+    pub fn snapper(&self, arguments: &[&str]) -> RunOutput {
         let root = self.root();
         let mut all: Vec<&OsStr> = vec!["--no-dbus".as_ref(), "--root".as_ref(), root.as_os_str()];
         all.extend(arguments.iter().map(OsStr::new));
@@ -196,7 +196,7 @@ impl LoopHost {
     }
 
     /// `tiu COMMAND --root HOST ARGUMENTS`, to its end.
-    pub fn tiu<S: AsRef<OsStr>>(&self, command: &str, arguments: impl IntoIterator<Item = S>) -> Outcome {
+    pub fn tiu<S: AsRef<OsStr>>(&self, command: &str, arguments: impl IntoIterator<Item = S>) -> RunOutput {
         program::outcome(self.command(command).args(arguments))
     }
 

@@ -3,7 +3,7 @@
 //! The machine's programs are mounted below `/run` there, where no image has anything.
 
 use crate::host::LoopHost;
-use crate::program::{self, Outcome, outcome};
+use crate::program::{self, RunOutput, outcome};
 use crate::tree;
 use std::ffi::OsStr;
 use std::path::Path;
@@ -33,7 +33,7 @@ pub fn tiu<S: AsRef<OsStr>>(
     host: &LoopHost,
     files: &[&Path],
     arguments: impl IntoIterator<Item = S>,
-) -> Outcome {
+) -> RunOutput {
     tiu_after(host, files, "", arguments)
 }
 
@@ -44,7 +44,7 @@ pub fn tiu_after<S: AsRef<OsStr>>(
     files: &[&Path],
     setup: &str,
     arguments: impl IntoIterator<Item = S>,
-) -> Outcome {
+) -> RunOutput {
     let mut script = String::from(
         "root=$1 tiu=$2; shift 2\n\
          mount -t proc proc \"$root/proc\"\n\

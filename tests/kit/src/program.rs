@@ -16,9 +16,9 @@ pub fn path(name: &str) -> PathBuf {
     program
 }
 
-/// The result of a program.
+/// The exit code and the output of a program that has ended.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct RunOutput {
     /// Exit code; `None` when a signal ended it.
     pub code: Option<i32>,
     /// Standard output.
@@ -27,9 +27,9 @@ pub struct Outcome {
     pub stderr: String,
 }
 
-impl From<Output> for Outcome {
+impl From<Output> for RunOutput {
     fn from(output: Output) -> Self {
-        Outcome {
+        RunOutput {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
@@ -38,13 +38,13 @@ impl From<Output> for Outcome {
 }
 
 /// Runs one of the project's programs.
-pub fn run<S: AsRef<OsStr>>(name: &str, arguments: impl IntoIterator<Item = S>) -> Outcome {
+pub fn run<S: AsRef<OsStr>>(name: &str, arguments: impl IntoIterator<Item = S>) -> RunOutput {
     outcome(Command::new(path(name)).args(arguments))
 }
 
 /// Runs `command` to its end. JSON that it prints must be as its schema says.
-pub fn outcome(command: &mut Command) -> Outcome {
-    let outcome: Outcome = match command.output() {
+pub fn outcome(command: &mut Command) -> RunOutput {
+    let outcome: RunOutput = match command.output() {
         Ok(output) => output.into(),
         Err(e) => panic!(
             "{command:?} does not start: {e}; sudo tests/run.sh installs what tests need \
@@ -55,7 +55,7 @@ pub fn outcome(command: &mut Command) -> Outcome {
     outcome
 }
 
-impl Outcome {
+impl RunOutput {
     /// It ended with 0.
     #[track_caller]
     pub fn succeeded(self) -> Self {
@@ -80,14 +80,14 @@ impl Outcome {
 
 /// Runs a system program that a test needs; its absence is a failure that says what to install.
 #[track_caller]
-pub fn tool(program: &str, package: &str, arguments: &[&OsStr]) -> Outcome {
+pub fn tool(program: &str, package: &str, arguments: &[&OsStr]) -> RunOutput {
     match Command::new(program).args(arguments).output() {
         Ok(output) => output.into(),
         Err(e) => panic!("{program} does not start ({e}): install the package {package}"),
     }
 }
 
-/// Runs a tool that must succeed, with arguments of any kind of string; returns its [`Outcome`].
+/// Runs a tool that must succeed, with arguments of any kind of string; returns its [`RunOutput`].
 macro_rules! sh {
     ($program:literal of $package:literal, $($argument:expr),* $(,)?) => {
         $crate::program::tool(
@@ -102,7 +102,7 @@ pub(crate) use sh;
 
 /// The JSON document, of version 1, that a program printed.
 #[track_caller]
-pub fn json(outcome: &Outcome) -> serde_json::Value {
+pub fn json(outcome: &RunOutput) -> serde_json::Value {
     let value: serde_json::Value = serde_json::from_str(&outcome.stdout)
         .unwrap_or_else(|e| panic!("{e}:\n{}\n{}", outcome.stdout, outcome.stderr));
     assert_eq!(value["version"], 1, "{value}");

@@ -1,7 +1,7 @@
 //! A program that runs next to the test, in a session of its own: all its processes can be found
 //! and killed at any moment.
 
-use crate::program::Outcome;
+use crate::program::RunOutput;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -19,7 +19,7 @@ pub struct Ended {
     /// From its start to its end.
     pub took: Duration,
     /// Code and output.
-    pub outcome: Outcome,
+    pub outcome: RunOutput,
 }
 
 impl Running {

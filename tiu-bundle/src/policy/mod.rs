@@ -21,12 +21,12 @@ mod persistent;
 pub use persistent::{MAX_PERSISTENT_PATHS, PersistentListError, check_persistent};
 
 use serde::{Deserialize, Serialize};
-use tiu_system::path::TreePathBuf;
+use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::text::printable;
 use tiu_system::{hints, versioned};
 
 /// The path of the policy in an image.
-pub const POLICY_PATH: &str = "usr/lib/tiu/image.yaml";
+pub const POLICY_PATH: &TreePath = TreePath::literal("usr/lib/tiu/image.yaml");
 /// Largest policy that is read, in bytes.
 pub const MAX_POLICY_SIZE: usize = 1 << 20;
 /// Version of the format.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tiu_testing::bundles::{Parts, image, tiny_index};
 use tiu_testing::pki::Certificate;
-use tiu_testing::program::{Outcome, tool};
+use tiu_testing::program::{RunOutput, tool};
 use tiu_testing::tree;
 
 /// A bundle of a real squashfs, signed through an intermediate certificate.
@@ -46,7 +46,7 @@ fn made() -> Made {
     Made { dir, bundle, root, parts, cms }
 }
 
-fn run(program: &str, package: &str, arguments: &[&dyn AsRef<OsStr>]) -> Outcome {
+fn run(program: &str, package: &str, arguments: &[&dyn AsRef<OsStr>]) -> RunOutput {
     let arguments: Vec<&OsStr> = arguments.iter().map(|a| (*a).as_ref()).collect();
     tool(program, package, &arguments).succeeded()
 }

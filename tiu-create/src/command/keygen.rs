@@ -9,7 +9,7 @@ use tiu_create::keygen;
 /// Create a CA and a signing certificate for development
 ///
 /// The files are ca.cert.pem, ca.key.pem, signer.cert.pem and signer.key.pem (EC P-256; the CA is
-/// valid for 10 years, the signer for 2). Their names say that they are not for production.
+/// valid for 10 years, the signer for 2). Their subjects say that they are not for production.
 /// Existing files are never overwritten.
 #[derive(clap::Args)]
 #[command(after_help = "Example:

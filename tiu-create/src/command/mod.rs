@@ -13,7 +13,7 @@ use tiu_cli::{CliProgram, CommandResult, CommonArguments, CompletionsArguments, 
 
 /// Pack a root tree into a signed tiu bundle
 ///
-/// A recipe says which image it is. Hosts apply the bundle with tiu(1).
+/// A recipe describes the image. Hosts apply the bundle with tiu(1).
 #[derive(Parser)]
 #[command(name = "tiu-create", version, propagate_version = true, after_help = EXAMPLES)]
 pub struct Cli {

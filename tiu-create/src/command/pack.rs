@@ -12,14 +12,14 @@ use tiu_system::text::bytes;
 /// Pack a root tree into a bundle
 ///
 /// The tree is read once and never changed. Directories of the running kernel and of the host are
-/// left out (/proc, /home, ...). /var becomes defaults that hosts get where their own /var has
-/// nothing. The same tree, recipe and SOURCE_DATE_EPOCH produce the same bytes up to the signature.
+/// left out (/proc, /home, ...). /var becomes defaults for the parts that a host's own /var lacks.
+/// The same tree, recipe and SOURCE_DATE_EPOCH produce the same bytes up to the signature.
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   tiu-create pack --recipe bundle.yaml --cert keys/signer.cert.pem \\
       --key keys/signer.key.pem root/ example-1.tiu")]
 pub struct PackArguments {
-    /// Recipe: which image it is, and what belongs to it (see examples/bundle.yaml)
+    /// Recipe, which describes the image (see examples/bundle.yaml)
     #[arg(long, value_name = "FILE")]
     recipe: PathBuf,
     #[command(flatten)]
@@ -27,11 +27,11 @@ pub struct PackArguments {
     /// Leave the signature to `tiu-create sign`
     #[arg(long, conflicts_with = "cert", required_unless_present = "cert")]
     unsigned: bool,
-    /// Version of the image, instead of that of the recipe or of the tree
+    /// Version of the image, instead of the one in the recipe or in the tree
     #[arg(long, value_name = "VERSION")]
     image_version: Option<String>,
-    /// Refuse a tree that has files of one host (machine ID, ssh host keys, and the like), and a
-    /// version that is only VERSION_ID of os-release
+    /// Refuse a tree with files of one host (machine ID, SSH host keys and similar), and a version
+    /// that comes from VERSION_ID of os-release
     #[arg(long)]
     strict: bool,
     /// Number of threads that compress [default: one for each processor]

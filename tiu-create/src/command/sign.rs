@@ -11,8 +11,8 @@ use tiu_system::progress::Watch;
 
 /// Sign a bundle, sign it again, or insert a signature that was made elsewhere
 ///
-/// The image is compared with its hash tree first. Nothing else of the bundle changes. The bundle
-/// is replaced as a whole: a crash leaves the old one or the new one.
+/// The image is first compared with its hash tree. Only the signature of the bundle changes. The
+/// bundle is replaced as a whole: a crash leaves the old one or the new one.
 #[derive(clap::Args)]
 #[command(group = clap::ArgGroup::new("how").required(true).args(["cert", "write_payload", "cms"]))]
 #[command(after_help = "Examples:
@@ -28,7 +28,7 @@ With an external signer, in two steps:
 pub struct SignArguments {
     #[command(flatten)]
     signer: SignerArguments,
-    /// File to write the payload to: the bytes that are to be signed (the manifest)
+    /// File for the payload: the bytes to sign (the manifest)
     #[arg(long, value_name = "FILE")]
     write_payload: Option<PathBuf>,
     /// CMS (DER) over the payload, to insert into the bundle

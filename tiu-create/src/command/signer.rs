@@ -18,7 +18,8 @@ pub struct SignerArguments {
     /// Private key of the signer: a PEM file, or a `pkcs11:` URI
     #[arg(long, value_name = "FILE|URI", requires = "cert")]
     key: Option<String>,
-    /// Certificate between the signer's and the CA's (PEM); can be given more than once
+    /// Intermediate certificate between the signer's and the CA's (PEM); can be given more than
+    /// once
     #[arg(long, value_name = "FILE", requires = "cert")]
     intermediate: Vec<PathBuf>,
     /// File whose first line decrypts the key; without it, the program asks for the passphrase
@@ -28,10 +29,10 @@ pub struct SignerArguments {
     /// URI, the program asks for the PIN
     #[arg(long, value_name = "FILE", requires = "key")]
     pin_file: Option<PathBuf>,
-    /// PKCS#11 module of the token [default: the modules that the system is configured for]
+    /// PKCS#11 module of the token [default: the modules that the system configures]
     #[arg(long, value_name = "FILE", requires = "key")]
     pkcs11_module: Option<PathBuf>,
-    /// Keyring of the hosts, a file or a directory: they must accept the signature; can be given
+    /// Keyring of the hosts that must accept the signature, a file or a directory; can be given
     /// more than once
     #[arg(long, value_name = "FILE|DIR")]
     keyring: Vec<PathBuf>,

@@ -1,8 +1,12 @@
 //! Plans of small trees that exist in memory only.
 
 use super::*;
+use crate::rules::{LeftOutReason, PackRules};
+use crate::tree::{SourceNode, SourceTree};
+use tiu_bundle::index::{MAX_PATH, Mtime};
 use tiu_system::Hint;
 use tiu_system::glob::Glob;
+use tiu_system::path::TreePath;
 
 #[derive(Default)]
 struct Build(SourceTree);
@@ -96,7 +100,9 @@ fn the_order_is_that_of_bytes_and_parents_come_first() {
 fn var_becomes_defaults_with_a_tmpfiles_file() {
     let plan = system().dirs(&["var/lib"]).files(&["var/lib/x"]).plan();
     let found = paths(&plan);
-    for path in ["usr/share/factory/var/lib/x", "usr/share/factory", factory::TMPFILES_PATH, "var"] {
+    for path in
+        ["usr/share/factory/var/lib/x", "usr/share/factory", "usr/lib/tmpfiles.d/zz-tiu-var.conf", "var"]
+    {
         assert!(found.iter().any(|p| p == path), "{path} is missing in {found:?}");
     }
     assert!(!found.iter().any(|p| p.starts_with("var/")), "{found:?}");
@@ -216,7 +222,8 @@ fn a_file_where_a_directory_must_be() {
 
 #[test]
 fn a_directory_where_our_file_must_be() {
-    let build = system().files(&["var/x"]).dirs(&["usr/lib/tmpfiles.d", factory::TMPFILES_PATH]);
+    let build =
+        system().files(&["var/x"]).dirs(&["usr/lib/tmpfiles.d", "usr/lib/tmpfiles.d/zz-tiu-var.conf"]);
     assert!(matches!(build.plan_with(&[]), Err(PlanError::Taken { found: Kind::Dir, .. })));
 }
 

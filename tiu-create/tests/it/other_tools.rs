@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use tiu_bundle::content_digest::Digest;
 use tiu_system::path::TreePath;
-use tiu_testing::program::{Outcome, tool};
+use tiu_testing::program::{RunOutput, tool};
 
 struct Made {
     place: Place,
@@ -24,7 +24,7 @@ fn made() -> Made {
     Made { place, bundle, ca }
 }
 
-fn run(program: &str, package: &str, arguments: &[&dyn AsRef<OsStr>]) -> Outcome {
+fn run(program: &str, package: &str, arguments: &[&dyn AsRef<OsStr>]) -> RunOutput {
     let arguments: Vec<&OsStr> = arguments.iter().map(|argument| (*argument).as_ref()).collect();
     tool(program, package, &arguments).succeeded()
 }

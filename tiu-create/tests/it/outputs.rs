@@ -6,14 +6,14 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown, symlink};
 use std::os::unix::net::UnixListener;
-use tiu_testing::program::Outcome;
+use tiu_testing::program::RunOutput;
 
-fn sign(place: &Place, bundle: &str) -> Outcome {
+fn sign(place: &Place, bundle: &str) -> RunOutput {
     sign_with(place, bundle, &[])
 }
 
 /// Signs `bundle`, with more options.
-fn sign_with(place: &Place, bundle: &str, more: &[OsString]) -> Outcome {
+fn sign_with(place: &Place, bundle: &str, more: &[OsString]) -> RunOutput {
     let mut cert = OsString::from("--cert=");
     cert.push(place.keys().join("signer.cert.pem"));
     let mut key = OsString::from("--key=");
@@ -34,7 +34,7 @@ fn option(place: &Place, option: &str, name: &str) -> OsString {
 /// Asserts that `output` writes to nothing that is not a regular file. It gets the name of the
 /// output.
 #[track_caller]
-fn replaces_regular_files_only(place: &Place, output: impl Fn(&str) -> Outcome) {
+fn replaces_regular_files_only(place: &Place, output: impl Fn(&str) -> RunOutput) {
     mknodat(CWD, place.path("node"), FileType::CharacterDevice, Mode::RUSR | Mode::WUSR, makedev(1, 3))
         .unwrap();
     mknodat(CWD, place.path("block"), FileType::BlockDevice, Mode::RUSR | Mode::WUSR, makedev(7, 250))

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tiu_testing::program::{Outcome, outcome};
+use tiu_testing::program::{RunOutput, outcome};
 use tiu_testing::running::{Running, wait_for};
 use tiu_testing::tree::noise;
 
@@ -21,7 +21,7 @@ fn left_behind(place: &Place) -> Vec<String> {
 }
 
 /// Packs in a mount namespace of its own, after `prepare` ran in it.
-fn pack_after(place: &Place, prepare: &str, out: &str) -> Outcome {
+fn pack_after(place: &Place, prepare: &str, out: &str) -> RunOutput {
     let mut command = Command::new("unshare");
     command.args([
         "--mount",

@@ -10,7 +10,7 @@ use tiu_bundle::bundle::Bundle;
 use tiu_bundle::index::{INDEX_PATH, Index};
 use tiu_bundle::read_at::FileSource;
 use tiu_bundle::trust::Trust;
-use tiu_testing::program::{Outcome, outcome};
+use tiu_testing::program::{RunOutput, outcome};
 use tiu_testing::{system, tree};
 
 /// 2023-11-14T22:13:20Z, the time of all test builds.
@@ -24,7 +24,7 @@ pub fn program() -> Command {
 }
 
 /// Runs the program.
-pub fn run<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Outcome {
+pub fn run<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> RunOutput {
     outcome(program().args(arguments))
 }
 
@@ -96,7 +96,7 @@ impl Place {
     }
 
     /// Packs the tree.
-    pub fn pack(&self, out: &str) -> Outcome {
+    pub fn pack(&self, out: &str) -> RunOutput {
         run(self.pack_arguments(out))
     }
 

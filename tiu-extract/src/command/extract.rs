@@ -29,7 +29,7 @@ use tiu_system::text::bytes;
 /// DIRECTORY and the seeds. Everything else is written. Everything is verified, and each file is
 /// read back after it was written.
 ///
-/// If DIRECTORY has entries that the image does not have, the command refuses. With --delete it
+/// The command fails if DIRECTORY has entries that the image does not have. With --delete it
 /// REMOVES them; with paths it leaves them alone.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -54,7 +54,7 @@ pub struct ExtractArguments {
     /// Print what would be done, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Leave owners, set-id bits, devices and security attributes out; for extracting without root
+    /// Do not set owners, set-id bits, devices and security attributes; for extracting without root
     #[arg(long)]
     no_owner: bool,
     /// Way to verify the image while it is read

@@ -23,7 +23,7 @@ use tiu_system::progress::Watch;
 pub struct MountArguments {
     #[command(flatten)]
     bundle: BundleArguments,
-    /// Directory to mount it on
+    /// Mount point
     directory: PathBuf,
 }
 
@@ -68,7 +68,7 @@ impl MountArguments {
 #[command(after_help = "Example:
   tiu-extract umount /mnt")]
 pub struct UmountArguments {
-    /// Directory that it is mounted on
+    /// Mount point of the bundle
     directory: PathBuf,
 }
 

@@ -9,7 +9,6 @@ use tiu_bundle::bundle::Bundle;
 use tiu_bundle::index::{INDEX_PATH, Index};
 use tiu_bundle::read_at::Reads;
 use tiu_system::named::Named;
-use tiu_system::path::TreePath;
 
 /// The way to open an image, as `--verity` chooses it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,8 +46,8 @@ pub fn open_image(bundle: Arc<Bundle>, verity: Verity) -> Result<Box<dyn Image>,
 /// Reads and checks the index of an opened image against the manifest.
 pub fn read_index(bundle: &Bundle, image: &dyn Image) -> Result<Index, ImageError> {
     // It is read again when a snapshot gets its copy.
-    image.announce(&[TreePath::literal(INDEX_PATH).to_owned()], Reads::Often);
-    let reader = match image.open(TreePath::literal(INDEX_PATH)) {
+    image.announce(&[INDEX_PATH.to_owned()], Reads::Often);
+    let reader = match image.open(INDEX_PATH) {
         Err(ImageError::NotFound { .. }) => return Err(ImageError::NoIndex),
         other => other?,
     };

@@ -39,7 +39,7 @@ pub struct ApplyArguments {
     /// Accept an image that is older than the host's
     #[arg(long)]
     allow_downgrade: bool,
-    /// Go on where the new snapshot would not accept this image by its own keyring
+    /// Continue even if the new snapshot would not accept this image by its own keyring
     #[arg(long)]
     allow_trust_change: bool,
     /// Apply the image again, although it is already installed

@@ -42,7 +42,7 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  tiu apply system-2.tiu     make version 2 what boots next
+  tiu apply system-2.tiu     make version 2 boot next
   tiu status                 show what runs, what boots next, and the ways back
   tiu rollback               go back to what ran before
   tiu verify                 compare what runs with what was signed

@@ -7,7 +7,7 @@ use tiu::outcome::Outcome;
 use tiu::snapshots::{pin, unpin};
 use tiu_cli::{CommandResult, exit};
 
-/// Keep a snapshot from every clean-up, tiu's and snapper's
+/// Protect a snapshot from every clean-up, tiu's and snapper's
 ///
 /// Its cleanup algorithm is removed and remembered; --remove restores it. A pinned snapshot can
 /// still be deleted by hand (snapper delete).
@@ -20,7 +20,7 @@ Ends with 77 if the snapshot is already pinned, or, with --remove, if it is not 
 pub struct PinArguments {
     /// Number of the snapshot
     number: u32,
-    /// Remove the pin: clean-ups can have the snapshot again
+    /// Remove the pin: clean-ups can remove the snapshot again
     #[arg(long)]
     remove: bool,
 }

@@ -22,8 +22,8 @@ use tiu_system::progress::{Unit, Watch};
 /// Compare a snapshot with what was signed
 ///
 /// Certificate, manifest, index, and every file's content, mode, owner and attributes are compared.
-/// Changes in /etc are the administrator's. They are listed apart and are not a failure. The initrd
-/// that was made on the host is not signed; it is compared with its digest of that time. What is
+/// Changes in /etc are the administrator's. They are listed separately and are not a failure. The
+/// initrd that was made on the host is not signed; it is compared with its recorded digest. What is
 /// not compared is listed; in the image's directories that is a failure, regardless of what the
 /// snapshot says.
 #[derive(clap::Args)]
@@ -45,7 +45,7 @@ pub struct VerifyArguments {
     /// Path that need not be compared, or that was made on the host; can be given more than once
     #[arg(long, value_name = "PATH", value_parser = accepted_path)]
     accept: Vec<TreePathBuf>,
-    /// Fail also if /etc was changed since the update
+    /// Also fail if /etc was changed since the update
     #[arg(long)]
     strict: bool,
     /// Form of the progress on standard error

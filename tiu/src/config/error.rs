@@ -25,6 +25,8 @@ pub enum ConfigError {
 }
 
 hints! { ConfigError {
-    Read { path, .. } => format!("see whether {} is a readable file", path.display()),
+    Read { path, .. } => format!("check that {} is a readable file", path.display()),
+    Syntax { source, .. } if source.to_string().contains("unknown field") =>
+        "the key is misspelt, or a later tiu has it; docs/guide/configuration.md lists all keys",
     _ => "docs/guide/configuration.md lists all keys and their values",
 } }

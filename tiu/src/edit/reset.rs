@@ -239,7 +239,7 @@ impl Image for Pristine {
         match Beneath::new(self.0.as_fd()).open(path.as_bytes(), OFlags::RDONLY | OFlags::NONBLOCK) {
             Ok(fd) => Ok(Box::new(File::from(fd))),
             Err(e) => {
-                let path = Path::new(PRISTINE_PATH).join(path.as_path());
+                let path = PRISTINE_PATH.as_path().join(path.as_path());
                 Err(ImageError::Read { path, source: e.into() })
             }
         }

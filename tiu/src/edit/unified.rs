@@ -36,7 +36,7 @@ pub fn unified(view: &View, change: &EtcChange) -> String {
         }
     }
     let path = &change.path;
-    let pristine = TreePath::literal(PRISTINE_PATH).join(path.strip_prefix(ETC).unwrap_or(path));
+    let pristine = PRISTINE_PATH.join(path.strip_prefix(ETC).unwrap_or(path));
     let old = side(view.tree(), &pristine, change.default.as_ref().map(|facts| facts.kind.as_str()));
     let new = side(view.tree(), path, change.host.as_ref().map(|facts| facts.kind.as_str()));
     let contents = contents(path, &pristine, old.as_deref(), new.as_deref());

@@ -66,7 +66,7 @@ pub fn decide(update: &EtcUpdate, etc: &EtcMerge) -> Result<Accounts, MergeError
     let own = read_from_image(incoming)?;
     // Kept since the base was filled; there is none in snapshots that were not made from an image.
     let base = match (etc.sides.base, tree.stat(PRISTINE_PATH)) {
-        (Some(_), Some(_)) => Some(read_from_tree(tree, TreePath::literal(STATE_DIR))?),
+        (Some(_), Some(_)) => Some(read_from_tree(tree, STATE_DIR)?),
         _ => None,
     };
     let mut warnings = always_image(update.config);

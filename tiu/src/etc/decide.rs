@@ -15,7 +15,7 @@ use super::{settled, state};
 use tiu_bundle::index::{Kind, STATE_DIR};
 use tiu_bundle::policy::{POLICY_PATH, Policy};
 use tiu_extract::Rules;
-use tiu_system::path::{TreePath, TreePathBuf};
+use tiu_system::path::TreePathBuf;
 
 /// The plan for `/etc`.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ pub struct EtcPlan {
 pub fn decide(update: &EtcUpdate) -> Result<EtcPlan, MergeError> {
     let EtcUpdate { tree, base, incoming, .. } = update;
     // What is merged, and where the image's own version is kept.
-    for path in [ETC, TreePath::literal(STATE_DIR)] {
+    for path in [ETC, STATE_DIR] {
         let found = incoming.index.find(path).map(|i| incoming.index.entry(i).kind);
         if found != Some(Kind::Dir) {
             return Err(MergeError::NoDirectory(path));

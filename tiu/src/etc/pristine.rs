@@ -123,7 +123,7 @@ pub fn check(
 ) -> Result<Vec<Difference>, PristineError> {
     let whole = |found: &str| {
         let (found, expected) = (found.to_owned(), Kind::Dir.to_string());
-        Difference { path: TreePath::literal(PRISTINE_PATH).to_owned(), what: "missing", found, expected }
+        Difference { path: PRISTINE_PATH.to_owned(), what: "missing", found, expected }
     };
     let target = match tree.directory(PRISTINE_PATH) {
         Ok(target) => target,
@@ -137,7 +137,7 @@ pub fn check(
     let found = tiu_extract::check(&etc, target.as_fd(), &own_rules(rules), what, watch);
     let mut found = found.map_err(PristineError::Engine)?;
     for difference in &mut found {
-        difference.path = TreePath::literal(PRISTINE_PATH).join(&difference.path);
+        difference.path = PRISTINE_PATH.join(&difference.path);
     }
     Ok(found)
 }
@@ -149,8 +149,12 @@ fn own_rules(rules: &Rules) -> Rules {
 
 /// Opens the directory of the copy, which is made if it does not exist.
 fn open(tree: &Tree) -> Result<OwnedFd, PristineError> {
-    let (parent, name) = PRISTINE_PATH.rsplit_once('/').unwrap_or(("", PRISTINE_PATH));
-    let made = match rustix::fs::mkdirat(tree.directory(parent)?, name, Mode::RWXU) {
+    let (parent, name) = (PRISTINE_PATH.parent(), PRISTINE_PATH.file_name());
+    let made = match rustix::fs::mkdirat(
+        tree.directory(parent.unwrap_or_default())?,
+        name.unwrap_or_default(),
+        Mode::RWXU,
+    ) {
         Err(e) if e != Errno::EXIST => Err(e),
         _ => Ok(()),
     };

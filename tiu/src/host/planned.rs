@@ -53,7 +53,7 @@ impl<'a> PlannedTree<'a> {
 /// Returns the path in the image that has the content of `path`: the copy of the image's `/etc` is
 /// the image's `/etc`.
 fn in_image(path: &TreePath) -> TreePathBuf {
-    match path.strip_prefix(TreePath::literal(PRISTINE_ETC_PATH)) {
+    match path.strip_prefix(PRISTINE_ETC_PATH) {
         Some(below) => TreePath::literal("etc").join(below),
         None => path.to_owned(),
     }

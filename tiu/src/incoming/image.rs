@@ -22,9 +22,8 @@ impl IncomingImage<'_> {
     /// Returns the first of `paths` that is a regular file of the image, as text. Returns the empty
     /// text where none is or can be read: what depends on it then takes its default, and damage is
     /// found when the file is written.
-    pub fn text(&self, paths: &[&str]) -> String {
-        let read = |path: &&str| {
-            let path = TreePath::new(path).ok()?;
+    pub fn text(&self, paths: &[&TreePath]) -> String {
+        let read = |path: &&TreePath| {
             let entry = self.index.entry(self.index.find(path)?);
             entry.digest?;
             let mut bytes = Vec::new();

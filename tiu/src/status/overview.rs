@@ -235,10 +235,10 @@ fn check_bootable(tree: &Tree, image: Option<&ImageState>, config: &Config) -> R
     let places = |version: &str| {
         let record = image.and_then(|state| state.record().ok().flatten());
         // `initrd-path` may have been another one.
-        let made = record.into_iter().flat_map(|record| &record.files).filter_map(|file| file.path.to_str());
+        let made = record.into_iter().flat_map(|record| &record.files).map(|file| &file.path);
         initrd::places(version, &os, config)
             .into_iter()
-            .chain(made.filter(|path| path.contains("initr")).map(str::to_owned))
+            .chain(made.filter(|path| path.to_str().is_some_and(|path| path.contains("initr"))).cloned())
             .collect()
     };
     let needed = match config.initrd {

@@ -11,7 +11,7 @@ use crate::config::Initrd;
 use crate::etc::Side;
 use crate::host::{HostPaths, Paper};
 use tiu_system::fstab;
-use tiu_system::path::TreePath;
+use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::tree::{MAX_TEXT, Tree};
 
 /// Checks the image's files, the merged accounts and the host's fstab.
@@ -62,7 +62,7 @@ fn kernel(ready: &Ready) -> Option<&str> {
 }
 
 /// Returns the paths of which one must be the initrd of the kernel `version`.
-fn places(context: &Context, ready: &Ready, version: &str) -> Vec<String> {
+fn places(context: &Context, ready: &Ready, version: &str) -> Vec<TreePathBuf> {
     match &ready.initrd {
         InitrdPlan::Shipped(path) => vec![path.clone()],
         InitrdPlan::Dracut(dracut) => vec![dracut.path.clone()],

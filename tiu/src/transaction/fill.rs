@@ -10,7 +10,6 @@ use crate::etc::{EtcPlan, decide, pristine};
 use crate::state::ImageState;
 use tiu_bundle::index::{CMS_PATH, INDEX_PATH};
 use tiu_extract::{ClearedFlags, Job, Plan, Summary};
-use tiu_system::path::TreePath;
 use tiu_system::tree::Tree;
 
 /// The result of the stage.
@@ -43,7 +42,7 @@ pub fn fill(context: &Context, ready: &Ready, plan: Plan, draft: &Draft) -> Resu
     let pristine = pristine::fill(tree, &*ready.image, &ready.index, &etc.rules, context.watch)?;
     etc.report.write(tree)?;
     // As it is in the image, where it was checked against the manifest.
-    tree.write_private(INDEX_PATH, ready.image.open(TreePath::literal(INDEX_PATH))?)?;
+    tree.write_private(INDEX_PATH, ready.image.open(INDEX_PATH)?)?;
     tree.write_private(CMS_PATH, &ready.bundle.cms[..])?;
     Ok(Filled { summary, plan, pristine, etc, flags })
 }

@@ -42,7 +42,7 @@ pub fn foreign(ready: &Ready, plan: &Plan) -> Result<Foreign, StateError> {
     let record = ready.state.record()?;
     let made = record.into_iter().flat_map(|record| &record.files).map(|file| &*file.path);
     let made: HashSet<&TreePath> = made.collect();
-    let state = TreePath::literal(STATE_DIR);
+    let state = STATE_DIR;
     let is_foreign = |lost: &LostPath| {
         let path = &*lost.path;
         !is_etc(path)

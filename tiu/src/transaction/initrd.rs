@@ -13,7 +13,9 @@ use crate::namespace::{InTarget, Profile};
 use crate::state::{InitrdRecord, Record};
 use std::ffi::OsString;
 use std::io::BufReader;
+use std::path::Path;
 use tiu_bundle::index::Index;
+use tiu_system::path::TreePath;
 use tiu_system::program::RunError;
 use tiu_system::tree::Tree;
 
@@ -53,7 +55,7 @@ pub(super) fn make(
         }
     };
     if context.config.initrd_strict && !found.warnings.is_empty() {
-        return Err(InitrdError::Refused { path: found.path.to_string(), warnings: found.warnings }.into());
+        return Err(InitrdError::Refused { path: found.path, warnings: found.warnings }.into());
     }
     record.initrd = Some(found);
     Ok(())
@@ -63,12 +65,12 @@ pub(super) fn make(
 /// machine will boot must not be made for the devices of this one.
 fn dracut(context: &Context, tree: &Tree, plan: &Dracut) -> Result<Vec<String>, ApplyError> {
     let live = context.host().is_live();
-    let mut command: Vec<OsString> = vec![format!("/{}", plan.program).into(), "--force".into()];
+    let mut command: Vec<OsString> = vec![Path::new("/").join(plan.program).into(), "--force".into()];
     command.extend(QUIET.map(OsString::from));
     if !live {
         command.push("--no-hostonly".into());
     }
-    command.push(format!("/{}", plan.path).into());
+    command.push(Path::new("/").join(&plan.path).into());
     command.push(plan.kernel.clone().into());
     let run = InTarget { target: tree.path().to_owned(), profile: Profile::dracut(live), command };
     match run.run(context.watch.cancel()) {
@@ -85,7 +87,7 @@ fn look_into(
     context: &Context,
     ready: &Ready,
     tree: &Tree,
-    path: &str,
+    path: &TreePath,
     kernel: &str,
 ) -> Result<InitrdRecord, ApplyError> {
     // A list that cannot be read counts as none: the module must then be in the initrd.
@@ -93,7 +95,7 @@ fn look_into(
         tree.read_text(format!("{directory}/{kernel}/modules.builtin"), MAX_BUILTIN).ok().flatten()
     });
     let needs = Needs { kernel, has_modules: has_modules(&ready.index, kernel), builtin: builtin.as_deref() };
-    let path = tree.inside(path)?.to_owned();
+    let path = path.to_owned();
     let Some(file) = tree.file(&path)? else {
         let warnings = vec![format!("initrd /{path}: not checked: it is not a regular file")];
         return Ok(InitrdRecord { path, judged: false, warnings });

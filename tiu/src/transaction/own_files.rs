@@ -9,6 +9,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use tiu_bundle::places::{CMS_PATH, INDEX_PATH, PRISTINE_ETC_PATH, STATE_DIR};
+use tiu_system::path::TreePath;
 use tiu_system::tree::{Tree, TreeError};
 
 /// Removes everything in the directory except the manifest and the index, which fill replaces, and
@@ -23,7 +24,7 @@ pub(super) fn clear(tree: &Tree) -> Result<(), TreeError> {
     for name in names.iter().filter(|name| !matches!(name.to_bytes(), b"." | b"..")) {
         let bytes = name.to_bytes();
         let path = [STATE_DIR.as_bytes(), b"/", bytes].concat();
-        let is = |own: &str| own.as_bytes() == path;
+        let is = |own: &TreePath| own.as_bytes() == path;
         // Through the descriptor, so that no symlink of the old tree leads elsewhere.
         let place =
             PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd())).join(OsStr::from_bytes(bytes));

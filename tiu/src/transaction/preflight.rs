@@ -137,7 +137,8 @@ pub fn prepare(context: &Context, request: &Request, mode: RunMode) -> Result<Pr
     let OpenedImage { image, index } = opened;
     let image = LocalFirst::over(image, &index, Tree::open(state.tree().path())?);
     let incoming = IncomingImage { manifest: &bundle.manifest, image: &*image, index: &index };
-    let image_os = OsRelease::parse(&incoming.text(&["usr/lib/os-release", "etc/os-release"]));
+    let image_os =
+        OsRelease::parse(&incoming.text(&["usr/lib/os-release", "etc/os-release"].map(TreePath::literal)));
     let kernel = bundle.manifest.tiu.kernel.as_deref();
     let initrd = initrd::plan(&index, kernel, &image_os, config)?;
 

@@ -9,7 +9,7 @@ use crate::host::{Paper, Quota};
 use std::time::{Duration, Instant};
 use tiu_bundle::index::Index;
 use tiu_extract::Plan;
-use tiu_system::path::TreePath;
+use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::tree::{Node, NodeLookup, Tree, TreeError};
 
 /// Free space that an initrd may need, in bytes, where there is none yet to go by.
@@ -40,7 +40,7 @@ pub fn plan(context: &Context, ready: &Ready) -> Result<Plan, ApplyError> {
 /// Returns the kernel and the initrd that the new snapshot's boot entry will need.
 pub fn boot_files(ready: &Ready) -> Need {
     let paper = Paper(&ready.index);
-    let in_image = |paths: &[String]| {
+    let in_image = |paths: &[TreePathBuf]| {
         let path = first_filled(&paper, paths)?;
         let entry = ready.index.entry(ready.index.find(&path)?);
         let inode = ready.index.inode_of(&entry);
@@ -63,11 +63,11 @@ pub fn boot_files(ready: &Ready) -> Need {
 fn largest_initrd(ready: &Ready) -> Option<u64> {
     let tree = ready.state.tree();
     // Where it cannot be read, the default size is expected.
-    let names = tree.names(TreePath::literal("boot")).unwrap_or_default();
-    let names = names.into_iter().filter_map(|name| String::from_utf8(name).ok());
-    let initrds = names.filter(|name| name.starts_with("initr"));
+    let boot = TreePath::literal("boot");
+    let names = tree.names(boot).unwrap_or_default();
+    let initrds = names.into_iter().filter(|name| name.starts_with(b"initr"));
     initrds
-        .filter_map(|name| first_filled(tree, &[format!("boot/{name}")]))
+        .filter_map(|name| first_filled(tree, &[boot.child(&name).ok()?]))
         .filter_map(|path| match tree.node(&path) {
             Ok(Some(Node::File { size, .. })) => Some(size),
             _ => None,

@@ -66,13 +66,11 @@ pub(super) fn sort<'a>(
                 (GeneratedContent::Digest(_), None) => true,
                 _ => false,
             };
-            path.as_bytes() == file.path.as_bytes() && same_target
+            *path == file.path && same_target
         });
         // A file of the image was signed: only the caller can say that another one may be there.
         let is_signed = index.find(&file.path).is_some();
-        let is_replaced = is_signed
-            && settings.replaces
-            && usual.iter().any(|path| path.as_bytes() == file.path.as_bytes());
+        let is_replaced = is_signed && settings.replaces && usual.contains(&file.path);
         if is_accepted || (fits && (!is_signed || is_replaced)) {
             sorted.implied.push(file);
             if is_replaced && !is_accepted {
@@ -85,7 +83,7 @@ pub(super) fn sort<'a>(
             list => list.iter().map(|(path, _)| format!("/{path}")).collect::<Vec<_>>().join(", "),
         };
         sorted.differences.push(Difference {
-            path: TreePath::literal(RECORD_PATH).to_owned(),
+            path: RECORD_PATH.to_owned(),
             what: "generated",
             found: format!("/{}", file.path),
             expected,
@@ -101,12 +99,10 @@ fn implied(
     manifest: &Manifest,
     index: &Index,
     initrd_path: Option<&str>,
-) -> (Vec<(String, Option<String>)>, Vec<String>) {
+) -> (Vec<(TreePathBuf, Option<String>)>, Vec<TreePathBuf>) {
     let Some(kernel) = manifest.tiu.kernel.as_deref() else { return Default::default() };
-    let modules = ["usr/lib/modules", "lib/modules"].map(|place| format!("{place}/{kernel}"));
-    if kernel.contains('/')
-        || !modules.iter().any(|path| TreePath::new(path).is_ok_and(|path| index.find(path).is_some()))
-    {
+    let modules = ["usr/lib/modules", "lib/modules"].map(|place| TreePath::literal(place).child(kernel));
+    if !modules.iter().flatten().any(|path| index.find(path).is_some()) {
         return Default::default();
     }
     // The file of /usr, which is the image's. A changed one is a difference by itself.
@@ -117,7 +113,8 @@ fn implied(
     let mut usual = initrd::places(kernel, &os, &Config::default());
     usual.extend(link(&Config::default()).map(|(path, _)| path));
     let config = Config { initrd_path: initrd_path.map(str::to_owned), ..Config::default() };
-    let mut implied = vec![(initrd::path(kernel, &os, &config), None)];
+    let mut implied: Vec<_> =
+        initrd::path(kernel, &os, &config).into_iter().map(|path| (path, None)).collect();
     implied.extend(link(&config).map(|(path, target)| (path, Some(target))));
     (implied, usual)
 }

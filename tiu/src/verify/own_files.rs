@@ -8,7 +8,7 @@ use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::tree::{Tree, TreeError};
 
 /// Files of the directory. The copy of `/etc` is a directory in it.
-const FILES: [&str; 4] = [INDEX_PATH, CMS_PATH, ETC_REPORT_PATH, RECORD_PATH];
+const FILES: [&TreePath; 4] = [INDEX_PATH, CMS_PATH, ETC_REPORT_PATH, RECORD_PATH];
 
 /// Returns what differs in the directory from what the client leaves there, apart from content.
 pub(super) fn check(tree: &Tree) -> Result<Vec<Difference>, TreeError> {
@@ -28,10 +28,10 @@ pub(super) fn check(tree: &Tree) -> Result<Vec<Difference>, TreeError> {
         let mut add = |what, found_: String, expected: &str| {
             found.push(Difference { path: path.clone(), what, found: found_, expected: expected.to_owned() });
         };
-        if &*path == TreePath::literal(PRISTINE_ETC_PATH) {
+        if &*path == PRISTINE_ETC_PATH {
             continue;
         }
-        if !FILES.iter().any(|file| file.as_bytes() == path.as_bytes()) {
+        if !FILES.contains(&&*path) {
             add("extra", kind_name(kind).to_owned(), "nothing");
             continue;
         }
@@ -66,7 +66,7 @@ fn kind_name(kind: FileType) -> &'static str {
 }
 
 /// Returns the difference of a file of the directory that is not usable.
-pub(super) fn unusable(path: &'static str, found: String) -> Difference {
-    let (path, expected) = (TreePath::literal(path).to_owned(), "a document of tiu's".to_owned());
+pub(super) fn unusable(path: &TreePath, found: String) -> Difference {
+    let (path, expected) = (path.to_owned(), "a document of tiu's".to_owned());
     Difference { path, what: "content", found: Shown(found.as_bytes()).to_string(), expected }
 }

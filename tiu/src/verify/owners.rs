@@ -70,7 +70,7 @@ pub(super) fn owners(tree: &Tree, index: &Index, record: Option<&Record>) -> Own
         for (from, to) in map.iter().filter(|(from, to)| (**from == 0) != (**to == 0)) {
             let found = format!("{what}: {from} becomes {to}");
             let expected = "0 stays 0, and nothing becomes 0".to_owned();
-            let path = TreePath::literal(RECORD_PATH).to_owned();
+            let path = RECORD_PATH.to_owned();
             owners.differences.push(Difference { path, what: "owner", found, expected });
         }
     }
@@ -89,7 +89,7 @@ fn signed_files(tree: &Tree, index: &Index, differences: &mut Vec<Difference>) -
     for file in [AccountFile::Passwd, AccountFile::Group] {
         let Some(i) = index.find(file.path()) else { continue };
         let digest = index.inode_of(&index.entry(i)).digest;
-        let copy = TreePath::literal(STATE_DIR).join(file.path());
+        let copy = STATE_DIR.join(file.path());
         let text = tree.read(&copy, MAX_TEXT).ok().flatten();
         match text.filter(|text| Some(digest_bytes(text)) == digest) {
             Some(text) => files.extend([(file, text)]),

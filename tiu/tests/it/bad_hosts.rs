@@ -6,11 +6,11 @@ use std::process::Command;
 use std::time::Duration;
 use tiu_testing::host::LoopHost;
 use tiu_testing::kit::Kit;
-use tiu_testing::program::{self, Outcome};
+use tiu_testing::program::{self, RunOutput};
 use tiu_testing::tree;
 
 /// `tiu apply` on `root` with a bundle that is never reached.
-fn apply(root: &Path) -> Outcome {
+fn apply(root: &Path) -> RunOutput {
     let kit = Kit::new();
     let mut tiu = Command::new(program::path("tiu"));
     tiu.arg("apply").arg("--root").arg(root).arg("--keyring").arg(kit.keyring()).arg("/nowhere/bundle.tiu");

@@ -6,11 +6,11 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::process::Command;
 use tiu_testing::kit::{Kit, SIGNER};
-use tiu_testing::program::{self, Outcome, json, tool};
+use tiu_testing::program::{self, RunOutput, json, tool};
 use tiu_testing::tree;
 
 /// `tiu diff --keyring OURS ARGUMENTS`, without a host.
-fn diff(kit: &Kit, arguments: &[&Path]) -> Outcome {
+fn diff(kit: &Kit, arguments: &[&Path]) -> RunOutput {
     let mut tiu = Command::new(program::path("tiu"));
     program::outcome(
         tiu.arg("diff").arg("--keyring").arg(kit.keyring()).args(["--progress", "none"]).args(arguments),

@@ -5,7 +5,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 use tiu_testing::host::LoopHost;
 use tiu_testing::kit::Kit;
-use tiu_testing::program::{self, Outcome, outcome};
+use tiu_testing::program::{self, RunOutput, outcome};
 use tiu_testing::system::{bootable, dracut};
 
 const UNSHARE: [&str; 10] = [
@@ -22,7 +22,7 @@ const UNSHARE: [&str; 10] = [
 ];
 
 /// Runs `script` in snapshot 1 of `host` as `apply` would.
-fn run(host: &LoopHost, profile: &str, script: &str) -> Outcome {
+fn run(host: &LoopHost, profile: &str, script: &str) -> RunOutput {
     let mut command = Command::new("unshare");
     command.args(UNSHARE).arg(program::path("tiu")).args(["in-target", "--as", profile]);
     command.arg(host.snapshot(1));

@@ -5,7 +5,7 @@ use std::path::Path;
 use tiu_testing::host::LoopHost;
 use tiu_testing::kit::Kit;
 use tiu_testing::live;
-use tiu_testing::program::{Outcome, json};
+use tiu_testing::program::{RunOutput, json};
 use tiu_testing::system::{cpio, dracut, initrd};
 use tiu_testing::tree;
 
@@ -51,7 +51,7 @@ fn running(kit: &Kit, more: &str) -> LoopHost {
 }
 
 /// `tiu verify` on the host as the running system.
-fn verify_running(host: &LoopHost) -> Outcome {
+fn verify_running(host: &LoopHost) -> RunOutput {
     live::tiu(host, &[], ["verify"])
 }
 
@@ -214,7 +214,7 @@ fn warned(kit: &Kit, bundle: &Path, warnings: &[&str]) {
     let status = json(&host.tiu("status", ["--json"]).succeeded());
     let snapshot = status["snapshots"].as_array().unwrap().iter().find(|s| s["number"] == 2).unwrap();
     assert_eq!(snapshot["initrd_warnings"].as_array().unwrap(), &recorded);
-    let Outcome { stdout, .. } = host.tiu("status", [""; 0]).succeeded();
+    let RunOutput { stdout, .. } = host.tiu("status", [""; 0]).succeeded();
     for warning in warnings {
         assert!(stdout.contains(&format!("Snapshot 2: warning: {warning}")), "{stdout}");
     }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tiu_testing::bundles::{Parts, image, tiny_index};
 use tiu_testing::host::LoopHost;
 use tiu_testing::kit::{Kit, Recipe};
-use tiu_testing::program::{Outcome, outcome};
+use tiu_testing::program::{RunOutput, outcome};
 use tiu_testing::system::dracut;
 use tiu_testing::tree;
 
@@ -44,7 +44,7 @@ fn parse(mut bytes: &[u8]) -> Message {
 
 /// Runs `tiu COMMAND --root HOST ARGUMENTS` as a user of sudo, with a journal. Returns the messages
 /// that it got.
-fn tiu(host: &LoopHost, command: &str, arguments: &[&OsStr]) -> (Outcome, Vec<Message>) {
+fn tiu(host: &LoopHost, command: &str, arguments: &[&OsStr]) -> (RunOutput, Vec<Message>) {
     let run = tempfile::tempdir().unwrap();
     let journal = run.path().join("systemd/journal");
     std::fs::create_dir_all(&journal).unwrap();

@@ -80,7 +80,7 @@ const REPORT: &str = r#"{
 }"#;
 
 /// Returns a tree in which `path` has `text`.
-fn tree_with(path: &str, text: &str) -> (TempDir, Tree) {
+fn tree_with(path: &TreePath, text: &str) -> (TempDir, Tree) {
     let dir = TempDir::new().unwrap();
     for directory in ["etc", "usr/lib/sysimage/tiu"] {
         fs::create_dir_all(dir.path().join(directory)).unwrap();
@@ -92,7 +92,7 @@ fn tree_with(path: &str, text: &str) -> (TempDir, Tree) {
     (dir, tree)
 }
 
-fn text_of(tree: &Tree, path: &str) -> Result<String, TreeError> {
+fn text_of(tree: &Tree, path: &TreePath) -> Result<String, TreeError> {
     Ok(tree.read_text(path, 1 << 20)?.unwrap())
 }
 

@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
 use std::path::{Path, PathBuf};
 use tiu_testing::host::LoopHost;
 use tiu_testing::kit::{Kit, Recipe};
-use tiu_testing::program::{Outcome, tool};
+use tiu_testing::program::{RunOutput, tool};
 use tiu_testing::tree;
 
 /// Names that need care in a line of tmpfiles.d.
@@ -17,7 +17,7 @@ const ODD: [&[u8]; 6] =
     [b"lib/two words", b"lib/%h %% 100%", b"lib/\"quoted\" \\", b"lib/\xff\xfe", b"lib/tab\t", b"lib/*?[a]"];
 
 /// Does to a mounted `/var` as a boot does: systemd-tmpfiles-setup.service.
-fn boot(host: &LoopHost) -> Outcome {
+fn boot(host: &LoopHost) -> RunOutput {
     let root = format!("--root={}", host.root().display());
     tool("systemd-tmpfiles", "systemd", &["--create".as_ref(), "--boot".as_ref(), root.as_ref()])
 }

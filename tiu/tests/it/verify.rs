@@ -6,7 +6,7 @@ use std::path::Path;
 use tiu_testing::assert_output;
 use tiu_testing::host::LoopHost;
 use tiu_testing::kit::Kit;
-use tiu_testing::program::{Outcome, json};
+use tiu_testing::program::{RunOutput, json};
 use tiu_testing::stable::{stable, stable_json};
 use tiu_testing::tree;
 
@@ -18,7 +18,7 @@ fn updated(kit: &Kit) -> LoopHost {
 
 /// After `change` in snapshot 2, verify fails and names each of `places`.
 #[track_caller]
-fn differs(change: impl FnOnce(&Path), places: &[&str]) -> Outcome {
+fn differs(change: impl FnOnce(&Path), places: &[&str]) -> RunOutput {
     let kit = Kit::new();
     let host = updated(&kit);
     host.edit(2, change);

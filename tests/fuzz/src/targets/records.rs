@@ -83,7 +83,7 @@ pub fn host_state(data: &[u8]) -> bool {
 }
 
 /// Returns a tree in memory (or wherever temporary files are) with this file alone.
-pub fn tree_with(path: &str, content: &[u8]) -> (TempDir, Tree) {
+pub fn tree_with(path: impl AsRef<Path>, content: &[u8]) -> (TempDir, Tree) {
     let shared = Path::new("/dev/shm");
     let directory = if shared.is_dir() { TempDir::new_in(shared) } else { TempDir::new() }
         .expect("a temporary directory");

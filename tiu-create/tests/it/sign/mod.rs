@@ -9,7 +9,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tiu_testing::pki::{Certificate, Identity, openssl_cms};
-use tiu_testing::program::{Outcome, outcome, tool};
+use tiu_testing::program::{RunOutput, outcome, tool};
 
 /// A place with a signed `bundle.tiu` and an unsigned `unsigned.tiu` of the same image.
 fn place() -> Place {
@@ -23,7 +23,7 @@ fn place() -> Place {
     place
 }
 
-fn sign(place: &Place, arguments: &[&dyn AsRef<OsStr>], bundle: &str) -> Outcome {
+fn sign(place: &Place, arguments: &[&dyn AsRef<OsStr>], bundle: &str) -> RunOutput {
     let mut all: Vec<OsString> = vec!["sign".into(), "--progress=none".into()];
     all.extend(arguments.iter().map(|argument| (*argument).as_ref().to_owned()));
     all.push(place.path(bundle).into());

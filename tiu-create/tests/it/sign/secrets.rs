@@ -82,7 +82,7 @@ fn token(place: &Place) -> PathBuf {
 
 const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
 
-fn sign_with_token(place: &Place, config: &Path, uri: &str, pin: &str, cert: &OsStr) -> Outcome {
+fn sign_with_token(place: &Place, config: &Path, uri: &str, pin: &str, cert: &OsStr) -> RunOutput {
     fs::write(place.path("pin"), pin).expect("a file");
     let mut command = program();
     command.env("SOFTHSM2_CONF", config).args([
@@ -115,7 +115,7 @@ fn a_key_on_a_token() {
 }
 
 /// Signs with the token. Nobody is at a terminal, and no file with a PIN is an option.
-fn sign_by_uri(place: &Place, config: &Path, uri: &str, more: &[&str]) -> Outcome {
+fn sign_by_uri(place: &Place, config: &Path, uri: &str, more: &[&str]) -> RunOutput {
     let [cert, _] = own_keys(place);
     let mut command = Command::new("setsid");
     command.arg("--wait").arg(env!("CARGO_BIN_EXE_tiu-create")).env("SOFTHSM2_CONF", config);
@@ -202,7 +202,7 @@ fn a_wrong_pin_a_missing_key_a_key_of_another_certificate() {
 fn secrets_are_in_no_log_and_no_message() {
     let place = place();
     let [cert, _] = own_keys(&place);
-    let secret = |log: &str, found: Outcome| {
+    let secret = |log: &str, found: RunOutput| {
         let text = format!("{}{}", found.stdout, found.stderr);
         for secret in ["se cret", "s3cr3t-wrong", "12345678", "87654321"] {
             assert!(!text.contains(secret), "{log}: {text}");

@@ -13,7 +13,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 use tiu_bundle::BLOCK_SIZE;
 use tiu_testing::bundles::{Parts, image, tiny_index};
-use tiu_testing::program::Outcome;
+use tiu_testing::program::RunOutput;
 use tiu_testing::tree;
 
 /// The smallest pipe.
@@ -44,14 +44,14 @@ impl Held {
         held
     }
 
-    fn end(mut self) -> Outcome {
+    fn end(mut self) -> RunOutput {
         let mut stderr = String::new();
         self.stderr.read_to_string(&mut stderr).unwrap();
         let stderr = stderr.trim_start().to_owned();
         assert!(stderr.contains("\"phase\""), "{stderr}");
         let mut stdout = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
-        Outcome { code: self.child.wait().unwrap().code(), stdout, stderr }
+        RunOutput { code: self.child.wait().unwrap().code(), stdout, stderr }
     }
 }
 

@@ -10,14 +10,14 @@ use tiu_bundle::index::Kind;
 use tiu_system::text::is_unprintable;
 use tiu_testing::bundles::{Parts, entry, file_entry, image, index_of};
 use tiu_testing::pki::Certificate;
-use tiu_testing::program::Outcome;
+use tiu_testing::program::RunOutput;
 use tiu_testing::tree;
 
 /// Clears the screen, turns the text around, hides a character.
 const HOSTILE: &str = "a\u{1b}[2J\u{202e}b\u{200b}c";
 
 #[track_caller]
-fn is_harmless(outcome: &Outcome) {
+fn is_harmless(outcome: &RunOutput) {
     for text in [&outcome.stdout, &outcome.stderr] {
         let bad = text.chars().find(|c| *c != '\n' && is_unprintable(*c));
         assert_eq!(bad, None, "{text}");

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use tiu_bundle::index::INDEX_PATH;
 use tiu_testing::bundles::{Parts, image, tiny_index};
-use tiu_testing::program::{Outcome, outcome};
+use tiu_testing::program::{RunOutput, outcome};
 use tiu_testing::tree;
 
 const ROOT: &str = "/ 0 40755 1 0 0 0 0.0 - - -\n";
@@ -201,7 +201,7 @@ fn file_that_the_image_lacks() {
 fn file_that_is_a_directory_in_the_image() {
     let fill = |root: &Path| {
         tree::file(root, "a/inside", CONTENT);
-        tree::file(root, INDEX_PATH, zst(&tiny_index(CONTENT)));
+        tree::file(root, &INDEX_PATH.to_string(), zst(&tiny_index(CONTENT)));
     };
     refused_image(fill, Found::Reading, &["the image has no regular file a"]);
 }
@@ -221,7 +221,7 @@ fn bomb(byte: u8, blocks: u32) -> Vec<u8> {
 }
 
 /// Runs `command` on `bundle` with at most 256 MiB of memory.
-fn in_little_memory(kit: &Kit, command: &str, bundle: &Path) -> Outcome {
+fn in_little_memory(kit: &Kit, command: &str, bundle: &Path) -> RunOutput {
     let program = tiu_extract(command);
     let mut limited = Command::new("prlimit");
     limited.arg(format!("--as={}", 256 << 20)).arg("--").arg(program.get_program()).args(program.get_args());

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tiu_bundle::index::write_zst;
 use tiu_testing::bundles::{Parts, image, tiny_index};
 use tiu_testing::pki::{Certificate, Identity};
-use tiu_testing::program::{Outcome, outcome};
+use tiu_testing::program::{RunOutput, outcome};
 use tiu_testing::tree;
 
 /// Content of the file `a` of the tiny image.
@@ -84,7 +84,7 @@ impl Kit {
     }
 
     /// `tiu-extract COMMAND --keyring CA ARGUMENTS`.
-    pub fn run<S: AsRef<OsStr>>(&self, command: &str, arguments: impl IntoIterator<Item = S>) -> Outcome {
+    pub fn run<S: AsRef<OsStr>>(&self, command: &str, arguments: impl IntoIterator<Item = S>) -> RunOutput {
         outcome(tiu_extract(command).arg("--keyring").arg(self.keyring()).args(arguments))
     }
 

@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
-use tiu_testing::program::{Outcome, outcome};
+use tiu_testing::program::{RunOutput, outcome};
 
 const NOBODY: u32 = 65534;
 
@@ -32,7 +32,7 @@ impl Place {
         Place { kit, bundle, home }
     }
 
-    fn run(&self, command: &str, arguments: &[&OsStr]) -> Outcome {
+    fn run(&self, command: &str, arguments: &[&OsStr]) -> RunOutput {
         let mut program = Command::new(self.kit.path("tiu-extract"));
         program.arg(command).arg("--keyring").arg(self.kit.keyring()).args(arguments);
         outcome(program.uid(NOBODY).gid(NOBODY).current_dir(&self.home))

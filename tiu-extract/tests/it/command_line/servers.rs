@@ -4,7 +4,7 @@ use super::kit::{CONTENT, Kit, good, tiu_extract};
 use std::fs;
 use std::process::Stdio;
 use tiu_testing::pki::{Certificate, Identity};
-use tiu_testing::program::{Outcome, outcome};
+use tiu_testing::program::{RunOutput, outcome};
 use tiu_testing::server::Server;
 
 #[test]
@@ -99,7 +99,7 @@ fn a_password_is_not_shown() {
 fn over_tls(
     change: impl Fn(Certificate) -> Certificate,
     url: impl Fn(&Server) -> String,
-) -> (Outcome, Server) {
+) -> (RunOutput, Server) {
     let kit = Kit::new();
     let authority = Certificate::new("Web Root").authority().self_signed();
     let (trusted, _) = authority.write(kit.path("").as_path(), "web");

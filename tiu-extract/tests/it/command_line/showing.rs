@@ -9,7 +9,7 @@ use tiu_bundle::index::{EntryBuf, Kind};
 use tiu_system::path::TreePath;
 use tiu_testing::assert_output;
 use tiu_testing::bundles::{Parts, entry, file_entry, image, index_of};
-use tiu_testing::program::Outcome;
+use tiu_testing::program::RunOutput;
 use tiu_testing::stable::{stable, stable_json};
 use tiu_testing::tree;
 
@@ -58,7 +58,7 @@ fn bundle(kit: &Kit) -> PathBuf {
 }
 
 #[track_caller]
-fn json_of(outcome: Outcome) -> Value {
+fn json_of(outcome: RunOutput) -> Value {
     let value: Value = serde_json::from_str(&outcome.succeeded().stdout).unwrap();
     assert_eq!(value["version"], 1);
     value

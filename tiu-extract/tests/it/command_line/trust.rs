@@ -232,7 +232,7 @@ fn the_moment_of_validity_is_given_in_each_of_its_forms() {
         verify(&moment).succeeded();
     }
     for moment in [utc(now - DAY), (now - DAY).to_string()] {
-        verify(&moment).refused(&["is valid from"]);
+        verify(&moment).refused(&["is not valid before"]);
     }
     for moment in [utc(now + DAY), (now + DAY).to_string()] {
         verify(&moment).refused(&["expired at"]);

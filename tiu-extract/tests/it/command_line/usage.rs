@@ -91,7 +91,7 @@ fn an_image_with_a_compressor_that_only_kernels_read() {
     let index = tiny_index(b"content");
     tree::file(root.path(), "a", "content");
     tree::file(root.path(), "filling", tree::noise(1, 10_000));
-    tree::file(root.path(), tiu_bundle::index::INDEX_PATH, zst(&index));
+    tree::file(root.path(), &tiu_bundle::index::INDEX_PATH.to_string(), zst(&index));
     let out = kit.path("image");
     let mut mksquashfs = Command::new("mksquashfs");
     mksquashfs.arg(root.path()).arg(&out).args(["-comp", "lzo", "-noappend", "-quiet", "-no-progress"]);

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use tiu_testing::btrfs::LoopBtrfs;
 use tiu_testing::tree::noise;
 
-fn change(before: &Model, after: &Model) -> super::run::Outcome {
+fn change(before: &Model, after: &Model) -> super::run::Applied {
     let fs = LoopBtrfs::new(256);
     let dir = fs.subvolume("t");
     apply(before, &dir);

@@ -17,7 +17,7 @@ pub struct Options {
     pub cancel: Cancel,
 }
 
-pub struct Outcome {
+pub struct Applied {
     pub summary: Summary,
     /// The paths that were read from the image.
     pub read: Vec<String>,
@@ -32,11 +32,11 @@ pub fn job<'a>(index: &'a Index, image: &'a dyn Image, target: &'a File) -> Job<
 }
 
 /// Brings `dir` to `model` and asserts that both checks find nothing.
-pub fn apply(model: &Model, dir: &Path) -> Outcome {
+pub fn apply(model: &Model, dir: &Path) -> Applied {
     apply_with(model, dir, &Options::default()).unwrap()
 }
 
-pub fn apply_with(model: &Model, dir: &Path, options: &Options) -> Result<Outcome, EngineError> {
+pub fn apply_with(model: &Model, dir: &Path, options: &Options) -> Result<Applied, EngineError> {
     apply_image(model, &model.image(), dir, options)
 }
 
@@ -45,7 +45,7 @@ pub fn apply_image(
     image: &MemoryImage,
     dir: &Path,
     options: &Options,
-) -> Result<Outcome, EngineError> {
+) -> Result<Applied, EngineError> {
     let index = model.index();
     let target = File::open(dir).unwrap();
     let job = Job {
@@ -81,7 +81,7 @@ pub fn apply_image(
     };
     assert_eq!(check(ReadBack::Executed(&plan)), []);
     assert_eq!(check(ReadBack::All), []);
-    Ok(Outcome { summary, read: image.opened(), described: String::from_utf8(described).unwrap() })
+    Ok(Applied { summary, read: image.opened(), described: String::from_utf8(described).unwrap() })
 }
 
 /// Returns the differences from the model.

@@ -10,6 +10,7 @@ use crate::state::Provenance;
 use std::io::{BufReader, Seek};
 use tiu_bundle::content_digest::digest_reader;
 use tiu_system::os_release::{self, OsRelease};
+use tiu_system::path::TreePath;
 use tiu_system::tree::{MAX_TEXT, Tree, TreeError};
 
 /// Files with arguments of the kernel, as kernel-install(8) reads them.
@@ -21,13 +22,13 @@ pub fn find(tree: &Tree, number: u32, config: &Config) -> Result<Option<BootFile
     let named = Provenance::read(tree, None).ok().flatten().and_then(|image| image.manifest.tiu.kernel);
     let newest = || kernels(tree).into_iter().max_by(|a, b| version::compare(a, b));
     let Some(kernel) = named.or_else(newest) else { return Ok(None) };
-    let Some(path) = find_file(tree, &kernel_paths(&kernel)) else { return Ok(None) };
+    let Some(path) = first_filled(tree, &kernel_paths(&kernel)) else { return Ok(None) };
     let kernel_content = file(tree, "linux", &path)?;
     if config.initrd == Initrd::None {
         return Ok(Some(BootFiles::Copy { kernel: kernel_content, initrd: None }));
     }
     let places = initrd::places(&kernel, &os_release(tree), config);
-    match find_file(tree, &places) {
+    match first_filled(tree, &places) {
         Some(path) => {
             let initrd = Some(file(tree, "initrd", &path)?);
             Ok(Some(BootFiles::Copy { kernel: kernel_content, initrd }))
@@ -36,12 +37,7 @@ pub fn find(tree: &Tree, number: u32, config: &Config) -> Result<Option<BootFile
     }
 }
 
-/// Returns the first of `paths` that is a file, without symbolic links.
-fn find_file(tree: &Tree, paths: &[String]) -> Option<String> {
-    first_filled(tree, paths)?.to_str().map(str::to_owned)
-}
-
-fn file(tree: &Tree, kind: &'static str, path: &str) -> Result<BootFile, BlsError> {
+fn file(tree: &Tree, kind: &'static str, path: &TreePath) -> Result<BootFile, BlsError> {
     let failed = |source: std::io::Error| TreeError { path: tree.path().join(path), source };
     let mut source = tree.file(path)?.ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
     let (digest, size) = digest_reader(BufReader::new(&source)).map_err(failed)?;

@@ -2,6 +2,7 @@
 
 use tiu_system::fstab::FstabLineError;
 use tiu_system::hints;
+use tiu_system::path::TreePathBuf;
 use tiu_system::tree::TreeError;
 
 /// A part that a snapshot lacks for a boot.
@@ -11,16 +12,16 @@ use tiu_system::tree::TreeError;
 pub enum NotBootable {
     /// No first process.
     #[error("it has no init: found no executable file at {}", list(looked))]
-    Init { looked: Vec<String> },
+    Init { looked: Vec<TreePathBuf> },
     /// The kernel is missing.
     #[error("it has no kernel {version}, which its manifest names: found no file at {}", list(looked))]
-    Kernel { version: String, looked: Vec<String> },
+    Kernel { version: String, looked: Vec<TreePathBuf> },
     /// The modules have no list, so that none can be loaded.
     #[error("it has modules of kernel {version}, but no /{list}")]
-    Modules { version: String, list: String },
+    Modules { version: String, list: TreePathBuf },
     /// The initrd is missing.
     #[error("it has no initrd for kernel {version}: found no file at {}", list(looked))]
-    Initrd { version: String, looked: Vec<String> },
+    Initrd { version: String, looked: Vec<TreePathBuf> },
     /// Nobody has the number 0.
     #[error("/etc/passwd: found no account of number 0")]
     Root,
@@ -32,7 +33,7 @@ pub enum NotBootable {
 }
 
 /// Returns the first few paths as text.
-fn list(paths: &[String]) -> String {
+fn list(paths: &[TreePathBuf]) -> String {
     /// The number of paths that are named.
     const SHOWN: usize = 4;
     let shown: Vec<String> = paths.iter().take(SHOWN).map(|path| format!("/{path}")).collect();

@@ -20,19 +20,20 @@ use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::tree::{MAX_TEXT, Node, NodeLookup, Tree, resolve};
 
 /// The programs that an initrd or the kernel starts as the first process.
-const INITS: [&str; 6] = [
-    "usr/lib/systemd/systemd",
-    "lib/systemd/systemd",
-    "sbin/init",
-    "usr/sbin/init",
-    "bin/init",
-    "usr/bin/init",
+const INITS: [&TreePath; 6] = [
+    TreePath::literal("usr/lib/systemd/systemd"),
+    TreePath::literal("lib/systemd/systemd"),
+    TreePath::literal("sbin/init"),
+    TreePath::literal("usr/sbin/init"),
+    TreePath::literal("bin/init"),
+    TreePath::literal("usr/bin/init"),
 ];
 /// Names of kernels: `boot/NAME-VERSION` and `usr/lib/modules/VERSION/NAME`.
 const KERNELS: [&str; 8] =
     ["vmlinuz", "vmlinux", "Image", "image", "zImage", "bzImage", "uImage", "vmlinuz.efi"];
 /// The directories with the modules of all kernels.
-const MODULES: [&str; 2] = ["usr/lib/modules", "lib/modules"];
+const MODULES: [&TreePath; 2] = [TreePath::literal("usr/lib/modules"), TreePath::literal("lib/modules")];
+const BOOT: &TreePath = TreePath::literal("boot");
 /// The depth to which a directory of modules is searched.
 const DEPTH: u32 = 20;
 
@@ -41,7 +42,7 @@ pub enum NeededInitrd<'a> {
     /// None: `initrd: none`, or it is not made yet.
     None,
     /// One of these files, by the version of the kernel.
-    OneOf(&'a dyn Fn(&str) -> Vec<String>),
+    OneOf(&'a dyn Fn(&str) -> Vec<TreePathBuf>),
 }
 
 /// Checks the files of a system: its init, and `kernel`, which its manifest names, or else the
@@ -62,11 +63,11 @@ pub fn check_files(
 /// Checks that `system` has a first process.
 pub fn check_init(system: &dyn NodeLookup) -> Result<(), NotBootable> {
     let is_init =
-        |path: &str| matches!(find_node(system, path), Some(Node::File { executable: true, size: 1.. }));
-    if INITS.iter().any(|path| is_init(path)) {
+        |path: &TreePath| matches!(find_node(system, path), Some(Node::File { executable: true, size: 1.. }));
+    if INITS.into_iter().any(is_init) {
         Ok(())
     } else {
-        Err(NotBootable::Init { looked: INITS.map(String::from).to_vec() })
+        Err(NotBootable::Init { looked: INITS.map(TreePathBuf::from).to_vec() })
     }
 }
 
@@ -113,9 +114,9 @@ fn check_kernel(system: &dyn NodeLookup, version: &str, initrd: &NeededInitrd) -
             }
         }
     }
-    for modules in MODULES.map(|top| format!("{top}/{version}")) {
-        let Some((directory, Node::Directory)) = find_path(system, &modules) else { continue };
-        let list = format!("{modules}/modules.dep");
+    for modules in MODULES.into_iter().filter_map(|top| top.child(version).ok()) {
+        let Some((directory, Node::Directory)) = resolve(system, &modules) else { continue };
+        let list = modules.join(TreePath::literal("modules.dep"));
         if holds_modules(system, &directory, DEPTH) && !is_filled(system, &list) {
             return Err(NotBootable::Modules { version: version_of(), list });
         }
@@ -124,32 +125,32 @@ fn check_kernel(system: &dyn NodeLookup, version: &str, initrd: &NeededInitrd) -
 }
 
 /// Returns the first of `paths` that leads to a regular file that is not empty, and where it leads.
-pub(crate) fn first_filled(system: &dyn NodeLookup, paths: &[String]) -> Option<TreePathBuf> {
-    let filled = |path: &String| match find_path(system, path)? {
+pub(crate) fn first_filled(system: &dyn NodeLookup, paths: &[TreePathBuf]) -> Option<TreePathBuf> {
+    let filled = |path: &TreePathBuf| match resolve(system, path)? {
         (path, Node::File { size: 1.., .. }) => Some(path),
         _ => None,
     };
     paths.iter().find_map(filled)
 }
 
-/// Returns the paths at which the kernel `version` can lie.
-pub(crate) fn kernel_paths(version: &str) -> Vec<String> {
+/// Returns the paths at which the kernel `version` can be.
+pub(crate) fn kernel_paths(version: &str) -> Vec<TreePathBuf> {
     let places = KERNELS.iter().flat_map(|name| {
-        [format!("usr/lib/modules/{version}/{name}"), format!("lib/modules/{version}/{name}")]
-            .into_iter()
-            .chain([format!("boot/{name}-{version}")])
+        let with_modules = MODULES.map(|top| format!("{top}/{version}/{name}"));
+        with_modules.into_iter().chain([format!("{BOOT}/{name}-{version}")])
     });
-    places.collect()
+    places.filter_map(|path| TreePathBuf::new(path).ok()).collect()
 }
 
 /// Returns the versions of the kernels that `system` holds.
 pub(crate) fn kernels(system: &dyn NodeLookup) -> BTreeSet<String> {
-    let names = |directory: &str| find_path(system, directory).map(|(path, _)| names_in(system, &path));
+    let names = |directory: &TreePath| resolve(system, directory).map(|(path, _)| names_in(system, &path));
     let text = |name: Vec<u8>| String::from_utf8(name).ok();
-    let in_boot = names("boot").into_iter().flatten().filter_map(text).filter_map(|name| {
+    let in_boot = names(BOOT).into_iter().flatten().filter_map(text).filter_map(|name| {
         let (kernel, version) = name.split_once('-')?;
-        let kept = KERNELS.contains(&kernel) && is_filled(system, &format!("boot/{name}"));
-        kept.then(|| version.to_owned())
+        let is_kernel =
+            KERNELS.contains(&kernel) && BOOT.child(&name).is_ok_and(|path| is_filled(system, &path));
+        is_kernel.then(|| version.to_owned())
     });
     let versions = MODULES.into_iter().flat_map(|top| names(top).into_iter().flatten().filter_map(text));
     let has_kernel = |version: &String| {
@@ -160,7 +161,7 @@ pub(crate) fn kernels(system: &dyn NodeLookup) -> BTreeSet<String> {
 
 /// Returns the name of the unified kernel image of `version`, if there is one.
 fn unified(system: &dyn NodeLookup, version: &str) -> Option<Vec<u8>> {
-    let (directory, _) = find_path(system, &format!("usr/lib/modules/{version}"))?;
+    let (directory, _) = resolve(system, &MODULES[0].child(version).ok()?)?;
     let is_unified = |name: &Vec<u8>| name.ends_with(b".efi") && name != b"vmlinuz.efi";
     names_in(system, &directory).into_iter().find(is_unified)
 }
@@ -186,15 +187,11 @@ fn names_in(system: &dyn NodeLookup, directory: &TreePath) -> Vec<Vec<u8>> {
     system.names(directory).unwrap_or_default()
 }
 
-fn find_path(system: &dyn NodeLookup, path: &str) -> Option<(TreePathBuf, Node)> {
-    resolve(system, TreePath::new(path).ok()?)
-}
-
-fn find_node(system: &dyn NodeLookup, path: &str) -> Option<Node> {
-    find_path(system, path).map(|(_, node)| node)
+fn find_node(system: &dyn NodeLookup, path: &TreePath) -> Option<Node> {
+    resolve(system, path).map(|(_, node)| node)
 }
 
 /// Returns whether `path` leads to a regular file that is not empty.
-fn is_filled(system: &dyn NodeLookup, path: &str) -> bool {
+fn is_filled(system: &dyn NodeLookup, path: &TreePath) -> bool {
     matches!(find_node(system, path), Some(Node::File { size: 1.., .. }))
 }

@@ -22,7 +22,7 @@ fn system(change: impl FnOnce(&Path)) -> tempfile::TempDir {
 /// Checks it with an initrd needed at `boot/initrd-VERSION`.
 fn checked(kernel: Option<&str>, change: impl FnOnce(&Path)) -> Result<(), NotBootable> {
     let dir = system(change);
-    let places = |version: &str| vec![format!("boot/initrd-{version}")];
+    let places = |version: &str| vec![TreePathBuf::new(format!("boot/initrd-{version}")).unwrap()];
     check(&Tree::open(dir.path()).unwrap(), kernel, &NeededInitrd::OneOf(&places))
 }
 
@@ -144,7 +144,8 @@ fn links_lead_within_the_system_and_end() {
         symlink("usr/./lib//systemd/", root.join("dots")).unwrap();
     });
     let tree = Tree::open(dir.path()).unwrap();
-    let resolved = |path: &str| find_path(&tree, path).map(|(path, _)| path.to_string());
+    let resolved =
+        |path: &str| resolve(&tree, TreePath::new(path).unwrap()).map(|(path, _)| path.to_string());
     assert_eq!(resolved("up/systemd").as_deref(), Some("usr/lib/systemd/systemd"));
     assert_eq!(resolved("dots/systemd").as_deref(), Some("usr/lib/systemd/systemd"));
     for path in ["loop", "usr/lib/systemd/systemd/below", "none"] {

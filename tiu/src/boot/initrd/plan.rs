@@ -5,13 +5,13 @@ use crate::config::{Config, Initrd};
 use tiu_bundle::index::Index;
 use tiu_system::hints;
 use tiu_system::os_release::OsRelease;
-use tiu_system::path::TreePath;
+use tiu_system::path::{TreePath, TreePathBuf};
 
 /// The origin of the initrd.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InitrdPlan {
     /// The image has one, at this path.
-    Shipped(String),
+    Shipped(TreePathBuf),
     /// dracut makes one.
     Dracut(Dracut),
     /// There will be none, or somebody else makes it.
@@ -22,13 +22,13 @@ pub enum InitrdPlan {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dracut {
     /// dracut's path in the image.
-    pub program: String,
+    pub program: &'static TreePath,
     /// Version of the kernel.
     pub kernel: String,
     /// The path of the new initrd.
-    pub path: String,
+    pub path: TreePathBuf,
     /// A symlink to it that the distribution's boot loader reads, and its target.
-    pub link: Option<(String, String)>,
+    pub link: Option<(TreePathBuf, String)>,
 }
 
 /// A reason why no initrd can be made as configured.
@@ -36,16 +36,16 @@ pub struct Dracut {
 #[non_exhaustive]
 pub enum InitrdError {
     /// `initrd: image`, and there is none.
-    #[error("the image has no initrd: looked for {}", looked.join(", "))]
+    #[error("the image has no initrd: looked for {}", list(looked))]
     NotShipped {
         /// The paths that were searched.
-        looked: Vec<String>,
+        looked: Vec<TreePathBuf>,
     },
     /// `initrd-strict`, and there is something to say about the initrd.
     #[error("the initrd /{path} is refused (initrd-strict): {}", warnings.join("; "))]
     Refused {
         /// Its path.
-        path: String,
+        path: TreePathBuf,
         /// The warnings about it.
         warnings: Vec<String>,
     },
@@ -53,7 +53,7 @@ pub enum InitrdError {
     #[error("an initrd must be made, but the image's manifest names no kernel")]
     NoKernel,
     /// `initrd: dracut`, and the image has no dracut.
-    #[error("an initrd must be made, but the image has no dracut: looked for {}", PROGRAMS.join(", "))]
+    #[error("an initrd must be made, but the image has no dracut: looked for {}", list(&PROGRAMS))]
     NoDracut,
     /// The kernel's version is not a file name.
     #[error("the manifest's kernel version {0:?} cannot be part of a file name")]
@@ -69,7 +69,16 @@ hints! { InitrdError {
     BadKernel(_) => "the bundle was not made by tiu-create: build it again",
 } }
 
-const PROGRAMS: [&str; 4] = ["usr/bin/dracut", "usr/sbin/dracut", "sbin/dracut", "bin/dracut"];
+const PROGRAMS: [&TreePath; 4] = [
+    TreePath::literal("usr/bin/dracut"),
+    TreePath::literal("usr/sbin/dracut"),
+    TreePath::literal("sbin/dracut"),
+    TreePath::literal("bin/dracut"),
+];
+
+fn list<P: ToString>(paths: &[P]) -> String {
+    paths.iter().map(P::to_string).collect::<Vec<_>>().join(", ")
+}
 
 /// Decides where the initrd comes from. `os` is the image's os-release, `kernel` the manifest's
 /// kernel version.
@@ -85,18 +94,16 @@ pub fn plan(
     if let Some(bad) = kernel.filter(|k| k.is_empty() || k.starts_with(['.', '-']) || k.contains('/')) {
         return Err(InitrdError::BadKernel(bad.into()));
     }
-    let own = kernel.map(|kernel| path(kernel, os, config));
+    let own = kernel.and_then(|kernel| path(kernel, os, config));
     let looked = kernel.map(|kernel| places(kernel, os, config)).unwrap_or_default();
-    let has = |path: &str| TreePath::new(path).is_ok_and(|path| index.find(path).is_some());
-    let shipped = looked.iter().find(|path| has(path));
-    let program = PROGRAMS.iter().find(|path| has(path));
+    let shipped = looked.iter().find(|path| index.find(path).is_some());
+    let program = PROGRAMS.into_iter().find(|path| index.find(path).is_some());
     match (config.initrd, shipped, kernel.zip(own), program) {
         (Initrd::Auto | Initrd::Image, Some(path), _, _) => Ok(InitrdPlan::Shipped(path.clone())),
         (Initrd::Image, None, _, _) => Err(InitrdError::NotShipped { looked }),
         (_, _, Some((kernel, path)), Some(program)) => {
-            let (program, kernel) = ((*program).to_owned(), kernel.to_owned());
-            let link = link(&kernel, os, config);
-            Ok(InitrdPlan::Dracut(Dracut { program, kernel, path, link }))
+            let link = link(kernel, os, config);
+            Ok(InitrdPlan::Dracut(Dracut { program, kernel: kernel.to_owned(), path, link }))
         }
         (Initrd::Dracut, _, None, _) => Err(InitrdError::NoKernel),
         (Initrd::Dracut, _, _, None) => Err(InitrdError::NoDracut),
@@ -104,8 +111,8 @@ pub fn plan(
     }
 }
 
-/// Returns the paths at which the initrd of a kernel can lie, the distribution's first.
-pub fn places(kernel: &str, os: &OsRelease, config: &Config) -> Vec<String> {
+/// Returns the paths at which the initrd of a kernel can be, the distribution's first.
+pub fn places(kernel: &str, os: &OsRelease, config: &Config) -> Vec<TreePathBuf> {
     let own = path(kernel, os, config);
     let usual = [
         format!("boot/initrd.img-{kernel}"),
@@ -114,24 +121,27 @@ pub fn places(kernel: &str, os: &OsRelease, config: &Config) -> Vec<String> {
         format!("usr/lib/modules/{kernel}/initrd"),
         format!("usr/lib/modules/{kernel}/initramfs.img"),
     ];
-    let others = usual.into_iter().filter(|path| *path != own);
-    std::iter::once(own.clone()).chain(others).collect()
+    let usual = usual.into_iter().filter_map(|path| TreePathBuf::new(path).ok());
+    let others: Vec<TreePathBuf> = usual.filter(|path| own.as_ref() != Some(path)).collect();
+    own.into_iter().chain(others).collect()
 }
 
 /// Returns the symlink to the initrd that the distribution's boot loader reads, and its target.
-pub fn link(kernel: &str, os: &OsRelease, config: &Config) -> Option<(String, String)> {
+pub fn link(kernel: &str, os: &OsRelease, config: &Config) -> Option<(TreePathBuf, String)> {
     let link = os.is_like("suse") && config.initrd_path.is_none();
-    link.then(|| ("boot/initrd".to_owned(), format!("initrd-{kernel}")))
+    link.then(|| (TreePath::literal("boot/initrd").to_owned(), format!("initrd-{kernel}")))
 }
 
-/// Returns where the distribution's kernels look for their initrd.
-pub fn path(kernel: &str, os: &OsRelease, config: &Config) -> String {
-    match &config.initrd_path {
+/// Returns the path at which the distribution's kernels look for their initrd; `None` for a version
+/// that cannot be part of a path.
+pub fn path(kernel: &str, os: &OsRelease, config: &Config) -> Option<TreePathBuf> {
+    let path = match &config.initrd_path {
         Some(path) => path.replace("{kernel}", kernel),
         None if os.is_like("debian") => format!("boot/initrd.img-{kernel}"),
         None if os.is_like("suse") => format!("boot/initrd-{kernel}"),
         None => format!("boot/initramfs-{kernel}.img"),
-    }
+    };
+    TreePathBuf::new(path).ok()
 }
 
 #[cfg(test)]
@@ -139,7 +149,6 @@ mod tests {
     use super::*;
     use tiu_bundle::content_digest::digest_reader;
     use tiu_bundle::index::{EntryBuf, IndexWriter, Kind, Mtime};
-    use tiu_system::path::TreePathBuf;
 
     fn index(files: &[&str]) -> Index {
         let entry = |path: &str, kind| EntryBuf {
@@ -178,7 +187,7 @@ mod tests {
     #[test]
     fn the_image_s_own_is_taken_unless_configured_otherwise() {
         let files = ["boot/initrd.img-6.1", "usr/bin/dracut"];
-        let shipped = InitrdPlan::Shipped("boot/initrd.img-6.1".into());
+        let shipped = InitrdPlan::Shipped(TreePath::literal("boot/initrd.img-6.1").to_owned());
         assert_eq!(decide(&files, "ID=debian\n", Initrd::Auto), Ok(shipped.clone()));
         assert_eq!(decide(&files, "ID=debian\n", Initrd::Image), Ok(shipped));
         assert!(matches!(decide(&files, "ID=debian\n", Initrd::Dracut), Ok(InitrdPlan::Dracut(_))));
@@ -189,7 +198,7 @@ mod tests {
     fn dracut_writes_where_the_distribution_looks() {
         let of = |os| match decide(&WITH, os, Initrd::Auto) {
             Ok(InitrdPlan::Dracut(dracut)) => {
-                (dracut.path, dracut.link.map(|(link, target)| format!("{link} {target}")))
+                (dracut.path.to_string(), dracut.link.map(|(link, target)| format!("{link} {target}")))
             }
             other => panic!("{other:?}"),
         };
@@ -205,7 +214,7 @@ mod tests {
         let os = OsRelease::parse("ID=opensuse\nID_LIKE=suse\n");
         match plan(&index(&WITH), Some("6.1"), &os, &config).unwrap() {
             InitrdPlan::Dracut(dracut) => {
-                assert_eq!((dracut.path.as_str(), dracut.link), ("boot/x-6.1", None))
+                assert_eq!((dracut.path.to_string(), dracut.link), ("boot/x-6.1".into(), None))
             }
             other => panic!("{other:?}"),
         }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use tiu::edit::EditError;
 use tiu::etc::{Decided, ETC, PRISTINE_PATH};
 use tiu_cli::{CommandResult, CommonArguments, exit};
-use tiu_system::path::{TreePath, TreePathBuf};
+use tiu_system::path::TreePathBuf;
 
 /// List the unresolved conflicts in /etc: what both the image and the administrator changed
 ///
@@ -45,7 +45,7 @@ impl EtcConflictsArguments {
         }
         let image_path = |decided: &Decided| {
             let inside = decided.path.strip_prefix(ETC)?;
-            decided.image.as_ref().map(|_| TreePath::literal(PRISTINE_PATH).join(inside))
+            decided.image.as_ref().map(|_| PRISTINE_PATH.join(inside))
         };
         let conflicts = view.conflicts()?;
         let conflicts = conflicts

@@ -13,7 +13,7 @@ use tiu_system::path::TreePathBuf;
 ///
 /// Content, type, mode, owner and attributes become the image's. A directory is reset without what
 /// is always the host's, such as /etc/fstab, unless that is named itself. The change is made in the
-/// running system's /etc if that can be written and what runs also boots next, else in a new
+/// running system's /etc if that can be written and what runs also boots next, otherwise in a new
 /// snapshot that boots next. `etc: change` in tiu.yaml and --in override this.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -32,7 +32,7 @@ pub struct EtcResetArguments {
     /// Show what would be reset; change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Go on where the host would no longer accept its own image by its keyring
+    /// Continue even if the host would no longer accept its own image by its keyring
     #[arg(long)]
     allow_trust_change: bool,
 }

@@ -41,7 +41,7 @@ pub(super) fn labels<'a>(
     for (path, before) in before {
         let after = copy.tree.attribute(&path, LABEL)?.filter(|label| label_type(label).is_some());
         // What the policy has no label for still has the one of the copy's directory.
-        let is_own = path.starts_with(TreePath::literal(STATE_DIR));
+        let is_own = path.starts_with(STATE_DIR);
         if let Some(label) = after
             && (is_own || before.as_ref() != Some(&label))
         {

@@ -27,7 +27,7 @@ pub(in super::super) fn plan(
         if stays(path) {
             Ok(base.read_text(path, MAX_TEXT)?.unwrap_or_default())
         } else {
-            Ok(incoming.text(&[path]))
+            Ok(incoming.text(&[TreePath::new(path).unwrap_or_default()]))
         }
     };
     let has = |path: &str| {

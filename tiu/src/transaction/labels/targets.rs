@@ -41,7 +41,7 @@ pub(super) fn targets(
     tree: &Tree,
 ) -> Result<Targets, ApplyError> {
     // It is written last.
-    let mut own = BTreeMap::from([(TreePath::literal(RECORD_PATH).to_owned(), FileType::RegularFile)]);
+    let mut own = BTreeMap::from([(RECORD_PATH.to_owned(), FileType::RegularFile)]);
     let made = record.files.iter().map(|file| file.path.clone());
     for path in made.chain(own_files(tree)?) {
         if let Some(stat) = tree.stat(&path) {
@@ -76,9 +76,9 @@ fn own_files(tree: &Tree) -> Result<Vec<TreePathBuf>, TreeError> {
     for entry in entries {
         let entry = entry.map_err(failed)?;
         let name = entry.file_name().to_bytes();
-        if let Ok(path) = TreePath::literal(STATE_DIR).child(name)
+        if let Ok(path) = STATE_DIR.child(name)
             && !matches!(name, b"." | b"..")
-            && *path != *TreePath::literal(PRISTINE_ETC_PATH)
+            && *path != *PRISTINE_ETC_PATH
         {
             paths.push(path);
         }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use tiu_testing::host::LoopHost;
 use tiu_testing::kit::Kit;
-use tiu_testing::program::{self, Outcome, json};
+use tiu_testing::program::{self, RunOutput, json};
 use tiu_testing::tree::{file, script};
 
 #[test]
@@ -109,7 +109,7 @@ fn an_image_that_only_asks_on_a_host_without_accounts() {
 }
 
 /// `tiu apply` in a mount namespace in which `script` has changed what programs there are.
-fn apply_where(host: &LoopHost, bundle: &Path, prepare: &str) -> Outcome {
+fn apply_where(host: &LoopHost, bundle: &Path, prepare: &str) -> RunOutput {
     let mut unshare = Command::new("unshare");
     unshare.args(["--mount", "--propagation", "private", "sh", "-ec"]);
     unshare.arg(format!("{prepare}\nexec \"$@\"")).arg("sh");

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::Command;
 use tiu_testing::host::LoopHost;
 use tiu_testing::kit::Kit;
-use tiu_testing::program::{Outcome, json};
+use tiu_testing::program::{RunOutput, json};
 use tiu_testing::tree;
 
 const STATE: &str = "usr/lib/sysimage/tiu";
@@ -28,7 +28,7 @@ fn updated() -> (Kit, LoopHost) {
 
 /// verify finds `lines` in snapshot 2.
 #[track_caller]
-fn verify_finds(host: &LoopHost, lines: &[&str]) -> Outcome {
+fn verify_finds(host: &LoopHost, lines: &[&str]) -> RunOutput {
     let outcome = host.tiu("verify", ["2"]).refused(&["snapshot 2 differs in"]);
     for line in lines {
         assert!(outcome.stdout.contains(&format!("DIFFERS  /{line}")), "{line}:\n{}", outcome.stdout);
@@ -39,7 +39,7 @@ fn verify_finds(host: &LoopHost, lines: &[&str]) -> Outcome {
 
 /// After `lie` in snapshot 2, verify finds `lines` all the same.
 #[track_caller]
-fn is_found(lie: impl FnOnce(&Path), lines: &[&str]) -> Outcome {
+fn is_found(lie: impl FnOnce(&Path), lines: &[&str]) -> RunOutput {
     let (_kit, host) = updated();
     host.edit(2, lie);
     verify_finds(&host, lines)
