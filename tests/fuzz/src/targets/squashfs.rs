@@ -14,12 +14,15 @@ const FILES: usize = 64;
 pub fn check(data: &[u8]) -> bool {
     let Ok(image) = Squashfs::open(Arc::new(data.to_vec())) else { return false };
     let mut paths: Vec<TreePathBuf> = Vec::new();
-    image.for_each_file(|path| {
+    let listed = image.for_each_file(|path| {
         let path = TreePath::new(path).expect("the reader returns canonical paths");
         if paths.len() < FILES {
             paths.push(path.to_owned());
         }
     });
+    if listed.is_err() {
+        return false;
+    }
     for path in &paths {
         assert!(image.position(path).is_some(), "{path} has a position");
         let read = || -> Option<Vec<u8>> {

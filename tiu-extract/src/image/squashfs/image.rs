@@ -1,7 +1,7 @@
 //! An opened image, which finds files by path and reads them.
 
 use super::file::FileReader;
-use super::names::Names;
+use super::names::{Names, position};
 use super::store::Store;
 use crate::image::error::ImageError;
 use std::ops::Range;
@@ -17,26 +17,33 @@ pub struct Squashfs {
 }
 
 impl Squashfs {
-    /// Reads the superblock and all names.
+    /// Reads the superblock, and checks all names.
     pub fn open(source: Arc<dyn ReadAt>) -> Result<Self, ImageError> {
         let store = Store::open(source)?;
-        let names = Names::read(&store.metadata, &store.superblock, &store.fragments)?;
+        let names = Names::check(&store.metadata, &store.superblock, &store.fragments)?;
         Ok(Squashfs { store, names })
+    }
+
+    /// Returns the inode of the regular file at `path`.
+    fn find(&self, path: &TreePath) -> Result<Option<u64>, ImageError> {
+        self.names.find(&self.store.metadata, &self.store.superblock, path)
     }
 
     /// Returns the content of the regular file at `path`, or
     /// `None` if there is none.
     pub fn file(&self, path: &TreePath) -> Result<Option<FileReader<'_>>, ImageError> {
-        match self.names.find(path) {
-            Some(file) => Ok(Some(FileReader::new(&self.store, file.inode)?)),
+        match self.find(path)? {
+            Some(inode) => Ok(Some(FileReader::new(&self.store, inode)?)),
             None => Ok(None),
         }
     }
 
     /// Returns the offset in the image, in bytes, of a file's content: of its first block, or of
-    /// the fragment that holds all of it.
+    /// the fragment that holds all of it. Returns `None` too if the image cannot be read any more.
     pub fn position(&self, path: &TreePath) -> Option<u64> {
-        self.names.find(path).map(|file| file.position)
+        let inode = self.find(path).ok()??;
+        let Store { metadata, superblock, fragments, .. } = &self.store;
+        position(metadata, superblock, fragments, inode).ok()
     }
 
     /// Returns true if reads of the source cost something.
@@ -67,7 +74,7 @@ impl Squashfs {
     }
 
     /// Calls `each` with every path of every regular file.
-    pub fn for_each_file(&self, each: impl FnMut(&[u8])) {
-        self.names.for_each_file(each);
+    pub fn for_each_file(&self, each: impl FnMut(&[u8])) -> Result<(), ImageError> {
+        self.names.for_each_file(&self.store.metadata, &self.store.superblock, each)
     }
 }

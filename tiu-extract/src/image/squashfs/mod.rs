@@ -4,7 +4,7 @@
 //! superblock  sizes, compressor, offsets of the tables
 //! metadata    the compressed tables as streams of bytes
 //! inode       inodes of files and directories
-//! names       all names, read once; a regular file is a reference to its inode
+//! names       all names, checked once; directories that were used last; a regular file is a reference to its inode
 //! store       blocks and fragments
 //! file        one file's content: blocks, holes, and a tail in a fragment that it shares with other files
 //! codec       decompression of one block
@@ -13,8 +13,8 @@
 //!
 //! Every number comes from the image and is checked before it is used; no input panics, recurses
 //! without a bound, or allocates more than the image's own limits allow. Memory is small and does
-//! not grow with the size of files: a file's list of blocks is read from its inode as the file is
-//! read. Owners, modes, times and xattrs are not read: the index has them.
+//! not grow with the number or the size of files: a file's list of blocks is read from its inode as
+//! the file is read. Owners, modes, times and xattrs are not read: the index has them.
 //!
 //! Sources: `Documentation/filesystems/squashfs.rst` and `fs/squashfs/squashfs_fs.h` of Linux.
 

@@ -1,15 +1,19 @@
-//! All names of an image, and for each regular file a reference to its inode.
+//! All names of an image.
 //!
-//! Directories are walked once, with a list instead of recursion. The names of one directory lie
-//! together and are sorted, so finding a path takes one binary search for each component. A file
-//! costs its name and 40 bytes.
+//! Directories are walked and checked once, with a list instead of recursion, and nothing of them
+//! is kept. A directory is read again when a path in it is wanted. The ones that were used last
+//! stay in memory, with their names sorted, so finding a path takes one binary search for each
+//! component. Files are asked for in the order of their paths or of their content, which both keep
+//! neighbours together.
 
 use super::block::{StoredBlock, malformed};
+use super::cache::Cache;
 use super::inode::{FileInode, kind, listing};
-use super::metadata::{Cursor, Metadata};
+use super::metadata::Metadata;
 use super::superblock::Superblock;
 use crate::image::error::ImageError;
 use std::collections::HashSet;
+use std::sync::Arc;
 use tiu_bundle::index::{MAX_ENTRIES, MIN_LINE_SIZE};
 use tiu_system::path::TreePath;
 
@@ -17,91 +21,135 @@ use tiu_system::path::TreePath;
 const MAX_COUNT: u32 = 256;
 /// The longest name in bytes.
 const MAX_NAME: u16 = 256;
+/// The number of directories that stay in memory.
+const CACHED: usize = 64;
 
-/// All names.
+/// The names of an image, which were checked.
 pub struct Names {
-    names: Vec<u8>,
-    /// The root comes first; the children of a directory lie together.
-    nodes: Vec<NameNode>,
-    /// The most bytes that the index of the image can have.
-    index_limit: u64,
+    /// By reference to their inode, the directories that were used last.
+    directories: Cache<Directory>,
 }
 
-struct NameNode {
+/// The names in one directory, sorted.
+#[derive(Default)]
+struct Directory {
+    names: Vec<u8>,
+    children: Vec<Child>,
+}
+
+struct Child {
     name: usize,
     length: u16,
-    kind: NodeKind,
+    kind: u16,
+    inode: u64,
 }
 
-#[derive(Clone, Copy)]
-enum NodeKind {
-    Directory { first: u32, count: u32 },
-    File(FileLocation),
-    Other,
-}
-
-/// A regular file.
-#[derive(Clone, Copy)]
-pub struct FileLocation {
-    /// The reference to its inode, for `FileInode::read`.
-    pub inode: u64,
-    /// The offset of its content in the image, in bytes.
-    pub position: u64,
+/// Names so far, and their bytes.
+#[derive(Clone, Copy, Default)]
+struct Total {
+    names: u64,
+    bytes: u64,
 }
 
 impl Names {
-    /// Reads the names of all directories.
-    pub fn read(
+    /// Reads and checks the names of all directories, and the inodes of all regular files.
+    pub fn check(
         metadata: &Metadata,
         superblock: &Superblock,
         fragments: &[StoredBlock],
     ) -> Result<Self, ImageError> {
-        let root = NameNode { name: 0, length: 0, kind: NodeKind::Directory { first: 0, count: 0 } };
-        let index_limit = superblock.index_limit;
-        let mut names = Names { names: Vec::new(), nodes: vec![root], index_limit };
+        let mut total = Total { names: 1, bytes: 0 };
         // A directory has one name. A second one would make a loop, or a walk without end.
         let mut seen = HashSet::from([superblock.root]);
-        let mut pending = vec![(0, superblock.root)];
-        while let Some((node, reference)) = pending.pop() {
-            let first = names.nodes.len();
-            let mut children = Vec::new();
-            if let Some((cursor, size)) = listing(metadata, superblock, reference)? {
-                names.read_directory(cursor, size, &mut children)?;
-            }
-            names.sort(&mut children)?;
-            for child in children {
-                let kind = match child.kind {
+        let mut pending = vec![superblock.root];
+        while let Some(reference) = pending.pop() {
+            let directory = Directory::read(metadata, superblock, reference, total)?;
+            total.names += directory.children.len() as u64;
+            total.bytes += directory.names.len() as u64;
+            for child in &directory.children {
+                match child.kind {
                     kind::DIRECTORY => {
                         if !seen.insert(child.inode) || seen.len() as u64 > superblock.inodes {
                             return Err(malformed(format!("directory {:#x} has two names", child.inode)));
                         }
-                        pending.push((names.nodes.len(), child.inode));
-                        NodeKind::Directory { first: 0, count: 0 }
+                        pending.push(child.inode);
                     }
-                    kind::FILE => {
-                        NodeKind::File(FileLocation::read(metadata, superblock, fragments, child.inode)?)
-                    }
-                    _ => NodeKind::Other,
-                };
-                names.nodes.push(NameNode { name: child.name, length: child.length, kind });
-            }
-            let count = (names.nodes.len() - first) as u32;
-            if let Some(node) = names.nodes.get_mut(node) {
-                node.kind = NodeKind::Directory { first: first as u32, count };
+                    kind::FILE => drop(position(metadata, superblock, fragments, child.inode)?),
+                    _ => {}
+                }
             }
         }
-        names.names.shrink_to_fit();
-        names.nodes.shrink_to_fit();
-        Ok(names)
+        Ok(Names { directories: Cache::new(CACHED) })
     }
 
-    /// Reads `size` bytes of headers, each followed by its entries.
-    fn read_directory(
-        &mut self,
-        mut cursor: Cursor,
-        size: u32,
-        children: &mut Vec<Child>,
+    fn directory(
+        &self,
+        metadata: &Metadata,
+        superblock: &Superblock,
+        reference: u64,
+    ) -> Result<Arc<Directory>, ImageError> {
+        let read = || Directory::read(metadata, superblock, reference, Total::default());
+        self.directories.get(reference, read)
+    }
+
+    /// Returns the reference to the inode of the regular file at `path`, for `FileInode::read`.
+    pub fn find(
+        &self,
+        metadata: &Metadata,
+        superblock: &Superblock,
+        path: &TreePath,
+    ) -> Result<Option<u64>, ImageError> {
+        let (mut found, mut inode) = (kind::DIRECTORY, superblock.root);
+        for component in path.components() {
+            if found != kind::DIRECTORY {
+                return Ok(None);
+            }
+            let directory = self.directory(metadata, superblock, inode)?;
+            let Some(child) = directory.find(component) else { return Ok(None) };
+            (found, inode) = (child.kind, child.inode);
+        }
+        Ok((found == kind::FILE).then_some(inode))
+    }
+
+    /// Calls `each` with every path of every regular file.
+    pub fn for_each_file(
+        &self,
+        metadata: &Metadata,
+        superblock: &Superblock,
+        mut each: impl FnMut(&[u8]),
     ) -> Result<(), ImageError> {
+        let mut pending = vec![(superblock.root, Vec::new())];
+        while let Some((reference, path)) = pending.pop() {
+            let directory = self.directory(metadata, superblock, reference)?;
+            for child in &directory.children {
+                let mut path: Vec<u8> = path.clone();
+                if reference != superblock.root {
+                    path.push(b'/');
+                }
+                path.extend_from_slice(directory.name(child));
+                match child.kind {
+                    kind::DIRECTORY => pending.push((child.inode, path)),
+                    kind::FILE => each(&path),
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Directory {
+    /// Reads the directory `reference`. `total` is what other directories have.
+    fn read(
+        metadata: &Metadata,
+        superblock: &Superblock,
+        reference: u64,
+        total: Total,
+    ) -> Result<Self, ImageError> {
+        let mut directory = Directory::default();
+        let Some((mut cursor, size)) = listing(metadata, superblock, reference)? else {
+            return Ok(directory);
+        };
         let mut left = size;
         let mut take = |bytes: u32| match left.checked_sub(bytes) {
             Some(rest) => {
@@ -131,14 +179,14 @@ impl Names {
                         "a name of {length} bytes for an inode of kind {kind}, expected at most {MAX_NAME} bytes and a basic kind"
                     )));
                 }
-                let name = self.names.len();
-                self.names.resize(name + usize::from(length), 0);
-                let bytes = self.names.get_mut(name..).unwrap_or_default();
+                let name = directory.names.len();
+                directory.names.resize(name + usize::from(length), 0);
+                let bytes = directory.names.get_mut(name..).unwrap_or_default();
                 cursor.read(bytes)?;
                 if matches!(&*bytes, b"." | b"..") || bytes.iter().any(|byte| matches!(byte, 0 | b'/')) {
                     return Err(malformed(format!("a file is named {:?}", String::from_utf8_lossy(bytes))));
                 }
-                children.push(Child {
+                directory.children.push(Child {
                     name,
                     length,
                     kind,
@@ -146,8 +194,8 @@ impl Names {
                 });
             }
             // Each name has its line in the index.
-            let count = (self.nodes.len() + children.len()) as u64;
-            let (bytes, limit) = (self.names.len() as u64, self.index_limit);
+            let count = total.names + directory.children.len() as u64;
+            let (bytes, limit) = (total.bytes + directory.names.len() as u64, superblock.index_limit);
             let text = count.saturating_mul(MIN_LINE_SIZE - 1).saturating_add(bytes);
             if count > MAX_ENTRIES || text > limit {
                 return Err(malformed(format!(
@@ -155,13 +203,17 @@ impl Names {
                 )));
             }
             if !more {
-                return Ok(());
+                break;
             }
         }
+        directory.sort()?;
+        Ok(directory)
     }
 
-    fn sort(&self, children: &mut [Child]) -> Result<(), ImageError> {
-        let name = |child: &Child| self.name(child.name, child.length);
+    /// Sorts the names, which all differ.
+    fn sort(&mut self) -> Result<(), ImageError> {
+        let mut children = std::mem::take(&mut self.children);
+        let name = |child: &Child| self.name(child);
         if !children.is_sorted_by_key(name) {
             children.sort_unstable_by(|a, b| name(a).cmp(name(b)));
         }
@@ -175,86 +227,37 @@ impl Names {
                 )));
             }
         }
+        self.children = children;
         Ok(())
     }
 
-    fn name(&self, name: usize, length: u16) -> &[u8] {
-        self.names.get(name..name + usize::from(length)).unwrap_or_default()
+    fn name(&self, child: &Child) -> &[u8] {
+        self.names.get(child.name..child.name + usize::from(child.length)).unwrap_or_default()
     }
 
-    fn children(&self, first: u32, count: u32) -> &[NameNode] {
-        let first = first as usize;
-        self.nodes.get(first..first + count as usize).unwrap_or_default()
-    }
-
-    /// Returns the regular file at `path`.
-    pub fn find(&self, path: &TreePath) -> Option<FileLocation> {
-        let mut found = self.nodes.first()?.kind;
-        for component in path.components() {
-            let NodeKind::Directory { first, count } = found else {
-                return None;
-            };
-            let children = self.children(first, count);
-            let at =
-                children.binary_search_by(|node| self.name(node.name, node.length).cmp(component)).ok()?;
-            found = children.get(at)?.kind;
-        }
-        match found {
-            NodeKind::File(file) => Some(file),
-            _ => None,
-        }
-    }
-
-    /// Calls `each` with every path of every regular file.
-    pub fn for_each_file(&self, mut each: impl FnMut(&[u8])) {
-        let mut pending = vec![(0, Vec::new())];
-        while let Some((node, path)) = pending.pop() {
-            let Some(NodeKind::Directory { first, count }) =
-                self.nodes.get::<usize>(node).map(|node| node.kind)
-            else {
-                continue;
-            };
-            for (at, child) in self.children(first, count).iter().enumerate() {
-                let mut path = path.clone();
-                if node != 0 {
-                    path.push(b'/');
-                }
-                path.extend_from_slice(self.name(child.name, child.length));
-                match child.kind {
-                    NodeKind::Directory { .. } => pending.push((first as usize + at, path)),
-                    NodeKind::File(_) => each(&path),
-                    NodeKind::Other => {}
-                }
-            }
-        }
+    fn find(&self, name: &[u8]) -> Option<&Child> {
+        let at = self.children.binary_search_by(|child| self.name(child).cmp(name)).ok()?;
+        self.children.get(at)
     }
 }
 
-struct Child {
-    name: usize,
-    length: u16,
-    kind: u16,
+/// Returns the offset in the image of the content of the regular file with this inode, in bytes: of
+/// its first block, or of the fragment that holds all of it.
+pub fn position(
+    metadata: &Metadata,
+    superblock: &Superblock,
+    fragments: &[StoredBlock],
     inode: u64,
-}
-
-impl FileLocation {
-    fn read(
-        metadata: &Metadata,
-        superblock: &Superblock,
-        fragments: &[StoredBlock],
-        inode: u64,
-    ) -> Result<Self, ImageError> {
-        let (file, _) = FileInode::read(metadata, superblock, inode)?;
-        let fragment = match file.tail {
-            None => None,
-            Some((number, _)) => Some(fragments.get(number as usize).ok_or_else(|| {
-                malformed(format!("inode {inode:#x} is in fragment {number} of {}", fragments.len()))
-            })?),
-        };
-        let position = match fragment {
-            Some(fragment) if file.blocks == 0 => fragment.start,
-            _ => file.start,
-        };
-        Ok(FileLocation { inode, position })
-    }
+) -> Result<u64, ImageError> {
+    let (file, _) = FileInode::read(metadata, superblock, inode)?;
+    let fragment = match file.tail {
+        None => None,
+        Some((number, _)) => Some(fragments.get(number as usize).ok_or_else(|| {
+            malformed(format!("inode {inode:#x} is in fragment {number} of {}", fragments.len()))
+        })?),
+    };
+    Ok(match fragment {
+        Some(fragment) if file.blocks == 0 => fragment.start,
+        _ => file.start,
+    })
 }

@@ -118,7 +118,7 @@ pub fn content(image: &Squashfs, path: &Path, buffer: usize) -> Vec<u8> {
 pub fn assert_same(root: &Path, image: Vec<u8>, what: &str) {
     let image = Squashfs::open(Arc::new(image)).unwrap_or_else(|e| panic!("{what}: {e}"));
     let mut listed = Vec::new();
-    image.for_each_file(|path| listed.push(PathBuf::from(std::ffi::OsStr::from_bytes(path))));
+    image.for_each_file(|path| listed.push(PathBuf::from(std::ffi::OsStr::from_bytes(path)))).unwrap();
     listed.sort();
     assert_eq!(listed, files(root), "{what}");
     for path in &listed {

@@ -47,7 +47,7 @@ fn find(image: &[u8], range: Range<usize>, bytes: &[u8]) -> usize {
 fn read_all(image: Vec<u8>) -> Result<u64, String> {
     let image = Squashfs::open(Arc::new(image)).map_err(|e| e.to_string())?;
     let mut paths = Vec::new();
-    image.for_each_file(|path| paths.push(path.to_vec()));
+    image.for_each_file(|path| paths.push(path.to_vec())).map_err(|e| e.to_string())?;
     let mut total = 0;
     for path in paths {
         let file =
