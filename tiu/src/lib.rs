@@ -5,6 +5,9 @@
 //! rooms of the library, each above the rooms that it uses:
 //!
 //! ```text
+//! hooks           events of other programs
+//! media           updates from media that are plugged in
+//! update          tiu update: chooses the image that an unattended update applies
 //! transaction     tiu apply: preflight, open, fill, finish, check, commit
 //! edit            tiu etc: compares and changes /etc of a snapshot
 //! verify          tiu verify: whether a snapshot is still what was signed
@@ -84,9 +87,11 @@ pub mod diff;
 pub mod draft;
 pub mod edit;
 pub mod etc;
+pub mod hooks;
 pub mod host;
 pub(crate) mod incoming;
 pub(crate) mod labels;
+pub mod media;
 pub mod namespace;
 pub mod outcome;
 pub mod rollback;
@@ -94,4 +99,5 @@ pub mod snapshots;
 pub mod state;
 pub mod status;
 pub mod transaction;
+pub mod update;
 pub mod verify;

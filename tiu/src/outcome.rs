@@ -34,6 +34,24 @@ pub enum NothingToDo {
     Pinned(u32),
     /// The snapshot is not pinned.
     NotPinned(u32),
+    /// A snapshot with another image boots next and does not run yet.
+    RebootPending {
+        /// Number of the snapshot.
+        number: u32,
+        /// Version of its image, if it has one.
+        version: Option<String>,
+    },
+    /// The source has no image that is newer than the host's and meant for it.
+    NothingNewer {
+        /// The source.
+        source: String,
+    },
+    /// The snapshot that runs is on trial: it has not yet proved that it works.
+    OnTrial(u32),
+    /// Media that are plugged in are ignored.
+    MediaIgnored,
+    /// Another program works on the host's snapshots.
+    Busy(String),
 }
 
 impl fmt::Display for NothingToDo {
@@ -48,6 +66,19 @@ impl fmt::Display for NothingToDo {
             }
             NothingToDo::Pinned(number) => write!(f, "snapshot {number} is already pinned"),
             NothingToDo::NotPinned(number) => write!(f, "snapshot {number} is not pinned"),
+            NothingToDo::RebootPending { number, version } => {
+                write!(f, "snapshot {number}")?;
+                if let Some(version) = version {
+                    write!(f, " (version {version})")?;
+                }
+                write!(f, " boots next and does not run yet: a reboot is pending")
+            }
+            NothingToDo::NothingNewer { source } => {
+                write!(f, "{source} has no image that this host takes and does not have")
+            }
+            NothingToDo::OnTrial(number) => write!(f, "snapshot {number} runs and is still on trial"),
+            NothingToDo::MediaIgnored => f.write_str("media are ignored on this host"),
+            NothingToDo::Busy(why) => f.write_str(why),
         }
     }
 }
@@ -63,6 +94,15 @@ impl NothingToDo {
                 format!("tiu pin --remove {number} returns it to snapper's clean-up")
             }
             NothingToDo::NotPinned(_) => "tiu list shows which snapshots are pinned".into(),
+            NothingToDo::RebootPending { .. } => {
+                "reboot; to replace what boots next before that: tiu apply BUNDLE".into()
+            }
+            NothingToDo::NothingNewer { .. } => "tiu update --check shows each bundle and why".into(),
+            NothingToDo::OnTrial(_) => {
+                "wait until the boot is complete: systemctl status boot-complete.target".into()
+            }
+            NothingToDo::MediaIgnored => "set usb in /etc/tiu/tiu.yaml to apply or announce".into(),
+            NothingToDo::Busy(_) => "the next run of the timer tries again".into(),
         }
     }
 }

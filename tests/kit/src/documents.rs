@@ -83,6 +83,12 @@ fn name(command: &Command, arguments: &[&str]) -> Option<String> {
     if prefix.is_empty() && ["mark-good", "mark-bad"].iter().any(|argument| arguments.contains(argument)) {
         return Some("mark".to_owned());
     }
+    if prefix.is_empty() && ["update", "--check"].iter().all(|argument| arguments.contains(argument)) {
+        return Some("update-check".to_owned());
+    }
+    if prefix.is_empty() && arguments.contains(&"media") {
+        return Some("update".to_owned());
+    }
     if prefix.is_empty() && arguments.contains(&"etc") {
         let command = arguments.iter().find(|argument| ETC.contains(argument))?;
         return Some(format!(

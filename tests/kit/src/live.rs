@@ -4,6 +4,7 @@
 
 use crate::host::LoopHost;
 use crate::program::{self, RunOutput, outcome};
+use crate::system;
 use crate::tree;
 use std::ffi::OsStr;
 use std::path::Path;
@@ -27,6 +28,23 @@ pub fn programs(root: &Path) {
     tree::script(root, "usr/bin/snapper", &script);
 }
 
+/// Adds what [`shell`] needs besides to call `tiu` by its installed path.
+pub fn installed(root: &Path) {
+    programs(root);
+    // By its own name, because it runs itself in namespaces.
+    system::libraries(root, &[program::path("tiu").to_str().unwrap()]);
+    tree::script(root, "usr/bin/tiu", "#!/bin/sh\nexec /run/programs/tiu \"$@\"\n");
+}
+
+/// Runs the script `inner` on `host` as the running system, with `arguments`.
+pub fn shell<S: AsRef<OsStr>>(
+    host: &LoopHost,
+    inner: &str,
+    arguments: impl IntoIterator<Item = S>,
+) -> RunOutput {
+    run(host, &[], "", inner, arguments)
+}
+
 /// `tiu ARGUMENTS` on `host` as the running system, in mounts of its own. `files` are seen at the
 /// same paths.
 pub fn tiu<S: AsRef<OsStr>>(
@@ -45,6 +63,16 @@ pub fn tiu_after<S: AsRef<OsStr>>(
     setup: &str,
     arguments: impl IntoIterator<Item = S>,
 ) -> RunOutput {
+    run(host, files, setup, &format!("{WITH_LIBRARIES}/run/programs/tiu \"$@\""), arguments)
+}
+
+fn run<S: AsRef<OsStr>>(
+    host: &LoopHost,
+    files: &[&Path],
+    setup: &str,
+    inner: &str,
+    arguments: impl IntoIterator<Item = S>,
+) -> RunOutput {
     let mut script = String::from(
         "root=$1 tiu=$2; shift 2\n\
          mount -t proc proc \"$root/proc\"\n\
@@ -60,7 +88,6 @@ pub fn tiu_after<S: AsRef<OsStr>>(
         script +=
             &format!("mkdir -p \"$root{file}\"; rmdir \"$root{file}\"; cp -a '{file}' \"$root{file}\"\n");
     }
-    let inner = format!("{WITH_LIBRARIES}/run/programs/tiu \"$@\"");
     script += setup;
     script += "\nchroot \"$root\" /bin/sh -ec \"$INNER\" sh \"$@\"\n";
     let mut command = Command::new("unshare");

@@ -122,6 +122,11 @@ pub fn programs(root: &Path, programs: &[&str]) {
         let below = program.trim_start_matches('/').trim_start_matches("usr/");
         copy(Path::new(program), &root.join("usr").join(below));
     }
+    libraries(root, programs);
+}
+
+/// Copies the libraries of programs of this machine.
+pub fn libraries(root: &Path, programs: &[&str]) {
     let arguments: Vec<_> = programs.iter().map(AsRef::as_ref).collect();
     let listed = tool("ldd", "libc-bin", &arguments).succeeded().stdout;
     let libraries: BTreeSet<&str> =

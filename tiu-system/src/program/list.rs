@@ -11,6 +11,12 @@ pub struct Program {
     pub package: &'static str,
 }
 
+/// blkid(8).
+pub const BLKID: Program = Program {
+    name: "blkid",
+    candidates: &["/usr/sbin/blkid", "/sbin/blkid", "/usr/bin/blkid"],
+    package: "util-linux",
+};
 /// openssl(1).
 pub const OPENSSL: Program =
     Program { name: "openssl", candidates: &["/usr/bin/openssl", "/bin/openssl"], package: "openssl" };
@@ -22,6 +28,9 @@ pub const SETPRIV: Program =
 /// snapper(8).
 pub const SNAPPER: Program =
     Program { name: "snapper", candidates: &["/usr/bin/snapper"], package: "snapper" };
+/// systemctl(1).
+pub const SYSTEMCTL: Program =
+    Program { name: "systemctl", candidates: &["/usr/bin/systemctl", "/bin/systemctl"], package: "systemd" };
 /// systemd-sysusers(8).
 pub const SYSUSERS: Program = Program {
     name: "systemd-sysusers",
@@ -33,6 +42,12 @@ pub const TAR2SQFS: Program = Program {
     name: "tar2sqfs",
     candidates: &["/usr/bin/tar2sqfs", "/bin/tar2sqfs"],
     package: "squashfs-tools-ng",
+};
+/// transactional-update(8).
+pub const TRANSACTIONAL_UPDATE: Program = Program {
+    name: "transactional-update",
+    candidates: &["/usr/sbin/transactional-update", "/sbin/transactional-update"],
+    package: "transactional-update",
 };
 /// unshare(1).
 pub const UNSHARE: Program =

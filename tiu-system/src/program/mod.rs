@@ -23,7 +23,10 @@ mod running;
 mod tests;
 
 pub use error::RunError;
-pub use list::{OPENSSL, Program, RPM, SETPRIV, SNAPPER, SYSUSERS, TAR2SQFS, UNSHARE};
+pub use list::{
+    BLKID, OPENSSL, Program, RPM, SETPRIV, SNAPPER, SYSTEMCTL, SYSUSERS, TAR2SQFS, TRANSACTIONAL_UPDATE,
+    UNSHARE,
+};
 pub use output::Output;
 pub use run::{Run, find};
 pub use running::Running;

@@ -136,6 +136,14 @@ impl<'a> Next<'a> {
         Ok(delete::delete(self.host, &snapshot)?)
     }
 
+    /// Removes the boot entry of a snapshot that another program is about to delete. Refuses the
+    /// running one and the one that boots next, which that program does not delete either. Does not
+    /// ask snapper.
+    pub fn forget(&self, snapshot: &Snapshot) -> Result<(), BootError> {
+        delete::check_unused(snapshot)?;
+        self.loader.forget(self.host, snapshot)
+    }
+
     /// Undoes an unfinished `target` that was made from `base`: `base` boots next again where that
     /// had changed, and `target` is deleted.
     pub fn undo(&self, base: &Snapshot, target: u32) -> Result<(), BootError> {

@@ -83,6 +83,7 @@ impl ApplyArguments {
             allow_downgrade: self.allow_downgrade,
             allow_trust_change: self.allow_trust_change,
             force: self.force,
+            unattended: false,
             known: self.known.clone(),
         };
         let already = |reason| {
@@ -101,14 +102,14 @@ impl ApplyArguments {
             Outcome::Done(applied) => applied,
             Outcome::NothingToDo(reason) => return already(reason),
         };
-        record(&applied);
-        global.common.print_done(NAME, &applied, || report(&applied, opened.host.is_live()));
+        record_applied("apply", &applied);
+        global.common.print_done(NAME, &applied, || report_applied(&applied, opened.host.is_live()));
         Ok(exit::DONE)
     }
 }
 
-/// Records the update in the journal.
-fn record(applied: &Applied) {
+/// Records an update, which `operation` made, in the journal.
+pub fn record_applied(operation: &str, applied: &Applied) {
     let Applied { snapshot, facts, took, .. } = applied;
     let UpdateFacts { base, image, signer, .. } = facts;
     for warning in &facts.warnings {
@@ -128,7 +129,7 @@ fn record(applied: &Applied) {
     );
     let seconds = Some(took.as_secs_f64());
     let facts = RecordFacts { snapshot: Some(*snapshot), image: Some(image), signer: Some(signer), seconds };
-    record::done("apply", &message, &facts);
+    record::done(operation, &message, &facts);
 }
 
 /// Number of notes about users and groups that are shown; `tiu etc report` shows all.
@@ -166,7 +167,8 @@ fn accounts(notes: &[Note]) -> String {
     }
 }
 
-fn report(applied: &Applied, live: bool) -> String {
+/// Returns what an update did, for the terminal.
+pub fn report_applied(applied: &Applied, live: bool) -> String {
     let UpdateFacts { base, image, signer, summary, etc, persistent, warnings, .. } = &applied.facts;
     let mut text = String::new();
     for number in &applied.removed {

@@ -71,6 +71,17 @@ impl HostArguments {
         Ok((config, trust))
     }
 
+    /// Returns the certificates that are named on the command line.
+    pub fn keyring(&self) -> &[PathBuf] {
+        &self.keyring
+    }
+
+    /// Returns the arguments for the running system, with `keyring` in place of that of the command
+    /// line.
+    pub fn with_keyring(keyring: Vec<PathBuf>) -> Self {
+        HostArguments { root: None, keyring }
+    }
+
     /// Returns whether certificates are named on the command line.
     pub fn has_keyring(&self) -> bool {
         !self.keyring.is_empty()

@@ -10,12 +10,17 @@ mod host;
 mod in_target;
 mod list;
 mod mark;
+mod media;
 mod name;
 mod pin;
+mod prometheus;
 mod record;
 mod rollback;
+mod snapper_event;
 mod status;
 mod table;
+mod tukit_event;
+mod update;
 mod verify;
 mod without_plugins;
 
@@ -52,6 +57,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 77 nothing to do, 130 cancelled.";
 #[derive(Subcommand)]
 enum Command {
     Apply(apply::ApplyArguments),
+    Update(update::UpdateArguments),
+    Media(media::MediaArguments),
     Status(status::StatusArguments),
     List(list::ListArguments),
     Rollback(rollback::RollbackArguments),
@@ -67,6 +74,8 @@ enum Command {
     #[command(after_help = "Example:\n  tiu completions bash > /usr/share/bash-completion/completions/tiu")]
     Completions(CompletionsArguments),
     InTarget(in_target::InTargetArguments),
+    SnapperEvent(snapper_event::SnapperEventArguments),
+    TukitEvent(tukit_event::TukitEventArguments),
     WithoutPlugins(without_plugins::WithoutPluginsArguments),
 }
 
@@ -97,6 +106,10 @@ impl Command {
     fn operation(&self) -> Option<&'static str> {
         match self {
             Command::Apply(arguments) if !arguments.is_dry_run() => Some("apply"),
+            Command::Update(arguments) if !arguments.is_check() => Some("update"),
+            Command::Media(_) => Some("media"),
+            Command::SnapperEvent(_) => Some("snapper-event"),
+            Command::TukitEvent(_) => Some("tukit-event"),
             Command::Rollback(_) => Some("rollback"),
             Command::Etc(arguments) => arguments.operation(),
             Command::Verify(_) => Some("verify"),
@@ -112,6 +125,8 @@ impl Command {
     fn bundle(&self) -> Option<String> {
         match self {
             Command::Apply(arguments) => Some(arguments.bundle()),
+            Command::Update(arguments) => arguments.source(),
+            Command::Media(arguments) => Some(arguments.device()),
             _ => None,
         }
     }
@@ -120,6 +135,8 @@ impl Command {
     fn known_image(&self) -> KnownImage {
         match self {
             Command::Apply(arguments) => arguments.known_image(),
+            Command::Update(arguments) => arguments.known_image(),
+            Command::Media(arguments) => arguments.known_image(),
             _ => KnownImage::default(),
         }
     }
@@ -138,6 +155,8 @@ impl Command {
     fn run(self, global: &GlobalArguments) -> CommandResult {
         match self {
             Command::Apply(arguments) => arguments.run(global),
+            Command::Update(arguments) => arguments.run(global),
+            Command::Media(arguments) => arguments.run(global),
             Command::Status(arguments) => arguments.run(global),
             Command::List(arguments) => arguments.run(global),
             Command::Rollback(arguments) => arguments.run(global),
@@ -157,6 +176,8 @@ impl Command {
                 arguments.run(Cli::command())
             }
             Command::InTarget(arguments) => arguments.run(),
+            Command::SnapperEvent(arguments) => arguments.run(global),
+            Command::TukitEvent(arguments) => arguments.run(global),
             Command::WithoutPlugins(arguments) => arguments.run(),
         }
     }

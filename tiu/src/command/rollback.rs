@@ -54,6 +54,9 @@ impl RollbackArguments {
             }
         };
         rollback::switch(opened.next(), to.number)?;
+        if let Err(error) = tiu::update::note_avoided(&opened.host, &opened.config) {
+            tiu_cli::warn(NAME, &format!("an unattended update may undo this: {error}"));
+        }
         let was = from.map(|from| format!(" instead of snapshot {from}")).unwrap_or_default();
         let message = format!("snapshot {} ({}, {}) boots next{was}", to.number, to.title(), to.signed());
         let signer = to.signature.signer();

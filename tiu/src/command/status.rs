@@ -3,6 +3,7 @@
 
 use super::global::GlobalArguments;
 use super::host::OpenedHost;
+use super::prometheus::Metrics;
 use super::table::{columns, minute, printable};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -16,6 +17,7 @@ use tiu::host::{FailedImage, Host};
 use tiu::snapshots::State;
 use tiu::state::ImageState;
 use tiu::status::{Signature, SnapshotFacts, failed_images, mark_next, ways_back};
+use tiu::update::LastRun;
 use tiu::verify::{self, Depth, InitrdSettings, VerifyRequest};
 use tiu_bundle::trust::Trust;
 use tiu_cli::{CommandResult, Failure, exit};
@@ -31,8 +33,23 @@ use tiu_system::progress::Watch;
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   tiu status
-  tiu status --json | jq .next")]
-pub struct StatusArguments {}
+  tiu status --json | jq .next
+  tiu status --format prometheus > /var/lib/node_exporter/tiu.prom")]
+pub struct StatusArguments {
+    /// Form of the output
+    #[arg(long, value_enum, value_name = "FORM", default_value_t, conflicts_with = "json")]
+    format: Format,
+}
+
+/// A form of the output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// Text for people
+    #[default]
+    Text,
+    /// Metrics for the textfile collector of Prometheus' node_exporter
+    Prometheus,
+}
 
 /// The document of `--json`.
 #[derive(Serialize)]
@@ -153,7 +170,10 @@ impl StatusArguments {
             failed: failed(host),
             snapshots: &snapshots,
         };
-        global.common.print(&status, || human(&status))?;
+        match self.format {
+            Format::Text => global.common.print(&status, || human(&status))?,
+            Format::Prometheus => tiu_cli::print(&metrics(&status, host).text())?,
+        }
         Ok(exit::DONE)
     }
 }
@@ -177,6 +197,17 @@ fn failed(host: &Host) -> Vec<Failed> {
         Failed { root_hash, compatible, version, reason, boots, when }
     });
     shown.collect()
+}
+
+fn metrics<'a>(status: &'a Status, host: &Host) -> Metrics<'a> {
+    Metrics {
+        running: status.snapshots.iter().find(|snapshot| snapshot.running),
+        next: status.snapshots.iter().find(|snapshot| snapshot.next),
+        differs: status.differs.len(),
+        conflicts: status.etc_conflicts.len(),
+        unfinished: status.unfinished.len(),
+        last: LastRun::read(host),
+    }
 }
 
 /// Returns what runs and what boots next, where they differ from what a trusted signer signed.

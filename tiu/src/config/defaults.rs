@@ -1,6 +1,6 @@
 //! The configuration of a host that has no file.
 
-use super::keys::{Boot, Config, EtcTarget, Initrd, Sysusers};
+use super::keys::{Boot, Config, EtcTarget, Initrd, Sysusers, Usb};
 use super::paths::pattern;
 use tiu_bundle::host_files::ALWAYS_HOST;
 use tiu_bundle::trust::{Purpose, ValidAt};
@@ -9,6 +9,9 @@ use tiu_extract::Verity;
 /// Files of `/etc` that are always the image's: they are made from what is in `/usr`, or describe
 /// it.
 const ALWAYS_IMAGE: [&str; 3] = ["/etc/ld.so.cache", "/etc/os-release", "/etc/udev/hwdb.bin"];
+
+/// Filesystems of media that are mounted: simple ones, without a journal.
+const USB_FILESYSTEMS: [&str; 3] = ["vfat", "exfat", "iso9660"];
 
 impl Default for Config {
     fn default() -> Self {
@@ -31,6 +34,10 @@ impl Default for Config {
             initrd_path: None,
             sysusers: Sysusers::default(),
             boot: Boot::default(),
+            update: None,
+            usb: Usb::default(),
+            usb_filesystems: USB_FILESYSTEMS.map(str::to_owned).to_vec(),
+            usb_report: false,
         }
     }
 }

@@ -74,6 +74,19 @@ pub enum Boot {
     None,
 }
 
+/// The treatment of a medium with bundles that is plugged in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Usb {
+    /// It is not even mounted.
+    #[default]
+    Ignore,
+    /// Its bundles are verified, and what an update would do is printed.
+    Announce,
+    /// The newest bundle that the host takes is applied.
+    Apply,
+}
+
 /// The configuration of a host: what its administrator and its distribution decided.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -114,4 +127,12 @@ pub struct Config {
     pub sysusers: Sysusers,
     /// The boot loader.
     pub boot: Boot,
+    /// The source of unattended updates, as it is written: a location.
+    pub update: Option<String>,
+    /// The treatment of media that are plugged in.
+    pub usb: Usb,
+    /// Types of filesystems that are mounted on such media.
+    pub usb_filesystems: Vec<String>,
+    /// True if a report is written to such media.
+    pub usb_report: bool,
 }

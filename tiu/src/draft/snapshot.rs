@@ -31,6 +31,7 @@ pub struct Draft<'a> {
     snapshot: Snapshot,
     image: ImageName,
     tree: Tree,
+    own: bool,
 }
 
 impl<'a> Draft<'a> {
@@ -50,13 +51,29 @@ impl<'a> Draft<'a> {
             Ok((create::complete(host, base, number, start)?, Tree::open(&host.snapshot_path(number))?))
         };
         match complete() {
-            Ok((snapshot, tree)) => Ok(Draft { next, base: base.clone(), snapshot, image, tree }),
+            Ok((snapshot, tree)) => Ok(Draft { next, base: base.clone(), snapshot, image, tree, own: true }),
             Err(error) => {
                 // The cause matters. What stays is marked, so the next run finds it.
                 let _ = next.delete(number);
                 Err(error)
             }
         }
+    }
+
+    /// Returns a draft of a snapshot that another program made from `base` and will commit or remove.
+    pub fn of_other(
+        next: Next<'a>,
+        base: &Snapshot,
+        snapshot: Snapshot,
+        image: ImageName,
+    ) -> Result<Self, DraftError> {
+        let tree = Tree::open(&next.host().snapshot_path(snapshot.number))?;
+        Ok(Draft { next, base: base.clone(), snapshot, image, tree, own: false })
+    }
+
+    /// Returns true if tiu made the snapshot: it equals its base until something is written.
+    pub fn is_own(&self) -> bool {
+        self.own
     }
 
     /// Returns the id of the snapshot's subvolume.

@@ -66,6 +66,21 @@ impl Host {
         }
     }
 
+    /// Takes the host's lock, and not transactional-update's, without waiting. Returns `None` if
+    /// another process has it. For what another program calls in the middle of its own work.
+    pub fn try_lock_inside(&self) -> Result<Option<Lock>, HostError> {
+        let home = self.make_home()?;
+        let (file, ours) = self.open_lock(&home)?;
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) if is_at(&home, &ours) => {
+                self.held.replace(Some(file));
+                Ok(Some(Lock { held: self.held.clone(), _tukit: None }))
+            }
+            Ok(()) | Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(e) => Err(HostError::Io { path: self.home_path(LOCK), source: e.into() }),
+        }
+    }
+
     /// Takes the host's lock like [`lock`](Self::lock), for a run that changes nothing. On a host
     /// where no tiu has worked yet, no file is made.
     pub fn lock_unchanged(&self) -> Result<Lock, HostError> {

@@ -32,6 +32,8 @@ const NEW: &str = ".state.json.new";
 const VERSION: u32 = 1;
 /// The number of failed images that a host remembers.
 const MAX_FAILED: usize = 50;
+/// Most images that are avoided.
+const MAX_AVOIDED: usize = 64;
 
 /// The memory of a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,8 +45,38 @@ pub struct Memory {
     /// The images that did not start on this host, by root hash.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub failed: BTreeMap<String, FailedImage>,
+    /// Images that unattended updates do not choose, by the root hash of their hash tree.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub avoided: BTreeMap<String, Avoided>,
     #[serde(flatten)]
     unknown: Map<String, Value>,
+}
+
+/// An image that a host had and went back from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Avoided {
+    /// The kind of host that it is for.
+    pub compatible: String,
+    /// Its version.
+    pub version: String,
+    /// The time at which it was noted.
+    #[serde(with = "rfc3339")]
+    pub since: OffsetDateTime,
+    /// The reason, in words.
+    pub why: String,
+    #[serde(flatten)]
+    unknown: Map<String, Value>,
+}
+
+impl Avoided {
+    /// Returns the note of an image that is avoided from now on.
+    pub fn from_now(compatible: &str, version: &str, why: &str) -> Self {
+        // Whole seconds, as RFC 3339 is written elsewhere.
+        let now = OffsetDateTime::now_utc();
+        let since = now.replace_nanosecond(0).unwrap_or(now);
+        let (compatible, version, why) = (compatible.to_owned(), version.to_owned(), why.to_owned());
+        Avoided { compatible, version, since, why, unknown: Map::new() }
+    }
 }
 
 /// The newest image of its kind that was ever applied.
@@ -77,7 +109,13 @@ pub enum Recalled {
 
 impl Default for Memory {
     fn default() -> Self {
-        Memory { version: VERSION, newest: BTreeMap::new(), failed: BTreeMap::new(), unknown: Map::new() }
+        Memory {
+            version: VERSION,
+            newest: BTreeMap::new(),
+            failed: BTreeMap::new(),
+            avoided: BTreeMap::new(),
+            unknown: Map::new(),
+        }
     }
 }
 
@@ -113,6 +151,20 @@ impl Memory {
             let Some(oldest) = oldest.map(|(hash, _)| hash.clone()) else { return };
             self.failed.remove(&oldest);
         }
+    }
+
+    /// Notes that unattended updates do not choose the image with this root hash. Returns false if
+    /// that was noted before. The oldest notes go where there are too many.
+    pub fn avoid(&mut self, root_hash: &str, note: Avoided) -> bool {
+        if self.avoided.contains_key(root_hash) {
+            return false;
+        }
+        while self.avoided.len() >= MAX_AVOIDED {
+            let oldest = self.avoided.iter().min_by_key(|(_, note)| note.since).map(|(hash, _)| hash.clone());
+            oldest.and_then(|hash| self.avoided.remove(&hash));
+        }
+        self.avoided.insert(root_hash.to_owned(), note);
+        true
     }
 }
 

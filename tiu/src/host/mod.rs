@@ -41,7 +41,7 @@ pub use hidden::Hidden;
 pub(crate) use hidden::HostPaths;
 pub use lock::Lock;
 pub(crate) use lookup::Paper;
-pub use memory::{Memory, Newest, Recalled};
+pub use memory::{Avoided, Memory, Newest, Recalled};
 pub(crate) use mounts::HostMounts;
 pub use open::Host;
 pub use paths::NotInstalled;

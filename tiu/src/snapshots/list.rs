@@ -64,6 +64,20 @@ impl Host {
         snapshots.into_iter().find(|s| s.number == number).ok_or(SnapshotError::NotFound { number, there })
     }
 
+    /// Returns the subvolume of snapshot `number` without asking snapper, which may be waiting for
+    /// this process: description, userdata and date are empty. Returns `None` if there is no such
+    /// subvolume.
+    pub fn subvolume_of(&self, number: u32) -> Result<Option<Snapshot>, SnapshotError> {
+        let row = Row {
+            number,
+            date: String::new(),
+            description: String::new(),
+            cleanup: String::new(),
+            userdata: None,
+        };
+        with_subvolume(row, &self.snapshot_path(number), self.default_id()?, self.active_id()?)
+    }
+
     /// Returns the snapshot that boots next.
     pub fn default_snapshot(&self) -> Result<Snapshot, SnapshotError> {
         if let Some(default) = self.snapshots()?.into_iter().find(|s| s.default) {

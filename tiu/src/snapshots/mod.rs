@@ -20,6 +20,6 @@ pub use create::Start;
 pub use error::SnapshotError;
 pub(crate) use error::btrfs;
 pub use leftovers::{begin_creation, clean_up_creation};
-pub use model::{CHECKED, COMPATIBLE_KEY, STATE_KEY, Snapshot, State, VERSION_KEY};
+pub use model::{CHECKED, COMPATIBLE_KEY, IN_PROGRESS, STATE_KEY, Snapshot, State, VERSION_KEY};
 pub use nested::nested_subvolumes;
 pub use pin::{PinError, pin, unpin};

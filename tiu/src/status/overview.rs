@@ -226,7 +226,7 @@ impl SnapshotFacts {
 
 /// Checks that `tree` is a system that can boot. Of an `image`, the kernel is checked too; other
 /// systems can have theirs elsewhere. Returns what is missing.
-fn check_bootable(tree: &Tree, image: Option<&ImageState>, config: &Config) -> Result<(), String> {
+pub fn check_bootable(tree: &Tree, image: Option<&ImageState>, config: &Config) -> Result<(), String> {
     if !os_release::PATHS.iter().any(|path| tree.has(path)) {
         return Err("it has no os-release".into());
     }

@@ -69,7 +69,7 @@ pub fn apply(context: &Context, request: &Request) -> Result<Outcome<Applied>, A
 /// Checks that what will be made can boot and be updated again, compares the base with the image,
 /// and checks that there is room. Warns about what no image brought and will be gone. The last
 /// value is a warning about the trust of what will be made.
-fn planned(
+pub(super) fn planned(
     context: &Context,
     request: &Request,
     ready: &mut Ready,
@@ -86,7 +86,7 @@ fn planned(
 }
 
 /// The results of the stages.
-struct Stages {
+pub(super) struct Stages {
     summary: Summary,
     etc: EtcReport,
     generated: Vec<TreePathBuf>,
@@ -94,7 +94,7 @@ struct Stages {
 }
 
 /// Runs everything between the new draft and its commit.
-fn stages(
+pub(super) fn stages(
     context: &Context,
     request: &Request,
     ready: &Ready,

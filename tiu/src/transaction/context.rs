@@ -53,6 +53,8 @@ pub struct Request {
     pub allow_trust_change: bool,
     /// True if the image that the base already has is applied again.
     pub force: bool,
+    /// True if nothing is done while a reboot into another image is pending.
+    pub unattended: bool,
     /// Receives what is known of the bundle.
     pub known: KnownImage,
 }

@@ -62,6 +62,9 @@ pub enum ApplyError {
     Initrd(#[from] InitrdError),
     #[error(transparent)]
     Boot(#[from] BootError),
+    /// Another program's snapshot cannot be filled.
+    #[error("snapshot {number} cannot be filled with the image: {why}")]
+    OtherTarget { number: u32, why: &'static str },
     /// A part that the new snapshot's boot needs is missing.
     #[error("the new snapshot would not boot: {0}")]
     NotBootable(#[from] NotBootable),
@@ -142,6 +145,7 @@ hints! { ApplyError {
      change: --allow-trust-change",
     BaseUnfinished(_) =>
     "choose a finished one: tiu rollback N (tiu list shows them)",
+    OtherTarget { .. } => "start from what runs and boots next: reboot, then run again",
     Quota { .. } => errno::hint_of_output("Disk quota exceeded").unwrap_or_default(),
     NoSpace { .. } =>
     "delete snapshots that are no longer needed (tiu list, snapper delete N)",

@@ -52,7 +52,8 @@ fn start(context: &Context, ready: &Ready, plan: Plan, draft: &Draft) -> Result<
     if !plan.is_possible() {
         return damage::start(context, ready, draft);
     }
-    let frozen = ready.base.read_only && ready.host_rules.subvolumes.is_empty();
+    // Another program has worked in a draft of its own.
+    let frozen = ready.base.read_only && ready.host_rules.subvolumes.is_empty() && draft.is_own();
     let (etc, plan) = if frozen {
         (ready.etc.clone(), plan)
     } else {

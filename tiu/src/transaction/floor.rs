@@ -93,6 +93,8 @@ pub fn read(
 pub fn remember(context: &Context, memory: &Memory, bundle: &Bundle) -> Result<(), HostError> {
     let mut memory = memory.clone();
     raise(&mut memory, &bundle.manifest, &bundle.signer);
+    // Whoever applies an image that the host went back from wants it again.
+    memory.avoided.remove(&bundle.manifest.verity_hash.to_string());
     context.host().remember(&memory)
 }
 

@@ -68,7 +68,7 @@ pub(super) fn seems_installed(context: &Context, bundle: &Bundle) -> bool {
 
 /// Runs `work` in a thread and returns its result, or at once that the run was cancelled. The
 /// thread then ends with the process.
-fn in_thread<T: Send + 'static>(
+pub fn in_thread<T: Send + 'static>(
     watch: Watch,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Cancelled> {

@@ -3,34 +3,34 @@
 
 use super::context::{Context, Request};
 use super::error::ApplyError;
-use super::floor::{self, Floors};
+use super::floor;
+use super::identity::{self, KnownHost};
 use super::labels;
 use super::open::{self, OpenedImage};
+use super::pending;
 use super::stage::Stage;
 use super::swap::{self, ActiveSwap};
 use crate::boot::initrd;
 use crate::etc::{BaseImage, EtcPlan, EtcUpdate, decide};
 use crate::host::persistent::{self, DirectoryContent, Persistent, PersistentDecision, PersistentFacts};
-use crate::host::{HostPaths, Lock, Memory, NotInstalled, left_out};
-use crate::incoming::{Allowed, HostIdentity, IncomingImage, LocalFirst};
+use crate::host::{HostError, HostPaths, Lock, Memory, NotInstalled, left_out};
+use crate::incoming::{Allowed, IncomingImage, LocalFirst};
 use crate::labels::Labelling;
 use crate::outcome::{NothingToDo, Outcome};
 use crate::snapshots::{Snapshot, State};
 use crate::state::{ImageState, StateError};
 use std::io::{self, Write};
-use std::path::Path;
 use std::sync::Arc;
 use tiu_bundle::bundle::Bundle;
 use tiu_bundle::index::{Index, Kind};
 use tiu_bundle::policy::POLICY_PATH;
-use tiu_bundle::trust::ValidAt;
 use tiu_extract::{Image, Job, Rules};
 use tiu_system::fstab::Mount;
 use tiu_system::mountinfo;
-use tiu_system::os_release::{self, OsRelease};
+use tiu_system::os_release::OsRelease;
 use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::text::printable;
-use tiu_system::tree::{MAX_TEXT, System, Tree, TreeError};
+use tiu_system::tree::{Tree, TreeError};
 
 /// The findings of preflight: all that the other stages need.
 pub struct Ready {
@@ -86,6 +86,8 @@ pub enum RunMode {
     Apply,
     /// A plan alone. Not even the file of the lock is made.
     DryRun,
+    /// An update inside another program's transaction, which holds its own lock.
+    Inside,
 }
 
 /// Checks all but space.
@@ -107,6 +109,7 @@ pub fn prepare(context: &Context, request: &Request, mode: RunMode) -> Result<Pr
             lock
         }
         RunMode::DryRun => host.lock_unchanged()?,
+        RunMode::Inside => host.try_lock_inside()?.ok_or(HostError::Locked { holder: None })?,
     };
     let base = host.default_snapshot()?;
     if base.state() == State::InProgress {
@@ -114,17 +117,12 @@ pub fn prepare(context: &Context, request: &Request, mode: RunMode) -> Result<Pr
     }
     let state = ImageState::open_base(host, base.number, trust)?;
 
-    let machine = rustix::system::uname().machine().to_string_lossy().into_owned();
-    let of_base = state.provenance().map(|provenance| &provenance.manifest);
-    let (os, unreadable) = release(&state);
-    let mut identity = HostIdentity::new(config.compatible.as_deref(), of_base, &os, &machine);
-    let Floors { floors, failed, memory, mut warnings } =
-        floor::read(context, &state, &os, identity.compatible.as_deref())?;
-    warnings.extend(unreadable);
-    identity.floors = floors;
-    identity.failed = failed;
-    identity.minimum = config.min_version.clone();
-    identity.by_signing_time = config.valid_at == ValidAt::SigningTime;
+    if request.unattended
+        && let Some(why) = pending::pending(context, &base, &state)
+    {
+        return Ok(Preflight::NothingToDo { why, lock });
+    }
+    let KnownHost { identity, memory, mut warnings } = identity::identify(context, &state)?;
     let allowed =
         Allowed { downgrade: request.allow_downgrade || config.allow_downgrade, same: request.force };
     if let Outcome::NothingToDo(why) =
@@ -312,23 +310,4 @@ impl Ready {
             watch: context.watch,
         }
     }
-}
-
-/// Returns the os-release of the base, and warnings about files of it that cannot be read. The
-/// image brought them: a damaged one must not stop the update that mends it.
-fn release(base: &ImageState) -> (OsRelease, Vec<String>) {
-    let system = System::new(base.tree());
-    let mut warnings = Vec::new();
-    let [own, vendor] = os_release::PATHS;
-    for path in [vendor, own] {
-        match system.read(Path::new(path), MAX_TEXT) {
-            Ok(Some(bytes)) => return (OsRelease::parse(&String::from_utf8_lossy(&bytes)), warnings),
-            Ok(None) => {}
-            Err(error) => warnings.push(format!(
-                "snapshot {}: its os-release cannot be read, and is not compared with the image: {error}",
-                base.number()
-            )),
-        }
-    }
-    (OsRelease::default(), warnings)
 }

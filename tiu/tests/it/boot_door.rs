@@ -154,6 +154,7 @@ fn apply(root: &Path, keyring: &Path, bundle: &Path, loader: &dyn BootLoader) ->
         allow_downgrade: false,
         allow_trust_change: false,
         force: false,
+        unattended: false,
         known: KnownImage::default(),
     };
     match transaction::apply(&context, &request)? {
@@ -275,6 +276,7 @@ fn a_draft_whose_entry_cannot_be_removed_is_reported_after_the_cause() {
         allow_downgrade: false,
         allow_trust_change: false,
         force: false,
+        unattended: false,
         known: KnownImage::default(),
     };
     let error = transaction::apply(&context, &request).unwrap_err();

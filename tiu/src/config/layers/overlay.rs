@@ -1,7 +1,7 @@
 //! The keys of one file, which overwrite or extend those of the weaker files.
 
 use crate::config::error::ConfigError;
-use crate::config::keys::{Boot, Config, EtcTarget, Initrd, Sysusers};
+use crate::config::keys::{Boot, Config, EtcTarget, Initrd, Sysusers, Usb};
 use crate::config::paths::{pattern, tree_path};
 use serde::Deserialize;
 use std::path::Path;
@@ -31,6 +31,10 @@ struct Layer {
     initrd_strict: Option<bool>,
     sysusers: Option<Sysusers>,
     boot: Option<Boot>,
+    update: Option<String>,
+    usb: Option<Usb>,
+    usb_filesystems: Option<OneOrMany>,
+    usb_report: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -144,6 +148,21 @@ impl Config {
             }
             self.min_version = Some(found);
         }
+        if let Some(found) = layer.update {
+            if found.trim().is_empty() {
+                return Err(invalid("update", &found, "a bundle, or a folder with bundles"));
+            }
+            self.update = Some(found);
+        }
+        if let Some(list) = layer.usb_filesystems {
+            let list = list.into_vec();
+            if let Some(found) = list.iter().find(|name| !USB_FILESYSTEMS.contains(&name.as_str())) {
+                return Err(invalid("usb-filesystems", found, "vfat, exfat, iso9660 or ext4"));
+            }
+            self.usb_filesystems = list;
+        }
+        self.usb = layer.usb.unwrap_or(self.usb);
+        self.usb_report = layer.usb_report.unwrap_or(self.usb_report);
         self.etc_change = layer.etc.change.unwrap_or(self.etc_change);
         self.initrd = layer.initrd.unwrap_or(self.initrd);
         self.initrd_strict = layer.initrd_strict.unwrap_or(self.initrd_strict);
@@ -152,6 +171,9 @@ impl Config {
         Ok(())
     }
 }
+
+/// Filesystems that media can be allowed to have.
+const USB_FILESYSTEMS: [&str; 4] = ["vfat", "exfat", "iso9660", "ext4"];
 
 /// Adds the values of `more` that `list` does not have.
 fn add<T: PartialEq>(list: &mut Vec<T>, more: Vec<T>) {

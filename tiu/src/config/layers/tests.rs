@@ -118,6 +118,9 @@ fn a_wrong_value_is_refused() {
         "boot: grub3",
         "etc: {change: maybe}",
         "verity: none",
+        "usb: yes",
+        "usb-filesystems: btrfs",
+        "update: ' '",
         "- a",
         "keyring: {a: b}",
     ] {
