@@ -42,10 +42,14 @@ use crate::host::Host;
 /// detected.
 pub fn boot_loader(host: &Host, config: &Config) -> Box<dyn BootLoader> {
     match config.boot {
-        Boot::None => Box::new(none::NoBootLoader { why: "boot: none is configured".into() }),
+        Boot::None => Box::new(none::NoBootLoader {
+            why: "boot: none is configured".into(),
+            // Another program changes the arguments.
+            fixed: None,
+        }),
         Boot::Auto => match bls::detect::detect(host, config) {
             Ok(entries) => Box::new(entries),
-            Err(why) => Box::new(none::NoBootLoader { why }),
+            Err(why) => Box::new(none::NoBootLoader { why, fixed: bls::fixed_subvolume(host) }),
         },
         Boot::Bls => match bls::detect::configured(host, config) {
             Ok(entries) => Box::new(entries),

@@ -75,6 +75,9 @@ impl<'a> Next<'a> {
             Reconciled::WentBack { to, failed } => {
                 tracing::warn!("snapshot {failed} did not start; the boot loader went back to {to}");
             }
+            Reconciled::Kept { to, unbootable } => {
+                tracing::warn!("snapshot {unbootable} was the default and cannot boot; {to} boots next");
+            }
             Reconciled::Adopted { number } => {
                 tracing::warn!("another program had made snapshot {number} the default; it boots next");
             }
@@ -208,6 +211,10 @@ impl Steps for Next<'_> {
     fn is_checked(&self, number: u32) -> Result<bool, BootError> {
         let snapshot = self.host.snapshot(number)?;
         Ok(snapshot.userdata.get(STATE_KEY).is_some_and(|state| state == CHECKED))
+    }
+
+    fn runs(&self, number: u32) -> Result<bool, BootError> {
+        Ok(self.host.is_live() && self.host.snapshot(number)?.active)
     }
 
     fn note_failed(&self, number: u32, boots: u32) -> Result<(), BootError> {

@@ -12,6 +12,17 @@ use tiu_system::tree::Tree;
 pub(super) struct NoBootLoader {
     /// The reason why no boot loader is informed.
     pub why: String,
+    /// The subvolume that the arguments of the running kernel name: the default does not boot.
+    pub fixed: Option<String>,
+}
+
+impl NoBootLoader {
+    fn check(&self) -> Result<(), BootError> {
+        match self.fixed.clone() {
+            Some(subvolume) => Err(BootError::Fixed { subvolume, why: self.why.clone() }),
+            None => Ok(()),
+        }
+    }
 }
 
 impl BootLoader for NoBootLoader {
@@ -24,7 +35,7 @@ impl BootLoader for NoBootLoader {
     }
 
     fn preflight(&self, _host: &Host, _need: &Need) -> Result<(), BootError> {
-        Ok(())
+        self.check()
     }
 
     fn prepare(&self, _target: &Tree) -> Result<Vec<String>, BootError> {
@@ -32,7 +43,7 @@ impl BootLoader for NoBootLoader {
     }
 
     fn stage(&self, _host: &Host, _snapshot: &Snapshot) -> Result<(), BootError> {
-        Ok(())
+        self.check()
     }
 
     fn select(&self, _host: &Host, _snapshot: &Snapshot, _standing: Standing) -> Result<(), BootError> {
@@ -40,6 +51,7 @@ impl BootLoader for NoBootLoader {
     }
 
     fn selected(&self, host: &Host) -> Result<Selected, BootError> {
+        self.check()?;
         let next = default_subvolume(host)?;
         Ok(Selected { once: None, then: next.clone(), next })
     }

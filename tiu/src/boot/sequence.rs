@@ -36,6 +36,8 @@ pub(super) trait Steps {
     fn entry(&self, number: u32) -> Result<EntryState, BootError>;
     /// Returns true if `number` is complete, but not yet noted as done.
     fn is_checked(&self, number: u32) -> Result<bool, BootError>;
+    /// Returns true if `number` is running.
+    fn runs(&self, number: u32) -> Result<bool, BootError>;
     /// Makes the host remember that `number` did not start in so many boots.
     fn note_failed(&self, number: u32, boots: u32) -> Result<(), BootError>;
     /// Removes what interrupted runs left.
@@ -89,6 +91,13 @@ pub enum Reconciled {
         /// The snapshot that did not start.
         failed: u32,
     },
+    /// The default cannot boot. It is now the snapshot that the boot loader boots.
+    Kept {
+        /// The snapshot that boots next.
+        to: u32,
+        /// The snapshot that was the default.
+        unbootable: u32,
+    },
     /// Another program had made a snapshot the default. The boot loader boots it now.
     Adopted {
         /// The snapshot that boots next.
@@ -108,6 +117,12 @@ pub(super) fn reconcile(steps: &impl Steps) -> Result<Reconciled, BootError> {
             steps.set_default(number)?;
             Reconciled::Completed { number }
         }
+        // Its last attempt goes on: what says that it succeeded has not run yet.
+        (_, Some(running))
+            if matches!(steps.entry(running)?, EntryState::Exhausted(_)) && steps.runs(running)? =>
+        {
+            Reconciled::InOrder
+        }
         (Boots::Snapshot { number: to }, Some(failed))
             if let EntryState::Exhausted(boots) = steps.entry(failed)? =>
         {
@@ -116,9 +131,17 @@ pub(super) fn reconcile(steps: &impl Steps) -> Result<Reconciled, BootError> {
             steps.set_default(to)?;
             Reconciled::WentBack { to, failed }
         }
-        (Boots::Snapshot { .. } | Boots::Nothing, Some(number)) => {
-            switch(steps, number, Standing::Kept, &Cancel::new())?;
-            Reconciled::Adopted { number }
+        (next @ (Boots::Snapshot { .. } | Boots::Nothing), Some(number)) => {
+            match (switch(steps, number, Standing::Kept, &Cancel::new()), next) {
+                (Ok(()), _) => Reconciled::Adopted { number },
+                // A host must not be stuck with a default that cannot boot.
+                (Err(error), Boots::Snapshot { number: to }) if error.cannot_boot() => {
+                    steps.set_default(to)?;
+                    Reconciled::Kept { to, unbootable: number }
+                }
+                (Err(error), _) if error.cannot_boot() => Reconciled::InOrder,
+                (Err(error), _) => return Err(error),
+            }
         }
         // Another system on the same disk, or a default that is not a snapshot.
         _ => Reconciled::InOrder,

@@ -6,6 +6,7 @@ use std::process::Command;
 use tiu_testing::esp::{self, Esp};
 use tiu_testing::host::LoopHost;
 use tiu_testing::kit::Kit;
+use tiu_testing::live;
 use tiu_testing::program::json;
 use tiu_testing::tree;
 
@@ -283,6 +284,66 @@ fn without_a_boot_partition_entries_cannot_be_written_and_it_says_so() {
     assert!(shown.contains("what boots is not known"), "{shown}");
     host.tiu("list", [""; 0]).succeeded();
     assert_eq!((host.default(), host.snapshots()), (1, vec![1]));
+}
+
+/// The installer's kernel lies only on the boot partition. Without it, the snapshot cannot boot,
+/// and nothing must be stuck because of that.
+#[test]
+fn a_default_without_a_kernel_stops_no_update() {
+    let kit = Kit::new();
+    let (host, esp) = host(&kit);
+    host.tiu("apply", [bundle(&kit, 1)]).succeeded();
+    bless(&host, &esp, "tiu-2-2+3.conf");
+    host.tiu("rollback", ["--force", "1"]).succeeded();
+    assert_eq!((host.default(), boots(&host)), (1, (Some(1), Some(1))));
+    fs::remove_file(esp.root(&host).join("debian/linux")).unwrap();
+    assert_eq!(boots(&host), (Some(2), Some(2)), "the boot loader ignores an entry without a kernel");
+    host.tiu("cleanup", [""; 0]);
+    assert_eq!((host.default(), boots(&host)), (2, (Some(2), Some(2))));
+
+    // All is gone: nothing boots, and an update mends it.
+    host.tiu("rollback", ["--force", "1"]).refused(&["no kernel that a boot entry could name"]);
+    for name in ["tiu", "loader/entries", "debian"] {
+        fs::remove_dir_all(esp.root(&host).join(name)).unwrap();
+    }
+    let set = Command::new("btrfs").args(["subvolume", "set-default"]).arg(host.snapshot(1)).status();
+    assert!(set.unwrap().success());
+    assert_eq!(boots(&host), (None, None));
+    host.tiu("apply", [bundle(&kit, 2)]).succeeded();
+    let next = host.default();
+    assert_eq!(boots(&host).0, Some(next.into()));
+    // The others come back from their own kernels.
+    host.tiu("rollback", ["2"]).succeeded();
+    assert_eq!(boots(&host).0, Some(2));
+}
+
+/// A host whose boot loader names the snapshot, and whose boot partition tiu does not find.
+#[test]
+fn a_default_that_does_not_decide_is_not_changed() {
+    let kit = Kit::new();
+    let mut host = kit.host();
+    host.tiu("apply", [kit.bundle(1, live::programs)]).succeeded();
+    host.reboot();
+    let second = kit.bundle(2, live::programs);
+    let arguments = |subvolume: &str| {
+        format!(
+            "echo root=UUID=1 rootflags=subvol={subvolume} quiet >\"$root/tmp/cmdline\"\n\
+             mount --bind \"$root/tmp/cmdline\" \"$root/proc/cmdline\"\n"
+        )
+    };
+    let fixed = arguments("@/.snapshots/2/snapshot");
+    let path = second.as_os_str();
+    let refused = ["name the subvolume @/.snapshots/2/snapshot", "no FAT partition is mounted", "boot: none"];
+    for run in [&["apply".as_ref(), path][..], &["apply".as_ref(), "--dry-run".as_ref(), path]] {
+        live::tiu_after(&host, &[&second], &fixed, run).refused(&refused);
+    }
+    live::tiu_after(&host, &[], &fixed, ["rollback", "--force", "1"]).refused(&refused[..1]);
+    let status = live::tiu_after(&host, &[], &fixed, ["status"]).succeeded();
+    assert!(status.stdout.contains("what boots is not known: the arguments"), "{}", status.stdout);
+    assert_eq!((host.default(), host.snapshots()), (2, vec![1, 2]));
+    // Another subvolume, such as that of another system on the disk.
+    let run = ["apply".as_ref(), "--dry-run".as_ref(), path];
+    live::tiu_after(&host, &[&second], &arguments("@"), run).succeeded();
 }
 
 #[test]

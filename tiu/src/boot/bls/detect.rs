@@ -31,8 +31,7 @@ pub fn detect(host: &Host, config: &Config) -> Result<BootEntries, String> {
     let Some(loader) = systemd_boot(&tree) else {
         return Err(format!("{} has no systemd-boot", path.display()));
     };
-    let root = Tree::open(host.root()).map_err(|e| e.to_string())?;
-    if ["usr/bin/sdbootutil", "usr/sbin/sdbootutil"].iter().any(|program| root.has(program)) {
+    if has_sdbootutil(host) {
         return Err("sdbootutil writes the boot entries".into());
     }
     if host.is_live() {
@@ -61,6 +60,13 @@ pub fn configured(host: &Host, config: &Config) -> Result<BootEntries, String> {
             Err(format!("{} and {} both have a directory `loader`", one.display(), two.display()))
         }
     }
+}
+
+/// Returns true if the host has sdbootutil, which writes boot entries from a plugin of snapper.
+pub fn has_sdbootutil(host: &Host) -> bool {
+    Tree::open(host.root()).is_ok_and(|root| {
+        ["usr/bin/sdbootutil", "usr/sbin/sdbootutil"].iter().any(|program| root.has(program))
+    })
 }
 
 /// Returns what is mounted at the places of a boot partition, and where.

@@ -22,6 +22,10 @@ use tiu_system::tree::{Tree, TreeError};
 const MAX_FILES: usize = 1000;
 /// Largest entry and loader.conf that are read, in bytes.
 const MAX_ENTRY: u64 = 64 << 10;
+/// The number of times that the directory of entries is read while names in it change.
+const READS: u32 = 3;
+/// The reason why an entry cannot be read that was listed.
+const VANISHED: &str = "it does not exist under that name";
 /// The configuration of the boot loader.
 const LOADER_CONF: &str = "loader/loader.conf";
 /// The directory of unified kernel images.
@@ -109,7 +113,7 @@ impl Esp {
         }
         let entry = match self.tree.read_text(&path, MAX_ENTRY) {
             Ok(Some(text)) => Ok(Entry::parse(&text)),
-            Ok(None) => Err("it does not exist under that name".to_owned()),
+            Ok(None) => Err(VANISHED.to_owned()),
             Err(error) => Err(error.source.to_string()),
         };
         let exists = |path: &String| self.is_filled(path);
@@ -181,10 +185,17 @@ impl Esp {
 impl Partition for Esp {
     fn read(&self) -> Result<Disk, BlsError> {
         let mut disk = Disk { path: self.path().to_owned(), ..Disk::default() };
-        for name in self.names(ENTRIES)? {
-            match self.entry(&name) {
-                Some(entry) => disk.entries.push(entry),
-                None => disk.other_names.push(name),
+        // systemd-bless-boot renames entries at the same time.
+        for _ in 0..READS {
+            (disk.entries, disk.other_names) = (Vec::new(), Vec::new());
+            for name in self.names(ENTRIES)? {
+                match self.entry(&name) {
+                    Some(entry) => disk.entries.push(entry),
+                    None => disk.other_names.push(name),
+                }
+            }
+            if !disk.entries.iter().any(|file| file.entry.as_ref().is_err_and(|why| why == VANISHED)) {
+                break;
             }
         }
         let files = self.names(&self.home)?.into_iter();

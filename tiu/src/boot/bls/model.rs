@@ -30,6 +30,8 @@ struct Disks {
     files: BTreeMap<String, usize>,
     default: u32,
     note: Option<u32>,
+    /// The snapshot that runs.
+    running: Option<u32>,
     /// The snapshot that is remembered as failed, and its boots.
     failed: Option<(u32, u32)>,
 }
@@ -262,6 +264,10 @@ impl Steps for Machine {
         Ok(false)
     }
 
+    fn runs(&self, number: u32) -> Result<bool, BootError> {
+        Ok(self.disks.borrow().running == Some(number))
+    }
+
     fn note_failed(&self, number: u32, boots: u32) -> Result<(), BootError> {
         Ok(self.write(|disks| disks.failed = Some((number, boots)))?)
     }
@@ -436,6 +442,26 @@ fn a_trial_that_does_not_start_three_times_is_followed_back() {
         assert_eq!(state.failed, Some((3, 3)), "the default went back, and nothing says why");
         assert_in_order(&state, order);
     }
+}
+
+/// The third attempt takes the last one away before it starts: until the system says that it
+/// succeeded, its entry looks as after a failure.
+#[test]
+fn a_last_attempt_that_is_running_is_not_taken_for_a_failure() {
+    let order = RenameOrder::AddFirst;
+    let machine = Machine::new(after(&[(2, Standing::Trial)], true, order), order);
+    switch(&machine, 3, Standing::Trial, &Cancel::new()).unwrap();
+    let mut disks = machine.disks.into_inner();
+    let chain = disks.entries.remove("tiu-3-3+3.conf").unwrap();
+    disks.entries.insert("tiu-3-3+0-3.conf".into(), chain);
+    disks.running = Some(3);
+    let machine = Machine::new(disks, order);
+    assert_eq!(reconcile(&machine).unwrap(), Reconciled::InOrder);
+    assert_eq!((machine.disks.borrow().default, machine.disks.borrow().failed), (3, None));
+    machine.rename_entry("tiu-3-3+0-3.conf", "tiu-3-3.conf").unwrap();
+    assert_eq!(reconcile(&machine).unwrap(), Reconciled::InOrder);
+    assert_eq!(machine.boots(), 3);
+    assert_in_order(&machine.disks.into_inner(), order);
 }
 
 /// An entry with one name or with two, marked as good or bad: what boots is one of the two at each
