@@ -114,8 +114,9 @@ mod image;
 
 pub use contents::{ContentsError, select, verify_contents};
 pub use engine::{
-    ClearedFlags, Difference, EngineError, InventoryEntry, Job, LostPath, Plan, ReadBack, Reflink, Rules,
-    Shown, Summary, UnreadablePath, acl_owners, carry_over, check, check_metadata, execute, inventory,
-    is_label, is_temporary, map_acl_owners, plan, restore_flags,
+    ClearedFlags, Difference, EngineError, InventoryEntry, Job, LostPath, Plan, Proof, ReadBack, Reflink,
+    Rules, Shown, Summary, Unproved, UnreadablePath, acl_owners, carry_over, check, check_changes,
+    check_metadata, execute, inventory, is_label, is_temporary, map_acl_owners, plan, plan_changes,
+    restore_flags,
 };
 pub use image::{Image, ImageError, Squashfs, Verity, is_mounted_at, mount_at, open_image, read_index};

@@ -45,6 +45,9 @@ struct Cli {
     /// Seed of the random moments; printed by each run
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
+    /// The hosts' `reuse`
+    #[arg(long, value_name = "GROUND", default_value = "proved")]
+    reuse: String,
     /// Lists the scenarios
     #[arg(long)]
     list: bool,
@@ -83,7 +86,7 @@ fn main() -> ExitCode {
     let settings = Settings { long: cli.long, runs: cli.runs, seed: cli.seed.unwrap_or(now % 1_000_000_007) };
     println!("seed {} (again: --seed {0})", settings.seed);
     let began = Instant::now();
-    let setup = Setup::new();
+    let setup = Setup::new(&cli.reuse);
     println!("a host and two bundles made ({:.1} s)", began.elapsed().as_secs_f64());
     let mut failed = Vec::new();
     for (name, scenario) in SCENARIOS {

@@ -80,12 +80,13 @@ pub fn image(root: &Path, version: u32) {
 }
 
 impl Setup {
-    pub fn new() -> Self {
+    pub fn new(reuse: &str) -> Self {
         let kit = Kit::new();
         let mut host = LoopHost::with(DISK, |root| {
             kit.configure(root);
             let config = root.join("etc/tiu/tiu.yaml");
-            let text = fs::read_to_string(&config).unwrap() + "allow-downgrade: true\n";
+            let text =
+                fs::read_to_string(&config).unwrap() + &format!("allow-downgrade: true\nreuse: {reuse}\n");
             fs::write(config, text).unwrap();
             let config = root.join("etc/snapper/configs/root");
             let text = fs::read_to_string(&config).unwrap() + "NUMBER_MIN_AGE=\"0\"\nNUMBER_LIMIT=\"4\"\n";

@@ -35,6 +35,7 @@ mod error;
 mod escape;
 mod limits;
 mod line;
+mod parts;
 mod read;
 mod shared;
 mod steps;

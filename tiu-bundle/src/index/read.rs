@@ -107,7 +107,7 @@ impl Index {
     }
 
     /// Returns the number of the first entry whose path is not before `path`.
-    fn first_from(&self, path: &[u8]) -> usize {
+    pub(super) fn first_from(&self, path: &[u8]) -> usize {
         self.blocks.search(path).0
     }
 

@@ -42,7 +42,8 @@ pub fn carry_over(
     let inner = Rules { subvolumes: rules.subvolumes.clone(), ..Rules::default() };
     let everything = &Lookup::new(&inner);
     let attributes = ReadAttributes::Now;
-    let walk = Walk { root: from, index: None, everything: true, rules: everything, attributes, watch };
+    let walk =
+        Walk { root: from, index: None, everything: true, rules: everything, attributes, scope: None, watch };
     let mut tree = watch.phase("Scanning", 0, Unit::Items, || walk.run())?;
     let parts = HostParts::new(&tree, &Lookup::new(rules));
     let files = (0u32..).zip(&tree.nodes).filter(|(i, node)| parts.is_carried(*i) && node.kind == Kind::File);

@@ -8,6 +8,7 @@ use super::hash::{Caching, Reading};
 use super::join::{EntryPlace, Joined};
 use super::metadata::{self, MetadataWanted};
 use super::plan::Plan;
+use super::proof::{Proof, Unproved, changes_of_subvolume, narrow, scan_changes};
 use super::rules::{Lookup, Rules};
 use super::scan::scan;
 use super::shown::Shown;
@@ -72,15 +73,65 @@ pub fn check(
         files.append(&mut joined.other_size);
     }
     reading.run("Checking", &mut tree, files)?;
+    Ok(compare(index, &tree, &joined, rules))
+}
+
+/// Compares a directory with `index`, and looks only at what is not proved. Of files that are not
+/// proved, `read_back` says which are read. Returns the reason if nothing is proved.
+///
+/// The directory is the root of a subvolume. After [`ReadBack::Executed`], files that changed since
+/// the subvolume was made are also read, except those that the plan made.
+///
+/// Writes the changes of the directory's filesystem that are in memory to the disk.
+pub fn check_changes(
+    index: &Index,
+    target: BorrowedFd,
+    rules: &Rules,
+    proof: &Proof,
+    read_back: ReadBack,
+    watch: Watch,
+) -> Result<Result<Vec<Difference>, Unproved>, EngineError> {
+    let narrowed = match narrow(index, target, rules, proof, u64::MAX) {
+        Ok(narrowed) => narrowed,
+        Err(unproved) => return Ok(Err(unproved)),
+    };
+    let rules = &Lookup::new(rules);
+    let reading = Reading { root: target, caching: Caching::Bypassed, rules, watch };
+    let (mut tree, mut joined) = match scan_changes(index, &narrowed, proof, &reading)? {
+        Ok(scanned) => scanned,
+        Err(unproved) => return Ok(Err(unproved)),
+    };
+    let mut files = std::mem::take(&mut joined.same_size);
+    files.retain(|file| tree.digest(file.node).is_none());
+    match read_back {
+        ReadBack::All => {}
+        ReadBack::Metadata => files.clear(),
+        ReadBack::Executed(plan) => {
+            let changed = match changes_of_subvolume(target) {
+                Ok(changed) => changed,
+                Err(unproved) => return Ok(Err(unproved)),
+            };
+            let made = plan.made(index);
+            files.retain(|file| {
+                changed.contains(&tree.node(file.node).ino) && !made.contains(&tree.tree_path(file.node))
+            });
+        }
+    }
+    reading.run("Checking", &mut tree, files)?;
+    Ok(Ok(compare(&narrowed.index, &tree, &joined, rules)))
+}
+
+/// Returns all differences of a tree that was scanned, sorted by path.
+fn compare(index: &Index, tree: &ScannedTree, joined: &Joined, rules: &Lookup) -> Vec<Difference> {
     let unlisted = tree.all_unreadable().filter(|(_, unreadable)| unreadable.part == Part::Names);
     let unlisted = unlisted.map(|(node, _)| tree.tree_path(node)).collect();
-    let mut checker = Checker { index, tree: &tree, joined: &joined, rules, unlisted, found: Vec::new() };
+    let mut checker = Checker { index, tree, joined, rules, unlisted, found: Vec::new() };
     for (i, entry) in (0u32..).zip(index.iter()) {
         checker.entry(i, &entry);
     }
     checker.extra();
     checker.found.sort();
-    Ok(checker.found)
+    checker.found
 }
 
 struct Checker<'a> {

@@ -29,7 +29,8 @@ pub struct InventoryEntry {
 /// itself. An inode that cannot be read has the kind that its directory says.
 pub fn inventory(root: BorrowedFd, rules: &Rules, watch: Watch) -> Result<Vec<InventoryEntry>, EngineError> {
     let rules = &Lookup::new(rules);
-    let walk = Walk { root, index: None, everything: true, rules, attributes: ReadAttributes::Now, watch };
+    let attributes = ReadAttributes::Now;
+    let walk = Walk { root, index: None, everything: true, rules, attributes, scope: None, watch };
     let mut tree = watch.phase("Scanning", 0, Unit::Items, || walk.run())?;
     let mine = |ownership: Ownership| !matches!(ownership, Ownership::Host | Ownership::Placeholder);
     let files = (0u32..)

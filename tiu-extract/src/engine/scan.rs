@@ -17,7 +17,7 @@ pub(crate) fn scan(
     reading: &Reading,
 ) -> Result<(ScannedTree, Joined), EngineError> {
     let Reading { root, rules, watch, .. } = *reading;
-    let walk = Walk { root, index: Some(index), everything: false, rules, attributes, watch };
+    let walk = Walk { root, index: Some(index), everything: false, rules, attributes, scope: None, watch };
     let tree = watch.phase("Scanning", 0, Unit::Items, || walk.run())?;
     let joined = Joined::new(index, &tree, rules, attributes);
     Ok((tree, joined))
@@ -27,7 +27,7 @@ pub(crate) fn scan(
 pub(crate) fn scan_seed(reading: &Reading) -> Result<ScannedTree, EngineError> {
     let Reading { root, rules, watch, .. } = *reading;
     let attributes = ReadAttributes::WithContent;
-    let walk = Walk { root, index: None, everything: false, rules, attributes, watch };
+    let walk = Walk { root, index: None, everything: false, rules, attributes, scope: None, watch };
     watch.phase("Scanning the seed", 0, Unit::Items, || walk.run())
 }
 

@@ -14,7 +14,8 @@ use tiu_system::progress::{Unit, Watch};
 /// the filesystem stop writing. Does not read what `rules` say is the host's.
 pub fn check_metadata(root: BorrowedFd, rules: &Rules, watch: Watch) -> Result<(), EngineError> {
     let rules = &Lookup::new(rules);
-    let walk = Walk { root, index: None, everything: true, rules, attributes: ReadAttributes::Now, watch };
+    let attributes = ReadAttributes::Now;
+    let walk = Walk { root, index: None, everything: true, rules, attributes, scope: None, watch };
     let mut tree = watch.phase("Scanning", 0, Unit::Items, || walk.run())?;
     let is_ours = |ownership| matches!(ownership, Ownership::Ours | Ownership::Opaque | Ownership::Kept);
     let files = (0u32..).zip(&tree.nodes).filter(|(node, found)| {

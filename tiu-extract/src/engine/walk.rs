@@ -11,6 +11,7 @@ use super::flags;
 use super::pool::{cores, lock};
 use super::reach::Reach;
 use super::rules::Lookup;
+use super::scope::{NamesInScope, Scope};
 use super::tree::{Listing, NONE, Node, Ownership, ScannedTree};
 use super::unreadable::{Part, Unreadable, is_damage};
 use super::xattr;
@@ -50,6 +51,8 @@ pub(crate) struct Walk<'a> {
     pub everything: bool,
     pub rules: &'a Lookup<'a>,
     pub attributes: ReadAttributes,
+    /// The part of the tree that is looked at; everything without one.
+    pub scope: Option<&'a Scope>,
     pub watch: Watch<'a>,
 }
 
@@ -189,6 +192,7 @@ impl<'a> Walker<'a> {
                     && listing.unreadable.iter().all(is_known)
             })
             .map(|(i, node)| (i, join(path, listing.bytes(&node.name))))
+            .filter(|(_, path)| self.walk.scope.is_none_or(|scope| scope.enters(path)))
             .collect();
         match state.tree.add(Some(directory), listing) {
             Some(first) => state.waiting.extend(enter.into_iter().map(|(i, path)| (first + i, path))),
@@ -207,9 +211,14 @@ impl<'a> Walker<'a> {
             Err(e) if is_damage(e) => return unreadable(e),
             Err(e) => return Err(EngineError::io("open the directory", path, e)),
         };
-        let mut names = match read_names(fd.as_fd()) {
-            Ok(names) => names,
-            Err(e) => return unreadable(e),
+        let mut names = match self.walk.scope.map(|scope| scope.names_in(path)) {
+            Some(NamesInScope::Some(names)) => {
+                names.iter().map(|name| (name.clone(), FileType::Unknown)).collect()
+            }
+            Some(NamesInScope::All) | None => match read_names(fd.as_fd()) {
+                Ok(names) => names,
+                Err(e) => return unreadable(e),
+            },
         };
         names.sort_by(|(a, _), (b, _)| a.cmp(b));
         let mut listing = Listing::default();

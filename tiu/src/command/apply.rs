@@ -45,6 +45,9 @@ pub struct ApplyArguments {
     /// Apply the image again, although it is already installed
     #[arg(long)]
     force: bool,
+    /// Compare everything, whatever is proved of the snapshot that the update starts from
+    #[arg(long)]
+    full: bool,
     /// Way to open the image and to verify its blocks
     #[arg(long, value_parser = tiu_cli::named::<Verity>(), value_name = "WAY")]
     verity: Option<Verity>,
@@ -84,6 +87,7 @@ impl ApplyArguments {
             allow_trust_change: self.allow_trust_change,
             force: self.force,
             unattended: false,
+            full: self.full,
             known: self.known.clone(),
         };
         let already = |reason| {

@@ -18,7 +18,7 @@ use tiu::snapshots::State;
 use tiu::state::ImageState;
 use tiu::status::{Signature, SnapshotFacts, failed_images, mark_next, ways_back};
 use tiu::update::LastRun;
-use tiu::verify::{self, Depth, InitrdSettings, VerifyRequest};
+use tiu::verify::{self, Depth, InitrdSettings, VerifyError, VerifyRequest};
 use tiu_bundle::trust::Trust;
 use tiu_cli::{CommandResult, Failure, exit};
 use tiu_extract::Difference;
@@ -28,8 +28,9 @@ use tiu_system::progress::Watch;
 /// Show what runs, what boots next, the ways back, and the signers
 ///
 /// Signatures, manifests and indexes are checked. What runs and what boots next are also compared
-/// with what was signed, as far as possible without reading files: names, types, sizes, modes,
-/// owners, attributes, times. `tiu verify` compares content.
+/// with what was signed, as far as possible in a moment: what btrfs recorded as changed since the
+/// update, with its content. Where that is not known, names, types, sizes, modes, owners,
+/// attributes and times are compared. `tiu verify` compares all content.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   tiu status
@@ -139,7 +140,7 @@ impl BootStatus {
 #[derive(Serialize)]
 struct Differs {
     snapshot: u32,
-    /// The differences, without content and without the administrator's changes in `/etc`.
+    /// The differences, without the administrator's changes in `/etc`; content only with a seal.
     differences: Vec<Difference>,
     /// The reason why it could not be compared.
     problem: Option<String>,
@@ -222,14 +223,20 @@ fn differs(
     for facts in snapshots.iter().filter(|s| s.running || s.next).filter(signed) {
         let number = facts.number;
         let snapshot = host.snapshot(number)?;
-        let request = VerifyRequest {
-            depth: Depth::Metadata,
-            claimed: &config.host_paths,
-            accepted: &[],
-            // An overview is not an audit: the host may say what it made.
-            initrd: InitrdSettings::from_running_system(config),
+        let verify = |depth| {
+            let request = VerifyRequest {
+                depth,
+                claimed: &config.host_paths,
+                accepted: &[],
+                // An overview is not an audit: the host may say what it made.
+                initrd: InitrdSettings::from_running_system(config),
+            };
+            verify::verify(host, trust, &snapshot, &request, Watch::silent())
         };
-        let verified = verify::verify(host, trust, &snapshot, &request, Watch::silent());
+        let verified = match verify(Depth::SinceSeal) {
+            Err(VerifyError::NotSealed { .. }) => verify(Depth::Metadata),
+            verified => verified,
+        };
         let (differences, problem) = match verified {
             Ok(verified) => (verified.differences, None),
             Err(e) => (Vec::new(), Some(e.to_string())),

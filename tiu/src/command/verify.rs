@@ -30,6 +30,7 @@ use tiu_system::progress::{Unit, Watch};
 #[command(after_help = "Examples:
   tiu verify                     verify what runs
   tiu verify 7                   verify snapshot 7
+  tiu verify --since-seal        verify only what may have changed since the update
   tiu verify --root /mnt --config mine.yaml --keyring mine.pem
                                  verify what boots next of the host at /mnt, and read nothing of
                                  its own configuration
@@ -45,6 +46,9 @@ pub struct VerifyArguments {
     /// Path that need not be compared, or that was made on the host; can be given more than once
     #[arg(long, value_name = "PATH", value_parser = accepted_path)]
     accept: Vec<TreePathBuf>,
+    /// Read only what changed since the update compared it, as far as btrfs proves the rest
+    #[arg(long)]
+    since_seal: bool,
     /// Also fail if /etc was changed since the update
     #[arg(long)]
     strict: bool,
@@ -74,7 +78,8 @@ impl VerifyArguments {
             (false, true) => InitrdSettings::from_running_system(&config),
             (false, false) => InitrdSettings::default(),
         };
-        let request = VerifyRequest { depth: Depth::Content, claimed, accepted: &accepted, initrd };
+        let depth = if self.since_seal { Depth::SinceSeal } else { Depth::Content };
+        let request = VerifyRequest { depth, claimed, accepted: &accepted, initrd };
         let verified = watch.phase("Verifying the snapshot", 0, Unit::Bytes, || {
             verify::verify(&host, trust.as_ref(), &snapshot, &request, watch)
         })?;

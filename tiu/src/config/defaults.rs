@@ -1,6 +1,6 @@
 //! The configuration of a host that has no file.
 
-use super::keys::{Boot, Config, EtcTarget, Initrd, Sysusers, Usb};
+use super::keys::{Boot, Config, EtcTarget, Initrd, Reuse, Sysusers, Usb};
 use super::paths::pattern;
 use tiu_bundle::host_files::ALWAYS_HOST;
 use tiu_bundle::trust::{Purpose, ValidAt};
@@ -33,6 +33,7 @@ impl Default for Config {
             initrd_strict: false,
             initrd_path: None,
             sysusers: Sysusers::default(),
+            reuse: Reuse::default(),
             boot: Boot::default(),
             update: None,
             usb: Usb::default(),

@@ -60,6 +60,18 @@ pub enum Sysusers {
     None,
 }
 
+/// The grounds on which an update keeps files of the base.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reuse {
+    /// The filesystem's own record of changes since the base was compared. Everything is compared
+    /// where there is none.
+    Proved,
+    /// The content of each file, read and hashed.
+    #[default]
+    Hashed,
+}
+
 /// The boot loader that is updated when the default changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -125,6 +137,8 @@ pub struct Config {
     pub initrd_path: Option<String>,
     /// The treatment of users and groups in sysusers.d.
     pub sysusers: Sysusers,
+    /// The grounds on which an update keeps files of the base.
+    pub reuse: Reuse,
     /// The boot loader.
     pub boot: Boot,
     /// The source of unattended updates, as it is written: a location.

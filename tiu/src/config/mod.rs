@@ -22,7 +22,7 @@ mod paths;
 mod trust;
 
 pub use error::ConfigError;
-pub use keys::{Boot, Config, EtcTarget, Initrd, Sysusers, Usb};
+pub use keys::{Boot, Config, EtcTarget, Initrd, Reuse, Sysusers, Usb};
 pub use layers::FILES;
 pub use next_trust::{NextTrust, NotAccepted, SignedImage};
 pub(crate) use paths::pattern;

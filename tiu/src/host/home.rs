@@ -6,10 +6,16 @@
 
 use super::error::HostError;
 use super::open::Host;
-use rustix::fs::{FileType, Gid, Mode, OFlags, Stat, Uid, fchmod, fchown, fstat, mkdirat, openat};
+use rustix::fs::{
+    AtFlags, FileType, Gid, Mode, OFlags, Stat, Uid, fchmod, fchown, fstat, fsync, mkdirat, openat, renameat,
+    unlinkat,
+};
 use rustix::io::Errno;
+use std::fs::File;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
+use tiu_system::inode_flags;
 
 /// Name of the directory in `.snapshots`.
 pub(super) const HOME: &str = ".tiu";
@@ -69,8 +75,37 @@ impl Host {
         Ok(stat)
     }
 
+    /// Replaces the file `name` in tiu's own directory. The caller holds the host's lock.
+    ///
+    /// After a crash, the file is the old one or the new one, whole.
+    pub(super) fn replace_in_home(&self, name: &str, bytes: &[u8]) -> Result<(), HostError> {
+        let new = format!(".{name}.new");
+        let write = |home: &OwnedFd| -> io::Result<()> {
+            let _ = unlinkat(home, &new, AtFlags::empty());
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let mut file = File::from(openat(home, &new, flags, Mode::RUSR | Mode::WUSR)?);
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            release(home, name);
+            renameat(home, &new, home, name)?;
+            Ok(fsync(home)?)
+        };
+        let home = self.make_home()?;
+        write(&home).map_err(|source| {
+            let _ = unlinkat(&home, &new, AtFlags::empty());
+            HostError::Io { path: self.home_path(name), source }
+        })
+    }
+
     pub(super) fn not_ours(&self, name: &str, found: &'static str) -> HostError {
         let expected = if name.is_empty() { "a directory" } else { "a regular file" };
         HostError::Home { path: self.home_path(name), found, expected }
     }
+}
+
+/// Clears the flags of a file that keep it from being replaced. If that fails, replacing it reports
+/// why.
+fn release(home: &OwnedFd, name: &str) {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let _ = openat(home, name, flags, Mode::empty()).and_then(inode_flags::clear);
 }

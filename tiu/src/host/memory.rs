@@ -8,26 +8,22 @@ use super::error::HostError;
 use super::failed::FailedImage;
 use super::open::Host;
 use super::rfc3339;
-use rustix::fs::{AtFlags, Mode, OFlags, fsync, openat, renameat, unlinkat};
+use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use time::OffsetDateTime;
-use tiu_system::inode_flags;
 use tiu_system::tree::MAX_TEXT;
 use tiu_system::versioned;
 
 /// Name of the file.
 const NAME: &str = "state.json";
-/// Name of the file while it is written.
-const NEW: &str = ".state.json.new";
 /// Version of the format.
 const VERSION: u32 = 1;
 /// The number of failed images that a host remembers.
@@ -216,31 +212,11 @@ impl Host {
     ///
     /// After a crash, the file is the old one or the new one, whole.
     pub fn remember(&self, memory: &Memory) -> Result<(), HostError> {
-        let write = |home: &OwnedFd| -> io::Result<()> {
-            let _ = unlinkat(home, NEW, AtFlags::empty());
-            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let mut file = File::from(openat(home, NEW, flags, Mode::RUSR | Mode::WUSR)?);
-            let mut text = serde_json::to_vec_pretty(memory)?;
-            text.push(b'\n');
-            file.write_all(&text)?;
-            file.sync_all()?;
-            release(home);
-            renameat(home, NEW, home, NAME)?;
-            Ok(fsync(home)?)
-        };
-        let home = self.make_home()?;
-        write(&home).map_err(|source| {
-            let _ = unlinkat(&home, NEW, AtFlags::empty());
-            HostError::Io { path: self.home_path(NAME), source }
-        })
+        let failed = |e: serde_json::Error| HostError::Io { path: self.memory_path(), source: e.into() };
+        let mut text = serde_json::to_vec_pretty(memory).map_err(failed)?;
+        text.push(b'\n');
+        self.replace_in_home(NAME, &text)
     }
-}
-
-/// Clears the flags of the file that keep it from being replaced. If that fails, replacing it
-/// reports why.
-fn release(home: &OwnedFd) {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let _ = openat(home, NAME, flags, Mode::empty()).and_then(inode_flags::clear);
 }
 
 fn unreadable(e: io::Error) -> Recalled {

@@ -6,6 +6,7 @@
 //! access      the users who can enter the snapshots
 //! home        tiu's own directory, which outlasts snapshots
 //! memory      facts that the host remembers beyond snapshots
+//! seals       snapshots that were compared with their index
 //! lock        its lock; held: the lock's open file; tukit: transactional-update's locks
 //! snapper     snapper(8) as a program, and its table
 //! paths       paths of a tree that belong to the host
@@ -32,6 +33,7 @@ pub(crate) mod persistent;
 mod planned;
 mod quota;
 mod rfc3339;
+mod seals;
 pub(crate) mod snapper;
 mod tukit;
 
@@ -49,3 +51,4 @@ pub(crate) use paths::{host_paths, left_out};
 pub use persistent::{Persistent, PersistentError, PersistentState};
 pub(crate) use planned::PlannedTree;
 pub use quota::Quota;
+pub use seals::Seal;

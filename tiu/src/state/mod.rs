@@ -6,8 +6,10 @@ mod image_state;
 mod provenance;
 mod record;
 mod rules;
+mod sealed;
 
 pub use error::{StateError, StateProblem};
 pub use image_state::ImageState;
 pub use provenance::{NoSigner, Provenance, ProvenanceError};
 pub use record::{Generated, GeneratedContent, InitrdRecord, RECORD_PATH, Record, RecordError};
+pub use sealed::{NotSealed, SealedTree};

@@ -6,9 +6,10 @@ use super::facts::{Applied, Planned, UpdateFacts};
 use super::foreign::{self, Foreign};
 use super::preflight::{self, Preflight, Ready, RunMode};
 use super::stage::Stage;
-use super::{bootable, check, damage, fill, finish, floor, next_trust, space};
+use super::{bootable, check, damage, fill, finish, floor, next_trust, sealed, space};
 use crate::draft::{Draft, ImageName, clean_up};
 use crate::etc::EtcReport;
+use crate::host::Seal;
 use crate::outcome::Outcome;
 use crate::snapshots::Start;
 use std::time::Instant;
@@ -40,15 +41,43 @@ pub fn apply(context: &Context, request: &Request) -> Result<Outcome<Applied>, A
         }
     };
     let removed = clean_up(context.next)?;
+    ready.sealed = sealed::take(context, ready.sealed);
+    let warnings = ready.warnings.len();
+    let attempted = match attempt(context, request, &mut ready) {
+        Err(error) if ready.sealed.is_some() && sealed::speaks_against(&error) => {
+            ready.sealed = None;
+            ready.warnings.truncate(warnings);
+            ready.warnings.push(format!("everything was compared, because a first attempt failed: {error}"));
+            attempt(context, request, &mut ready)
+        }
+        attempted => attempted,
+    };
+    let Attempted { snapshot, stages, foreign } =
+        attempted.inspect_err(|error| sealed::put_back(context, ready.sealed.as_ref(), error))?;
+    let Stages { summary, etc, generated, warnings, .. } = stages;
+    let mut facts = UpdateFacts::new(*ready, summary, etc, foreign);
+    facts.warnings.extend(warnings);
+    Ok(Outcome::Done(Applied { snapshot, facts, generated, removed, took: began.elapsed() }))
+}
+
+/// The results of an attempt.
+struct Attempted {
+    snapshot: u32,
+    stages: Stages,
+    foreign: Foreign,
+}
+
+/// Makes a snapshot that boots next, or none.
+fn attempt(context: &Context, request: &Request, ready: &mut Ready) -> Result<Attempted, ApplyError> {
     // The finished snapshot is asked about its trust once more, and then warned about.
-    let (plan, foreign, _) = planned(context, request, &mut ready)?;
+    let (plan, foreign, _) = planned(context, request, ready)?;
     context.check_cancelled()?;
     let Manifest { compatible, version, .. } = &ready.bundle.manifest;
     let image = ImageName { version: version.clone(), compatible: compatible.clone() };
     let start = if plan.is_possible() { Start::Copy } else { Start::Empty };
     let description = format!("tiu: {compatible} {version}");
     let draft = Draft::open(context.next, &ready.base, &description, image, start)?;
-    let Stages { summary, etc, generated, warnings } = match stages(context, request, &ready, plan, &draft) {
+    let stages = match stages(context, request, ready, plan, &draft) {
         Ok(stages) => stages,
         Err(error) => return Err(draft.abandon(error)),
     };
@@ -59,11 +88,11 @@ pub fn apply(context: &Context, request: &Request) -> Result<Outcome<Applied>, A
         {
             return Err(draft.abandon(error.into()));
         }
+        let of_base = ready.sealed.iter().map(|sealed| sealed.seal().clone());
+        sealed::add(context, stages.seal.iter().cloned().chain(of_base).collect());
         draft.commit::<ApplyError>(context.watch.cancel())
     })?;
-    let mut facts = UpdateFacts::new(*ready, summary, etc, foreign);
-    facts.warnings.extend(warnings);
-    Ok(Outcome::Done(Applied { snapshot, facts, generated, removed, took: began.elapsed() }))
+    Ok(Attempted { snapshot, stages, foreign })
 }
 
 /// Checks that what will be made can boot and be updated again, compares the base with the image,
@@ -91,6 +120,7 @@ pub(super) struct Stages {
     etc: EtcReport,
     generated: Vec<TreePathBuf>,
     warnings: Vec<String>,
+    seal: Option<Seal>,
 }
 
 /// Runs everything between the new draft and its commit.
@@ -107,10 +137,11 @@ pub(super) fn stages(
     context.check_cancelled()?;
     let record = finish::finish(context, ready, &filled, draft)?;
     context.check_cancelled()?;
-    context.stage(Stage::Check, number, version, || check::check(context, ready, &filled, &record, draft))?;
+    let seal = context
+        .stage(Stage::Check, number, version, || check::check(context, ready, &filled, &record, draft))?;
     context.check_cancelled()?;
     let mut warnings = record.initrd.map(|initrd| initrd.warnings).unwrap_or_default();
     warnings.extend(next_trust::check_draft(context, request, ready, draft)?);
     let generated = record.files.into_iter().map(|file| file.path).collect();
-    Ok(Stages { summary: filled.summary, etc: filled.etc.report, generated, warnings })
+    Ok(Stages { summary: filled.summary, etc: filled.etc.report, generated, warnings, seal })
 }

@@ -55,6 +55,8 @@ pub struct Request {
     pub force: bool,
     /// True if nothing is done while a reboot into another image is pending.
     pub unattended: bool,
+    /// True to compare everything, whatever is proved of the base.
+    pub full: bool,
     /// Receives what is known of the bundle.
     pub known: KnownImage,
 }

@@ -5,6 +5,7 @@ use super::damage::{self, DraftPlan};
 use super::error::ApplyError;
 use super::own_files;
 use super::preflight::Ready;
+use super::sealed;
 use crate::draft::Draft;
 use crate::etc::{EtcPlan, decide, pristine};
 use crate::state::ImageState;
@@ -61,7 +62,7 @@ fn start(context: &Context, ready: &Ready, plan: Plan, draft: &Draft) -> Result<
         let state = ImageState::from_copy(&ready.state, copy, draft.number()).map_err(ApplyError::Copy)?;
         let update = ready.etc_update(context, &state, &ready.host_rules).map_err(ApplyError::Copy)?;
         let etc = decide(&update)?;
-        let plan = tiu_extract::plan(&ready.job(context, tree, &etc.rules))?;
+        let plan = sealed::plan(ready.sealed.as_ref(), tree, &ready.job(context, tree, &etc.rules))?;
         (etc, plan)
     };
     let flags = plan.clear_flags_of_host(tree.fd())?;

@@ -34,6 +34,7 @@ mod open;
 mod own_files;
 mod pending;
 mod preflight;
+mod sealed;
 mod space;
 mod stage;
 mod swap;

@@ -8,6 +8,7 @@ use super::identity::{self, KnownHost};
 use super::labels;
 use super::open::{self, OpenedImage};
 use super::pending;
+use super::sealed;
 use super::stage::Stage;
 use super::swap::{self, ActiveSwap};
 use crate::boot::initrd;
@@ -18,7 +19,7 @@ use crate::incoming::{Allowed, IncomingImage, LocalFirst};
 use crate::labels::Labelling;
 use crate::outcome::{NothingToDo, Outcome};
 use crate::snapshots::{Snapshot, State};
-use crate::state::{ImageState, StateError};
+use crate::state::{ImageState, SealedTree, StateError};
 use std::io::{self, Write};
 use std::sync::Arc;
 use tiu_bundle::bundle::Bundle;
@@ -44,6 +45,8 @@ pub struct Ready {
     pub base: Snapshot,
     /// The facts in the base about itself.
     pub state: ImageState,
+    /// The base's seal, if it has one that holds.
+    pub sealed: Option<SealedTree>,
     /// The host's own paths in the base.
     pub host_rules: Rules,
     /// The plan for `/etc`.
@@ -116,6 +119,7 @@ pub fn prepare(context: &Context, request: &Request, mode: RunMode) -> Result<Pr
         return Err(ApplyError::BaseUnfinished(base.number));
     }
     let state = ImageState::open_base(host, base.number, trust)?;
+    let sealed = sealed::find(context, request, &state);
 
     if request.unattended
         && let Some(why) = pending::pending(context, &base, &state)
@@ -177,6 +181,7 @@ pub fn prepare(context: &Context, request: &Request, mode: RunMode) -> Result<Pr
         index,
         base,
         state,
+        sealed,
         host_rules: rules,
         etc,
         persistent,

@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::error::ApplyError;
 use super::preflight::Ready;
+use super::sealed;
 use crate::boot::bootable::{first_filled, kernel_paths};
 use crate::boot::{Need, NeededFile, initrd};
 use crate::host::{Paper, Quota};
@@ -22,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Plans on the base, of which the new snapshot will be a copy, and checks that there is room.
 pub fn plan(context: &Context, ready: &Ready) -> Result<Plan, ApplyError> {
     let tree = ready.state.tree();
-    let plan = tiu_extract::plan(&ready.job(context, tree, &ready.etc.rules))?;
+    let plan = sealed::plan(ready.sealed.as_ref(), tree, &ready.job(context, tree, &ready.etc.rules))?;
     let old = old_initrd(ready);
     // The new one, and what dracut leaves in the way of metadata.
     let initrd = old.map_or(0, |old| old.saturating_mul(2).max(INITRD_SPACE));

@@ -97,6 +97,7 @@ pub fn apply_chosen(
         allow_downgrade: false,
         allow_trust_change: false,
         force: false,
+        full: false,
         unattended: true,
         known: request.known.clone(),
     };

@@ -39,6 +39,13 @@ pub enum VerifyError {
     Engine(#[from] EngineError),
     #[error(transparent)]
     Report(#[from] ReportError),
+    /// Nothing is proved of the snapshot.
+    #[error("snapshot {number} has no seal that holds: {reason}")]
+    NotSealed {
+        number: u32,
+        /// The reason, in words.
+        reason: String,
+    },
     /// Something else was mounted over the snapshot while it was looked for.
     #[error(
         "something is mounted over snapshot {number}: the subvolume below has id {found}, the listed one {expected}"
@@ -75,6 +82,7 @@ hints! { VerifyError {
     forward Snapshot, Host, State, Tree, Record, Report, Pristine, Engine, Unsigned.source, Cancelled;
     Mounted { .. } => "unmount it (findmnt -R shows what is mounted), then verify again",
     EtcChanged { .. } => "tiu etc diff shows the changes; without --strict they are not a failure",
+    NotSealed { .. } => "verify without --since-seal, which reads everything",
     NoImage(_) => "tiu list shows which snapshots hold images",
     Differs { .. } =>
         "apply the image again (tiu apply --force BUNDLE), or go back (tiu rollback); then look for \

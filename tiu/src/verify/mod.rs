@@ -32,13 +32,13 @@ use crate::etc::pristine;
 use crate::etc::{EtcReport, REPORT_PATH, is_etc};
 use crate::host::Host;
 use crate::snapshots::{Snapshot, btrfs};
-use crate::state::{ImageState, Provenance, RECORD_PATH, Record};
+use crate::state::{ImageState, Provenance, RECORD_PATH, Record, SealedTree};
 use etc::explained;
 use scope::Scope;
 use std::collections::BTreeSet;
 use tiu_bundle::index::Index;
 use tiu_bundle::trust::Trust;
-use tiu_extract::{ReadBack, Rules};
+use tiu_extract::{Difference, ReadBack, Rules};
 use tiu_system::path::{TreePath, TreePathBuf};
 use tiu_system::progress::Watch;
 use tiu_system::tree::Tree;
@@ -58,6 +58,24 @@ fn open(host: &Host, snapshot: &Snapshot) -> Result<Tree, VerifyError> {
         return Err(VerifyError::Mounted { number, found, expected: snapshot.id });
     }
     Ok(tree)
+}
+
+/// Compares what the seal of the snapshot does not prove.
+fn since_seal(
+    host: &Host,
+    state: &ImageState,
+    index: &Index,
+    rules: &Rules,
+    watch: Watch,
+) -> Result<Vec<Difference>, VerifyError> {
+    let not_sealed = |reason: &dyn std::fmt::Display| VerifyError::NotSealed {
+        number: state.number(),
+        reason: reason.to_string(),
+    };
+    let sealed = SealedTree::find(host, state).map_err(|reason| not_sealed(&reason))?;
+    let target = state.tree().fd();
+    let found = tiu_extract::check_changes(index, target, rules, &sealed.proof(), ReadBack::All, watch)?;
+    found.map_err(|reason| not_sealed(&reason))
 }
 
 /// Compares every inode of `snapshot` with the signed index.
@@ -115,10 +133,13 @@ pub fn verify(
         ..Rules::default()
     };
     let read_back = match depth {
-        Depth::Content => ReadBack::All,
+        Depth::Content | Depth::SinceSeal => ReadBack::All,
         Depth::Metadata => ReadBack::Metadata,
     };
-    let found = tiu_extract::check(index, tree.fd(), &rules, read_back, watch)?;
+    let found = match depth {
+        Depth::SinceSeal => since_seal(host, &state, index, &rules, watch)?,
+        Depth::Content | Depth::Metadata => tiu_extract::check(index, tree.fd(), &rules, read_back, watch)?,
+    };
     let (etc, found): (Vec<_>, Vec<_>) = found.into_iter().partition(|d| is_etc(&d.path));
     differences.extend(found);
     let etc = explained(&state, report.as_ref(), etc, &rules, watch)?;
@@ -134,7 +155,7 @@ pub fn verify(
     differences.extend(pristine::check(tree, index, &rules, read_back, watch)?);
     let mut generated = Vec::new();
     for file in files.implied {
-        let found = generated::differences(tree, file, depth == Depth::Content)?;
+        let found = generated::differences(tree, file, depth != Depth::Metadata)?;
         if found.is_empty() {
             generated.push(file.path.clone());
         }

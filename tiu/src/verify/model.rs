@@ -27,6 +27,8 @@ pub struct VerifyRequest<'a> {
 pub enum Depth {
     /// Everything, every byte.
     Content,
+    /// All that the snapshot's seal does not prove, every byte of it.
+    SinceSeal,
     /// All that is known without reading files: names, types, sizes, modes, owners, attributes,
     /// times. A change of content with the same size and the old time is not noticed.
     Metadata,

@@ -11,7 +11,7 @@ use tiu_testing::kit::Kit;
 use tiu_testing::program::json;
 use tiu_testing::tree;
 
-fn apply(host: &LoopHost, bundle: &Path) -> Value {
+pub fn apply(host: &LoopHost, bundle: &Path) -> Value {
     json(&host.tiu("apply", ["--json".as_ref(), bundle.as_os_str()]).succeeded())
 }
 
@@ -21,9 +21,9 @@ fn two_images(kit: &Kit) -> [PathBuf; 2] {
 }
 
 /// Text that is nowhere else on the disk. Files with it are too large to lie in the metadata.
-const MARK: &str = "a block of this file will not be what its checksum says";
+pub const MARK: &str = "a block of this file will not be what its checksum says";
 
-fn large(text: &str) -> Vec<u8> {
+pub fn large(text: &str) -> Vec<u8> {
     let mut content = text.as_bytes().to_vec();
     content.extend(tree::noise(9, 40_000));
     content
@@ -31,7 +31,7 @@ fn large(text: &str) -> Vec<u8> {
 
 /// Changes a byte after each [`MARK`] on the disk, behind the back of the filesystem, and returns
 /// the host after a boot.
-fn with_damaged_blocks(mut host: LoopHost, parent: &Path) -> LoopHost {
+pub fn with_damaged_blocks(mut host: LoopHost, parent: &Path) -> LoopHost {
     host.shut_down();
     let count = damage::damage_content(&host.disk(), MARK);
     assert!(count > 0, "the content is not on the disk");
@@ -96,11 +96,11 @@ fn an_unreadable_file_of_the_administrator_is_named() {
 
 /// The directory of the image whose metadata the tests damage: so large that blocks of metadata
 /// hold nothing else.
-const MANY: &str = "usr/share/many";
+pub const MANY: &str = "usr/share/many";
 const FILES: u64 = 600;
 
 /// An image with many small files, symlinks and large attributes in [`MANY`].
-fn many(kit: &Kit, version: u32) -> PathBuf {
+pub fn many(kit: &Kit, version: u32) -> PathBuf {
     kit.bundle(version, |root| {
         tree::file(root, "usr/bin/tool", format!("{version}"));
         for i in 0..FILES {
@@ -114,7 +114,7 @@ fn many(kit: &Kit, version: u32) -> PathBuf {
 
 /// Damages the first leaf of snapshot `number` that `chosen` accepts, and returns the host after a
 /// boot. Leaves with items of other inodes than those in [`MANY`], and it, are not offered.
-fn with_damaged_leaf(
+pub fn with_damaged_leaf(
     mut host: LoopHost,
     parent: &Path,
     number: u32,

@@ -41,6 +41,7 @@ enum Piece<'a> {
 /// Carries out `plan`. An error or a crash leaves the target between its old state and the index;
 /// another run completes it.
 pub fn execute(job: &Job, plan: &Plan) -> Result<Summary, EngineError> {
+    let job = &Job { index: plan.index(job.index), ..*job };
     if plan.places.len() != job.index.len() {
         return Err(EngineError::OtherIndex { found: job.index.len(), expected: plan.places.len() });
     }
@@ -71,7 +72,7 @@ pub fn execute(job: &Job, plan: &Plan) -> Result<Summary, EngineError> {
     });
     let mut sum = result.map_err(|error| context.explain(error))?;
     flags::restore_flags(job.target, &directories)?;
-    sum.unchanged = plan.steps.unchanged;
+    sum.unchanged = plan.steps.unchanged.saturating_add(plan.proved);
     Ok(sum)
 }
 

@@ -28,8 +28,8 @@ pub(super) struct Comparison {
 
 impl Comparison {
     /// Returns the regular files that will be removed or replaced and were not read: damage of
-    /// their metadata is not known yet.
-    pub fn unread_losses(&self, tree: &ScannedTree) -> Vec<u32> {
+    /// their metadata is not known yet. The digests of the nodes `proved` are known without that.
+    pub fn unread_losses(&self, tree: &ScannedTree, proved: &HashSet<u32>) -> Vec<u32> {
         let replaced = self.replaced.iter().zip(&self.places).filter(|(replaced, _)| **replaced);
         let replaced = replaced.filter_map(|(_, place)| match place {
             EntryPlace::Here(node) | EntryPlace::Other(node) => Some(*node),
@@ -37,7 +37,7 @@ impl Comparison {
         });
         let is_unread = |node: &u32| {
             tree.node(*node).kind == Kind::File
-                && tree.digest(*node).is_none()
+                && (tree.digest(*node).is_none() || proved.contains(node))
                 && tree.unreadable(*node).is_empty()
         };
         replaced.chain(self.steps.remove.iter().copied()).filter(is_unread).collect()

@@ -10,7 +10,7 @@ impl Plan {
     /// Writes one line for each step to `out`, for `--dry-run`. `index` is the one that the plan
     /// was made for.
     pub fn describe(&self, index: &Index, out: &mut dyn Write) -> io::Result<()> {
-        let steps = &self.steps;
+        let (steps, index) = (&self.steps, self.index(index));
         let path = |i: u32| index.entry(i as usize).path.into_owned();
         let mut line = |verb: &str, path: &dyn Display, more: &str| writeln!(out, "{verb:<9} {path}{more}");
         for dir in &steps.dirs {

@@ -27,6 +27,6 @@ mod steps;
 mod tests;
 
 pub use lost::LostPath;
-pub use make::plan;
+pub use make::{plan, plan_changes};
 pub(super) use steps::{ContentSource, FileContent, FileStep, Link, MakeDir};
 pub use steps::{Plan, UnreadablePath};

@@ -6,6 +6,7 @@ use crate::engine::job::Summary;
 use crate::engine::join::EntryPlace;
 use crate::engine::tree::{Ownership, ScannedTree};
 use crate::engine::unreadable::Unreadable;
+use std::collections::HashSet;
 use std::os::fd::BorrowedFd;
 use tiu_bundle::index::{Index, Kind};
 use tiu_system::path::TreePathBuf;
@@ -121,17 +122,27 @@ pub struct Plan {
     pub(in crate::engine) places: Vec<EntryPlace>,
     pub(in crate::engine) tree: ScannedTree,
     pub(in crate::engine) seeds: Vec<ScannedTree>,
+    /// The part of the index that the numbers of entries refer to; the whole index without one.
+    pub(in crate::engine) part: Option<Index>,
+    /// The number of entries that are not in the part, and are proved to be right.
+    pub(in crate::engine) proved: u64,
     /// True if the target's filesystem can probably share blocks.
     pub(in crate::engine) can_reflink: bool,
 }
 
 impl Plan {
+    /// Returns the index that the numbers of entries refer to. `index` is the one that the plan was
+    /// made for.
+    pub(in crate::engine) fn index<'a>(&'a self, index: &'a Index) -> &'a Index {
+        self.part.as_ref().unwrap_or(index)
+    }
+
     /// Returns counts of what the plan will do. How many blocks a file shares with its older
     /// version shows only later, so such files count as written.
     pub fn summary(&self) -> Summary {
         let steps = &self.steps;
         let mut sum = Summary {
-            unchanged: steps.unchanged,
+            unchanged: steps.unchanged.saturating_add(self.proved),
             metadata: steps.fixes.len() as u64 + steps.wrong_dirs,
             removed: (steps.remove.len() + steps.remove_dirs.len()) as u64,
             made: (steps.dirs.len() + steps.specials.len() + steps.late_specials.len() + steps.links.len())
@@ -155,12 +166,30 @@ impl Plan {
 
     /// Returns the files whose content is read from the image, in no order.
     pub fn files_from_image(&self, index: &Index) -> Vec<TreePathBuf> {
+        let index = self.index(index);
         let read = |file: &&FileStep| file.size > 0 && !matches!(file.content, FileContent::Reflink(_));
         let path = |file: &FileStep| {
             let entry = index.entry(file.entry as usize);
             index.inode_of(&entry).path.as_ref().to_owned()
         };
         self.steps.all_files().filter(read).map(path).collect()
+    }
+
+    /// Returns the paths of the regular files that get content, and were read back then. `index` is
+    /// the one that the plan was made for.
+    pub(in crate::engine) fn made(&self, index: &Index) -> HashSet<TreePathBuf> {
+        let index = self.index(index);
+        self.steps.all_files().map(|file| index.entry(file.entry as usize).path.into_owned()).collect()
+    }
+
+    /// Returns true if the plan looked only at what was not proved.
+    pub fn is_partial(&self) -> bool {
+        self.part.is_some()
+    }
+
+    /// Returns the number of entries that the plan did not look at.
+    pub fn proved(&self) -> u64 {
+        self.proved
     }
 
     /// Returns true if there is nothing to do.

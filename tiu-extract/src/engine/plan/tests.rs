@@ -159,7 +159,7 @@ fn try_plan(
     let mut comparison = compare(&index, &tree, joined, &rules)?;
     sources::choose(&index, &mut comparison, &tree, &seeds);
     let (steps, places) = (comparison.steps, comparison.places);
-    Ok((Plan { steps, places, tree, seeds, can_reflink: true }, index))
+    Ok((Plan { steps, places, tree, seeds, part: None, proved: 0, can_reflink: true }, index))
 }
 
 fn plan(target: &Paper, wanted: &Paper) -> Plan {

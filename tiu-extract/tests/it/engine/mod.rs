@@ -9,5 +9,6 @@ mod hostile;
 mod kinds;
 mod links;
 mod model;
+mod proved;
 mod random;
 mod run;

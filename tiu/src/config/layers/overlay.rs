@@ -1,7 +1,7 @@
 //! The keys of one file, which overwrite or extend those of the weaker files.
 
 use crate::config::error::ConfigError;
-use crate::config::keys::{Boot, Config, EtcTarget, Initrd, Sysusers, Usb};
+use crate::config::keys::{Boot, Config, EtcTarget, Initrd, Reuse, Sysusers, Usb};
 use crate::config::paths::{pattern, tree_path};
 use serde::Deserialize;
 use std::path::Path;
@@ -30,6 +30,7 @@ struct Layer {
     initrd_path: Option<String>,
     initrd_strict: Option<bool>,
     sysusers: Option<Sysusers>,
+    reuse: Option<Reuse>,
     boot: Option<Boot>,
     update: Option<String>,
     usb: Option<Usb>,
@@ -167,6 +168,7 @@ impl Config {
         self.initrd = layer.initrd.unwrap_or(self.initrd);
         self.initrd_strict = layer.initrd_strict.unwrap_or(self.initrd_strict);
         self.sysusers = layer.sysusers.unwrap_or(self.sysusers);
+        self.reuse = layer.reuse.unwrap_or(self.reuse);
         self.boot = layer.boot.unwrap_or(self.boot);
         Ok(())
     }

@@ -82,6 +82,7 @@ fn fill(context: &Context, pending: &Pending, number: u32) -> Result<(), TukitEr
         allow_downgrade: false,
         allow_trust_change: false,
         force: false,
+        full: false,
         unattended: true,
         known: KnownImage::default(),
     };
