@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use tiu_bundle::hash_tree::VerityError;
 use tiu_bundle::index::{INDEX_PATH, IndexError};
 use tiu_system::hints;
+use tiu_system::path::TreePath;
 use tiu_system::text::printable_path;
 
 /// An image could not be opened or read.
@@ -63,6 +64,9 @@ hints! { ImageError {
     Compressor { .. } => {
         "pack the image with one of these compressors, or use --verity kernel where the kernel can read this one"
     },
+    Read { source, .. } if source.get_ref().is_some_and(|cause| cause.is::<VerityError>()) => {
+        source.get_ref().and_then(|cause| cause.downcast_ref::<VerityError>()).and_then(|cause| cause.hint())
+    },
     Read { .. } => "the bundle may be damaged or its medium gone; run `tiu-extract verify` on it",
     NoKernelWay { .. } => {
         "use --verity user (or auto), or load the modules loop, dm-mod and dm-verity as root"
@@ -70,3 +74,14 @@ hints! { ImageError {
     Attach { .. } => "check that the directory exists and can be used",
     Kernel { .. } => "see the kernel's messages (dmesg); --verity user works without the kernel's help",
 } }
+
+impl ImageError {
+    /// Returns the error of reading the content of `path`. A damaged block, or a read that was
+    /// cancelled, stays what it is.
+    pub fn of_content(path: &TreePath, source: io::Error) -> Self {
+        match source.downcast::<VerityError>() {
+            Ok(error) => error.into(),
+            Err(source) => ImageError::Read { path: path.as_path().to_owned(), source },
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// The most bytes between two wanted ranges that are fetched too, to save a request. A request
 /// costs about as much as this on common links.
-pub(super) const GAP: u64 = 64 * 1024;
+pub(super) const GAP: u64 = 128 * 1024;
 /// The most bytes of one request.
 pub(super) const MOST: u64 = 4 << 20;
 /// Requests start and end at blocks of this size, which the hash tree vouches for.

@@ -131,7 +131,8 @@ fn content(image: &dyn Image, index: &Index, entry: &Entry) -> Result<Vec<u8>, M
         return Err(failed(std::io::Error::other(format!("larger than {LIMIT} bytes"))).into());
     }
     let mut text = Vec::new();
-    image.open(&inode.path)?.take(LIMIT).read_to_end(&mut text).map_err(failed)?;
+    let mut content = image.open(&inode.path)?.take(LIMIT);
+    content.read_to_end(&mut text).map_err(|source| ImageError::of_content(&inode.path, source))?;
     Ok(text)
 }
 

@@ -41,7 +41,7 @@ pub fn decide(update: &EtcUpdate) -> Result<EtcPlan, MergeError> {
     let host = state::legible_states_of_tree(tree, update.rules, update.watch)?;
     let defaults = base.index.map(|index| state::states_of_index(index, &base.owners));
     let settled = settled::read(tree, base.report)?;
-    let policy = Policy::parse(&incoming.text(&[POLICY_PATH]))?;
+    let policy = Policy::parse(&incoming.text(&[POLICY_PATH])?)?;
     let lists = [Lists::from_config(update.config), Lists::from_policy(&policy)];
     // Users and groups decide whose numbers the image's files get, and so how the image's side
     // looks.

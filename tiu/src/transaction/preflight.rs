@@ -140,7 +140,7 @@ pub fn prepare(context: &Context, request: &Request, mode: RunMode) -> Result<Pr
     let image = LocalFirst::over(image, &index, Tree::open(state.tree().path())?);
     let incoming = IncomingImage { manifest: &bundle.manifest, image: &*image, index: &index };
     let image_os =
-        OsRelease::parse(&incoming.text(&["usr/lib/os-release", "etc/os-release"].map(TreePath::literal)));
+        OsRelease::parse(&incoming.text(&["usr/lib/os-release", "etc/os-release"].map(TreePath::literal))?);
     let kernel = bundle.manifest.tiu.kernel.as_deref();
     let initrd = initrd::plan(&index, kernel, &image_os, config)?;
 
@@ -233,7 +233,7 @@ fn decide_persistent(
     mountinfo: &str,
 ) -> Result<PersistentDecision, ApplyError> {
     let (tree, mounts) = (state.tree(), state.mounts()?);
-    let declared = persistent::declared(&incoming.text(&[POLICY_PATH]), incoming.index)?;
+    let declared = persistent::declared(&incoming.text(&[POLICY_PATH])?, incoming.index)?;
     let recorded = &state.persistent()?[..];
     let mounted = persistent::mounted(mountinfo, context.host().root(), mounts);
     // Only where an image's file may have to become a directory.

@@ -1,7 +1,12 @@
 //! `tiu apply` from a web server.
 
+use rustix::process::Signal;
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 use tiu_testing::kit::Kit;
+use tiu_testing::running::wait_for;
 use tiu_testing::server::Server;
 
 /// The bytes of the first request.
@@ -59,5 +64,31 @@ fn a_server_that_goes_away_in_the_middle_changes_nothing() {
         }
     });
     host.tiu("apply", [server.url()]).refused(&["the server answered 404 (not found)"]);
+    assert_eq!(host.outline(), before);
+}
+
+#[test]
+fn a_server_that_is_silent_in_the_middle_does_not_hold_up_a_cancellation() {
+    let kit = Kit::new();
+    let host = kit.host();
+    let before = host.outline();
+    // Content: what is read until then lies at the end of the file.
+    let bytes = fs::read(kit.bundle(1, |_| {})).unwrap();
+    let at = bytes.len() / 3;
+    let stalled = Arc::new(AtomicBool::new(false));
+    let seen = stalled.clone();
+    let server = Server::with(bytes, move |asked, reply| {
+        if asked.number > 3 && asked.range.as_ref().is_some_and(|range| range.start < at) {
+            seen.store(true, Ordering::Relaxed);
+            reply.delay = Some(Duration::from_secs(25));
+        }
+    });
+    let mut running = host.start("apply", [server.url()]);
+    wait_for("a request for content", || stalled.load(Ordering::Relaxed));
+    running.signal(Signal::TERM);
+    let began = Instant::now();
+    let ended = running.end();
+    assert_eq!(ended.outcome.code, Some(130), "{}", ended.outcome.stderr);
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
     assert_eq!(host.outline(), before);
 }

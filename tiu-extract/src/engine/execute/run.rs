@@ -183,6 +183,12 @@ impl<'a> ExecuteContext<'a> {
 
     /// Makes an error of a full filesystem say how much space is missing.
     fn explain(&self, error: EngineError) -> EngineError {
+        // A read that waited for a server ends with an error of its own.
+        if let (EngineError::Read { .. } | EngineError::Image(_), Err(cancelled)) =
+            (&error, self.job.watch.check())
+        {
+            return cancelled.into();
+        }
         let EngineError::Io { operation, path, source } = &error else { return error };
         // A quota is another matter: free space says nothing about it.
         if !errno::is_full(source) {

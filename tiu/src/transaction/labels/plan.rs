@@ -1,5 +1,6 @@
 //! The facts that decide about labels, before anything is touched.
 
+use super::super::error::ApplyError;
 use crate::etc::{EtcReport, Side};
 use crate::host::{Host, Paper};
 use crate::incoming::IncomingImage;
@@ -8,7 +9,7 @@ use std::path::Path;
 use tiu_bundle::index::Index;
 use tiu_bundle::selinux::{self, CONFIG_PATH, SelinuxPolicy, Unlabelled};
 use tiu_system::path::TreePath;
-use tiu_system::tree::{MAX_TEXT, Node, NodeLookup, Tree, TreeError, resolve};
+use tiu_system::tree::{MAX_TEXT, Node, NodeLookup, Tree, resolve};
 
 /// A file that exists while SELinux is in use.
 const ENFORCE: &str = "/sys/fs/selinux/enforce";
@@ -20,14 +21,14 @@ pub(in super::super) fn plan(
     base: &Tree,
     incoming: IncomingImage,
     report: &EtcReport,
-) -> Result<Result<Labelling, Unlabelable>, TreeError> {
+) -> Result<Result<Labelling, Unlabelable>, ApplyError> {
     let paper = Paper(incoming.index);
     let stays = |path: &str| is_of_host(report, &paper, path);
     let text = |path: &str| {
         if stays(path) {
             Ok(base.read_text(path, MAX_TEXT)?.unwrap_or_default())
         } else {
-            Ok(incoming.text(&[TreePath::new(path).unwrap_or_default()]))
+            Ok::<_, ApplyError>(incoming.text(&[TreePath::new(path).unwrap_or_default()])?)
         }
     };
     let has = |path: &str| {
