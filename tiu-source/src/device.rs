@@ -1,9 +1,9 @@
-//! A bundle at the start of a block device, which is longer than it: a stick that a bundle was
-//! copied to with dd.
+//! A bundle at the start of a block device, which is longer than it: a medium to which a bundle was
+//! copied with dd.
 //!
 //! The end follows from the bundle itself: the squashfs says how long it is, the hash tree's size
-//! follows from that, and the DER of the signature begins with its own length. Nothing of it is
-//! trusted: what is found is opened like a file of this length.
+//! follows from that, and the DER of the signature begins with its own length. None of this is
+//! trusted: the bundle is then opened like a file of this length.
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};

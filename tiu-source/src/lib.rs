@@ -1,7 +1,7 @@
-//! Where the bytes of a bundle come from.
+//! The origin of a bundle's bytes.
 //!
 //! [`open_bundle`] opens the bundle at a [`Location`]: a file, a block device, standard input, or a
-//! web server. Everything above reads it through `tiu_bundle`'s `ReadAt` and does not notice.
+//! web server. All other code reads it through `tiu_bundle`'s `ReadAt`, regardless of its origin.
 //!
 //! ```text
 //! location   the text that names a bundle, and what it means
@@ -14,8 +14,8 @@
 //! ```
 //!
 //! Nothing here is trusted. A server can send anything: the reader above checks each block against
-//! the signed root hash, and asks for a wrong one again once. Memory and time are bounded whatever
-//! the server does.
+//! the signed root hash, and asks for a wrong one again once. Memory and time are bounded,
+//! regardless of what the server does.
 //!
 //! # Examples
 //!

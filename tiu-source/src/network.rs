@@ -1,4 +1,4 @@
-//! The options of fetching, and the bounds of a server's behaviour.
+//! The options of fetching, and the limits for a server.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! From a location to a bundle with a verified signature.
+//! Opens the bundle at a location, and verifies its signature.
 
 use crate::device::{DeviceError, DeviceSource};
 use crate::http::FetchError;

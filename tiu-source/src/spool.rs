@@ -1,7 +1,7 @@
 //! Private files for bytes that can be read only once.
 //!
-//! Such a file has no name: nobody else can open it, and it is gone when the process ends, however
-//! it ends.
+//! Such a file has no name: nobody else can open it, and it disappears when the process ends for
+//! any reason.
 
 use crate::http::FetchError;
 use crate::network::Network;

@@ -84,9 +84,10 @@ pub fn mark_good(next: Next, number: u32) -> Result<Outcome<()>, RollbackError> 
     if snapshot.state() == State::InProgress {
         return Err(RollbackError::Unfinished(number));
     }
-    Ok(match next.mark_good(&snapshot)? {
-        true => Outcome::Done(()),
-        false => Outcome::NothingToDo(NothingToDo::Good(number)),
+    Ok(if next.mark_good(&snapshot)? {
+        Outcome::Done(())
+    } else {
+        Outcome::NothingToDo(NothingToDo::Good(number))
     })
 }
 
@@ -102,12 +103,11 @@ pub fn mark_bad(
     let host = next.host();
     let snapshot = host.snapshot(number)?;
     let boots_next = snapshots.iter().any(|s| s.number == number && s.next);
-    let to = match boots_next {
-        true => {
-            let other = ways_back(snapshots).first().map(|s| s.number);
-            Some(host.snapshot(other.ok_or(RollbackError::NothingElse(number))?)?)
-        }
-        false => None,
+    let to = if boots_next {
+        let other = ways_back(snapshots).first().map(|s| s.number);
+        Some(host.snapshot(other.ok_or(RollbackError::NothingElse(number))?)?)
+    } else {
+        None
     };
     next.mark_bad(&snapshot, reason, to.as_ref())?;
     Ok(to.map(|to| to.number))

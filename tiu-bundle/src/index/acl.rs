@@ -1,8 +1,8 @@
-//! POSIX ACLs as extended attributes. The kernel refuses a malformed one when it is set, so an image
-//! with one could not be installed.
+//! POSIX ACLs as extended attributes. The kernel refuses a malformed one when it is set, so an
+//! image with one could not be installed.
 
 use super::error::AclError;
-use super::line::MAX_ID;
+use super::limits::MAX_ID;
 
 /// Names of the attributes that hold an ACL (acl(5), `linux/xattr.h`).
 const NAMES: [&[u8]; 2] = [b"system.posix_acl_access", b"system.posix_acl_default"];

@@ -1,8 +1,8 @@
 //! A run of lines, compressed.
 //!
-//! Half of an index are content digests, which do not compress. A block has them apart, as bytes;
-//! the rest of a line is as in the text, with [`MARK`] in the place of the digest and of the
-//! payload that follows from it.
+//! Half of an index consists of content digests, which do not compress. A block holds them
+//! separately, as bytes; the rest of a line is as in the text, with [`MARK`] in the place of the
+//! digest and of the payload that follows from it.
 
 use super::Entry;
 use super::limits::MAX_LINE_SIZE;

@@ -1,4 +1,4 @@
-//! All lines of an index: blocks, of which the last few that were used are open.
+//! All lines of an index, in blocks. The few blocks that were used last are open.
 
 use super::block::{Block, OpenBlock};
 use super::{Entry, shared};

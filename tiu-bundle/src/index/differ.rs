@@ -82,7 +82,7 @@ impl<'a> Side<'a> {
         self.line == 0 && other.line == 0 && both().is_some_and(|(a, b)| Arc::ptr_eq(&a, &b))
     }
 
-    /// Moves on to the next block, if this one has no more lines.
+    /// Moves on to the next block, if all lines of this one were read.
     fn leave_block(&mut self) {
         if self.open.as_ref().is_some_and(|open| self.line >= open.len()) {
             self.skip_block();

@@ -3,7 +3,7 @@
 //! Printable ASCII stands for itself; backslash, newline, carriage return and tab are `\\`, `\n`,
 //! `\r`, `\t`; every other byte is `\xHH`. In extended attributes `=` is escaped too. The format
 //! allows more spellings of one value; this module writes and reads only this one (the one
-//! composefs-info prints), so that equal text and equal value are the same thing.
+//! composefs-info prints), so two values are equal only if their texts are.
 
 use crate::sha256::hex_digit;
 use std::borrow::Cow;

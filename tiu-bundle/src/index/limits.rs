@@ -1,4 +1,26 @@
-//! The limits of reading.
+//! The limits of an index and of its values.
+
+use std::ops::RangeInclusive;
+
+/// Longest path in bytes, with its leading slash (Linux' PATH_MAX).
+pub const MAX_PATH: usize = 4096;
+/// Longest path component in bytes (NAME_MAX).
+pub const MAX_NAME: usize = 255;
+/// Longest target of a symbolic link in bytes (PATH_MAX without the NUL).
+pub const MAX_TARGET: usize = 4095;
+/// Longest name of an extended attribute in bytes (XATTR_NAME_MAX).
+pub const MAX_XATTR_NAME: usize = 255;
+/// Longest value of an extended attribute in bytes (XATTR_SIZE_MAX).
+pub const MAX_XATTR_VALUE: usize = 65536;
+/// Longest list of names of extended attributes in bytes, each with a NUL (XATTR_LIST_MAX).
+pub const MAX_XATTR_LIST: usize = 65536;
+/// Largest number of a user or group: Linux uses 4294967295 for "none", and no file can have it.
+pub const MAX_ID: u32 = u32::MAX - 1;
+/// Largest device number: what Linux keeps of one, 12 bits of major and 20 of minor number.
+pub const MAX_DEVICE: u64 = u32::MAX as u64;
+/// Seconds of the earliest and the latest time: what ext4 can hold (1901-12-13 to 2446-05-10), and
+/// so also btrfs. A time that the target's filesystem cannot hold would be another one there.
+pub const TIMES: RangeInclusive<i64> = -(1 << 31)..=(1 << 34) - (1 << 31) - 1;
 
 /// Longest text that is read, in bytes; see [`text_limit`].
 pub const MAX_TEXT_SIZE: u64 = 1 << 30;

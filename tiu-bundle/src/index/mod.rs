@@ -1,10 +1,10 @@
 //! The index: every inode of the image, as composefs-dump(5) text sorted by path bytes.
 //!
 //! Per line: `PATH SIZE MODE NLINK UID GID RDEV MTIME PAYLOAD CONTENT DIGEST [XATTR...]`. The text
-//! is kept in compressed blocks, so that an image of many files needs little memory.
+//! is kept in compressed blocks, so an image of many files needs little memory.
 //!
 //! ```text
-//! line, escape    one line: its fields, and their spelling
+//! line, value     one line: its fields and their values; escape: their spelling
 //! check           lines in order, each checked against those before it
 //! block           a run of lines, compressed; the digests apart
 //! blocks, shared  all blocks of an index; equal blocks of two indexes
@@ -41,6 +41,7 @@ mod shared;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod value;
 mod write;
 mod zst;
 
@@ -49,10 +50,9 @@ pub use build::IndexBuilder;
 pub use differ::EntryPair;
 pub use entry::{Entry, EntryBuf, Kind, Mtime, Xattrs};
 pub use error::{AclError, IndexError, LineError};
-pub use limits::{MAX_ENTRIES, MAX_LINE_SIZE, MAX_TEXT_SIZE, MIN_LINE_SIZE, text_limit};
-pub use line::{
-    MAX_DEVICE, MAX_ID, MAX_NAME, MAX_PATH, MAX_TARGET, MAX_XATTR_LIST, MAX_XATTR_NAME, MAX_XATTR_VALUE,
-    TIMES,
+pub use limits::{
+    MAX_DEVICE, MAX_ENTRIES, MAX_ID, MAX_LINE_SIZE, MAX_NAME, MAX_PATH, MAX_TARGET, MAX_TEXT_SIZE,
+    MAX_XATTR_LIST, MAX_XATTR_NAME, MAX_XATTR_VALUE, MIN_LINE_SIZE, TIMES, text_limit,
 };
 pub use read::Index;
 pub use write::IndexWriter;

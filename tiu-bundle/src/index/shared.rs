@@ -1,5 +1,5 @@
-//! Equal blocks of this process exist once. An update has two indexes, the old image's and the new
-//! one's, of which most lines are equal.
+//! Equal blocks exist only once in a process. An update has two indexes, the old image's and the
+//! new one's, of which most lines are equal.
 
 use super::block::Block;
 use std::collections::HashMap;

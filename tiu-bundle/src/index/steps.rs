@@ -1,4 +1,4 @@
-//! The steps of the search for parents. Tests count them; otherwise this is nothing.
+//! The steps of the search for parents. Only tests count them.
 
 /// Counts one step.
 #[cfg(not(test))]

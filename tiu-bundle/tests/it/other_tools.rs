@@ -134,7 +134,7 @@ fn veritysetup_verify() {
 fn by_hand() {
     let made = made();
     let document = include_str!("../../../docs/format/bundle-format.md");
-    let (_, by_hand) = document.split_once("## By hand").expect("the section");
+    let (_, by_hand) = document.split_once("## Verifying a bundle by hand").expect("the section");
     let script =
         by_hand.split("```").nth(1).and_then(|block| block.strip_prefix("sh\n")).expect("the commands");
     let script: String =

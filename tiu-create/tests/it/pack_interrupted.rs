@@ -65,7 +65,7 @@ fn the_disk_is_full() {
     place.keys();
     fs::create_dir(place.path("small")).expect("a directory");
     let found = pack_after(&place, "mount -t tmpfs -o size=4m tmpfs small", "small/bundle.tiu");
-    found.refused(&["small/bundle.tiu", "no storage space", "make room"]);
+    found.refused(&["small/bundle.tiu", "no storage space", "free some space"]);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn the_disk_gets_full_with_the_hash_tree() {
         &format!("mount -t tmpfs -o size={} tmpfs small", image + 8192),
         "small/bundle.tiu",
     );
-    found.refused(&["writing", "No space left", "make room"]);
+    found.refused(&["writing", "No space left", "free some space"]);
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_file_that_grows_while_it_is_read() {
         });
         let found = place.pack("bundle.tiu");
         done.store(true, Ordering::Relaxed);
-        found.refused(&["/usr/growing changed while it was read", "stop what writes to the tree"]);
+        found.refused(&["/usr/growing changed while it was read", "stop the program that writes to the tree"]);
     });
     assert_eq!(left_behind(&place), [""; 0]);
 }

@@ -1,4 +1,4 @@
-//! The rate of what arrives: not slower than a server must be, not faster than was allowed.
+//! The rate of the received bytes, with a lower and an upper limit.
 
 use super::error::FetchError;
 use crate::url::Url;

@@ -1,4 +1,4 @@
-//! When to try again.
+//! The time of the next attempt.
 
 use super::error::FetchError;
 use crate::network::Limits;

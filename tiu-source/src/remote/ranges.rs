@@ -1,4 +1,4 @@
-//! From wanted ranges to few requests.
+//! Joins wanted ranges into a few requests.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! The state of the boot partition: what was read of it, and what follows for the menu.
+//! The state of the boot partition as it was read, and the menu that follows from it.
 
 use super::arguments::root_of;
 use super::entry::{Entry, EntryName, Owner, Place};
@@ -184,9 +184,10 @@ impl Disk {
 /// Returns what an entry boots.
 pub fn target(entry: &Entry, names: &HostNames) -> EntryTarget {
     if let Some(owner) = &entry.owner {
-        return match owner.host == names.filesystem {
-            true => EntryTarget::Own(owner.snapshot.clone()),
-            false => EntryTarget::Other,
+        return if owner.host == names.filesystem {
+            EntryTarget::Own(owner.snapshot.clone())
+        } else {
+            EntryTarget::Other
         };
     }
     let (root, subvolume) = root_of(&entry.options);

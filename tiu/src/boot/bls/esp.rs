@@ -1,5 +1,5 @@
-//! The boot partition itself. Everything on it is somebody else's word: paths are opened beneath
-//! its root without following links, and no file is read beyond a limit.
+//! The boot partition itself. Nothing on it is trusted: paths are opened beneath its root without
+//! following links, and no file is read beyond a limit.
 
 use super::disk::{Disk, ENTRIES, EntryFile};
 use super::entry::{Entry, EntryName, Place};
@@ -56,9 +56,10 @@ impl Esp {
     /// Fails if nothing can be written. The kernel makes a FAT read-only when it finds an error.
     pub fn check_writable(&self) -> Result<(), BlsError> {
         let stat = rustix::fs::fstatvfs(self.tree.fd()).map_err(|e| self.failed("", "measuring", e))?;
-        match stat.f_flag.contains(StatVfsMountFlags::RDONLY) {
-            true => Err(BlsError::ReadOnly { path: self.path().to_owned() }),
-            false => Ok(()),
+        if stat.f_flag.contains(StatVfsMountFlags::RDONLY) {
+            Err(BlsError::ReadOnly { path: self.path().to_owned() })
+        } else {
+            Ok(())
         }
     }
 

@@ -1,11 +1,11 @@
-//! A model of systemd-boot: which entry it boots, and which one after that. Pure functions of what
-//! lies on the partition and in the variables.
+//! A model of systemd-boot: which entry it boots, and which one after that. These are pure
+//! functions of the content of the partition and of the variables.
 //!
-//! Entries that no default names are ordered: entries without attempts left come last; then those with a
-//! sort key come first, by sort key, machine ID, and version, the newest first; then by name. Before
-//! the order count, in this order: the variable for one boot, the preferred entry if it has
-//! attempts left, the default in the variable, the default in loader.conf. **A default is booted
-//! although it has no attempts left**: it defeats counting.
+//! Entries that no default names are ordered: entries without attempts left come last; then those
+//! with a sort key come first, by sort key, machine ID, and version, the newest first; then by
+//! name. These choices precede the order, in this sequence: the variable for one boot, the
+//! preferred entry if it has attempts left, the default in the variable, the default in
+//! loader.conf. **A default is booted although it has no attempts left**: it defeats counting.
 //!
 //! Source: systemd-boot(7), loader.conf(5), and experiments with versions 252 and 257.
 

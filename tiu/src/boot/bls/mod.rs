@@ -3,15 +3,16 @@
 //! Each snapshot has an entry on the boot partition that names its subvolume. Kernels and initrds
 //! are copied there under the names of their content, so entries share them. The newest entry
 //! boots: its `version` starts with a generation that rises with each change. An entry on trial has
-//! a counter in its name, and the boot loader goes back to the entry before it if it does not start.
+//! a counter in its name, and the boot loader goes back to the entry before it if it does not
+//! start.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `detect` | whether a host boots like this, and where its boot partition is |
+//! | `detect` | detects such a host and its boot partition |
 //! | `entry` | names and texts of entries |
 //! | `arguments` | the arguments of the kernel |
 //! | `menu`, `version`, `pattern` | the model of systemd-boot: what it boots |
-//! | `disk`, `variables` | what it decides by |
+//! | `disk`, `variables` | the facts by which it decides |
 //! | `work` | the changes, on a disk or on paper |
 //! | `esp` | the disk |
 //! | `files` | kernel and initrd of a snapshot |

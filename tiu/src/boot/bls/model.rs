@@ -1,6 +1,6 @@
 //! Every interruption of a change, explored on paper: a FAT partition with the boot loader's model,
-//! a default subvolume, and the steps of the door. Whatever is interrupted where, what booted before
-//! or the new snapshot boots, no name leads to freed clusters, and the next run puts all in order.
+//! a default subvolume, and the steps of the door. After each interruption the old or the new
+//! snapshot boots, no name leads to freed clusters, and the next run puts everything in order.
 
 use super::disk::{Disk, EntryFile, EntryTarget, HostNames, target};
 use super::entry::{Entry, EntryName};

@@ -1,4 +1,4 @@
-//! A boot loader that is configured and cannot be reached.
+//! A boot loader that is configured but cannot be used.
 
 use super::BlsError;
 use crate::boot::error::BootError;

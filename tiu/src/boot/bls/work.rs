@@ -1,10 +1,10 @@
 //! The changes of the boot partition, each as a list of steps that can be interrupted anywhere.
 //!
-//! FAT has no atomic rename: it adds the new name and removes the old one, and a power cut can leave
-//! both, which then lead to the same clusters. Removing one of them would free the clusters of the
-//! other. So a file is only renamed to a name that does not exist, nothing is replaced, and of an
-//! entry with two names none is ever removed: both are renamed to what the boot loader ignores,
-//! once another entry has taken their place.
+//! FAT has no atomic rename: it adds the new name and removes the old one, and a power cut can
+//! leave both, which then lead to the same clusters. Removing one of them would free the clusters
+//! of the other. So a file is only renamed to a name that does not exist, nothing is replaced, and
+//! neither name of an entry with two names is ever removed: both are renamed to what the boot
+//! loader ignores, once another entry has taken their place.
 
 use super::disk::{Disk, EntryFile, HostNames, SORT_KEY};
 use super::entry::{Entry, EntryName, Owner, Place};
