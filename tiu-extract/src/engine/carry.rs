@@ -11,6 +11,7 @@ use super::hash::{Caching, HashRequest, Reading};
 use super::job::Job;
 use super::plan;
 use super::rules::{Lookup, Rules};
+use super::settle::Settle;
 use super::tree::ScannedTree;
 use super::unreadable::Part;
 use super::walk::{ReadAttributes, Walk};
@@ -42,8 +43,17 @@ pub fn carry_over(
     let inner = Rules { subvolumes: rules.subvolumes.clone(), ..Rules::default() };
     let everything = &Lookup::new(&inner);
     let attributes = ReadAttributes::Now;
-    let walk =
-        Walk { root: from, index: None, everything: true, rules: everything, attributes, scope: None, watch };
+    let settle = Settle::Never;
+    let walk = Walk {
+        root: from,
+        index: None,
+        everything: true,
+        rules: everything,
+        attributes,
+        settle,
+        scope: None,
+        watch,
+    };
     let mut tree = watch.phase("Scanning", 0, Unit::Items, || walk.run())?;
     let parts = HostParts::new(&tree, &Lookup::new(rules));
     let files = (0u32..).zip(&tree.nodes).filter(|(i, node)| parts.is_carried(*i) && node.kind == Kind::File);

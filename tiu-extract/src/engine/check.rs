@@ -153,7 +153,7 @@ impl Checker<'_> {
     fn entry(&mut self, i: u32, entry: &Entry) {
         let inode = self.index.inode_of(entry);
         let node = match self.joined.place(i) {
-            EntryPlace::Outside => return,
+            EntryPlace::Outside | EntryPlace::Settled => return,
             EntryPlace::Kept(node) => {
                 self.unreadable(node, &inode, &entry.path);
                 return;

@@ -47,11 +47,18 @@ pub(crate) struct HashRequest {
 }
 
 /// A file that was read, as far as that was possible.
-struct HashedFile {
+pub(crate) struct HashedFile {
     node: u32,
-    digest: Option<Digest>,
-    xattrs: Option<XattrSet>,
-    unreadable: Vec<Unreadable>,
+    pub digest: Option<Digest>,
+    pub xattrs: Option<XattrSet>,
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// The place of a file: a directory, the path of the file in it, and the path in the tree.
+pub(crate) struct FilePlace<'a> {
+    pub directory: BorrowedFd<'a>,
+    pub name: &'a [u8],
+    pub path: &'a [u8],
 }
 
 /// The tree to read from, and how.
@@ -113,11 +120,12 @@ impl Reading<'_> {
             pool::readers(),
             &jobs,
             self.watch.cancel(),
-            || (vec![0u8; READ + ALIGN], Vec::new()),
+            || (Vec::new(), Vec::new()),
             |(buf, found), files| {
                 for file in *files {
                     let path = tree.path(file.node);
-                    found.push(self.file(file, &path, size(file), buf)?);
+                    let place = FilePlace { directory: self.root, name: &path, path: &path };
+                    found.push(self.file(file, &place, size(file), buf)?);
                 }
                 Ok(())
             },
@@ -130,17 +138,20 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Reads one file, which had `size` bytes when it was scanned.
-    fn file(
+    /// Reads one file, which had `size` bytes when it was scanned. `buf` is memory that is used
+    /// again.
+    pub fn file(
         &self,
         file: &HashRequest,
-        path: &[u8],
+        place: &FilePlace,
         size: u64,
-        buf: &mut [u8],
+        buf: &mut Vec<u8>,
     ) -> Result<HashedFile, EngineError> {
+        let FilePlace { directory, name, path } = *place;
+        buf.resize(READ + ALIGN, 0);
         let mut found = HashedFile { node: file.node, digest: None, xattrs: None, unreadable: Vec::new() };
         let direct = self.caching == Caching::Bypassed && size >= DIRECT;
-        let fd = match open(self.root, path, direct) {
+        let fd = match open(directory, name, direct) {
             Ok(fd) => fd,
             Err(e) if is_damage(e) => {
                 found.unreadable.push(Unreadable::new(Part::Inode, path, e)?);

@@ -4,6 +4,7 @@ use super::carry;
 use super::error::EngineError;
 use super::hash::{Caching, HashRequest, Reading};
 use super::rules::{Lookup, Rules};
+use super::settle::Settle;
 use super::tree::Ownership;
 use super::unreadable::Part;
 use super::walk::{ReadAttributes, Walk};
@@ -29,8 +30,8 @@ pub struct InventoryEntry {
 /// itself. An inode that cannot be read has the kind that its directory says.
 pub fn inventory(root: BorrowedFd, rules: &Rules, watch: Watch) -> Result<Vec<InventoryEntry>, EngineError> {
     let rules = &Lookup::new(rules);
-    let attributes = ReadAttributes::Now;
-    let walk = Walk { root, index: None, everything: true, rules, attributes, scope: None, watch };
+    let (attributes, settle) = (ReadAttributes::Now, Settle::Never);
+    let walk = Walk { root, index: None, everything: true, rules, attributes, settle, scope: None, watch };
     let mut tree = watch.phase("Scanning", 0, Unit::Items, || walk.run())?;
     let mine = |ownership: Ownership| !matches!(ownership, Ownership::Host | Ownership::Placeholder);
     let files = (0u32..)

@@ -23,6 +23,8 @@ pub(crate) enum EntryPlace {
     Here(u32),
     /// An inode of another kind, or a directory that cannot be used.
     Other(u32),
+    /// An inode that is as the index says. It has no node.
+    Settled,
     /// A directory that stays as it is; the engine changes what lies below it.
     Kept(u32),
 }
@@ -106,7 +108,9 @@ impl Joined {
                     .map_or(NONE, |at| prefixes.get(at).map_or(NONE, |(_, parent)| *parent)),
             };
             let node = nodes.get(i as usize).copied().filter(|node| *node != NONE);
-            let place = match self.place_of(&entry, parent, node.map(|n| (n, tree.node(n))), rules) {
+            let found = node.map(|n| (n, tree.node(n)));
+            let place = match self.place_of(&entry, parent, found, rules) {
+                _ if tree.is_settled(i) => EntryPlace::Settled,
                 // Only its name is known.
                 EntryPlace::Here(node) if tree.lacks(node, Part::Inode) => EntryPlace::Other(node),
                 place => place,
@@ -118,6 +122,8 @@ impl Joined {
                         *loose = true;
                     }
                 }
+                // What was read during the walk is known.
+                EntryPlace::Here(node) if tree.was_read(node) => {}
                 EntryPlace::Here(node) if entry.digest.is_some() => {
                     let found = tree.node(node);
                     let attributes = attributes == ReadAttributes::WithContent;
@@ -149,7 +155,13 @@ impl Joined {
         let is_dir = entry.kind == Kind::Dir;
         match self.places.get(parent as usize) {
             Some(EntryPlace::Outside | EntryPlace::Mount) => return EntryPlace::Outside,
-            Some(EntryPlace::Missing | EntryPlace::Other(_) | EntryPlace::Here(_) | EntryPlace::Kept(_))
+            Some(
+                EntryPlace::Missing
+                | EntryPlace::Other(_)
+                | EntryPlace::Here(_)
+                | EntryPlace::Kept(_)
+                | EntryPlace::Settled,
+            )
             | None => {}
         }
         match node {

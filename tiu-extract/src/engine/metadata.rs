@@ -3,7 +3,7 @@
 use super::error::EngineError;
 use super::reach::Reach;
 use super::rules::Lookup;
-use super::tree::ScannedTree;
+use super::tree::{Node, ScannedTree};
 use super::unreadable::Part;
 use super::xattr::{self, XattrSet};
 use rustix::fs::{Gid, Statx, Timespec, Timestamps, Uid};
@@ -55,13 +55,18 @@ impl Wrong {
 /// Compares the metadata of `node` with `wanted`. Attributes that could not be read are not
 /// compared.
 pub(crate) fn differences(tree: &ScannedTree, node: u32, wanted: &MetadataWanted) -> Wrong {
+    let mut wrong = differences_of(tree.node(node), tree.xattrs(node), wanted);
+    wrong.xattrs &= !tree.lacks(node, Part::Attributes);
+    wrong
+}
+
+/// Compares the metadata of `found`, which has the attributes `xattrs`, with `wanted`.
+pub(crate) fn differences_of(found: &Node, xattrs: Option<&XattrSet>, wanted: &MetadataWanted) -> Wrong {
     static NONE: XattrSet = XattrSet(Vec::new());
-    let found = tree.node(node);
     Wrong {
         owner: wanted.owner.is_some_and(|owner| owner != (found.uid, found.gid)),
         mode: found.kind != Kind::Symlink && wanted.mode.is_some_and(|mode| mode != found.mode),
-        xattrs: !tree.lacks(node, Part::Attributes)
-            && !tree.xattrs(node).unwrap_or(&NONE).changes_to(&wanted.xattrs).is_empty(),
+        xattrs: !xattrs.unwrap_or(&NONE).changes_to(&wanted.xattrs).is_empty(),
         mtime: wanted.mtime != found.mtime,
         flags: found.locked,
     }

@@ -1,14 +1,14 @@
 //! Brings a directory to exactly the tree of an index: scan, plan, execute, check.
 //!
 //! ```text
-//! scan     walks the target once, in parallel: metadata, and content digests of regular files where they decide something
+//! scan     walks the target once, in parallel: metadata, and content of small files where it should be the index's
 //! plan     a pure function of index, scan and rules: what to keep, reflink, write, fix, remove
 //! execute  carries the plan out, in parallel; reads each new file back and digests it before the file gets its place
 //! check    compares the target with the index again
 //! ```
 //!
-//! Memory: about 120 bytes for each name in the target and about 1 MiB for each core, in addition
-//! to the index itself.
+//! Memory: some bytes for each name of the index, and about 150 for each name of the target that is
+//! not what the index says; about 1 MiB for each core, in addition to the index itself.
 //!
 //! `/proc` must be mounted: extended attributes are reached through it.
 
@@ -32,6 +32,7 @@ mod reach;
 mod rules;
 mod scan;
 mod scope;
+mod settle;
 mod shown;
 mod sound;
 mod temporary_names;

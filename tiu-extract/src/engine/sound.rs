@@ -3,6 +3,7 @@
 use super::error::EngineError;
 use super::hash::{Caching, Reading};
 use super::rules::{Lookup, Rules};
+use super::settle::Settle;
 use super::tree::Ownership;
 use super::walk::{ReadAttributes, Walk};
 use std::os::fd::BorrowedFd;
@@ -14,8 +15,8 @@ use tiu_system::progress::{Unit, Watch};
 /// the filesystem stop writing. Does not read what `rules` say is the host's.
 pub fn check_metadata(root: BorrowedFd, rules: &Rules, watch: Watch) -> Result<(), EngineError> {
     let rules = &Lookup::new(rules);
-    let attributes = ReadAttributes::Now;
-    let walk = Walk { root, index: None, everything: true, rules, attributes, scope: None, watch };
+    let (attributes, settle) = (ReadAttributes::Now, Settle::Never);
+    let walk = Walk { root, index: None, everything: true, rules, attributes, settle, scope: None, watch };
     let mut tree = watch.phase("Scanning", 0, Unit::Items, || walk.run())?;
     let is_ours = |ownership| matches!(ownership, Ownership::Ours | Ownership::Opaque | Ownership::Kept);
     let files = (0u32..).zip(&tree.nodes).filter(|(node, found)| {

@@ -36,7 +36,7 @@ pub(crate) struct Node {
     pub name: Range<u32>,
     /// The target of a symlink, in the same buffer as the names.
     pub target: Range<u32>,
-    /// The children of a directory, sorted by name.
+    /// The children of a directory, sorted by name, if the tree was walked without an index.
     pub children: Range<u32>,
     /// The number of the entry at the same path in the index.
     pub entry: u32,
@@ -64,6 +64,8 @@ pub(crate) struct ScannedTree {
     digests: Vec<(u32, Digest)>,
     /// By node, the parts that the filesystem cannot read; empty on a healthy disk.
     unreadable: BTreeMap<u32, Vec<Unreadable>>,
+    /// The entries whose inode is as the index says, and that have no node.
+    settled: Numbers,
     /// Paths of nested subvolumes that are part of the tree: no inode has names on both sides of
     /// their border.
     pub subvolumes: Vec<Vec<u8>>,
@@ -76,6 +78,10 @@ pub(crate) struct Listing {
     pub bytes: Vec<u8>,
     pub xattrs: Vec<(u32, XattrSet)>,
     pub unreadable: Vec<(u32, Unreadable)>,
+    /// Content digests that were computed during the walk.
+    pub digests: Vec<(u32, Digest)>,
+    /// Entries that need no node.
+    pub settled: Vec<u32>,
 }
 
 impl Listing {
@@ -113,10 +119,17 @@ impl ScannedTree {
         }));
         self.xattrs.extend(listing.xattrs.into_iter().map(|(i, xattrs)| (first + i, xattrs)));
         self.add_unreadable(listing.unreadable.into_iter().map(|(i, unreadable)| (first + i, unreadable)));
+        self.digests.extend(listing.digests.into_iter().map(|(i, digest)| (first + i, digest)));
+        listing.settled.into_iter().for_each(|entry| self.settled.insert(entry));
         if let Some(directory) = directory.and_then(|d| self.nodes.get_mut(d as usize)) {
             directory.children = first..end;
         }
         Some(first)
+    }
+
+    /// Returns true if the inode at the path of entry `i` is as the index says, and has no node.
+    pub fn is_settled(&self, i: u32) -> bool {
+        self.settled.contains(i)
     }
 
     /// Returns node `i`, which must come from this tree.
@@ -173,6 +186,11 @@ impl ScannedTree {
         self.digests.get(at).map(|(_, digest)| *digest)
     }
 
+    /// Sorts the digests of a walk.
+    pub fn finish_walk(&mut self) {
+        self.digests.sort_unstable_by_key(|(node, _)| *node);
+    }
+
     /// Adds content digests of nodes that have none yet.
     pub fn add_digests(&mut self, digests: impl IntoIterator<Item = (u32, Digest)>) {
         self.digests.extend(digests);
@@ -196,6 +214,13 @@ impl ScannedTree {
         }
     }
 
+    /// Returns true if the content of node `i` was read, or could not be.
+    pub fn was_read(&self, i: u32) -> bool {
+        let lacks =
+            [Part::Inode, Part::Extents, Part::FileContent].into_iter().any(|part| self.lacks(i, part));
+        lacks || self.digest(i).is_some()
+    }
+
     /// Returns all parts that could not be read, with their nodes, in the order of the nodes.
     pub fn all_unreadable(&self) -> impl Iterator<Item = (u32, Unreadable)> + '_ {
         self.unreadable.iter().flat_map(|(node, parts)| parts.iter().map(|part| (*node, *part)))
@@ -209,5 +234,25 @@ impl ScannedTree {
     /// Returns the numbers of the children of directory `i`.
     pub fn children(&self, i: u32) -> Range<u32> {
         self.node(i).children.clone()
+    }
+}
+
+/// A set of small numbers: one bit for each.
+#[derive(Default)]
+pub(crate) struct Numbers(Vec<u64>);
+
+impl Numbers {
+    pub fn insert(&mut self, i: u32) {
+        let at = i as usize / 64;
+        if self.0.len() <= at {
+            self.0.resize(at + 1, 0);
+        }
+        if let Some(bits) = self.0.get_mut(at) {
+            *bits |= 1 << (i % 64);
+        }
+    }
+
+    pub fn contains(&self, i: u32) -> bool {
+        self.0.get(i as usize / 64).is_some_and(|bits| bits & 1 << (i % 64) != 0)
     }
 }

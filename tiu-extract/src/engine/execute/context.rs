@@ -39,7 +39,7 @@ impl ExecuteContext<'_> {
     pub fn open_source(&self, source: ContentSource) -> Result<Option<(OwnedFd, u64)>, EngineError> {
         let (root, path) = match source {
             ContentSource::Target(node) => (self.job.target, self.plan.tree.path(node)),
-            ContentSource::Made(entry) => {
+            ContentSource::Entry(entry) => {
                 (self.job.target, self.job.index.entry(entry as usize).path.into_owned().into_bytes())
             }
             ContentSource::Seed(number, node) => {

@@ -66,6 +66,7 @@ pub(super) fn compare(
         match entry.kind {
             Kind::Dir => compare.directory(i, &entry),
             _ if joined.place(i) == EntryPlace::Outside => {}
+            _ if joined.place(i) == EntryPlace::Settled => compare.steps.unchanged += 1,
             _ if joined.group(&i).first() == Some(&i) => compare.inode(i, &entry),
             // Handled with the first name of its inode.
             _ => {}
@@ -94,7 +95,7 @@ struct Compare<'a> {
 impl Compare<'_> {
     fn directory(&mut self, i: u32, entry: &Entry) {
         match self.joined.place(i) {
-            EntryPlace::Outside | EntryPlace::Kept(_) => {}
+            EntryPlace::Outside | EntryPlace::Kept(_) | EntryPlace::Settled => {}
             EntryPlace::Missing | EntryPlace::Mount => self.make_dir(i, entry, None),
             EntryPlace::Other(node) => {
                 self.make_dir(i, entry, Some((node, self.tree.node(node).kind == Kind::Dir)));

@@ -60,7 +60,7 @@ impl Plan {
     fn source(&self, index: &Index, source: ContentSource) -> String {
         match source {
             ContentSource::Target(node) => self.tree.tree_path(node).to_string(),
-            ContentSource::Made(entry) => index.entry(entry as usize).path.to_string(),
+            ContentSource::Entry(entry) => index.entry(entry as usize).path.to_string(),
             ContentSource::Seed(number, node) => {
                 let seed = self.seeds.get(usize::from(number));
                 let path = seed.map(|seed| seed.tree_path(node)).unwrap_or_default();

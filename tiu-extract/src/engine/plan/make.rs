@@ -66,7 +66,9 @@ fn finish(
     reading: &Reading,
 ) -> Result<Plan, EngineError> {
     let index = part.as_ref().unwrap_or(job.index);
-    let proved: HashSet<u32> = tree.digests().map(|(node, _)| node).collect();
+    // The others were read.
+    let proved = tree.digests().filter(|_| part.is_some());
+    let proved: HashSet<u32> = proved.map(|(node, _)| node).collect();
     let mut files = std::mem::take(&mut joined.same_size);
     files.retain(|file| tree.digest(file.node).is_none());
     reading.run("Comparing", &mut tree, files)?;

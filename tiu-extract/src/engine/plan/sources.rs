@@ -12,7 +12,7 @@ use crate::engine::tree::{NONE, Ownership, ScannedTree};
 use std::collections::{HashMap, HashSet};
 use tiu_bundle::BLOCK_SIZE;
 use tiu_bundle::content_digest::Digest;
-use tiu_bundle::index::{Index, Kind};
+use tiu_bundle::index::{Entry, Index, Kind};
 
 /// Returns the sizes of missing content that is worth searching for.
 pub(super) fn sizes_wanted(index: &Index, comparison: &Comparison) -> HashSet<u64> {
@@ -38,12 +38,31 @@ fn is_readable_file(tree: &ScannedTree, i: u32) -> bool {
 
 /// Returns the sizes of content that is missing in the target and in the seeds that were read.
 pub(super) fn sizes_missing(index: &Index, comparison: &Comparison, tree: &ScannedTree) -> HashSet<u64> {
-    let known: HashSet<Digest> = tree.digests().map(|(_, digest)| digest).collect();
-    let missing = comparison.pending.iter().map(|pending_file| index.entry(pending_file.entry as usize));
-    missing
-        .filter(|e| e.size > INLINE && e.digest.is_none_or(|d| !known.contains(&d)))
-        .map(|e| e.size)
-        .collect()
+    let mut missing: HashMap<Digest, u64> = HashMap::new();
+    for pending_file in &comparison.pending {
+        let entry = index.entry(pending_file.entry as usize);
+        missing.extend(entry.digest.filter(|_| entry.size > INLINE).map(|digest| (digest, entry.size)));
+    }
+    tree.digests().for_each(|(_, digest)| _ = missing.remove(&digest));
+    let found: Vec<Digest> = settled_with(index, &comparison.places, |digest| missing.contains_key(digest))
+        .map(|(_, _, digest)| digest)
+        .collect();
+    found.iter().for_each(|digest| _ = missing.remove(digest));
+    missing.into_values().collect()
+}
+
+/// Returns the entries that have no node and whose content has a digest that `wanted` accepts.
+fn settled_with<'a>(
+    index: &'a Index,
+    places: &'a [EntryPlace],
+    wanted: impl Fn(&Digest) -> bool + Copy + 'a,
+) -> impl Iterator<Item = (u32, Entry<'a>, Digest)> + 'a {
+    let settled = |i: &usize| places.get(*i) == Some(&EntryPlace::Settled);
+    index.with_digests(wanted).filter(settled).filter_map(|i| {
+        let entry = index.entry(i);
+        let digest = entry.digest?;
+        Some((i as u32, entry, digest))
+    })
 }
 
 /// The time until which a file of the target keeps its content at its path. The best come first.
@@ -60,9 +79,12 @@ enum Lifetime {
 /// Chooses the source of every missing file.
 pub(super) fn choose(index: &Index, comparison: &mut Comparison, tree: &ScannedTree, seeds: &[ScannedTree]) {
     let pending = std::mem::take(&mut comparison.pending);
-    let wanted: HashSet<Digest> =
-        pending.iter().filter_map(|pending_file| index.entry(pending_file.entry as usize).digest).collect();
-    let in_target = find_in_target(comparison, tree, &wanted);
+    let digest = |file: &PendingFile| {
+        let entry = index.entry(file.entry as usize);
+        entry.digest.filter(|_| entry.size > INLINE)
+    };
+    let wanted: HashSet<Digest> = pending.iter().filter_map(digest).collect();
+    let in_target = find_in_target(index, comparison, tree, &wanted);
     let in_seeds = find_in_seeds(seeds, &wanted);
     let mut made: HashMap<Digest, u32> = HashMap::new();
     for pending_file in pending {
@@ -77,16 +99,16 @@ pub(super) fn choose(index: &Index, comparison: &mut Comparison, tree: &ScannedT
         }
         match in_target.get(&digest) {
             // The file may lie in the directory that it replaces, which is removed by then.
-            Some((Lifetime::Always, node)) => {
-                ordinary.push(file(FileContent::Reflink(ContentSource::Target(*node))));
+            Some((Lifetime::Always, source)) => {
+                ordinary.push(file(FileContent::Reflink(*source)));
                 continue;
             }
-            Some((Lifetime::UntilRemoval, node)) if !pending_file.late => {
-                ordinary.push(file(FileContent::Reflink(ContentSource::Target(*node))));
+            Some((Lifetime::UntilRemoval, source)) if !pending_file.late => {
+                ordinary.push(file(FileContent::Reflink(*source)));
                 continue;
             }
-            Some((Lifetime::UntilReplaced, node)) if !pending_file.late => {
-                steps.early.push(file(FileContent::Reflink(ContentSource::Target(*node))));
+            Some((Lifetime::UntilReplaced, source)) if !pending_file.late => {
+                steps.early.push(file(FileContent::Reflink(*source)));
                 continue;
             }
             _ => {}
@@ -94,7 +116,7 @@ pub(super) fn choose(index: &Index, comparison: &mut Comparison, tree: &ScannedT
         if let Some((seed, node)) = in_seeds.get(&digest) {
             ordinary.push(file(FileContent::Reflink(ContentSource::Seed(*seed, *node))));
         } else if let Some(first) = made.get(&digest) {
-            steps.copies.push(file(FileContent::Reflink(ContentSource::Made(*first))));
+            steps.copies.push(file(FileContent::Reflink(ContentSource::Entry(*first))));
         } else {
             let older = older(&pending_file, entry.path.as_bytes(), entry.size, tree, seeds);
             ordinary.push(file(older.map_or(FileContent::Write, FileContent::Patch)));
@@ -104,22 +126,28 @@ pub(super) fn choose(index: &Index, comparison: &mut Comparison, tree: &ScannedT
 }
 
 fn find_in_target(
+    index: &Index,
     comparison: &Comparison,
     tree: &ScannedTree,
     wanted: &HashSet<Digest>,
-) -> HashMap<Digest, (Lifetime, u32)> {
-    let mut found: HashMap<Digest, (Lifetime, Vec<u8>, u32)> = HashMap::new();
+) -> HashMap<Digest, (Lifetime, ContentSource)> {
+    let mut found: HashMap<Digest, (Lifetime, Vec<u8>, ContentSource)> = HashMap::new();
+    let mut add = |digest: Digest, lifetime: Lifetime, path: Vec<u8>, source: ContentSource| {
+        let best = found.get(&digest);
+        if best.is_none_or(|(best, at, _)| (lifetime, &path) < (*best, at)) {
+            found.insert(digest, (lifetime, path, source));
+        }
+    };
     for (i, digest) in tree.digests().filter(|(_, digest)| wanted.contains(digest)) {
-        let Some(lifetime) = lifetime(comparison, tree, i) else { continue };
-        let candidate = (lifetime, tree.path(i), i);
-        match found.get(&digest) {
-            Some(best) if *best <= candidate => {}
-            _ => {
-                found.insert(digest, candidate);
-            }
+        if let Some(lifetime) = lifetime(comparison, tree, i) {
+            add(digest, lifetime, tree.path(i), ContentSource::Target(i));
         }
     }
-    found.into_iter().map(|(digest, (lifetime, _, node))| (digest, (lifetime, node))).collect()
+    for (i, entry, digest) in settled_with(index, &comparison.places, |digest| wanted.contains(digest)) {
+        let path = entry.path.as_bytes().to_vec();
+        add(digest, Lifetime::Always, path, ContentSource::Entry(i));
+    }
+    found.into_iter().map(|(digest, (lifetime, _, source))| (digest, (lifetime, source))).collect()
 }
 
 fn lifetime(comparison: &Comparison, tree: &ScannedTree, i: u32) -> Option<Lifetime> {

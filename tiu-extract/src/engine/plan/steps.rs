@@ -22,8 +22,8 @@ pub(in crate::engine) enum ContentSource {
     Target(u32),
     /// A node of a seed: the number of the seed, and of the node.
     Seed(u16, u32),
-    /// The file that an earlier step makes for this entry.
-    Made(u32),
+    /// The file at the path of this entry: it stays, or an earlier step makes it.
+    Entry(u32),
 }
 
 /// The origin of a file's content.

@@ -4,7 +4,9 @@ use super::compare::compare;
 use super::sources;
 use super::steps::{Conflict, Plan};
 use crate::engine::join::Joined;
+use crate::engine::metadata::{MetadataWanted, differences_of};
 use crate::engine::rules::{Lookup, Rules};
+use crate::engine::settle::is_candidate;
 use crate::engine::tree::{Listing, NONE, Node, Ownership, ScannedTree};
 use crate::engine::walk::ReadAttributes;
 use std::borrow::Cow;
@@ -88,7 +90,8 @@ fn index(paper: &Paper) -> Index {
     Index::parse(writer.finish()).unwrap()
 }
 
-fn tree(paper: &Paper, index: &Index) -> ScannedTree {
+/// Returns the tree as a walk finds it: with `settle`, what is as in the index has no node.
+fn tree(paper: &Paper, index: &Index, rules: &Lookup, settle: bool) -> ScannedTree {
     let mut tree = ScannedTree::default();
     let mut waiting = vec![(None, "", NONE)];
     let mut number = 1 << 20;
@@ -108,11 +111,12 @@ fn tree(paper: &Paper, index: &Index) -> ScannedTree {
                 .collect(),
         };
         let mut listing = Listing::default();
+        let mut with_node = Vec::new();
         for (path, inode) in &children {
             number += 1;
             let name = listing.keep(path.rsplit('/').next().unwrap_or_default().as_bytes());
             let target = listing.keep(inode.target.as_bytes());
-            listing.nodes.push(Node {
+            let node = Node {
                 parent: if directory.is_none() { 0 } else { parent },
                 name,
                 target,
@@ -128,10 +132,21 @@ fn tree(paper: &Paper, index: &Index) -> ScannedTree {
                 value: inode.size,
                 mtime: Mtime::default(),
                 locked: false,
-            });
+            };
+            let is_settled = |entry: Entry| {
+                is_candidate(&node, inode.target.as_bytes(), &entry)
+                    && entry.digest == inode.digest
+                    && !differences_of(&node, None, &MetadataWanted::from_entry(&entry, rules)).any()
+            };
+            if settle && node.entry != NONE && is_settled(index.entry(node.entry as usize)) {
+                listing.settled.push(node.entry);
+            } else {
+                listing.nodes.push(node);
+                with_node.push((*path, *inode));
+            }
         }
         let first = tree.add(directory, listing).unwrap();
-        for (i, (path, inode)) in (first..).zip(children) {
+        for (i, (path, inode)) in (first..).zip(with_node) {
             if inode.kind == Kind::Dir {
                 waiting.push((Some(i), path, i));
             }
@@ -150,11 +165,26 @@ fn try_plan(
     seeds: &[Paper],
     rules: &Rules,
 ) -> Result<(Plan, Index), Conflict> {
+    let (plan, index) = make_plan(target, wanted, seeds, rules, false)?;
+    let (settled, _) = make_plan(target, wanted, seeds, rules, true)?;
+    // A name without a node is no less known.
+    assert_eq!(plan.summary(), settled.summary());
+    assert_eq!(text(&plan, &index), text(&settled, &index));
+    Ok((settled, index))
+}
+
+fn make_plan(
+    target: &Paper,
+    wanted: &Paper,
+    seeds: &[Paper],
+    rules: &Rules,
+    settle: bool,
+) -> Result<(Plan, Index), Conflict> {
     let index = index(wanted);
-    let tree_of = |paper| tree(paper, &index);
-    let tree = tree_of(target);
-    let seeds: Vec<ScannedTree> = seeds.iter().map(tree_of).collect();
     let rules = Lookup::new(rules);
+    let tree_of = |paper, settle| tree(paper, &index, &rules, settle);
+    let tree = tree_of(target, settle);
+    let seeds: Vec<ScannedTree> = seeds.iter().map(|seed| tree_of(seed, false)).collect();
     let joined = Joined::new(&index, &tree, &rules, ReadAttributes::Now);
     let mut comparison = compare(&index, &tree, joined, &rules)?;
     sources::choose(&index, &mut comparison, &tree, &seeds);
@@ -169,8 +199,12 @@ fn plan(target: &Paper, wanted: &Paper) -> Plan {
 /// The plan as text.
 fn described(target: &Paper, wanted: &Paper, seeds: &[Paper]) -> String {
     let (plan, index) = try_plan(target, wanted, seeds, &Rules::default()).unwrap();
+    text(&plan, &index)
+}
+
+fn text(plan: &Plan, index: &Index) -> String {
     let mut out = Vec::new();
-    plan.describe(&index, &mut out).unwrap();
+    plan.describe(index, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 

@@ -5,6 +5,7 @@ use super::unproved::{Proof, Unproved};
 use crate::engine::error::EngineError;
 use crate::engine::hash::Reading;
 use crate::engine::join::{EntryPlace, Joined};
+use crate::engine::settle::Settle;
 use crate::engine::tree::{NONE, Ownership, ScannedTree};
 use crate::engine::walk::{ReadAttributes, Walk};
 use tiu_bundle::index::{Index, Kind};
@@ -20,7 +21,9 @@ pub(crate) fn scan_changes(
 ) -> Result<Result<(ScannedTree, Joined), Unproved>, EngineError> {
     let Reading { root, rules, watch, .. } = *reading;
     let (part, scope, attributes) = (&narrowed.index, Some(&narrowed.scope), ReadAttributes::Now);
-    let walk = Walk { root, index: Some(part), everything: false, rules, attributes, scope, watch };
+    // What is proved has its digest in its node.
+    let settle = Settle::Never;
+    let walk = Walk { root, index: Some(part), everything: false, rules, attributes, settle, scope, watch };
     let mut tree = watch.phase("Scanning", 0, Unit::Items, || walk.run())?;
     let joined = Joined::new(part, &tree, rules, attributes);
     if let Err(unproved) = check_whole(index, part, &tree, &joined) {

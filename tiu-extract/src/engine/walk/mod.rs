@@ -3,27 +3,35 @@
 //!
 //! Directories are the unit of work. They wait on one stack, as paths. A path costs some bytes,
 //! where a descriptor would count against the limit of open files; therefore a tree of any shape
-//! can be walked.
+//! can be walked. Where content is read, a directory of many names is several pieces of work. They
+//! wait with its descriptor, and come before other directories.
+
+mod inode;
+mod names;
+mod request;
+
+pub(crate) use request::{ReadAttributes, Walk};
 
 use super::beneath::{self, ProcPath};
 use super::error::EngineError;
 use super::flags;
-use super::pool::{cores, lock};
+use super::pool::{cores, lock, readers};
 use super::reach::Reach;
-use super::rules::Lookup;
-use super::scope::{NamesInScope, Scope};
+use super::scope::NamesInScope;
+use super::settle::Settle;
 use super::tree::{Listing, NONE, Node, Ownership, ScannedTree};
 use super::unreadable::{Part, Unreadable, is_damage};
 use super::xattr;
+use inode::Named;
+use names::NameList;
 use rustix::fs::{FileType, OFlags, Statx};
 use rustix::io::Errno;
-use std::ffi::{CStr, CString};
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::{Condvar, Mutex};
-use tiu_bundle::index::{Index, Kind, Mtime};
+use std::ffi::CStr;
+use std::ops::Range;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use tiu_bundle::index::{Kind, Mtime};
 use tiu_system::path::TreePath;
-use tiu_system::progress::Watch;
 
 /// `BTRFS_SUPER_MAGIC` of `linux/magic.h`.
 const BTRFS: u64 = 0x9123_683e;
@@ -31,46 +39,39 @@ const BTRFS: u64 = 0x9123_683e;
 /// that a snapshot shows for a nested subvolume.
 const EMPTY_SUBVOLUME: u64 = 2;
 
-/// The moment at which the extended attributes of regular files are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ReadAttributes {
-    /// During the walk.
-    Now,
-    /// When [`super::hash`] reads the content and has the file open anyway.
-    WithContent,
+/// Names that one thread takes at once, where content is read.
+const BATCH: usize = 64;
+
+/// A directory whose names were read.
+struct OpenDirectory {
+    node: u32,
+    path: Vec<u8>,
+    fd: OwnedFd,
+    names: NameList,
 }
 
-/// The tree to walk, and what to read of it.
-pub(crate) struct Walk<'a> {
-    pub root: BorrowedFd<'a>,
-    /// The index whose entries are looked up. Without one (for a seed), only kinds and sizes are
-    /// read.
-    pub index: Option<&'a Index>,
-    /// True to read the attributes and targets of everything except what belongs to the host, in an
-    /// index or not.
-    pub everything: bool,
-    pub rules: &'a Lookup<'a>,
-    pub attributes: ReadAttributes,
-    /// The part of the tree that is looked at; everything without one.
-    pub scope: Option<&'a Scope>,
-    pub watch: Watch<'a>,
-}
-
-/// A directory as it was read.
-#[derive(Default)]
-struct Directory {
-    listing: Listing,
-    /// The reason why its names could not be read.
-    unreadable: Option<Unreadable>,
+/// A piece of work.
+enum Work {
+    /// A directory: its node and its path.
+    Directory(u32, Vec<u8>),
+    /// Some names of a directory.
+    Names(Arc<OpenDirectory>, Range<usize>),
 }
 
 struct Shared {
     tree: ScannedTree,
-    /// The nodes and paths of directories to read.
-    waiting: Vec<(u32, Vec<u8>)>,
-    /// The number of threads that are reading a directory.
+    directories: Vec<(u32, Vec<u8>)>,
+    names: Vec<(Arc<OpenDirectory>, Range<usize>)>,
+    /// The number of threads that are at work.
     busy: usize,
     failed: Option<EngineError>,
+}
+
+impl Shared {
+    fn take(&mut self) -> Option<Work> {
+        let names = self.names.pop().map(|(directory, range)| Work::Names(directory, range));
+        names.or_else(|| self.directories.pop().map(|(node, path)| Work::Directory(node, path)))
+    }
 }
 
 impl Walk<'_> {
@@ -81,15 +82,18 @@ impl Walk<'_> {
         tree.subvolumes.clone_from(&walker.subvolumes);
         let root = walker.root()?;
         tree.add(None, root);
-        let shared = Mutex::new(Shared { tree, waiting: vec![(0, Vec::new())], busy: 0, failed: None });
+        let directories = vec![(0, Vec::new())];
+        let shared = Mutex::new(Shared { tree, directories, names: Vec::new(), busy: 0, failed: None });
         let changed = Condvar::new();
+        let threads = if let Settle::ByContent(_) = self.settle { readers() } else { cores() };
         std::thread::scope(|scope| {
-            for _ in 1..cores() {
+            for _ in 1..threads {
                 scope.spawn(|| walker.work(&shared, &changed));
             }
             walker.work(&shared, &changed);
         });
-        let shared = shared.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut shared = shared.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        shared.tree.finish_walk();
         match shared.failed {
             Some(error) => Err(error),
             None => Ok(shared.tree),
@@ -141,7 +145,11 @@ impl<'a> Walker<'a> {
             // The root can be an O_PATH descriptor and a mount point, but not a symlink: the "."
             // makes it a directory.
             let mut path = ProcPath::default();
-            self.xattrs(Reach::Name(path.within(self.walk.root, c".")), 0, b"", &mut listing)?;
+            match xattr::read(Reach::Name(path.within(self.walk.root, c".")), self.walk.rules) {
+                Ok(xattrs) if xattrs.0.is_empty() => {}
+                Ok(xattrs) => listing.xattrs.push((0, xattrs)),
+                Err(e) => listing.unreadable.push((0, Unreadable::new(Part::Attributes, b"", e)?)),
+            }
             if self.walk.rules.is_kept(b"") {
                 node.ownership = Ownership::Kept;
             }
@@ -151,12 +159,13 @@ impl<'a> Walker<'a> {
     }
 
     fn work(&self, shared: &Mutex<Shared>, changed: &Condvar) {
+        let mut buf = Vec::new();
         let mut state = lock(shared);
         loop {
             if state.failed.is_some() {
                 return;
             }
-            let Some((directory, path)) = state.waiting.pop() else {
+            let Some(work) = state.take() else {
                 if state.busy == 0 {
                     return;
                 }
@@ -166,22 +175,68 @@ impl<'a> Walker<'a> {
             state.busy += 1;
             drop(state);
             let cancelled = self.walk.watch.check().map_err(EngineError::from);
-            let result = cancelled.and_then(|()| self.directory(directory, &path));
+            let result = cancelled.and_then(|()| self.piece(work, shared, changed, &mut buf));
             state = lock(shared);
             state.busy -= 1;
-            match result {
-                Ok(found) => {
-                    state.tree.add_unreadable(found.unreadable.map(|unreadable| (directory, unreadable)));
-                    self.collect(&mut state, directory, &path, found.listing);
-                }
-                Err(error) => state.failed = Some(error),
+            if let Err(error) = result {
+                state.failed = Some(error);
             }
-            changed.notify_all();
+            // This thread takes one piece itself. In a deep tree there is never another one.
+            let waiting = state.names.len() + state.directories.len();
+            if waiting > 1 || (waiting == 0 && state.busy == 0) || state.failed.is_some() {
+                changed.notify_all();
+            }
         }
     }
 
-    fn collect(&self, state: &mut Shared, directory: u32, path: &[u8], listing: Listing) {
-        self.walk.watch.advance(listing.nodes.len() as u64);
+    fn piece(
+        &self,
+        work: Work,
+        shared: &Mutex<Shared>,
+        changed: &Condvar,
+        buf: &mut Vec<u8>,
+    ) -> Result<(), EngineError> {
+        let (directory, range) = match work {
+            Work::Names(directory, range) => (directory, range),
+            Work::Directory(node, path) => match self.open(node, path)? {
+                Ok(directory) => {
+                    let directory = Arc::new(directory);
+                    let mut pieces = self.pieces(directory.names.len());
+                    let first = pieces.next().unwrap_or_default();
+                    let others: Vec<_> = pieces.map(|range| (directory.clone(), range)).collect();
+                    if !others.is_empty() {
+                        lock(shared).names.extend(others);
+                        changed.notify_all();
+                    }
+                    (directory, first)
+                }
+                Err(unreadable) => {
+                    lock(shared).tree.add_unreadable([(node, unreadable)]);
+                    return Ok(());
+                }
+            },
+        };
+        let listing = self.names(&directory, range, buf)?;
+        self.collect(lock(shared), &directory, listing)
+    }
+
+    /// Cuts the names of a directory into pieces. Without an index they stay together.
+    fn pieces(&self, names: usize) -> impl Iterator<Item = Range<usize>> {
+        let size = match self.walk.settle {
+            Settle::ByContent(_) => BATCH,
+            Settle::ByMetadata | Settle::Never => names.max(1),
+        };
+        (0..names).step_by(size).map(move |start| start..names.min(start + size))
+    }
+
+    fn collect(
+        &self,
+        mut state: MutexGuard<Shared>,
+        directory: &OpenDirectory,
+        listing: Listing,
+    ) -> Result<(), EngineError> {
+        let OpenDirectory { node, path, .. } = directory;
+        self.walk.watch.advance((listing.nodes.len() + listing.settled.len()) as u64);
         let enter: Vec<(u32, Vec<u8>)> = (0u32..)
             .zip(&listing.nodes)
             .filter(|(i, node)| {
@@ -194,37 +249,44 @@ impl<'a> Walker<'a> {
             .map(|(i, node)| (i, join(path, listing.bytes(&node.name))))
             .filter(|(_, path)| self.walk.scope.is_none_or(|scope| scope.enters(path)))
             .collect();
-        match state.tree.add(Some(directory), listing) {
-            Some(first) => state.waiting.extend(enter.into_iter().map(|(i, path)| (first + i, path))),
-            None => state.failed = Some(EngineError::TooMany { limit: u64::from(u32::MAX) }),
+        match state.tree.add(Some(*node), listing) {
+            Some(first) => {
+                state.directories.extend(enter.into_iter().map(|(i, path)| (first + i, path)));
+                Ok(())
+            }
+            None => Err(EngineError::TooMany { limit: u64::from(u32::MAX) }),
         }
     }
 
-    /// Reads one directory.
-    fn directory(&self, directory: u32, path: &[u8]) -> Result<Directory, EngineError> {
-        let unreadable = |e| {
-            let unreadable = Unreadable::new(Part::Names, path, e)?;
-            Ok(Directory { unreadable: Some(unreadable), ..Directory::default() })
-        };
-        let fd = match beneath::open_quietly(self.walk.root, path, OFlags::RDONLY | OFlags::DIRECTORY) {
+    /// Opens a directory and reads its names.
+    fn open(&self, node: u32, path: Vec<u8>) -> Result<Result<OpenDirectory, Unreadable>, EngineError> {
+        let fd = match beneath::open_quietly(self.walk.root, &path, OFlags::RDONLY | OFlags::DIRECTORY) {
             Ok(fd) => fd,
-            Err(e) if is_damage(e) => return unreadable(e),
-            Err(e) => return Err(EngineError::io("open the directory", path, e)),
+            Err(e) if is_damage(e) => return Ok(Err(Unreadable::new(Part::Names, &path, e)?)),
+            Err(e) => return Err(EngineError::io("open the directory", &path, e)),
         };
-        let mut names = match self.walk.scope.map(|scope| scope.names_in(path)) {
-            Some(NamesInScope::Some(names)) => {
-                names.iter().map(|name| (name.clone(), FileType::Unknown)).collect()
-            }
-            Some(NamesInScope::All) | None => match read_names(fd.as_fd()) {
-                Ok(names) => names,
-                Err(e) => return unreadable(e),
-            },
+        let names = match self.walk.scope.map(|scope| scope.names_in(&path)) {
+            Some(NamesInScope::Some(names)) => NameList::of(names),
+            Some(NamesInScope::All) | None => NameList::read(fd.as_fd()),
         };
-        names.sort_by(|(a, _), (b, _)| a.cmp(b));
+        match names {
+            Ok(names) => Ok(Ok(OpenDirectory { node, path, fd, names })),
+            Err(e) => Ok(Err(Unreadable::new(Part::Names, &path, e)?)),
+        }
+    }
+
+    /// Reads the inodes of some names of a directory.
+    fn names(
+        &self,
+        directory: &OpenDirectory,
+        range: Range<usize>,
+        buf: &mut Vec<u8>,
+    ) -> Result<Listing, EngineError> {
+        let OpenDirectory { node: parent, path, fd, names } = directory;
         let mut listing = Listing::default();
-        let mut child = path.to_vec();
+        let mut child = path.clone();
         let mut proc_path = ProcPath::default();
-        for (name, kind) in &names {
+        for (name, kind) in names.range(range) {
             child.truncate(path.len());
             if !path.is_empty() {
                 child.push(b'/');
@@ -236,53 +298,30 @@ impl<'a> Walker<'a> {
                 Err(Errno::NOENT) => continue,
                 Err(e) => {
                     let unreadable = Unreadable::new(Part::Inode, &child, e)?;
-                    self.name_alone(directory, name, *kind, &child, unreadable, &mut listing);
+                    self.name_alone(*parent, name, kind, &child, unreadable, &mut listing);
                     continue;
                 }
             };
-            let mut node = node(&stat, directory);
-            node.name = listing.keep(name.to_bytes());
+            let mut node = node(&stat, *parent);
             // Each subvolume counts its own inodes: the upper bits, which no filesystem uses, make
             // them distinct.
             let device = self.devices.iter().position(|device| *device == beneath::device(&stat));
             node.ino ^= (device.unwrap_or(0) as u64) << 56;
             node.ownership = self.ownership(&stat, &child, node.kind);
             node.entry = self.entry_at(&child);
-            if (node.entry != NONE || self.walk.everything) && node.ownership != Ownership::Host {
-                let later = node.kind == Kind::File && self.walk.attributes == ReadAttributes::WithContent;
-                let number = listing.nodes.len() as u32;
-                if !later {
-                    let inode = Reach::Name(proc_path.within(fd.as_fd(), name));
-                    self.xattrs(inode, number, &child, &mut listing)?;
-                }
-                if node.kind == Kind::Symlink {
-                    match rustix::fs::readlinkat(&fd, name.as_c_str(), Vec::new()) {
-                        Ok(target) => node.target = listing.keep(target.to_bytes()),
-                        Err(e) => {
-                            listing.unreadable.push((number, Unreadable::new(Part::Target, &child, e)?));
-                        }
-                    }
-                }
+            if (node.entry == NONE && !self.walk.everything) || node.ownership == Ownership::Host {
+                node.name = listing.keep(name.to_bytes());
+                listing.nodes.push(node);
+                continue;
             }
-            listing.nodes.push(node);
+            let named = Named { directory: fd.as_fd(), name, path: &child };
+            let reach = Reach::Name(proc_path.within(fd.as_fd(), name));
+            match inode::read(self.walk, &node, &named, reach, buf)? {
+                Some(inode) => inode.push(node, name.to_bytes(), &mut listing),
+                None => listing.settled.push(node.entry),
+            }
         }
-        Ok(Directory { listing, unreadable: None })
-    }
-
-    /// Reads the attributes of node `number` of `listing`.
-    fn xattrs(
-        &self,
-        inode: Reach,
-        number: u32,
-        path: &[u8],
-        listing: &mut Listing,
-    ) -> Result<(), EngineError> {
-        match xattr::read(inode, self.walk.rules) {
-            Ok(xattrs) if xattrs.0.is_empty() => {}
-            Ok(xattrs) => listing.xattrs.push((number, xattrs)),
-            Err(e) => listing.unreadable.push((number, Unreadable::new(Part::Attributes, path, e)?)),
-        }
-        Ok(())
+        Ok(listing)
     }
 
     /// Adds a name whose inode cannot be read. Its kind is the one that the directory says.
@@ -358,21 +397,6 @@ fn join(parent: &[u8], name: &[u8]) -> Vec<u8> {
         [] => name.to_vec(),
         parent => [parent, b"/", name].concat(),
     }
-}
-
-/// Returns the names in a directory, with the kinds that it says.
-fn read_names(directory: BorrowedFd) -> Result<Vec<(CString, FileType)>, Errno> {
-    let mut names = Vec::new();
-    let mut buf = [const { MaybeUninit::uninit() }; 16 * 1024];
-    let mut entries = rustix::fs::RawDir::new(directory, &mut buf);
-    while let Some(entry) = entries.next() {
-        let entry = entry?;
-        let name: &CStr = entry.file_name();
-        if name != c"." && name != c".." {
-            names.push((name.to_owned(), entry.file_type()));
-        }
-    }
-    Ok(names)
 }
 
 fn kind_of(kind: FileType) -> Kind {
