@@ -47,6 +47,11 @@ bench_apply() {
         "$bin/tiu" "$mnt/host" "$@"
 }
 
+# bench_verify: every byte of the default snapshot
+bench_verify() {
+    "$bin/tiu" verify --root "$mnt/host" --progress none "$(host_default "$mnt/host")"
+}
+
 # bench_engine BUNDLE: the engine alone, into a read-write snapshot.
 bench_engine() {
     # shellcheck disable=SC2016 # expanded in there
@@ -89,7 +94,7 @@ bench_rsync() {
 bench_timed() {
     local out=$1
     shift
-    export -f bench_apply bench_engine bench_rsync
+    export -f bench_apply bench_verify bench_engine bench_rsync host_default
     export bin keys mnt work
     # shellcheck disable=SC2016 # expanded in there
     if ! /usr/bin/time -q -o "$out.raw" -f '%e %U %S %M' bash -c '"$@"' bash "$@" >"$work/last.log" 2>&1; then

@@ -14,6 +14,9 @@
 #   engine                `tiu-extract extract` into a read-write snapshot: no seal, the whole tree is read
 #   rsync                 by size and time, into a snapshot, from the mounted image: nothing is verified
 #   rsync in place        the same with --inplace --no-whole-file, which shares blocks that did not change
+# Where nothing changed, also:
+#   tiu verify            the default snapshot: all metadata, and every byte of content
+#   pack                  `tiu-create pack` of the tree, once
 # Columns: seconds, seconds of processor, peak memory of the largest process, bytes by which the filesystem grew.
 set -euo pipefail
 
@@ -75,6 +78,17 @@ bundle() {
     rm -rf "$work/tree"
 }
 
+# pack NAMES: one line of results, of one run
+pack() {
+    rm -rf "$work/tree"
+    python3 "$here/scale-tree.py" "$work/tree" "$1" 0
+    bench_timed "$mnt/time" "$bin/tiu-create" pack --recipe "$here/bench.yaml" --image-version 0 --cert "$keys/signer.cert.pem" \
+        --key "$keys/signer.key.pem" --progress none "$work/tree" "$work/packed"
+    rm -rf "$work/tree" "$work/packed"
+    say "$(printf '%8s %5s %%  %-15s %s' "$1" 0 pack "$(<"$mnt/time")")"
+    printf '%s|0|pack|%s|0\n' "$1" "$(tr ' ' '|' <"$mnt/time")" >>"$results"
+}
+
 # measure NAMES PERCENT TOOL COMMAND...: one line of results, the medians of the runs
 measure() {
     local names=$1 percent=$2 tool=$3 run before rows=''
@@ -106,19 +120,24 @@ for names in $sizes; do
         # The same image is taken anew on purpose.
         [ "$percent" != 0 ] || force=(--force)
         measure "$names" "$percent" "tiu apply" bench_apply "$work/$names-$percent.tiu" "${force[@]}"
+        [ "$percent" != 0 ] || measure "$names" 0 "tiu verify" bench_verify
         measure "$names" "$percent" engine bench_engine "$work/$names-$percent.tiu"
         measure "$names" "$percent" rsync bench_rsync "$mnt/image"
         measure "$names" "$percent" "rsync in place" bench_rsync "$mnt/image" --inplace --no-whole-file
         umount "$mnt/image"
     done
+    pack "$names"
 done
 
 printf '%8s %9s %-15s %9s %8s %10s %9s %14s\n' names "changed %" tool seconds 'x rsync' processor 'peak MiB' 'grew by bytes'
 table=$(<"$results")
 while IFS='|' read -r names percent tool seconds processor peak grew; do
     rsync=$(awk -F'|' -v n="$names" -v p="$percent" '$1 == n && $2 == p && $3 == "rsync" {print $4}' <<<"$table")
-    printf '%8s %9s %-15s %9s %8s %10s %9s %14s\n' "$names" "$percent" "$tool" "$seconds" \
-        "$(awk -v a="$seconds" -v b="$rsync" 'BEGIN {printf "%.2f", a / b}')" "$processor" "$((peak / 1024))" "$grew"
+    case $tool in
+        "tiu verify" | pack) ratio=- ;;
+        *) ratio=$(awk -v a="$seconds" -v b="$rsync" 'BEGIN {printf "%.2f", a / b}') ;;
+    esac
+    printf '%8s %9s %-15s %9s %8s %10s %9s %14s\n' "$names" "$percent" "$tool" "$seconds" "$ratio" "$processor" "$((peak / 1024))" "$grew"
 done <<<"$table"
 if [ -n "$json" ]; then
     jq -R -s --arg layout "$layout" '{version: 1, layout: $layout, rows: [split("\n")[] | select(. != "") | split("|") |

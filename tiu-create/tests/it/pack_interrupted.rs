@@ -124,7 +124,8 @@ fn a_file_that_grows_while_it_is_read() {
         });
         let found = place.pack("bundle.tiu");
         done.store(true, Ordering::Relaxed);
-        found.refused(&["/usr/growing changed while it was read", "stop the program that writes to the tree"]);
+        found
+            .refused(&["/usr/growing changed while it was read", "stop the program that writes to the tree"]);
     });
     assert_eq!(left_behind(&place), [""; 0]);
 }

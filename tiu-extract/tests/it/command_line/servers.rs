@@ -47,8 +47,10 @@ fn content_that_is_not_extracted_is_not_fetched() {
 fn a_signature_that_is_not_trusted_ends_the_fetch() {
     let (kit, other) = (Kit::new(), Kit::new());
     let server = Server::new(other.bytes(&good()));
-    kit.run("extract", [server.url().as_ref(), kit.path("new").as_os_str()])
-        .refused(&["Test Root", "with another key than the one of the certificate with this name in the keyring"]);
+    kit.run("extract", [server.url().as_ref(), kit.path("new").as_os_str()]).refused(&[
+        "Test Root",
+        "with another key than the one of the certificate with this name in the keyring",
+    ]);
     assert_eq!(server.asked().len(), 1, "only the signature was fetched");
 }
 
