@@ -82,7 +82,24 @@ impl<'a> Next<'a> {
                 tracing::warn!("another program had made snapshot {number} the default; it boots next");
             }
         }
+        self.forgive_running()?;
         Ok(reconciled)
+    }
+
+    /// Makes the host forget that the running image failed, if its entry is good by now:
+    /// systemd-bless-boot says so too, not only `tiu mark-good`.
+    fn forgive_running(&self) -> Result<(), BootError> {
+        if self.loader.decides() == Decides::Default || !self.host.is_live() {
+            return Ok(());
+        }
+        let running = self.host.snapshots()?.into_iter().find(|snapshot| snapshot.active);
+        if let Some(running) = running
+            && self.entry(&running)? == EntryState::Good
+            && failed::forgive(self.host, &running)?
+        {
+            tracing::info!("the image in snapshot {} failed once, and works now", running.number);
+        }
+        Ok(())
     }
 
     /// Fails unless `number` boots next.

@@ -5,6 +5,7 @@ use std::path::Path;
 use tiu_testing::esp::{self, Esp, boots};
 use tiu_testing::host::LoopHost;
 use tiu_testing::kit::Kit;
+use tiu_testing::live;
 use tiu_testing::program::json;
 
 /// A host whose boot entries tiu writes.
@@ -67,6 +68,36 @@ fn an_image_that_did_not_start_is_noted_and_refused_until_it_is_forced_and_works
     assert!(names.iter().any(good) && !names.iter().any(|name| name.contains('+')), "{names:?}");
     assert_eq!(boots(&host), (Some(number.into()), Some(number.into())));
     assert_eq!(host.tiu("mark-good", [""; 0]).code, Some(77));
+}
+
+/// The third attempt takes the last one away before it starts. Then systemd-bless-boot, which knows
+/// nothing of tiu's notes, says that it succeeded.
+#[test]
+fn a_last_attempt_that_is_running_is_no_failure_and_one_that_is_blessed_is_forgiven() {
+    let kit = Kit::new();
+    let (mut host, esp) = host_with_entries(&kit);
+    let bundle = kit.bundle(1, |root| {
+        esp::system(root);
+        live::programs(root);
+    });
+    host.tiu("mark-bad", ["1", "--reason", "x"]).refused(&["snapshot 1 would still boot next"]);
+    host.tiu("apply", [&bundle]).succeeded();
+    let entries = esp.root(&host).join("loader/entries");
+    let rename = |from: &str, to: &str| fs::rename(entries.join(from), entries.join(to)).unwrap();
+    rename("tiu-2-2+3.conf", "tiu-2-2+0-3.conf");
+    host.tiu("cleanup", [""; 0]);
+    assert_eq!((host.default(), failed(&host)[0]["boots"].clone()), (1, 3.into()));
+    // It is tried again, and its last attempt runs.
+    host.tiu("rollback", ["2"]).succeeded();
+    host.reboot();
+    esp.mount(&host);
+    rename("tiu-3-2+3.conf", "tiu-3-2+0-3.conf");
+    live::tiu(&host, &[], ["cleanup"]);
+    assert_eq!((host.default(), failed(&host).as_array().unwrap().len()), (2, 1));
+    rename("tiu-3-2+0-3.conf", "tiu-3-2.conf");
+    live::tiu(&host, &[], ["cleanup"]);
+    assert_eq!((host.default(), boots(&host).0), (2, Some(2)));
+    assert_eq!(failed(&host), serde_json::json!([]));
 }
 
 #[test]
