@@ -8,8 +8,8 @@ use std::process::{Command as Process, Stdio};
 /// Verbs that help texts start with.
 const VERBS: &[&str] = &[
     "Accept", "Apply", "Bring", "Check", "Compare", "Create", "Keep", "Leave", "List", "Make", "Mount",
-    "Pack", "Print", "Remove", "Report", "Resolve", "Show", "Sign", "Take", "Unmount", "Update", "Verify",
-    "Write",
+    "Pack", "Print", "Protect", "Remove", "Report", "Resolve", "Show", "Sign", "Take", "Unmount", "Update",
+    "Verify", "Write",
 ];
 /// Columns of a help text.
 const WIDTH: usize = 100;

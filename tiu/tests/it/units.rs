@@ -85,3 +85,45 @@ fn a_metered_connection_is_not_used() {
         assert_eq!(not_metered(free), Some(0), "{free:?}");
     }
 }
+
+/// The relative paths of all files below `folder`.
+fn files(folder: &Path, below: &str, found: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let name = format!("{below}{}", entry.file_name().to_str().unwrap());
+        if entry.file_type().unwrap().is_dir() {
+            files(&entry.path(), &format!("{name}/"), found);
+        } else {
+            found.push(name);
+        }
+    }
+}
+
+#[test]
+fn every_hook_is_in_a_package_and_every_package_can_be_installed() {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let manifest = fs::read_to_string(top.join("packaging/manifest")).unwrap();
+    let mut hooks = Vec::new();
+    files(&top.join("snapper-hooks"), "snapper-hooks/", &mut hooks);
+    for hook in hooks.iter().filter(|hook| !hook.ends_with("README.md")) {
+        let packaged = manifest.lines().any(|line| line.split_whitespace().nth(1) == Some(hook));
+        assert!(packaged, "{hook} is not in packaging/manifest");
+    }
+    let root = tempfile::tempdir().unwrap();
+    let programs = tiu_testing::program::path("tiu");
+    let output = Command::new(top.join("packaging/install.sh"))
+        .arg(programs.parent().unwrap())
+        .arg(root.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let installed = String::from_utf8(output.stdout).unwrap();
+    for path in ["/usr/bin/tiu", "/usr/share/man/man1/tiu-update.1.gz", "/usr/share/zsh/site-functions/_tiu"]
+    {
+        assert!(installed.lines().any(|line| line == path), "{path}:\n{installed}");
+    }
+    for path in installed.lines() {
+        let metadata = root.path().join(path.trim_start_matches('/')).metadata().unwrap();
+        assert!(metadata.len() > 0, "{path} is empty");
+    }
+}
