@@ -45,11 +45,16 @@ pub const ALWAYS_HOST: [HostFile; 16] = [
 
 /// Other files that distinguish one host from another, or are secrets that each host makes for
 /// itself.
-const MORE: [&str; 19] = [
+const MORE: [&str; 25] = [
     "/etc/dhcpcd.duid",
     "/etc/dhcpcd.secret",
     "/etc/dropbear/dropbear_*_host_key",
     "/etc/krb5.keytab",
+    "/etc/lvm/devices/system.devices",
+    "/etc/multipath/bindings",
+    "/etc/multipath/wwids",
+    "/etc/samba/secrets.tdb",
+    "/etc/zypp/credentials.d/SCCcredentials",
     "/boot/loader/random-seed",
     "/var/lib/NetworkManager/secret_key",
     "/var/lib/NetworkManager/seen-bssids",
@@ -59,6 +64,7 @@ const MORE: [&str; 19] = [
     "/var/lib/dhcpcd/secret",
     "/var/lib/misc/random-seed",
     "/var/lib/random-seed",
+    "/var/lib/samba/private/secrets.tdb",
     "/var/lib/seedrng/*",
     "/var/lib/systemd/credential.secret",
     "/var/lib/systemd/random-seed",
@@ -94,7 +100,12 @@ mod tests {
             ALWAYS_HOST.iter().all(|file| file.path.starts_with("/etc/") && Glob::new(file.path).is_ok())
         );
         let covers = |path: &str| identity_patterns().iter().any(|glob| glob.covers(path.as_bytes()));
-        for path in ["etc/ssh/ssh_host_rsa_key", "etc/machine-id", "var/lib/systemd/random-seed"] {
+        for path in [
+            "etc/ssh/ssh_host_rsa_key",
+            "etc/machine-id",
+            "var/lib/systemd/random-seed",
+            "etc/samba/secrets.tdb",
+        ] {
             assert!(covers(path), "{path}");
         }
         for path in ["etc/ssh/sshd_config", "etc/fstab", "var/lib/systemd/timesync", "usr/lib/os-release"] {

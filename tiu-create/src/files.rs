@@ -10,7 +10,7 @@ use rustix::fs::FileType;
 use std::ffi::OsString;
 use std::fs::{File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 use tiu_system::hints;
@@ -33,6 +33,13 @@ pub enum OutputError {
         /// Its kind, with its article.
         found: &'static str,
     },
+    /// The command reads the file.
+    #[error("{} is what this command reads, as {}: it would be replaced", path.display(), input.display())]
+    Input {
+        path: PathBuf,
+        /// The path of the input.
+        input: PathBuf,
+    },
     /// The path cannot be followed.
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
@@ -40,6 +47,7 @@ pub enum OutputError {
 
 hints! { OutputError {
     NotAFile { .. } => "give the name of a file: devices, pipes, sockets and directories are never written to",
+    Input { .. } => "give the output another name",
     Io { .. } => "check that the directory exists and that you can write to it",
 } }
 
@@ -81,6 +89,16 @@ pub fn output(path: &Path) -> Result<PathBuf, OutputError> {
         }
     }
     Err(failed(rustix::io::Errno::LOOP.into()))
+}
+
+/// Checks that an output named `path` is none of the files that the command reads.
+pub fn check_inputs<'a>(path: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), OutputError> {
+    let same = |path: &Path| path.metadata().ok().map(|found| (found.dev(), found.ino()));
+    let Some(output) = same(path) else { return Ok(()) };
+    match inputs.into_iter().find(|input| same(input) == Some(output)) {
+        Some(input) => Err(OutputError::Input { path: path.to_owned(), input: input.to_owned() }),
+        None => Ok(()),
+    }
 }
 
 /// Returns the kind of what is not a regular file, with its article.

@@ -68,7 +68,12 @@ pub use sign::{Hosts, KeySource, Secret, SignError, SignerWarning, SigningIdenti
 pub use tiu_system::text::printable_bytes as shown;
 pub use tree::{Flag, ScanError};
 
-/// Checks that an output named `path` would make or replace a regular file.
-pub fn check_output(path: &std::path::Path) -> Result<(), OutputError> {
-    files::output(path).map(drop)
+/// Checks that an output named `path` would make or replace a regular file, and none of `inputs`,
+/// which the command reads.
+pub fn check_output<'a>(
+    path: &std::path::Path,
+    inputs: impl IntoIterator<Item = &'a std::path::Path>,
+) -> Result<(), OutputError> {
+    files::output(path)?;
+    files::check_inputs(path, inputs)
 }

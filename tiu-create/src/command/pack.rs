@@ -52,7 +52,7 @@ impl PackArguments {
         let mut recipe = Recipe::read(&self.recipe)?;
         recipe.version = self.image_version.or(recipe.version);
         // Before anybody is asked for a passphrase.
-        tiu_create::check_output(&self.out)?;
+        tiu_create::check_output(&self.out, self.signer.files().chain([&*self.recipe]))?;
         let created = created(std::env::var_os("SOURCE_DATE_EPOCH"))?;
         let identity = self.signer.load()?;
         let processors = || std::thread::available_parallelism().map_or(1, usize::from);

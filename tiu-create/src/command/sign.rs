@@ -47,9 +47,11 @@ pub struct SignArguments {
 impl SignArguments {
     pub fn run(self, common: &CommonArguments) -> CommandResult {
         let cancel = cancel_on_signals(SecondSignal::Ends)?;
-        if self.write_payload.is_none() {
-            // Before the work.
-            tiu_create::check_output(self.output.as_deref().unwrap_or(&self.bundle))?;
+        // Before the work. A bundle that is signed is its own output.
+        let inputs = self.signer.files().chain(self.cms.as_deref());
+        match &self.write_payload {
+            Some(payload) => tiu_create::check_output(payload, inputs.chain([&*self.bundle]))?,
+            None => tiu_create::check_output(self.output.as_deref().unwrap_or(&self.bundle), inputs)?,
         }
         let identity = self.signer.load()?;
         let progress = tiu_cli::progress(self.progress);

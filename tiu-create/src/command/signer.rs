@@ -61,6 +61,13 @@ impl SignerArguments {
         Ok(Some(SigningIdentity::load(cert, &key, &self.intermediate, self.hosts()?)?))
     }
 
+    /// Returns the files that [`load`](Self::load) reads.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let files = [&self.cert, &self.passphrase_file, &self.pin_file].into_iter().flatten();
+        let key = self.key.as_ref().map(Path::new);
+        files.chain(&self.intermediate).chain(&self.keyring).map(PathBuf::as_path).chain(key)
+    }
+
     /// Returns the hosts that are to accept the signature.
     pub fn hosts(&self) -> Result<Hosts, Failure> {
         let keyring = if self.keyring.is_empty() { None } else { Some(Trust::from_paths(&self.keyring)?) };

@@ -153,3 +153,24 @@ fn a_bundle_that_is_signed_through_a_link_keeps_link_mode_and_owner() {
     let length = rustix::fs::getxattr(&file, "user.note", &mut note[..]).unwrap();
     assert_eq!(&note[..length], b"mine");
 }
+
+#[test]
+fn an_output_does_not_replace_what_the_command_reads() {
+    let place = Place::new();
+    place.pack("bundle.tiu").succeeded();
+    place.keys();
+    let inputs = ["bundle.yaml", "keys/signer.cert.pem", "keys/signer.key.pem", "bundle.tiu"];
+    let content = || inputs.map(|name| fs::read(place.path(name)).unwrap());
+    let before = content();
+    let words = "is what this command reads";
+    place.pack("bundle.yaml").refused(&["bundle.yaml", words, "another name"]);
+    // Also through a link.
+    symlink("keys/signer.key.pem", place.path("link")).unwrap();
+    for name in ["keys/signer.cert.pem", "keys/signer.key.pem", "link"] {
+        sign_with(&place, "bundle.tiu", &[option(&place, "--output", name)]).refused(&[name, words]);
+    }
+    let payload =
+        ["sign".into(), option(&place, "--write-payload", "bundle.tiu"), place.path("bundle.tiu").into()];
+    run(payload).refused(&["bundle.tiu", words]);
+    assert_eq!(content(), before);
+}
