@@ -14,7 +14,7 @@ pub enum NotBootable {
     #[error("it has no init: found no executable file at {}", list(looked))]
     Init { looked: Vec<TreePathBuf> },
     /// The kernel is missing.
-    #[error("it has no kernel {version}, which its manifest names: found no file at {}", list(looked))]
+    #[error("it has no kernel {version}: found no file that is not empty at {}", list(looked))]
     Kernel { version: String, looked: Vec<TreePathBuf> },
     /// The modules have no list, so that none can be loaded.
     #[error("it has modules of kernel {version}, but no /{list}")]

@@ -34,6 +34,13 @@ const KERNELS: [&str; 8] =
 /// The directories with the modules of all kernels.
 const MODULES: [&TreePath; 2] = [TreePath::literal("usr/lib/modules"), TreePath::literal("lib/modules")];
 const BOOT: &TreePath = TreePath::literal("boot");
+/// The initrds of a kernel without a version.
+const UNVERSIONED_INITRDS: [&TreePath; 4] = [
+    TreePath::literal("boot/initrd"),
+    TreePath::literal("boot/initrd.img"),
+    TreePath::literal("boot/initramfs.img"),
+    TreePath::literal("boot/initramfs"),
+];
 /// The depth to which a directory of modules is searched.
 const DEPTH: u32 = 20;
 
@@ -54,10 +61,43 @@ pub fn check_files(
 ) -> Result<(), NotBootable> {
     check_init(system)?;
     let kernels = kernel.map_or_else(|| kernels(system), |kernel| BTreeSet::from([kernel.to_owned()]));
+    if kernels.is_empty() {
+        return check_other_kernel(system, initrd);
+    }
     for version in kernels {
         check_kernel(system, &version, initrd)?;
     }
     Ok(())
+}
+
+/// Checks a system without a kernel whose version is known: `/boot` can hold one without a version,
+/// or the name of one that is empty or a link to nothing.
+fn check_other_kernel(system: &dyn NodeLookup, initrd: &NeededInitrd) -> Result<(), NotBootable> {
+    let Some((boot, _)) = resolve(system, BOOT) else { return Ok(()) };
+    let names = names_in(system, &boot).into_iter().filter_map(|name| String::from_utf8(name).ok());
+    let mut named: Vec<(String, TreePathBuf)> =
+        names.filter_map(|name| kernel_name(system, &boot, name)).collect();
+    named.sort();
+    let Some((name, path)) = named.first() else { return Ok(()) };
+    let Some((_, path)) = named.iter().find(|(_, path)| is_filled(system, path)) else {
+        let version = name.split_once('-').map_or(name.as_str(), |(_, version)| version).to_owned();
+        return Err(NotBootable::Kernel { version, looked: vec![path.clone()] });
+    };
+    let looked = UNVERSIONED_INITRDS.map(TreePathBuf::from).to_vec();
+    match initrd {
+        NeededInitrd::OneOf(_) if !looked.iter().any(|path| is_filled(system, path)) => {
+            Err(NotBootable::Initrd { version: format!("/{path}"), looked })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns the name and the path of a file or link in `boot` that has the name of a kernel.
+fn kernel_name(system: &dyn NodeLookup, boot: &TreePath, name: String) -> Option<(String, TreePathBuf)> {
+    let kind = name.split_once('-').map_or(name.as_str(), |(kind, _)| kind);
+    let path = boot.child(&name).ok().filter(|_| KERNELS.contains(&kind))?;
+    let node = system.node(&path).ok().flatten()?;
+    matches!(node, Node::File { .. } | Node::Link(_)).then_some((name, path))
 }
 
 /// Checks that `system` has a first process.
@@ -75,8 +115,12 @@ pub fn check_init(system: &dyn NodeLookup) -> Result<(), NotBootable> {
 pub fn check_accounts(passwd: &[u8]) -> Result<(), NotBootable> {
     let is_root = |line: &[u8]| {
         let mut fields = line.split(|c| *c == b':');
-        let named = fields.next().is_some_and(|name| !name.is_empty() && !name.starts_with(b"#"));
-        named && fields.nth(1) == Some(b"0")
+        // Lines that begin with + or - stand for accounts of NIS.
+        let named = |name: &[u8]| !name.is_empty() && !b"#+-".contains(&name[0]);
+        let number = |field: Option<&[u8]>| std::str::from_utf8(field?).ok()?.parse::<u32>().ok();
+        let is_named = fields.next().is_some_and(named);
+        // glibc ignores a line without a group.
+        is_named && number(fields.nth(1)) == Some(0) && number(fields.next()).is_some()
     };
     let mut lines = passwd.split(|c| *c == b'\n');
     if lines.any(is_root) { Ok(()) } else { Err(NotBootable::Root) }

@@ -122,9 +122,19 @@ fn an_account_has_the_number_0() {
     for good in ["root:x:0:0::/root:/bin/sh\n", "a:x:1:1:::\ntoor::0:0::/:\n"] {
         check_accounts(good.as_bytes()).unwrap();
     }
-    for bad in
-        ["", "\n", "root:x:1:0::/:\n", "#root:x:0:0::/:\n", ":x:0:0::/:\n", "root:0:1", "root:x:00x:0:::"]
-    {
+    for bad in [
+        "",
+        "\n",
+        "root:x:1:0::/:\n",
+        "#root:x:0:0::/:\n",
+        ":x:0:0::/:\n",
+        "root:0:1",
+        "root:x:00x:0:::",
+        "+root:x:0:0:::",
+        "root:x:0",
+        "root:x:0:",
+        "root:x:0:staff:::",
+    ] {
         assert!(matches!(check_accounts(bad.as_bytes()), Err(NotBootable::Root)), "{bad}");
     }
 }
@@ -151,4 +161,43 @@ fn links_lead_within_the_system_and_end() {
     for path in ["loop", "usr/lib/systemd/systemd/below", "none"] {
         assert_eq!(resolved(path), None, "{path}");
     }
+}
+
+#[test]
+fn a_kernel_without_a_version_needs_an_initrd() {
+    let with = |initrd: &str| {
+        checked(None, |root| {
+            write(root, "boot/vmlinuz", "k", 0o644);
+            write(root, initrd, "i", 0o644);
+        })
+    };
+    let error = with("boot/other").unwrap_err();
+    assert!(error.to_string().starts_with("it has no initrd for kernel /boot/vmlinuz"), "{error}");
+    for initrd in ["boot/initrd", "boot/initrd.img", "boot/initramfs.img"] {
+        with(initrd).unwrap();
+    }
+}
+
+#[test]
+fn the_name_of_a_kernel_alone_is_not_a_kernel() {
+    let changes: [fn(&Path); 3] = [
+        |root| write(root, "boot/vmlinuz-6.1", "", 0o644),
+        |root| {
+            fs::create_dir(root.join("boot")).unwrap();
+            symlink("../usr/lib/modules/6.1/vmlinuz", root.join("boot/vmlinuz-6.1")).unwrap();
+        },
+        |root| write(root, "boot/Image", "", 0o644),
+    ];
+    for change in changes {
+        let error = checked(None, change).unwrap_err();
+        assert!(matches!(&error, NotBootable::Kernel { .. }), "{error}");
+    }
+    // A whole kernel besides is enough, and so is nothing of that name.
+    checked(None, |root| {
+        debian(root);
+        symlink("vmlinuz-5.9", root.join("boot/vmlinuz.old")).unwrap();
+        symlink("none", root.join("boot/vmlinuz-5.9")).unwrap();
+    })
+    .unwrap();
+    checked(None, |root| fs::create_dir_all(root.join("boot/image-data")).unwrap()).unwrap();
 }
