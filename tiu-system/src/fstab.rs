@@ -112,6 +112,14 @@ pub fn unescape(field: &str) -> String {
 }
 
 impl Mount {
+    /// Returns true if the line binds a directory to itself, which changes its options alone.
+    pub fn is_onto_itself(&self) -> bool {
+        let binds = self.options.iter().any(|option| matches!(option.as_str(), "bind" | "rbind"));
+        let names =
+            |path: &str| path.split('/').filter(|name| !name.is_empty()).collect::<Vec<_>>().join("/");
+        binds && names(&self.source) == names(&self.target)
+    }
+
     /// Returns the mount point relative to the root, without `.`, `..` and doubled slashes, or
     /// `None` for the root itself.
     pub fn path(&self) -> Option<TreePathBuf> {

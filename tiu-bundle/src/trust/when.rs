@@ -67,6 +67,8 @@ impl std::str::FromStr for ValidAt {
             _ => text
                 .parse()
                 .ok()
+                // A certificate has years of four digits.
+                .filter(|seconds| OffsetDateTime::from_unix_timestamp(*seconds).is_ok_and(|t| t.year() >= 0))
                 .or_else(|| Some(OffsetDateTime::parse(text, &Rfc3339).ok()?.unix_timestamp()))
                 .map(ValidAt::Unix)
                 .ok_or("expected now, signing-time, a time like 2026-01-31T12:00:00Z, or seconds since 1970"),

@@ -44,6 +44,12 @@ pub enum HostError {
     /// `/etc` is an overlay whose upper layer is outside of the snapshot.
     #[error("/etc of the host is an overlay ({found}); tiu needs an /etc that lies in the snapshot")]
     OverlayEtc { found: String },
+    /// The root's snapshots do not contain the `/etc` that the host uses.
+    #[error("/etc of the host is a filesystem of its own ({device}): it is not in the snapshots of the root")]
+    SeparateEtc {
+        /// The mounted device.
+        device: String,
+    },
     /// The root's snapshots do not contain `/usr`.
     #[error("/usr of the host is a filesystem of its own ({device}): it is not in the snapshots of the root")]
     SeparateUsr {
@@ -57,9 +63,9 @@ pub enum HostError {
         /// Path of the default subvolume.
         found: String,
     },
-    /// snapper's file about a snapshot is a fifo, a device or a directory.
-    #[error("{} is not a regular file: snapper would wait for it, or fail", path.display())]
-    InfoFile { path: PathBuf },
+    /// An entry of snapper's, or its file about a snapshot, is a fifo, a device or a directory.
+    #[error("{} is not {expected}: snapper would wait for it, or fail", path.display())]
+    SnapperEntry { path: PathBuf, expected: &'static str },
     /// snapper does not list the snapshot that boots next.
     #[error(
         "snapshot {number} boots next, but snapper does not list it: {} {what}",
@@ -110,6 +116,8 @@ hints! { HostError {
     },
     OverlayEtc { .. } =>
         "update the host to transactional-update 5 or later, which keeps /etc in the snapshot",
+    SeparateEtc { .. } => "copy what it holds into /etc of the snapshot that boots next, then remove the mount from \
+        fstab",
     SeparateUsr { .. } => "move /usr into the root's filesystem",
     DefaultIsNoSnapshot { .. } =>
         "boot from a snapshot: btrfs subvolume set-default .snapshots/N/snapshot of the one to start from",
@@ -118,7 +126,7 @@ hints! { HostError {
          <date>1970-01-01 00:00:00</date></snapshot>\\n' >{}",
         path.display()
     ),
-    InfoFile { path } => format!("remove it (rm {}), then run again", path.display()),
+    SnapperEntry { path, .. } => format!("remove it (rm {}), then run again", path.display()),
     Locked { .. } => "wait until it is done, or end it; it cleans up after itself",
     TukitRuns { .. } => "wait until it is done: systemctl status transactional-update.service",
     List(_) => "run snapper --jsonout list by hand to see what it prints",

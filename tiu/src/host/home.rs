@@ -48,6 +48,8 @@ impl Host {
             }
         }
         let Some(home) = self.home()? else { return Err(self.not_ours("", "being removed")) };
+        // If that fails, the change that they prevent reports why.
+        let _ = inode_flags::clear(&home);
         self.make_ours(&home, FileType::Directory, Mode::RWXU, "")?;
         Ok(home)
     }
@@ -81,7 +83,7 @@ impl Host {
     pub(super) fn replace_in_home(&self, name: &str, bytes: &[u8]) -> Result<(), HostError> {
         let new = format!(".{name}.new");
         let write = |home: &OwnedFd| -> io::Result<()> {
-            let _ = unlinkat(home, &new, AtFlags::empty());
+            remove_leftover(home, &new)?;
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let mut file = File::from(openat(home, &new, flags, Mode::RUSR | Mode::WUSR)?);
             file.write_all(bytes)?;
@@ -100,6 +102,18 @@ impl Host {
     pub(super) fn not_ours(&self, name: &str, found: &'static str) -> HostError {
         let expected = if name.is_empty() { "a directory" } else { "a regular file" };
         HostError::Home { path: self.home_path(name), found, expected }
+    }
+}
+
+/// Removes the leftover `name` of an interrupted run, or whatever else has its name.
+fn remove_leftover(home: &OwnedFd, name: &str) -> io::Result<()> {
+    release(home, name);
+    match unlinkat(home, name, AtFlags::empty()) {
+        Err(Errno::ISDIR) => unlinkat(home, name, AtFlags::REMOVEDIR).map_err(|e| {
+            io::Error::new(io::Error::from(e).kind(), format!("{name} is in the way, a directory: {e}"))
+        }),
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(e) => Err(e.into()),
     }
 }
 

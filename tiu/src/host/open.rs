@@ -119,8 +119,15 @@ impl Host {
         let found = directory(&etc)
             .and_then(|fd| fs_type(&fd))
             .map_err(|source| HostError::Io { path: etc.clone(), source })?;
-        if found == OVERLAY_MAGIC {
-            return Err(HostError::OverlayEtc { found: format!("it is mounted at {}", etc.display()) });
+        match found {
+            BTRFS_MAGIC => {}
+            OVERLAY_MAGIC => {
+                return Err(HostError::OverlayEtc { found: format!("it is mounted at {}", etc.display()) });
+            }
+            _ => {
+                let device = format!("mounted at {}, of type {found:#x}", etc.display());
+                return Err(HostError::SeparateEtc { device });
+            }
         }
         Ok(())
     }

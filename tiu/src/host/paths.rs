@@ -14,8 +14,9 @@ use tiu_system::path::{TreePath, TreePathBuf};
 /// Returns all paths of the host, sorted, without duplicates.
 ///
 /// `/etc` is never one of them: some hosts bind-mount a nested subvolume onto itself to make it
-/// writable. An overlay is an error. A separate filesystem for `/usr` is an error too: an image is
-/// not applied to half a system.
+/// writable. An overlay, or any other mount there, is an error: the update would change an `/etc`
+/// that the host does not use. A separate filesystem for `/usr` is an error too: an image is not
+/// applied to half a system.
 pub fn host_paths(
     mounts: &[Mount],
     nested: &[PathBuf],
@@ -26,6 +27,9 @@ pub fn host_paths(
         match mount.path() {
             Some(path) if *path == *ETC && mount.fstype == "overlay" => {
                 return Err(HostError::OverlayEtc { found: "its fstab says so".into() });
+            }
+            Some(path) if *path == *ETC && !mount.is_onto_itself() => {
+                return Err(HostError::SeparateEtc { device: mount.source.clone() });
             }
             Some(path) if *path == *TreePath::literal("usr") => {
                 return Err(HostError::SeparateUsr { device: mount.source.clone() });
@@ -110,6 +114,18 @@ mod tests {
     fn an_overlay_etc_is_refused() {
         let mounts = fstab::parse("overlay /etc overlay defaults,lowerdir=/etc 0 0\n");
         assert!(matches!(host_paths(&mounts, &[], &[]), Err(HostError::OverlayEtc { .. })));
+    }
+
+    #[test]
+    fn an_etc_that_is_not_in_the_snapshot_is_refused() {
+        for line in
+            ["/dev/sda5 /etc ext4 defaults 0 0\n", "tmpfs //etc/ tmpfs\n", "UUID=1 /etc btrfs subvol=@/etc\n"]
+        {
+            let error = host_paths(&fstab::parse(line), &[], &[]).unwrap_err();
+            assert!(matches!(error, HostError::SeparateEtc { .. }), "{line}");
+        }
+        let onto_itself = fstab::parse("/etc /etc none bind,x-initrd.mount 0 0\n/etc/ /etc/ none rbind\n");
+        host_paths(&onto_itself, &[], &[]).unwrap();
     }
 
     #[test]

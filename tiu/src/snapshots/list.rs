@@ -34,8 +34,9 @@ impl Host {
         Ok(snapshots)
     }
 
-    /// Refuses a file of snapper's about a snapshot that is not a regular file: snapper would wait
-    /// for the other side of a fifo.
+    /// Refuses an entry of snapper's that is neither a directory nor an ordinary file, and a file of
+    /// snapper's about a snapshot that is not a regular file: snapper opens them, and would wait for
+    /// the other side of a fifo.
     fn check_info_files(&self) -> Result<(), SnapshotError> {
         let failed = |source: std::io::Error| SnapshotError::Btrfs {
             what: "listing the snapshots in",
@@ -46,12 +47,20 @@ impl Host {
             let entry = entry.map_err(|e| failed(e.into()))?;
             let number = entry.file_name().to_str().ok().and_then(|name| name.parse::<u32>().ok());
             let Some(number) = number else { continue };
-            let name = format!("{number}/info.xml");
+            let entry = self.root().join(".snapshots").join(number.to_string());
             // What does not exist or cannot be looked at, snapper ignores.
-            let Ok(stat) = rustix::fs::statat(self.snapshots_fd(), &name, AtFlags::empty()) else { continue };
-            if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-                let path = self.snapshot_path(number).with_file_name("info.xml");
-                return Err(HostError::InfoFile { path }.into());
+            let kind = |name: &str| {
+                let stat = rustix::fs::statat(self.snapshots_fd(), name, AtFlags::empty()).ok()?;
+                Some(FileType::from_raw_mode(stat.st_mode))
+            };
+            if let Some(FileType::Fifo | FileType::CharacterDevice | FileType::BlockDevice) =
+                kind(&number.to_string())
+            {
+                return Err(HostError::SnapperEntry { path: entry, expected: "a directory" }.into());
+            }
+            if kind(&format!("{number}/info.xml")).is_some_and(|kind| kind != FileType::RegularFile) {
+                let path = entry.join("info.xml");
+                return Err(HostError::SnapperEntry { path, expected: "a regular file" }.into());
             }
         }
         Ok(())

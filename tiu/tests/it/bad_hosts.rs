@@ -253,3 +253,63 @@ fn a_fifo_in_place_of_info_xml_is_named_and_not_waited_for() {
     fs::write(&path, content).unwrap();
     host.tiu("list", [""; 0]).succeeded();
 }
+
+#[test]
+fn a_fifo_in_place_of_a_snapshot_is_named_and_not_waited_for() {
+    let kit = Kit::new();
+    let host = kit.host();
+    let bundle = kit.bundle(1, |_| {});
+    let path = host.root().join(".snapshots/95");
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
+        .unwrap();
+    let needles = [".snapshots/95 is not a directory", "snapper would wait", "rm "];
+    host.tiu("apply", [&bundle]).refused(&needles);
+    host.tiu("status", [""; 0]).refused(&needles);
+    fs::remove_file(&path).unwrap();
+    // What snapper ignores does not stop an update.
+    fs::write(&path, "").unwrap();
+    fs::create_dir_all(host.root().join(".snapshots/97/snapshot")).unwrap();
+    host.tiu("apply", [&bundle]).succeeded();
+}
+
+#[test]
+fn an_etc_that_is_not_in_the_snapshot_is_refused() {
+    let kit = Kit::new();
+    let host = kit.host();
+    let bundle = kit.bundle(1, |_| {});
+    let fstab = fs::read_to_string(host.snapshot(1).join("etc/fstab")).unwrap();
+    host.edit(1, |root| tree::file(root, "etc/fstab", format!("{fstab}UUID=5 /etc ext4 defaults 0 2\n")));
+    let needles = ["/etc of the host is a filesystem of its own (UUID=5)", "remove the mount from fstab"];
+    host.tiu("apply", [&bundle]).refused(&needles);
+    host.edit(1, |root| tree::file(root, "etc/fstab", format!("{fstab}/etc /etc none bind 0 0\n")));
+    host.tiu("apply", ["--dry-run".as_ref(), bundle.as_os_str()]).succeeded();
+    host.edit(1, |root| tree::file(root, "etc/fstab", &fstab));
+    // Mounted by hand or by a unit.
+    let etc = host.root().join("etc");
+    let copy = host.scratch().join("etc");
+    run("cp", &["-a", etc.to_str().unwrap()], &copy);
+    run("mount", &["-t", "tmpfs", "tmpfs"], &etc);
+    run("cp", &["-aT", copy.to_str().unwrap()], &etc);
+    let outcome = host.tiu("apply", [&bundle]);
+    run("umount", &[], &etc);
+    outcome.refused(&["/etc of the host is a filesystem of its own (mounted at"]);
+    assert_eq!(host.snapshots(), [1]);
+}
+
+#[test]
+fn flags_and_leftovers_in_the_directory_of_tiu_do_not_stop_an_update() {
+    let kit = Kit::new();
+    let host = kit.host();
+    host.tiu("apply", [kit.bundle(1, |_| {})]).succeeded();
+    let home = host.root().join(".snapshots/.tiu");
+    fs::create_dir(home.join(".state.json.new")).unwrap();
+    for flag in ["+i", "+a"] {
+        for path in ["state.json", "lock", ""] {
+            run("chattr", &[flag], &home.join(path));
+        }
+        let version = if flag == "+i" { 2 } else { 3 };
+        host.tiu("apply", [kit.bundle(version, |_| {})]).succeeded();
+    }
+    let remembered = fs::read_to_string(home.join("state.json")).unwrap();
+    assert!(remembered.contains("\"version\": \"3\""), "{remembered}");
+}
