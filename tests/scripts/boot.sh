@@ -26,12 +26,13 @@ boot_files() {
 #
 # Starts the host in DISK (which must not be attached; it is not written) until its self-test has powered it off. The console goes
 # to LOG. Returns 0 only when the self-test passed; boot_said reads its facts from LOG. It takes less than a minute on a machine
-# with nothing else to do; the limit (default: 900 seconds) is for one that is busy.
+# with nothing else to do; the limit (default: 900 seconds) is for one that is busy. BOOT_ARGUMENTS are further arguments for the kernel.
 boot_host() {
     local disk=$1 files=$2 log=$3 seconds=${4:-900} code=0
     : >"$log"
     QEMU_SNAPSHOT=on QEMU_MEMORY=2048 qemu_run "$files/linux" "$files/initrd" \
-        "root=UUID=$(cat "$files/uuid") rootfstype=btrfs ro tiu.selftest systemd.show_status=1" "$disk" "$seconds" "$log" || code=$?
+        "root=UUID=$(cat "$files/uuid") rootfstype=btrfs ro tiu.selftest systemd.show_status=1 ${BOOT_ARGUMENTS:-}" \
+        "$disk" "$seconds" "$log" || code=$?
     if [ "$code" = 124 ]; then
         echo "the host did not finish its self-test in $seconds s" >&2
     elif [ "$code" != 0 ]; then

@@ -1,6 +1,7 @@
 #!/bin/bash
-# Runs the cases in cases/ (or those named), each in a virtual machine of its own: what needs device-mapper or fs-verity in the
-# kernel, and what could leave devices behind. Needs root (for owners and xattrs in the fixture), QEMU, and the tools that it names when they are missing.
+# Runs the cases in cases/ and hosts/ (or those named), each in a virtual machine of its own: what needs device-mapper or fs-verity in the
+# kernel, what could leave devices behind, and whole hosts that boot. Needs root (for owners and xattrs in the fixture), QEMU, and the tools
+# that it names when they are missing.
 #
 #   tests/vm/run.sh [--list] [--shell] [--verbose] [CASE...]
 set -eEu -o pipefail
@@ -20,10 +21,11 @@ Runs test cases in virtual machines. Without names: all of them.
   --shell    no case: a shell in the guest, on this terminal
   --verbose  print what the guest prints, also of cases that succeed
 Environment:
-  TIU_VM_CACHE    where the kernel is kept (default: \${XDG_CACHE_HOME:-/var/cache}/tiu/vm)
+  TIU_CACHE       where root trees are kept (default: \${XDG_CACHE_HOME:-/var/cache}/tiu)
+  TIU_VM_CACHE    where the kernel is kept (default: TIU_CACHE/vm)
   TIU_VM_KERNEL   an unpacked kernel package to use instead of Debian's cloud kernel
-  TIU_VM_BIN      folder of tiu-extract and tiu-create (default: built with cargo)
-  TIU_VM_TIMEOUT  seconds for one case (default 600: other work on the machine makes the guest slow)
+  TIU_VM_BIN      folder of tiu, tiu-extract and tiu-create (default: built with cargo)
+  TIU_VM_TIMEOUT  seconds for one machine (default 600: other work here makes the guest slow)
 END
 }
 
@@ -31,7 +33,7 @@ shell='' verbose='' names=()
 while [ $# -gt 0 ]; do
     case $1 in
         --list)
-            for file in "$here"/cases/*.sh; do basename "$file" .sh; done
+            for file in "$here"/{cases,hosts}/*.sh; do basename "$file" .sh; done
             exit
             ;;
         --shell) shell=1 ;;
@@ -49,13 +51,16 @@ while [ $# -gt 0 ]; do
     shift
 done
 if [ ${#names[@]} = 0 ]; then
-    for file in "$here"/cases/*.sh; do names+=("$(basename "$file" .sh)"); done
+    for file in "$here"/{cases,hosts}/*.sh; do names+=("$(basename "$file" .sh)"); done
 fi
+guests=$shell
 for name in "${names[@]}"; do
-    [ -f "$here/cases/$name.sh" ] || {
+    if [ -f "$here/cases/$name.sh" ]; then
+        guests=1
+    elif [ ! -f "$here/hosts/$name.sh" ]; then
         echo "tests/vm: no case '$name': see tests/vm/run.sh --list" >&2
         exit 2
-    }
+    fi
 done
 if [ "$(id -u)" != 0 ]; then
     echo "tests/vm: needs root, for owners, devices and xattrs of the fixture" >&2
@@ -66,8 +71,14 @@ initramfs_require
 fixture_require
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/tiu-vm.XXXXXX")
+host_pid=''
 cleanup() {
     qemu_stop
+    # It has mounts to take down.
+    if [ -n "$host_pid" ]; then
+        kill "$host_pid" 2>/dev/null || true
+        wait "$host_pid" 2>/dev/null || true
+    fi
     rm -rf "$work"
 }
 trap cleanup EXIT
@@ -76,13 +87,16 @@ trap 'exit 143' TERM
 
 bin=${TIU_VM_BIN:-}
 if [ -z "$bin" ]; then
-    (cd "$top" && cargo build --quiet --locked -p tiu-create -p tiu-extract)
+    (cd "$top" && cargo build --quiet --locked -p tiu -p tiu-create -p tiu-extract)
     bin=${CARGO_TARGET_DIR:-$top/target}/debug
 fi
-kernel_fetch "${TIU_VM_CACHE:-${XDG_CACHE_HOME:-/var/cache}/tiu/vm}"
-initramfs_make "$work/initramfs" "$bin/tiu-extract"
-fixture_make "$work/fixture" "$bin/tiu-create"
-fixture_disk "$work/fixture" "$work/disk"
+cache=${TIU_CACHE:-${XDG_CACHE_HOME:-/var/cache}/tiu}
+if [ -n "$guests" ]; then
+    kernel_fetch "${TIU_VM_CACHE:-$cache/vm}"
+    initramfs_make "$work/initramfs" "$bin/tiu-extract"
+    fixture_make "$work/fixture" "$bin/tiu-create"
+    fixture_disk "$work/fixture" "$work/disk"
+fi
 export QEMU_SNAPSHOT=on
 
 if [ -n "$shell" ]; then
@@ -90,29 +104,54 @@ if [ -n "$shell" ]; then
     exit
 fi
 
-failed=()
-for name in "${names[@]}"; do
-    log=$work/$name.log result=$work/$name.result code=0
-    : >"$log"
+# guest_case NAME LOG: runs a case of cases/ in a machine. Says why it failed.
+guest_case() {
+    local name=$1 log=$2 result=$work/$1.result code=0 said
     : >"$result"
-    began=$EPOCHREALTIME
     qemu_run "$KERNEL_IMAGE" "$work/initramfs" "quiet tiu.case=$name" "$work/disk" "${TIU_VM_TIMEOUT:-600}" "$log" \
         -serial "file:$result" || code=$?
-    seconds=$(awk -v a="$began" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')
     said=$(tr -d '\r' <"$result")
-    if [ "$code" = 0 ] && [ "$said" = "start $name"$'\n'"exit $name 0" ]; then
+    case $code:$said in
+        0:"start $name"$'\n'"exit $name 0") return 0 ;;
+        124:*) why="stopped after ${TIU_VM_TIMEOUT:-600} s" ;;
+        0:*exit*) why="code ${said##* }" ;;
+        0:*) why="the machine ended before the case did" ;;
+        *) why="QEMU ended with $code" ;;
+    esac
+    return 1
+}
+
+# host_case NAME LOG: runs a case of hosts/ on this machine. Says why it failed.
+host_case() {
+    local code=0
+    mkdir "$work/$1"
+    env PATH="$bin:$PATH" TIU_TOP="$top" TIU_CACHE="$cache" TIU_WORK="$work/$1" TIU_BIN="$(realpath "$bin")" bash "$here/lib/host-case.sh" "$1" >"$2" 2>&1 </dev/null &
+    # Not in the foreground, as QEMU: a shell handles signals at once only while it waits.
+    host_pid=$!
+    wait "$host_pid" || code=$?
+    host_pid=''
+    rm -rf "${work:?}/$1"
+    why="code $code"
+    [ "$code" = 0 ]
+}
+
+failed=()
+for name in "${names[@]}"; do
+    log=$work/$name.log why=''
+    : >"$log"
+    kind=guest_case
+    [ -f "$here/cases/$name.sh" ] || kind=host_case
+    began=$EPOCHREALTIME
+    good=1
+    "$kind" "$name" "$log" || good=''
+    seconds=$(awk -v a="$began" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')
+    if [ -n "$good" ]; then
         echo "ok      $name ($seconds s)"
         [ -z "$verbose" ] || sed 's/\r*$//; s/^/        | /' "$log"
         continue
     fi
     failed+=("$name")
-    case $code:$said in
-        124:*) why="stopped after $seconds s" ;;
-        0:*exit*) why="code ${said##* }" ;;
-        0:*) why="the machine ended before the case did" ;;
-        *) why="QEMU ended with $code" ;;
-    esac
-    echo "FAILED  $name ($seconds s): $why; what the guest printed:"
+    echo "FAILED  $name ($seconds s): $why; what it printed:"
     sed 's/\r*$//; s/^/        | /' "$log"
 done
 
@@ -120,4 +159,4 @@ if [ ${#failed[@]} != 0 ]; then
     echo "tests/vm: ${#failed[@]} of ${#names[@]} cases failed: ${failed[*]}" >&2
     exit 1
 fi
-echo "tests/vm: ${#names[@]} cases, all good, on Linux $KERNEL_VERSION"
+echo "tests/vm: ${#names[@]} cases, all good${KERNEL_VERSION:+, on Linux $KERNEL_VERSION}"

@@ -60,7 +60,7 @@ initramfs_make() (
     initramfs_modules "$root"
     here=${BASH_SOURCE[0]%/*}/..
     install -m 755 "$here/guest/init" "$root/init"
-    install -m 644 "$here/guest/helpers.sh" "$here/lib/tree.sh" "$root/usr/share/tiu-vm/"
+    install -m 644 "$here"/guest/helpers.sh "$here"/lib/{checks,tree}.sh "$root/usr/share/tiu-vm/"
     cp -r "$here/cases" "$root/usr/share/tiu-vm/"
     (cd "$root" && find . -print0 | cpio --null --create --format=newc --owner=+0:+0 --quiet) >"$out"
 )

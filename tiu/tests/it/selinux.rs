@@ -1,6 +1,7 @@
 //! Hosts with SELinux: which updates are refused, and the labels of what is made on the host.
 //!
-//! The policy is a small one, setfiles(8) is the machine's. No test boots a host in enforcing mode.
+//! The policy is a small one, setfiles(8) is the machine's. `tests/vm/hosts/selinux.sh` boots a host
+//! with Debian's policy in enforcing mode.
 
 use std::fs;
 use std::os::unix::fs::symlink;
