@@ -58,6 +58,7 @@ fn start(context: &Context, ready: &Ready, plan: Plan, draft: &Draft) -> Result<
     let (etc, plan) = if frozen {
         (ready.etc.clone(), plan)
     } else {
+        drop(plan);
         let copy = Tree::open(tree.path())?;
         let state = ImageState::from_copy(&ready.state, copy, draft.number()).map_err(ApplyError::Copy)?;
         let update = ready.etc_update(context, &state, &ready.host_rules).map_err(ApplyError::Copy)?;
