@@ -1,8 +1,9 @@
 //! Arguments for bundles that can be on a server.
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
+use std::path::PathBuf;
 use std::str::FromStr;
-use tiu_source::{Location, Network};
+use tiu_source::{Location, Network, NetworkError};
 use tiu_system::progress::Cancel;
 
 /// Returns the parser of an argument that names a bundle.
@@ -17,6 +18,12 @@ pub struct NetworkArguments {
     /// Most bytes that are fetched in a second; K, M and G stand for 1024, 1024² and 1024³
     #[arg(long, value_name = "BYTES")]
     limit_rate: Option<Rate>,
+    /// File with headers for the server, one on each line; only its owner can have access to it
+    #[arg(long, value_name = "FILE")]
+    headers: Option<PathBuf>,
+    /// Certificates that are trusted for https instead of the system's, in PEM
+    #[arg(long, value_name = "FILE")]
+    tls_ca: Vec<PathBuf>,
 }
 
 /// A number of bytes in a second.
@@ -42,8 +49,12 @@ impl FromStr for Rate {
 
 impl NetworkArguments {
     /// Returns the options. `cancel` stops all waiting for a server.
-    pub fn network(&self, cancel: Option<&'static Cancel>) -> Network {
-        Network { rate: self.limit_rate.map(|Rate(rate)| rate), cancel, ..Network::default() }
+    pub fn network(&self, cancel: Option<&'static Cancel>) -> Result<Network, NetworkError> {
+        let rate = self.limit_rate.map(|Rate(rate)| rate);
+        let mut network = Network { rate, cancel, ..Network::default() };
+        self.headers.iter().try_for_each(|path| network.add_headers(path))?;
+        self.tls_ca.iter().try_for_each(|path| network.add_authorities(path))?;
+        Ok(network)
     }
 }
 

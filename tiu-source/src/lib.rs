@@ -8,6 +8,7 @@
 //! url        one http or https address; its password is never shown
 //! open       from a location to a bundle with a verified signature
 //! device     a bundle at the start of a block device
+//! secrets    files with headers, and with certificates to trust
 //! spool      private files for bytes that can be read only once
 //! http       one request: redirects, time-outs, what an answer must be
 //! remote     a bundle on a server: ranges that are announced, fetched together and kept for a while
@@ -35,12 +36,14 @@ mod location_error;
 mod network;
 mod open;
 mod remote;
+mod secrets;
 mod spool;
 mod url;
 
 pub use http::FetchError;
 pub use location::Location;
 pub use location_error::LocationError;
-pub use network::{Limits, Network};
+pub use network::{Headers, Limits, Network};
 pub use open::{OpenError, open_bundle};
+pub use secrets::NetworkError;
 pub use spool::{SpoolError, spooled};

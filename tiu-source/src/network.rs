@@ -11,6 +11,10 @@ pub struct Network {
     pub spool: PathBuf,
     /// The most bytes in a second, of all connections together.
     pub rate: Option<u64>,
+    /// Headers for the server that is asked first. See [`add_headers`](Self::add_headers).
+    pub headers: Headers,
+    /// Certificates (DER) that are trusted for TLS instead of the system's, if there are any.
+    pub authorities: Vec<Vec<u8>>,
     /// The bounds of a server's behaviour.
     pub limits: Limits,
     /// Stops all waiting.
@@ -19,7 +23,24 @@ pub struct Network {
 
 impl Default for Network {
     fn default() -> Self {
-        Network { spool: "/var/tmp".into(), rate: None, limits: Limits::default(), cancel: None }
+        Network {
+            spool: "/var/tmp".into(),
+            rate: None,
+            headers: Headers::default(),
+            authorities: Vec::new(),
+            limits: Limits::default(),
+            cancel: None,
+        }
+    }
+}
+
+/// Names and values of headers, which can be secret.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Headers(pub(crate) Vec<(String, String)>);
+
+impl std::fmt::Debug for Headers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} headers", self.0.len())
     }
 }
 

@@ -1,6 +1,7 @@
 //! One address of a web server.
 
 use crate::location_error::LocationError;
+use crate::network::Headers;
 use std::fmt;
 use ureq::http::Uri;
 
@@ -12,8 +13,8 @@ pub struct Url {
     authority: String,
     /// The path and the query, from the first slash.
     target: String,
-    /// The value of the header `Authorization`.
-    authorization: Option<String>,
+    /// Headers for this server alone: `authorization`, and others that were given.
+    headers: Headers,
 }
 
 impl Url {
@@ -44,16 +45,17 @@ impl Url {
             return Err(malformed("its port is invalid"));
         }
         let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
-        let authorization = match user {
-            None => None,
+        let headers = match user {
+            None => Headers::default(),
             Some(user) => {
                 let decoded = percent_decoded(user.as_bytes());
                 let decoded = decoded.ok_or_else(|| malformed("a %XX before the @ is malformed"))?;
                 let pair = if decoded.contains(&b':') { decoded } else { [&decoded[..], b":"].concat() };
-                Some(format!("Basic {}", openssl::base64::encode_block(&pair)))
+                let value = format!("Basic {}", openssl::base64::encode_block(&pair));
+                Headers(vec![("authorization".to_owned(), value)])
             }
         };
-        let url = Url { tls, authority: host.to_ascii_lowercase(), target, authorization };
+        let url = Url { tls, authority: host.to_ascii_lowercase(), target, headers };
         match url.text().parse::<Uri>() {
             Ok(uri) if uri.host().is_some_and(|host| !host.is_empty()) => Ok(url),
             Ok(_) => Err(malformed("it has no host")),
@@ -71,13 +73,21 @@ impl Url {
         format!("{}://{}{}", self.scheme(), self.authority, self.target)
     }
 
-    /// Returns the value of the header `Authorization`.
-    pub(crate) fn authorization(&self) -> Option<&str> {
-        self.authorization.as_deref()
+    /// Returns names and values of headers for this server.
+    pub(crate) fn headers(&self) -> &[(String, String)] {
+        &self.headers.0
     }
 
-    /// Returns the URL that a redirect from here leads to. User and password go along only to the
-    /// same host.
+    /// Returns the URL with more headers for this server.
+    pub(crate) fn with_headers(&self, headers: &Headers) -> Self {
+        let mut url = self.clone();
+        let new = headers.0.iter().filter(|(name, _)| !self.headers.0.iter().any(|(known, _)| known == name));
+        url.headers.0.extend(new.cloned());
+        url
+    }
+
+    /// Returns the URL that a redirect from here leads to. Headers, also for user and password, go
+    /// along only to the same server.
     pub(crate) fn redirected(&self, location: &str) -> Result<Self, LocationError> {
         let scheme = self.scheme();
         let path = self.target.split_once('?').map_or(&self.target[..], |(path, _)| path);
@@ -91,7 +101,7 @@ impl Url {
         };
         let mut url = Url::parse(&whole)?;
         let same = url.tls == self.tls && url.authority == self.authority;
-        url.authorization = if same { self.authorization.clone() } else { None };
+        url.headers = if same { self.headers.clone() } else { Headers::default() };
         Ok(url)
     }
 
@@ -157,7 +167,7 @@ mod tests {
     fn secrets_are_in_the_request_and_never_shown() {
         let url = url("HTTPS://me:p%40ss@Example.org:8443/a/b.tiu?token=secret#part");
         assert_eq!(url.text(), "https://example.org:8443/a/b.tiu?token=secret");
-        assert_eq!(url.authorization(), Some("Basic bWU6cEBzcw=="));
+        assert_eq!(url.headers(), [("authorization".to_owned(), "Basic bWU6cEBzcw==".to_owned())]);
         assert_eq!(url.to_string(), "https://example.org:8443/a/b.tiu?...");
         assert_eq!(format!("{url:?}"), "Url(https://example.org:8443/a/b.tiu?...)");
     }
@@ -167,7 +177,7 @@ mod tests {
         assert_eq!(url("http://example.org").text(), "http://example.org/");
         assert_eq!(url("http://example.org?x").text(), "http://example.org/?x");
         assert_eq!(url("http://[::1]:80/x").text(), "http://[::1]:80/x");
-        assert_eq!(url("http://user@example.org/").authorization(), Some("Basic dXNlcjo="));
+        assert_eq!(url("http://user@example.org/").headers()[0].1, "Basic dXNlcjo=");
     }
 
     #[test]
@@ -208,7 +218,7 @@ mod tests {
             ("/x?u=http://y", "https://example.org/x?u=http://y", true),
         ] {
             let to = from.redirected(location).unwrap();
-            assert_eq!((to.text().as_str(), to.authorization().is_some()), (text, keeps), "{location}");
+            assert_eq!((to.text().as_str(), !to.headers().is_empty()), (text, keeps), "{location}");
         }
         assert!(from.redirected("ftp://example.org/").is_err());
     }

@@ -20,7 +20,7 @@ impl BundleArguments {
     /// Opens the bundle and verifies its signature. `cancel` stops waiting for a server; a command
     /// without it is ended by the signal itself.
     pub fn open(&self, trust: &TrustArguments, cancel: Option<&'static Cancel>) -> Result<Bundle, Failure> {
-        self.open_from(trust, &self.network.network(cancel))
+        self.open_from(trust, &self.network.network(cancel)?)
     }
 
     /// Opens the bundle like [`open`](Self::open), and fetches all of it if it is on a server: for
@@ -31,7 +31,7 @@ impl BundleArguments {
         cancel: Option<&'static Cancel>,
         watch: Watch,
     ) -> Result<Bundle, Failure> {
-        let network = self.network.network(cancel);
+        let network = self.network.network(cancel)?;
         let bundle = self.open_from(trust, &network)?;
         Ok(tiu_source::spooled(bundle, &network, watch)?)
     }

@@ -37,7 +37,7 @@ use tiu_system::text::bytes;
   tiu-extract extract --keyring ca.cert.pem --no-owner system-2.tiu out usr/bin/tool
   tiu-extract extract --keyring ca.cert.pem --dry-run system-2.tiu /srv/tree
 
-The command uses all cores that are available to it; `taskset -c 0 tiu-extract ...` limits it to one.")]
+The command uses all cores that it may use; `taskset -c 0 tiu-extract ...` limits it to one.")]
 pub struct ExtractArguments {
     #[command(flatten)]
     bundle: BundleArguments,

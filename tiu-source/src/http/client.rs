@@ -10,11 +10,10 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tiu_system::progress::{Cancel, Cancelled};
 use ureq::http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, IF_RANGE,
-    LOCATION, RANGE,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, IF_RANGE, LOCATION, RANGE,
 };
 use ureq::http::{HeaderMap, Response};
-use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
+use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use ureq::{Agent, Body};
 
 /// The most redirects in a row.
@@ -61,10 +60,12 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(network: &Network) -> Self {
         let limits = network.limits;
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::NativeTls)
-            .root_certs(RootCerts::PlatformVerifier)
-            .build();
+        let roots = if network.authorities.is_empty() {
+            RootCerts::PlatformVerifier
+        } else {
+            network.authorities.iter().map(|der| Certificate::from_der(der).to_owned()).into()
+        };
+        let tls = TlsConfig::builder().provider(TlsProvider::NativeTls).root_certs(roots).build();
         let config = Agent::config_builder()
             .tls_config(tls)
             .http_status_as_error(false)
@@ -148,8 +149,8 @@ impl Client {
         if fresh {
             request = request.header(CACHE_CONTROL, "no-cache");
         }
-        if let Some(authorization) = url.authorization() {
-            request = request.header(AUTHORIZATION, authorization);
+        for (name, value) in url.headers() {
+            request = request.header(name, value);
         }
         self.requests.fetch_add(1, Ordering::Relaxed);
         request.call().map_err(|error| self.explain(url, error))

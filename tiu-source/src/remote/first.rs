@@ -17,7 +17,7 @@ const END: u64 = MAX_CMS_SIZE + TRAILER_SIZE;
 /// Opens the file at `url`: by ranges, or if the server has none by downloading it into a private
 /// file.
 pub(crate) fn open(url: &Url, network: &Network) -> Result<Arc<dyn ReadAt>, FetchError> {
-    let client = Client::new(network);
+    let (url, client) = (&url.with_headers(&network.headers), Client::new(network));
     let mut retry = Retry::new(&network.limits, network.cancel);
     let mut got_answer = false;
     loop {

@@ -81,7 +81,7 @@ impl ApplyArguments {
         let context = Context { next: opened.next(), config, trust, watch: Watch::new(&*progress, cancel) };
         let request = Request {
             bundle: self.bundle,
-            network: self.network.network(Some(cancel)),
+            network: self.network.network(Some(cancel))?,
             verity: self.verity.unwrap_or(config.verity),
             allow_downgrade: self.allow_downgrade,
             allow_trust_change: self.allow_trust_change,

@@ -137,7 +137,7 @@ impl UpdateArguments {
     }
 
     fn location(&self, opened: &OpenedHost) -> Result<UpdateSource, Failure> {
-        let network = self.network.network(Some(cancel_on_signals(SecondSignal::Waits)?));
+        let network = self.network.network(Some(cancel_on_signals(SecondSignal::Waits)?))?;
         Ok(match &self.source {
             Some(location) => UpdateSource::given(location, network)?,
             None => UpdateSource::configured(&opened.host, &opened.config, network)?,

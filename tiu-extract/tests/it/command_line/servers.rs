@@ -1,7 +1,9 @@
 //! Bundles on a web server, with the program as users run it.
 
 use super::kit::{CONTENT, Kit, good, tiu_extract};
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 use tiu_testing::pki::{Certificate, Identity};
 use tiu_testing::program::{RunOutput, outcome};
@@ -145,4 +147,43 @@ fn a_redirect_away_from_tls() {
     let (outcome, _) =
         over_tls(|certificate| certificate, |server| server.url().replace("bundle.tiu", "to-http"));
     outcome.refused(&["a redirect leads to http://localhost:1/bundle.tiu, without TLS"]);
+}
+
+#[test]
+fn headers_of_a_file_go_to_the_server_that_was_asked_and_to_no_other() {
+    let kit = Kit::new();
+    let bytes = kit.bytes(&good());
+    let to = Server::new(bytes.clone());
+    let target = format!("http://{}/there", to.host());
+    let from = Server::with(bytes, move |asked, reply| match asked.header("authorization") {
+        Some("Bearer secret") => reply.redirect(&target),
+        _ => reply.refuse(401, ""),
+    });
+    let headers = kit.path("headers");
+    fs::write(&headers, "Authorization: Bearer secret\n").unwrap();
+    fs::set_permissions(&headers, PermissionsExt::from_mode(0o600)).unwrap();
+    let arguments = ["--headers".as_ref(), headers.as_os_str(), from.url().as_ref()].map(OsStr::to_owned);
+    kit.run("info", &arguments).succeeded();
+    assert_eq!((from.asked().len(), to.asked().len()), (1, 1));
+    assert_eq!(to.asked()[0].header("authorization"), None);
+    fs::set_permissions(&headers, PermissionsExt::from_mode(0o644)).unwrap();
+    let outcome = kit.run("info", &arguments).refused(&["its mode is 644", "chmod 600"]);
+    assert!(!outcome.stderr.contains("Bearer"), "{}", outcome.stderr);
+    kit.run("info", [from.url()]).refused(&["the server answered 401"]);
+}
+
+#[test]
+fn a_certificate_that_is_trusted_for_this_run() {
+    let kit = Kit::new();
+    let authority = Certificate::new("Web Root").authority().self_signed();
+    let (trusted, _) = authority.write(kit.path("").as_path(), "web");
+    let identity =
+        Certificate::new("localhost").usages(&["serverAuth"]).host("localhost").issued_by(&authority);
+    let server = Server::tls(kit.bytes(&good()), &identity, |_, _| {});
+    kit.run("info", [server.url()]).refused(&["TLS failed: "]);
+    kit.run("info", ["--tls-ca".as_ref(), trusted.as_os_str(), server.url().as_ref()]).succeeded();
+    let empty = kit.path("empty");
+    fs::write(&empty, "").unwrap();
+    kit.run("info", ["--tls-ca".as_ref(), empty.as_os_str(), server.url().as_ref()])
+        .refused(&["it has no certificate in PEM"]);
 }
