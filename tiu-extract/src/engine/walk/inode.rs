@@ -23,7 +23,7 @@ pub(super) struct Named<'a> {
     pub path: &'a [u8],
 }
 
-/// What was read of an inode besides its numbers.
+/// The parts of an inode that were read besides its numbers.
 #[derive(Default)]
 pub(super) struct Inode {
     target: Vec<u8>,

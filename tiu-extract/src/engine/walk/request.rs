@@ -1,4 +1,4 @@
-//! What is walked, and what is read of it.
+//! The tree to walk, and the parts of it to read.
 
 use crate::engine::rules::Lookup;
 use crate::engine::scope::Scope;
