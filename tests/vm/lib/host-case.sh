@@ -7,7 +7,7 @@
 set -eEu -o pipefail
 trap 'echo "FAILED: line $LINENO of ${BASH_SOURCE[0]##*/}: $BASH_COMMAND" >&2' ERR
 
-for part in tests/vm/lib/{checks,qemu} tests/scripts/{kiwi,host,boot,selinux}; do
+for part in tests/vm/lib/{checks,qemu,kernel,initramfs,firmware,small-host} tests/scripts/{kiwi,host,boot,selinux}; do
     # shellcheck source=/dev/null
     . "$TIU_TOP/$part.sh"
 done

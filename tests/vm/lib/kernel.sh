@@ -47,7 +47,7 @@ kernel_unpack() {
     version=$(apt-cache show --no-all-versions "$package" | sed -n 's/^Version: //p' | head -n 1)
     tree=$cache/${package}_$version
     if [ ! -d "$tree" ]; then
-        kernel_download "$package=$version" "$tree" >&2 || return 1
+        kernel_download "$tree" "$package=$version" >&2 || return 1
     fi
     echo "$tree"
 }
@@ -57,18 +57,20 @@ kernel_package() {
     apt-cache depends --important linux-image-cloud-amd64 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-[^ ]*\)$/\1/p' | head -n 1
 }
 
-# kernel_download PACKAGE=VERSION TREE: TREE appears whole or not at all.
+# kernel_download TREE PACKAGE=VERSION...: unpacked packages. TREE appears whole or not at all.
 kernel_download() (
     set -e
-    part=$(mktemp -d "$2.XXXXXX")
+    tree=$1
+    shift
+    part=$(mktemp -d "$tree.XXXXXX")
     trap 'rm -rf "$part"' EXIT
     # apt fetches as its own user where it can.
     chmod 755 "$part"
     mkdir "$part/deb" "$part/tree"
     chown _apt "$part/deb" 2>/dev/null || true
-    echo "tests/vm: fetching $1"
-    (cd "$part/deb" && apt-get download -qq "$1")
-    dpkg-deb --extract "$part"/deb/*.deb "$part/tree"
+    echo "tests/vm: fetching $*" >&2
+    (cd "$part/deb" && apt-get download -qq "$@")
+    for deb in "$part"/deb/*.deb; do dpkg-deb --extract "$deb" "$part/tree"; done
     # Several runs may have fetched it at once.
-    mv -T "$part/tree" "$2" 2>/dev/null || [ -d "$2" ]
+    mv -T "$part/tree" "$tree" 2>/dev/null || [ -d "$tree" ]
 )
