@@ -49,7 +49,7 @@ pub fn boot_loader(host: &Host, config: &Config) -> Box<dyn BootLoader> {
         }),
         Boot::Auto => match bls::detect::detect(host, config) {
             Ok(entries) => Box::new(entries),
-            Err(why) => Box::new(none::NoBootLoader { why, fixed: bls::fixed_subvolume(host) }),
+            Err(why) => Box::new(none::NoBootLoader { why, fixed: bls::detect::fixed_subvolume(host) }),
         },
         Boot::Bls => match bls::detect::configured(host, config) {
             Ok(entries) => Box::new(entries),

@@ -2,10 +2,13 @@
 //! partition.
 
 use super::BootEntries;
+use super::arguments::root_of;
+use super::disk::snapshot_number;
 use super::esp::systemd_boot;
 use super::variables::{self, loader_info};
 use crate::config::Config;
 use crate::host::Host;
+use libbtrfsutil::subvolume_path_with_id;
 use std::path::{Path, PathBuf};
 use tiu_system::mountinfo::{self, MountPoint};
 use tiu_system::tree::Tree;
@@ -91,4 +94,18 @@ fn is_boot_partition(mount: &MountPoint) -> bool {
     let kind = text.lines().find_map(|line| line.strip_prefix("E:ID_PART_ENTRY_TYPE="));
     // A number such as 0xef is of an MBR.
     kind.is_none_or(|kind| !kind.contains('-') || TYPES.contains(&kind.to_ascii_lowercase().as_str()))
+}
+
+/// The arguments of the running kernel, see proc(5).
+const ARGUMENTS: &str = "/proc/cmdline";
+
+/// Returns the path of the running snapshot's subvolume if the arguments of the kernel name it: the
+/// default is then not what boots. sdbootutil's plugin of snapper changes the arguments.
+pub fn fixed_subvolume(host: &Host) -> Option<String> {
+    if !host.is_live() || has_sdbootutil(host) {
+        return None;
+    }
+    let (_, subvolume) = root_of(&std::fs::read_to_string(ARGUMENTS).ok()?);
+    let running = subvolume_path_with_id(host.root(), host.active_id().ok()?).ok()?;
+    subvolume.filter(|path| snapshot_number(path).is_some() && Path::new(path) == running)
 }

@@ -42,7 +42,6 @@ use super::none::default_subvolume;
 use crate::config::Config;
 use crate::host::Host;
 use crate::snapshots::{Snapshot, btrfs};
-use arguments::root_of;
 use disk::{Disk, EntryFile, EntryTarget, HostNames, SORT_KEY, snapshot_number, target};
 use entry::{EntryName, Place};
 use esp::Esp;
@@ -52,20 +51,6 @@ use std::path::{Path, PathBuf};
 use tiu_system::tree::Tree;
 use variables::Variables;
 use work::{ATTEMPTS, BootFiles, BootTarget, Partition, attempts, state};
-
-/// The arguments of the running kernel, see proc(5).
-const ARGUMENTS: &str = "/proc/cmdline";
-
-/// Returns the path of the running snapshot's subvolume if the arguments of the kernel name it: the
-/// default is then not what boots. sdbootutil's plugin of snapper changes the arguments.
-pub(super) fn fixed_subvolume(host: &Host) -> Option<String> {
-    if !host.is_live() || detect::has_sdbootutil(host) {
-        return None;
-    }
-    let (_, subvolume) = root_of(&std::fs::read_to_string(ARGUMENTS).ok()?);
-    let running = subvolume_path_with_id(host.root(), host.active_id().ok()?).ok()?;
-    subvolume.filter(|path| snapshot_number(path).is_some() && Path::new(path) == running)
-}
 
 /// systemd-boot, with entries that tiu writes.
 pub(super) struct BootEntries {
