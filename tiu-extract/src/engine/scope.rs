@@ -1,4 +1,4 @@
-//! The part of a tree that is looked at.
+//! The part of a tree that is examined.
 
 use super::beneath::split;
 use std::collections::{BTreeSet, HashMap, HashSet};

@@ -1,7 +1,7 @@
-//! Names that are what the index says.
+//! Names that already are as the index says.
 //!
-//! Most names of a target are. The walk compares them, and keeps no node for them: memory then
-//! grows with what differs, and with the number of directories.
+//! That is true for most names of a target. The walk compares them, and keeps no node for them:
+//! the memory then grows with the differences, and with the number of directories.
 
 use super::hash::Caching;
 use super::tree::{Node, Ownership};

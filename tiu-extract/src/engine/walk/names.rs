@@ -1,4 +1,4 @@
-//! The names in a directory, in little memory: a directory can have a million.
+//! The names in a directory, in little memory: a directory can have a million names.
 
 use rustix::fs::FileType;
 use rustix::io::Errno;
