@@ -95,7 +95,7 @@ fn only_root_can_read_what_the_host_remembers() {
     let home = fs::read_dir(memory(&host).parent().unwrap()).unwrap();
     let mut names: Vec<_> = home.map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
-    assert_eq!(names, ["lock", "state.json"]);
+    assert_eq!(names, ["lock", "seals.json", "state.json"]);
 }
 
 #[test]
