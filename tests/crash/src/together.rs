@@ -19,7 +19,7 @@ pub fn two_runs(settings: &Settings, setup: &Setup) -> String {
         let (second, first) = (second.end().outcome, first.end().outcome);
         let (done, refused) = if second.code == Some(0) { (second, first) } else { (first, second) };
         done.succeeded();
-        refused.refused(&["another tiu works on this host: process "]);
+        refused.refused(&["another tiu is running on this host: process "]);
         scene.assert_new();
         scene.assert_verified();
         scene.assert_old_untouched();

@@ -52,7 +52,7 @@ struct Marked {
 
 /// No snapshot was given, and none runs.
 #[derive(Debug, thiserror::Error)]
-#[error("what runs is none of the snapshots")]
+#[error("the running system is not one of the snapshots")]
 struct NoneRuns;
 
 hints! { struct NoneRuns {

@@ -79,13 +79,13 @@ pub enum HostError {
         what: String,
     },
     /// Another tiu is working on this host.
-    #[error("another tiu works on this host{}", holder.map(|pid| format!(": process {pid}")).unwrap_or_default())]
+    #[error("another tiu is running on this host{}", holder.map(|pid| format!(": process {pid}")).unwrap_or_default())]
     Locked {
         /// Its process, if it is visible.
         holder: Option<u32>,
     },
-    /// transactional-update is working on the running system.
-    #[error("transactional-update works on this system{}", holder.map(|pid| format!(": process {pid}")).unwrap_or_default())]
+    /// transactional-update is running on the running system.
+    #[error("transactional-update is running on this system{}", holder.map(|pid| format!(": process {pid}")).unwrap_or_default())]
     TukitRuns {
         /// Its process, if it is visible.
         holder: Option<u32>,

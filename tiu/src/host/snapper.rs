@@ -126,7 +126,7 @@ fn help_knows_default(help: &str) -> bool {
 
 /// A table that cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("snapper's list of snapshots is not understood: {0}")]
+#[error("snapper's list of snapshots cannot be parsed: {0}")]
 pub struct ListError(String);
 
 /// Reads the JSON that `snapper --jsonout list` prints: one array for each configuration.

@@ -28,8 +28,8 @@ pub struct TukitLock {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LockError {
-    /// transactional-update is working, as this process if it is visible.
-    #[error("transactional-update is working")]
+    /// transactional-update is running, as this process if it is visible.
+    #[error("transactional-update is running")]
     Busy(Option<u32>),
     /// The file cannot be used.
     #[error("{path}: {1}", path = .0.display())]

@@ -17,7 +17,7 @@ use tiu_system::ioctl::SubvolumeFacts;
 use tiu_system::path::TreePathBuf;
 use tiu_system::tree::Tree;
 
-/// A snapshot with a seal that holds.
+/// A snapshot with a valid seal.
 pub struct SealedTree {
     seal: Seal,
     /// The UUID of the snapshot's subvolume.
@@ -28,7 +28,7 @@ pub struct SealedTree {
     unproved: Vec<TreePathBuf>,
 }
 
-/// The reason why a snapshot has no seal that holds.
+/// The reason why a snapshot has no valid seal.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NotSealed(String);

@@ -40,7 +40,7 @@ pub enum VerifyError {
     #[error(transparent)]
     Report(#[from] ReportError),
     /// Nothing is proved of the snapshot.
-    #[error("snapshot {number} has no seal that holds: {reason}")]
+    #[error("snapshot {number} has no valid seal: {reason}")]
     NotSealed {
         number: u32,
         /// The reason, in words.

@@ -199,7 +199,7 @@ fn cleanup_removes_what_a_killed_run_left() {
     let host = kit.host();
     let mut running = apply(&host, &kit.bundle(1, |root| dracut(root, SLOW)));
     wait_for("dracut", || begun(&host).exists());
-    host.tiu("cleanup", [""; 0]).refused(&["another tiu works on this host"]);
+    host.tiu("cleanup", [""; 0]).refused(&["another tiu is running on this host"]);
     running.signal(Signal::KILL);
     running.end();
     wait_for("the end of its processes", || processes(&host).is_empty());
@@ -217,8 +217,8 @@ fn two_runs_at_once() {
     wait_for("dracut", || begun(&host).exists());
     let pid = format!("process {}", running.pid().as_raw_nonzero());
     let bundle = kit.bundle(1, |_| {});
-    host.tiu("apply", [&bundle]).refused(&["another tiu works on this host", &pid]);
-    host.tiu("rollback", ["1"]).refused(&["another tiu works on this host"]);
+    host.tiu("apply", [&bundle]).refused(&["another tiu is running on this host", &pid]);
+    host.tiu("rollback", ["1"]).refused(&["another tiu is running on this host"]);
     assert_eq!(host.snapshots(), [1, 2], "the running one's snapshot was touched");
     running.signal(Signal::TERM);
     assert_eq!(running.end().outcome.code, Some(130));

@@ -325,7 +325,7 @@ fn a_snapshot_without_a_seal_is_not_verified_since_it() {
     let Updated { host, .. } = Updated::new();
     fs::remove_file(path_of_seals(&host)).unwrap();
     damage_in(&host, 2);
-    host.tiu("verify", ["--since-seal"]).refused(&["no seal that holds", "verify without --since-seal"]);
+    host.tiu("verify", ["--since-seal"]).refused(&["no valid seal", "verify without --since-seal"]);
     // As before: what metadata shows.
     assert!(!host.tiu("status", [""; 0]).succeeded().stdout.contains("DIFFERS"));
     host.edit(2, |root| fs::write(root.join("usr/lib/large"), "x").unwrap());

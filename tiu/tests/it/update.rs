@@ -341,7 +341,7 @@ fn a_person_at_work_is_not_a_failure_of_the_timer() {
     put(&host, "two.tiu", &kit.bundle(2, |_| {}));
     let held = tiu::host::Host::open(Some(&host.root())).unwrap();
     let lock = held.lock().unwrap();
-    nothing(update(&host, &[]), "another tiu works on this host: process");
+    nothing(update(&host, &[]), "another tiu is running on this host: process");
     drop(lock);
     update(&host, &[]).succeeded();
 }

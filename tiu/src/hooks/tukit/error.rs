@@ -29,7 +29,7 @@ pub enum TukitError {
     #[error("this runs inside transactional-update, which cannot start itself")]
     Nested,
     /// Another run is under way.
-    #[error("another tiu update --tukit is at work")]
+    #[error("another tiu update --tukit is running")]
     Busy,
     /// The base of transactional-update is what runs.
     #[error(
