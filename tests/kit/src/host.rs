@@ -92,6 +92,9 @@ impl LoopHost {
 
     /// Unmounts it. It can be [copied](Self::copy) then.
     pub fn shut_down(&mut self) {
+        // Another test's program can hold the mount for a moment, in a namespace of its own: then
+        // unmounting does not write.
+        sh!("btrfs" of "btrfs-progs", "filesystem", "sync", self.root());
         sh!("umount" of "mount", "--recursive", self.root());
         self.device = None;
     }

@@ -106,6 +106,6 @@ pub struct PlanInput<'a> {
     pub mount_points: Vec<Vec<u8>>,
     /// True if the tree has a policy of SELinux, which is enabled.
     pub selinux: bool,
-    /// Text of [`POLICY_PATH`], if there is one.
+    /// Text of [`POLICY_PATH`](tiu_bundle::policy::POLICY_PATH), if there is one.
     pub policy: Option<String>,
 }

@@ -12,7 +12,7 @@ use tiu_system::progress::Watch;
 pub(crate) enum ReadAttributes {
     /// During the walk.
     Now,
-    /// When [`super::hash`] reads the content and has the file open anyway.
+    /// When [`crate::engine::hash`] reads the content and has the file open anyway.
     WithContent,
 }
 
