@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Hosts in files to measure `tiu apply` on, next to what an administrator would do with rsync.
 #
-# The caller has sourced tests/scripts/host.sh and set bin (programs), keys (keyring), work (a folder) and mnt (a folder for mounts).
+# The caller has sourced tests/scripts/host.sh and set bin (programs), keys (keyring), work (a folder), mnt (a folder for mounts) and
+# reuse (the key of tiu.yaml).
 
 # Layouts of a host:
 #   read-only    a read-only snapshot, /etc is part of it
@@ -16,7 +17,8 @@ bench_base() {
     host_attach "$file" "$host"
     btrfs property set "$host" ro false
     mkdir -p "$host/etc/tiu"
-    printf 'compatible: tiu-bench\nkeyring: /etc/tiu/keyring.pem\ninitrd: none\n' >"$host/etc/tiu/tiu.yaml"
+    # shellcheck disable=SC2154  # the caller's
+    printf 'compatible: tiu-bench\nkeyring: /etc/tiu/keyring.pem\ninitrd: none\nreuse: %s\n' "$reuse" >"$host/etc/tiu/tiu.yaml"
     cp "$keys/ca.cert.pem" "$host/etc/tiu/keyring.pem"
     if [ "$layout" = nested-etc ]; then
         btrfs -q subvolume create "$host/etc.new"

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Benchmark: tiu beside its peers, on two real root trees and one loopback btrfs, in one run.
 #
-#   sudo tests/bench/run.sh [--runs N] [--json FILE] [--only PATTERN] [JOB...]     JOB: apply same update empty pack verify (default: all)
+#   sudo tests/bench/run.sh [--runs N] [--json FILE] [--only PATTERN] [--reuse HOW] [JOB...]     JOB: apply same update empty pack verify (default: all)
 #
 # --only: the tools whose name matches the shell pattern alone, e.g. '@(tiu|rsync by mtime|unsquashfs)*'.
+# --reuse: hashed or proved, the key of the hosts of job apply (default: hashed, as in tiu.yaml).
 # The first job measures the command that users run, on hosts as they have them, until the filesystem has synced:
 #   apply   version 1, and then version 2, over version 1: `tiu apply` on each layout of a host (host.sh), the engine alone, and rsync into
 #           a snapshot by hand
@@ -25,6 +26,7 @@ cache=${TIU_CACHE:-${XDG_CACHE_HOME:-/var/cache}/tiu}
 runs=3
 json=
 only='*'
+reuse=hashed
 for part in setup kiwi host; do
     # shellcheck source=/dev/null
     . "$top/tests/scripts/$part.sh"
@@ -40,6 +42,11 @@ while [ $# -gt 0 ]; do
         --runs) runs=$2; shift 2 ;;
         --json) json=$2; shift 2 ;;
         --only) only=$2; shift 2 ;;
+        --reuse)
+            # shellcheck disable=SC2034 # for bench_base
+            reuse=$2
+            shift 2
+            ;;
         -h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 0 ;;
         apply | same | update | empty | pack | verify) jobs+=("$1"); shift ;;
         *) echo "bench: unknown argument $1 (see --help)" >&2; exit 2 ;;

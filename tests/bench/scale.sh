@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Benchmark: how `tiu apply` grows with the image and with the change, next to rsync.
 #
-#   sudo tests/bench/scale.sh [--names "N..."] [--changes "PERCENT..."] [--layout LAYOUT] [--runs N] [--json FILE] [--svg FILE]
+#   sudo tests/bench/scale.sh [--names "N..."] [--changes "PERCENT..."] [--layout LAYOUT] [--reuse HOW] [--runs N] [--json FILE] [--svg FILE]
 #
 #   --names    sizes of the trees, in files of about 1.1 KB (default: "10000 100000"; the page in docs is made with 1000000 too)
 #   --changes  percentages of the files that change, 0 too (default: "0 0.1 1 10 100")
 #   --layout   read-only, nested-etc or read-write (default: nested-etc, as openSUSE MicroOS)
+#   --reuse    hashed or proved: the hosts' key (default: hashed, as in tiu.yaml)
 #   --runs     runs of each measurement; the median counts (default: 3)
 #
 # Each measurement starts from a copy of one host whose default snapshot was made by `tiu apply`. The page cache is dropped, then
@@ -27,12 +28,17 @@ for part in "$top"/tests/scripts/{setup,host}.sh "$here"/{programs,host}.sh; do
     # shellcheck source=/dev/null
     . "$part"
 done
-sizes='10000 100000' changes='0 0.1 1 10 100' layout=nested-etc runs=3 json='' svg=''
+sizes='10000 100000' changes='0 0.1 1 10 100' layout=nested-etc reuse=hashed runs=3 json='' svg=''
 while [ $# -gt 0 ]; do
     case $1 in
         --names) sizes=$2; shift 2 ;;
         --changes) changes=$2; shift 2 ;;
         --layout) layout=$2; shift 2 ;;
+        --reuse)
+            # shellcheck disable=SC2034 # for bench_base
+            reuse=$2
+            shift 2
+            ;;
         --runs) runs=$2; shift 2 ;;
         --json) json=$2; shift 2 ;;
         --svg) svg=$2; shift 2 ;;
