@@ -45,7 +45,7 @@ pub const ALWAYS_HOST: [HostFile; 16] = [
 
 /// Other files that distinguish one host from another, or are secrets that each host makes for
 /// itself.
-const MORE: [&str; 25] = [
+const MORE: [&str; 27] = [
     "/etc/dhcpcd.duid",
     "/etc/dhcpcd.secret",
     "/etc/dropbear/dropbear_*_host_key",
@@ -54,6 +54,8 @@ const MORE: [&str; 25] = [
     "/etc/multipath/bindings",
     "/etc/multipath/wwids",
     "/etc/samba/secrets.tdb",
+    "/etc/ssl/private/*",
+    "/etc/wireguard/*",
     "/etc/zypp/credentials.d/SCCcredentials",
     "/boot/loader/random-seed",
     "/var/lib/NetworkManager/secret_key",

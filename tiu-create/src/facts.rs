@@ -84,9 +84,9 @@ impl TreeFacts {
     /// Reads what `recipe` lacks from the tree at `root`.
     pub fn read(root: &Root, recipe: &Recipe) -> Result<Self, FactsError> {
         let [first, second] = os_release::PATHS;
-        let release = match root.read_as_system(first, MAX_TEXT)? {
+        let release = match root.read_text(first)? {
             Some(text) => Some(text),
-            None => root.read_as_system(second, MAX_TEXT)?,
+            None => root.read_text(second)?,
         };
         let release = OsRelease::parse(&String::from_utf8_lossy(&release.unwrap_or_default()));
         let key = |name: &str| release.get(name).map(str::to_owned);
@@ -142,23 +142,23 @@ pub fn blank_machine_ids(root: &Root) -> Result<Vec<&'static str>, ScanError> {
 
 /// Returns whether the tree has a policy of SELinux that is not disabled.
 pub fn selinux(root: &Root) -> Result<bool, ScanError> {
-    let text = root.read_as_system(selinux::CONFIG_PATH, MAX_TEXT)?.unwrap_or_default();
+    let text = root.read_text(selinux::CONFIG_PATH)?.unwrap_or_default();
     let Some(policy) = selinux::SelinuxPolicy::from_config(&String::from_utf8_lossy(&text)) else {
         return Ok(false);
     };
-    Ok(root.read_as_system(&policy.contexts(), MAX_TEXT)?.is_some())
+    Ok(root.read_text(&policy.contexts())?.is_some())
 }
 
 /// Returns the names of the tree's users and groups.
 pub fn owners(root: &Root) -> Result<OwnerNames, ScanError> {
-    let text = |path| root.read_as_system(path, MAX_TEXT).map(Option::unwrap_or_default);
+    let text = |path| root.read_text(path).map(Option::unwrap_or_default);
     Ok(OwnerNames::new(&text("etc/passwd")?, &text("etc/group")?))
 }
 
 /// Returns the mount points in the tree's fstab, as relative paths, except the root and what lies
 /// in `/etc`, which always belongs to the root.
 pub fn mount_points(root: &Root) -> Result<Vec<Vec<u8>>, ScanError> {
-    let text = root.read_as_system("etc/fstab", MAX_TEXT)?.unwrap_or_default();
+    let text = root.read_text("etc/fstab")?.unwrap_or_default();
     let paths = fstab::parse(&String::from_utf8_lossy(&text)).into_iter().filter_map(|mount| mount.path());
     let apart = paths.filter(|path| !path.starts_with(TreePath::literal("etc")));
     Ok(apart.map(TreePathBuf::into_bytes).collect())

@@ -3,6 +3,7 @@
 use std::io;
 use tiu_system::hints;
 use tiu_system::progress::Cancelled;
+use tiu_system::tree::TreeError;
 
 /// A tree that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +13,9 @@ pub enum ScanError {
     /// Something could not be opened or read.
     #[error("/{}: {what} failed: {source}", crate::shown(path))]
     Io { path: Vec<u8>, what: &'static str, source: io::Error },
+    /// A file that hosts read is there, but cannot be reached.
+    #[error(transparent)]
+    Unreachable(TreeError),
     /// The root is missing, or is not a directory.
     #[error("{path}: {source}")]
     Root { path: String, source: io::Error },
@@ -38,7 +42,7 @@ pub enum ScanError {
 }
 
 hints! { ScanError {
-    forward Cancelled;
+    forward Cancelled, Unreachable;
     Io { source, what, .. } => match source.kind() {
         io::ErrorKind::PermissionDenied => "run as root: the whole tree must be readable",
         io::ErrorKind::NotFound if what.contains("attribute") => {

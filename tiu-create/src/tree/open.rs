@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use tiu_system::beneath::{Beneath, open_in_root};
+use tiu_system::tree::{MAX_TEXT, System, Tree};
 
 /// The directory that holds a whole system. It is only ever read.
 #[derive(Debug)]
@@ -44,6 +45,20 @@ impl Root {
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
             Err(e) => Err(ScanError::Io { path: path.into(), what: "opening", source: e.into() }),
         }
+    }
+
+    /// Returns the text of the regular file that the system in the tree sees at `path`. `None` only
+    /// if it does not exist: what cannot be reached (a symbolic link that leads nowhere, a directory
+    /// in its place) is an error, because hosts would not find it either.
+    pub fn read_text(&self, path: &str) -> Result<Option<Vec<u8>>, ScanError> {
+        let fd = self.fd.try_clone().map_err(|source| ScanError::Io {
+            path: path.into(),
+            what: "opening",
+            source,
+        })?;
+        // The names of messages begin at the tree's root.
+        let tree = Tree::from_directory(fd, Path::new("/"));
+        System::new(&tree).read(Path::new(path), MAX_TEXT).map_err(ScanError::Unreachable)
     }
 
     /// Returns the first `limit` bytes of the file that the system in the tree sees at `path`, if

@@ -15,6 +15,10 @@ pub struct TreeError {
 }
 
 hints! { struct TreeError {
-    Self { source, .. } =>
-        errno::hint(source).unwrap_or("check that you are root and that the disk is healthy (dmesg)"),
+    Self { source, .. } => match source.raw_os_error() {
+        // Found by looking at it: the message says what.
+        None => "correct it or remove it",
+        Some(_) => errno::hint(source)
+            .unwrap_or("check that you are root and that the disk is healthy (dmesg)"),
+    },
 } }

@@ -307,6 +307,7 @@ fn an_image_without_etc() {
     let host = kit.host();
     let bundle = kit.bundle(1, |root| {
         fs::remove_dir_all(root.join("etc")).unwrap();
+        fs::create_dir_all(root.join("usr/etc")).unwrap();
         symlink("usr/etc", root.join("etc")).unwrap();
     });
     host.tiu("apply", [bundle]).refused(&["the image has no directory /etc"]);

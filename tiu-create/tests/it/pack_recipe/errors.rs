@@ -34,7 +34,34 @@ fn no_recipe() {
 fn no_os_release() {
     let place = Place::new();
     fs::remove_file(place.root().join("usr/lib/os-release")).expect("a file");
+    fs::remove_file(place.root().join("etc/os-release")).expect("a symlink");
     refused(&place, &["does not show its version", "IMAGE_VERSION or VERSION_ID", "`version: "]);
+}
+
+#[test]
+fn files_that_are_there_but_cannot_be_reached() {
+    for path in ["etc/fstab", "etc/passwd", "etc/group", "etc/os-release", "etc/selinux/config"] {
+        let place = Place::new();
+        let file = place.root().join(path);
+        fs::create_dir_all(file.parent().expect("a parent")).expect("a directory");
+        let _ = fs::remove_file(&file);
+        symlink("/nowhere/file", &file).expect("a symlink");
+        let named = format!("/{path}: ");
+        let hint = "hint: correct it or remove it";
+        refused(&place, &[&named, "the symbolic link leads to /nowhere/file, which does not exist", hint]);
+        fs::remove_file(&file).expect("a symlink");
+        symlink(file.file_name().expect("a name"), &file).expect("a symlink to itself");
+        refused(&place, &[&named, "Too many levels of symbolic links"]);
+        fs::remove_file(&file).expect("a symlink");
+        fs::create_dir(&file).expect("a directory");
+        refused(&place, &[&named, "not a regular file", hint]);
+    }
+    // A machine ID may be a link to the one that the host makes.
+    let place = Place::new();
+    let link = place.root().join("var/lib/dbus/machine-id");
+    fs::create_dir_all(link.parent().expect("a parent")).expect("a directory");
+    symlink("/etc/machine-id", &link).expect("a symlink");
+    place.packed();
 }
 
 #[test]
