@@ -1,8 +1,8 @@
 //! Check: the new snapshot is compared with the index again: every inode's metadata, and all
 //! content where a program of the new system ran in it. If none ran, the content is already known:
 //! fill read back each file that it made, and computed the digest of each file that it kept.
-//! Whatever the seal of the base proves is not looked at again. Accounts are compared with the decision about them. Finally the parts that a boot needs are
-//! checked.
+//! Whatever the seal of the base proves is not looked at again. Accounts are compared with the
+//! decision about them. Finally the parts that a boot needs are checked.
 
 use super::bootable;
 use super::context::Context;
