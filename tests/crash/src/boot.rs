@@ -25,7 +25,7 @@ pub fn run(settings: &Settings, _: &Setup) -> String {
     let bundle = kit.bundle(1, esp::system);
     first.shut_down();
     let step = if settings.long { 1 } else { STEP };
-    let start = 1 + settings.random("boot").below(u64::from(step)) as u32;
+    let start = 1 + settings.random("boot").below(step as usize) as u32;
     let parent = tempfile::tempdir().unwrap();
     let (mut killed, mut selected, mut defaults) = (0, 0, 0);
     for number in (start..).step_by(step as usize) {
@@ -50,6 +50,8 @@ pub fn run(settings: &Settings, _: &Setup) -> String {
         assert!(!names.iter().any(|name| name.ends_with(".tiu")), "{names:?}");
     }
     assert!(killed >= 3, "only {killed} kills hit a run");
+    // With a kill at each sync, one is after the entry was selected and before the default is set.
+    assert!(!settings.long || selected > defaults, "{selected} selected, {defaults} defaults");
     format!(
         "{killed} kills at syncs: {selected} with the new entry selected, {defaults} of them with the default set"
     )

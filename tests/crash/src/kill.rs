@@ -15,7 +15,7 @@ const LAST: f64 = 1.1;
 /// After so many kills it is measured again how long a run takes.
 const MEASURED: usize = 8;
 /// Of so many runs that clean up after another one is killed, too.
-const TWICE: u64 = 4;
+const TWICE: usize = 4;
 
 pub fn run(settings: &Settings, setup: &Setup) -> String {
     let runs = settings.runs(40, 500);

@@ -11,7 +11,6 @@ mod clock;
 mod facts;
 mod kill;
 mod power;
-mod random;
 mod run;
 mod scene;
 mod settings;
@@ -46,7 +45,7 @@ struct Cli {
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
     /// The hosts' `reuse`
-    #[arg(long, value_name = "GROUND", default_value = "proved")]
+    #[arg(long, value_name = "GROUND", default_value = "proved", value_parser = ["hashed", "proved"])]
     reuse: String,
     /// Lists the scenarios
     #[arg(long)]

@@ -10,7 +10,6 @@
 //! tiu said that it is done, with nobody else at work.
 
 use crate::facts::{self, Closeness};
-use crate::random::Random;
 use crate::run::Doing;
 use crate::scene::{OLD, Scene, Setup};
 use crate::settings::Settings;
@@ -23,6 +22,7 @@ use tempfile::TempDir;
 use tiu_testing::btrfs::LoopBtrfs;
 use tiu_testing::host::LoopHost;
 use tiu_testing::program::tool;
+use tiu_testing::random::Random;
 
 /// Random cuts in each run.
 const IN_EACH: usize = 2;

@@ -1,6 +1,6 @@
 //! The settings of the command line for every scenario.
 
-use crate::random::Random;
+use tiu_testing::random::Random;
 
 /// The settings of a run.
 pub struct Settings {

@@ -1,7 +1,6 @@
 //! The bundle becomes bad while it is read: blocks change, the file is truncated, or its medium is
 //! gone. A run then fails and undoes everything, or has already read all that it needs.
 
-use crate::random::Random;
 use crate::run::Doing;
 use crate::scene::{OLD, Setup};
 use crate::settings::Settings;
@@ -10,6 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tiu_testing::program::tool;
+use tiu_testing::random::Random;
 
 /// The treatment of the bundle.
 #[derive(Clone, Copy, Debug)]
@@ -105,12 +105,12 @@ impl Medium {
         match damage {
             Damage::Overwritten => {
                 let length = fs::metadata(&self.bundle).unwrap().len() / 2;
-                let noise = tiu_testing::tree::noise(random.next(), length as usize);
+                let noise = tiu_testing::tree::noise(random.number(), length as usize);
                 file(&self.bundle).write_all_at(&noise, length).unwrap();
             }
             Damage::Truncated => {
                 let length = fs::metadata(&self.bundle).unwrap().len();
-                file(&self.bundle).set_len(random.below(length / 2)).unwrap();
+                file(&self.bundle).set_len(random.number() % (length / 2)).unwrap();
             }
             Damage::Gone => file(&self.stick()).set_len(2 << 20).unwrap(),
         }

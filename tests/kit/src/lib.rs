@@ -15,6 +15,7 @@ pub mod kit;
 pub mod live;
 pub mod pki;
 pub mod program;
+pub mod random;
 pub mod running;
 pub mod schema;
 pub mod selinux;

@@ -1,6 +1,6 @@
 //! Changes that root could make.
 
-use super::random::{Random, paths};
+use super::random::{content, paths};
 use super::run;
 use crate::engine::model::{Model, at};
 use rustix::fs::{AtFlags, CWD, RenameFlags, Timespec, Timestamps, XattrFlags};
@@ -8,6 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use tiu_testing::random::Random;
 
 /// Returns the times of an inode.
 pub fn times_of(path: &Path) -> Option<Timestamps> {
@@ -39,8 +40,8 @@ pub fn disturb(dir: &Path, model: &Model, random: &mut Random) -> Option<String>
             let times = times_of(&file);
             let size = file.metadata().ok()?.len();
             let opened = OpenOptions::new().write(true).open(&file).ok()?;
-            let position = if size > 0 { random.next() % size } else { 0 };
-            opened.write_all_at(&[random.next() as u8], position).ok()?;
+            let position = if size > 0 { random.number() % size } else { 0 };
+            opened.write_all_at(&[random.number() as u8], position).ok()?;
             rustix::fs::futimens(&opened, &times?).ok()?;
             format!("write into {file:?}")
         }
@@ -108,7 +109,7 @@ pub fn disturb(dir: &Path, model: &Model, random: &mut Random) -> Option<String>
             match random.below(3) {
                 0 => fs::create_dir(&path).ok()?,
                 1 => std::os::unix::fs::symlink("x", &path).ok()?,
-                _ => fs::write(&path, random.content()).ok()?,
+                _ => fs::write(&path, content(random)).ok()?,
             }
             format!("another type at {path:?}")
         }
@@ -127,7 +128,7 @@ pub fn disturb(dir: &Path, model: &Model, random: &mut Random) -> Option<String>
             let times = times_of(&file);
             let flags = rustix::fs::OFlags::DIRECT.bits() as i32;
             let opened = OpenOptions::new().write(true).custom_flags(flags).open(&file).ok()?;
-            let buffer = vec![random.next() as u8; 8192];
+            let buffer = vec![random.number() as u8; 8192];
             let start = buffer.as_ptr().align_offset(4096);
             opened.write_all_at(&buffer[start..start + 4096], 0).ok()?;
             rustix::fs::futimens(&opened, &times?).ok()?;
@@ -150,7 +151,7 @@ pub fn disturb(dir: &Path, model: &Model, random: &mut Random) -> Option<String>
             if new.symlink_metadata().is_ok() {
                 return None;
             }
-            fs::write(&new, random.content()).ok()?;
+            fs::write(&new, content(random)).ok()?;
             format!("write {new:?}")
         }
         17 => {

@@ -3,7 +3,7 @@
 //! `TIU_PROVED_SECONDS` sets how long it runs, `TIU_PROVED_SEED` the first seed.
 
 use super::disturb::disturb;
-use super::random::{Random, grow, paths, take};
+use super::random::{grow, paths, take};
 use super::{Sealed, walked};
 use crate::engine::model::Model;
 use crate::engine::run::apply;
@@ -12,6 +12,7 @@ use std::fs::File;
 use std::time::{Duration, Instant};
 use tiu_extract::Rules;
 use tiu_testing::btrfs::LoopBtrfs;
+use tiu_testing::random::Random;
 
 fn seconds() -> u64 {
     std::env::var("TIU_PROVED_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(30)
@@ -35,7 +36,7 @@ fn any_change_is_found() {
 
 /// One tree, changed and then updated. Returns 1 if the changes made a difference.
 fn case(fs: &LoopBtrfs, seed: u64) -> usize {
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let mut model = Model::new();
     grow(&mut model, &mut random, 60);
     let base = fs.subvolume(&format!("base-{seed}"));

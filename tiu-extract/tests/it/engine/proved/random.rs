@@ -1,33 +1,14 @@
 //! Random trees.
 
 use crate::engine::model::{Model, NodeKind};
+use tiu_testing::random::Random;
 use tiu_testing::tree::noise;
 
-/// Random numbers that follow from a seed (SplitMix64).
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
-    }
-
-    pub fn pick<'a, T>(&mut self, list: &'a [T]) -> Option<&'a T> {
-        (!list.is_empty()).then(|| &list[self.below(list.len())])
-    }
-
-    pub fn content(&mut self) -> Vec<u8> {
-        let sizes = [0, 1, 100, 2049, 4096, 5000, 20_000, 70_000];
-        let (seed, size) = (self.next() % 6, sizes[self.below(sizes.len())]);
-        noise(seed, size)
-    }
+/// Content with much in common from one file to the next.
+pub fn content(random: &mut Random) -> Vec<u8> {
+    let sizes = [0, 1, 100, 2049, 4096, 5000, 20_000, 70_000];
+    let (seed, size) = (random.number() % 6, sizes[random.below(sizes.len())]);
+    noise(seed, size)
 }
 
 pub fn paths() -> Vec<String> {
@@ -51,7 +32,7 @@ pub fn grow(model: &mut Model, random: &mut Random, count: usize) {
             continue;
         }
         let what = match random.below(10) {
-            0..4 => NodeKind::File(random.content()),
+            0..4 => NodeKind::File(content(random)),
             4..7 => NodeKind::Dir,
             7 => NodeKind::Symlink(b"../b".to_vec()),
             8 => NodeKind::Fifo,

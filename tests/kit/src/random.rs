@@ -5,12 +5,13 @@
 pub struct Random(u64);
 
 impl Random {
+    /// A source whose numbers follow from `seed`.
     pub fn new(seed: u64) -> Self {
         Random(seed)
     }
 
     /// Any number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -19,13 +20,18 @@ impl Random {
     }
 
     /// From 0 to below `end`.
-    pub fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
+    pub fn below(&mut self, end: usize) -> usize {
+        (self.number() % end as u64) as usize
+    }
+
+    /// One of `list`, if there is one.
+    pub fn pick<'a, T>(&mut self, list: &'a [T]) -> Option<&'a T> {
+        (!list.is_empty()).then(|| &list[self.below(list.len())])
     }
 
     /// From 0 to below 1.
     pub fn fraction(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+        (self.number() >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// Returns one number from each of `count` equal parts of 0 to 1, in random order.
@@ -34,7 +40,7 @@ impl Random {
             (0..count).map(|part| (part as f64 + self.fraction()) / count as f64).collect();
         // Fisher and Yates.
         for last in (1..count).rev() {
-            numbers.swap(last, self.below(last as u64 + 1) as usize);
+            numbers.swap(last, self.below(last + 1));
         }
         numbers
     }
