@@ -2,8 +2,9 @@
 
 use super::unproved::{Proof, Unproved};
 use crate::engine::beneath;
-use crate::engine::rules::Rules;
+use crate::engine::rules::{Lookup, Rules};
 use crate::engine::scope::{Scope, ancestors};
+use crate::engine::xattr::XattrSet;
 use rustix::fs::OFlags;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::os::fd::BorrowedFd;
@@ -137,16 +138,18 @@ impl Narrowing<'_> {
         }
     }
 
-    /// Adds inodes whose owner is another number now.
+    /// Adds inodes whose owner is another number now, or one that their ACL names.
     fn owners(&mut self, rules: &Rules) {
         let (uids, gids) = (self.proof.uids, self.proof.gids);
         if (uids, gids) == (&rules.uids, &rules.gids) {
             return;
         }
-        let mapped = |map: &HashMap<u32, u32>, id: u32| map.get(&id).copied().unwrap_or(id);
+        let before = Rules { uids: uids.clone(), gids: gids.clone(), ..rules.clone() };
+        let (before, now) = (Lookup::new(&before), Lookup::new(rules));
         let differs = |entry: &Entry| {
-            mapped(uids, entry.uid) != mapped(&rules.uids, entry.uid)
-                || mapped(gids, entry.gid) != mapped(&rules.gids, entry.gid)
+            before.uid(entry.uid) != now.uid(entry.uid)
+                || before.gid(entry.gid) != now.gid(entry.gid)
+                || XattrSet::from_entry(entry, &before) != XattrSet::from_entry(entry, &now)
         };
         for entry in self.index.iter().filter(differs) {
             self.scope.add(entry.path.as_bytes());

@@ -87,6 +87,39 @@ fn other_numbers_of_owners_are_set() {
 }
 
 #[test]
+fn other_numbers_of_users_whom_acls_name_are_set() {
+    let fs = LoopBtrfs::new(256);
+    let mut model = three_files();
+    let acl = |user: u8| {
+        let entries = [(1, 6, [0xff; 4]), (2, 4, [user, 0, 0, 0]), (4, 4, [0xff; 4]), (0x10, 4, [0xff; 4])];
+        let others = (0x20, 4, [0xff; 4]);
+        let mut value = vec![2, 0, 0, 0];
+        for (tag, permissions, id) in entries.into_iter().chain([others]) {
+            value.extend([tag, 0, permissions, 0]);
+            value.extend(id);
+        }
+        value
+    };
+    let name = "system.posix_acl_access";
+    model.get("b/file").mode = 0o644;
+    model.get("b/file").xattrs.insert(name.into(), acl(104));
+    let dir = fs.subvolume("base");
+    apply(&model, &dir);
+    let sealed = Sealed::new(&model, &dir);
+    let rules = Rules { uids: HashMap::from([(104, 105)]), ..Rules::default() };
+    let (index, image, target) = (model.index(), model.image(), File::open(&dir).unwrap());
+    let job = tiu_extract::Job { rules: &rules, ..job(&index, &image, &target) };
+    sealed.with(&Rules::default(), |proof| {
+        let plan = tiu_extract::plan_changes(&job, proof).unwrap().unwrap();
+        tiu_extract::execute(&job, &plan).unwrap();
+    });
+    let mut found = [0; 100];
+    let size = rustix::fs::lgetxattr(dir.join("b/file"), name, &mut found[..]).unwrap();
+    assert_eq!(found[..size], acl(105));
+    assert_eq!(walked(&index, &dir, &rules), []);
+}
+
+#[test]
 fn a_directory_inside_a_subvolume_is_not_proved() {
     let fs = LoopBtrfs::new(256);
     let model = three_files();
