@@ -105,10 +105,10 @@ fn restore_time(context: &Context, snapshot: &Snapshot) -> Result<(), TukitError
     let Some(index) = state.index()? else { return Ok(()) };
     let Some(entry) = index.find(usr).map(|found| index.entry(found)) else { return Ok(()) };
     let time = Timespec { tv_sec: entry.mtime.sec, tv_nsec: entry.mtime.nsec.into() };
+    let tree = Tree::open(&host.snapshot_path(snapshot.number))?;
     if snapshot.read_only {
         host.set_read_only(snapshot.number, false)?;
     }
-    let tree = Tree::open(&host.snapshot_path(snapshot.number))?;
     let times = Timestamps { last_access: time, last_modification: time };
     let set = utimensat(tree.fd(), "usr", &times, AtFlags::SYMLINK_NOFOLLOW);
     if snapshot.read_only {
