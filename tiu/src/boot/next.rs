@@ -104,10 +104,7 @@ impl<'a> Next<'a> {
 
     /// Fails unless `number` boots next.
     pub fn check_boots(&self, number: u32) -> Result<(), BootError> {
-        match self.selected()?.next {
-            Boots::Snapshot { number: found } if found == number => Ok(()),
-            found => Err(BootError::NotSelected { number, found: found.to_string() }),
-        }
+        sequence::check(self, number)
     }
 
     /// Returns the state of the boot entry of `snapshot`.

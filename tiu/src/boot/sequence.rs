@@ -67,7 +67,8 @@ pub(super) fn switch(
     check(steps, to)
 }
 
-fn check(steps: &impl Steps, to: u32) -> Result<(), BootError> {
+/// Fails unless snapshot `to` boots next.
+pub(super) fn check(steps: &impl Steps, to: u32) -> Result<(), BootError> {
     match steps.boots_next()? {
         Boots::Snapshot { number } if number == to => Ok(()),
         found => Err(BootError::NotSelected { number: to, found: found.to_string() }),

@@ -1,10 +1,12 @@
 //! The host that a command works on, and the certificates that it trusts.
 
 use super::name::NAME;
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
-use tiu::boot::{BootLoader, Next, boot_loader};
+use tiu::boot::{BootLoader, Next, Selected, boot_loader};
 use tiu::config::{Config, ConfiguredTrustError};
-use tiu::host::Host;
+use tiu::host::{Host, Lock};
+use tiu::status::{SnapshotFacts, mark_next};
 use tiu_bundle::trust::Trust;
 use tiu_cli::{Failure, refuse};
 use tiu_system::hints;
@@ -26,7 +28,8 @@ pub struct HostArguments {
 /// An open host.
 pub struct OpenedHost {
     pub host: Host,
-    loader: Box<dyn BootLoader>,
+    /// Detected when it is asked first.
+    loader: OnceCell<Box<dyn BootLoader>>,
     pub config: Config,
     pub trust: Option<Trust>,
 }
@@ -34,7 +37,24 @@ pub struct OpenedHost {
 impl OpenedHost {
     /// Returns the door to what boots next.
     pub fn next(&self) -> Next<'_> {
-        Next::new(&self.host, &*self.loader)
+        let loader = self.loader.get_or_init(|| boot_loader(&self.host, &self.config));
+        Next::new(&self.host, &**loader)
+    }
+
+    /// Takes the host's lock, and completes a change of what boots that was interrupted.
+    pub fn lock(&self) -> Result<Lock, Failure> {
+        let lock = self.host.lock()?;
+        self.next().reconcile()?;
+        Ok(lock)
+    }
+
+    /// Returns the facts of all snapshots. `selected` says which of them boots next.
+    pub fn snapshots(&self, selected: Option<&Selected>) -> Result<Vec<SnapshotFacts>, Failure> {
+        let mut snapshots = tiu::status::snapshots(&self.host, &self.config, self.trust.as_ref())?;
+        if let Some(selected) = selected {
+            mark_next(&mut snapshots, selected);
+        }
+        Ok(snapshots)
     }
 }
 
@@ -43,8 +63,7 @@ impl HostArguments {
     pub fn open(&self) -> Result<OpenedHost, Failure> {
         let host = Host::open(self.root.as_deref())?;
         let (config, trust) = self.settings(host.root())?;
-        let loader = boot_loader(&host, &config);
-        Ok(OpenedHost { host, loader, config, trust })
+        Ok(OpenedHost { host, loader: OnceCell::new(), config, trust })
     }
 
     /// Opens the host like [`open`](Self::open), for a command that has to work although the
@@ -60,8 +79,7 @@ impl HostArguments {
             }
             trust => trust?,
         };
-        let loader = boot_loader(&host, &config);
-        Ok(OpenedHost { host, loader, config, trust })
+        Ok(OpenedHost { host, loader: OnceCell::new(), config, trust })
     }
 
     /// Returns the configuration of the system at `root`, and which certificates to trust.

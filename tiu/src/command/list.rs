@@ -1,7 +1,6 @@
 //! `tiu list`: lists all snapshots.
 
 use super::global::GlobalArguments;
-use super::host::OpenedHost;
 use super::table::{columns, minute, printable};
 use serde::Serialize;
 use tiu::snapshots::State;
@@ -25,12 +24,8 @@ struct List<'a> {
 impl ListArguments {
     pub fn run(self, global: &GlobalArguments) -> CommandResult {
         let opened = global.host.open_without_trust()?;
-        let OpenedHost { host, config, trust, .. } = &opened;
-        let mut snapshots = tiu::status::snapshots(host, config, trust.as_ref())?;
         // `tiu status` reports why what boots is not known.
-        if let Ok(selected) = opened.next().selected() {
-            tiu::status::mark_next(&mut snapshots, &selected);
-        }
+        let snapshots = opened.snapshots(opened.next().selected().ok().as_ref())?;
         global.common.print(&List { snapshots: &snapshots }, || human(&snapshots))?;
         Ok(exit::DONE)
     }

@@ -6,7 +6,6 @@ use serde::Serialize;
 use tiu::host::Host;
 use tiu::outcome::Outcome;
 use tiu::rollback;
-use tiu::snapshots::{Snapshot, SnapshotError};
 use tiu_cli::{CommandResult, exit};
 use tiu_system::hints;
 
@@ -64,8 +63,7 @@ fn meant(host: &Host, number: Option<u32>) -> Result<u32, tiu_cli::Failure> {
     if let Some(number) = number {
         return Ok(number);
     }
-    let running = host.snapshots().map(|all| all.into_iter().find(|snapshot: &Snapshot| snapshot.active));
-    let running: Option<Snapshot> = running.map_err(|e: SnapshotError| tiu_cli::Failure::from(e))?;
+    let running = host.snapshots()?.into_iter().find(|snapshot| snapshot.active);
     Ok(running.ok_or(NoneRuns)?.number)
 }
 
@@ -76,8 +74,7 @@ impl MarkGoodArguments {
 
     pub fn run(self, global: &GlobalArguments) -> CommandResult {
         let opened = global.host.open_without_trust()?;
-        let _lock = opened.host.lock()?;
-        opened.next().reconcile()?;
+        let _lock = opened.lock()?;
         let snapshot = meant(&opened.host, self.number)?;
         let facts = RecordFacts { snapshot: Some(snapshot), ..RecordFacts::default() };
         if let Outcome::NothingToDo(reason) = rollback::mark_good(opened.next(), snapshot)? {
@@ -99,11 +96,9 @@ impl MarkBadArguments {
 
     pub fn run(self, global: &GlobalArguments) -> CommandResult {
         let opened = global.host.open_without_trust()?;
-        let _lock = opened.host.lock()?;
-        opened.next().reconcile()?;
+        let _lock = opened.lock()?;
         let snapshot = meant(&opened.host, self.number)?;
-        let mut snapshots = tiu::status::snapshots(&opened.host, &opened.config, opened.trust.as_ref())?;
-        tiu::status::mark_next(&mut snapshots, &opened.next().selected()?);
+        let snapshots = opened.snapshots(Some(&opened.next().selected()?))?;
         let to = rollback::mark_bad(opened.next(), &snapshots, snapshot, &self.reason)?;
         let facts = RecordFacts { snapshot: Some(snapshot), ..RecordFacts::default() };
         record::done("mark-bad", &format!("snapshot {snapshot} does not work: {}", self.reason), &facts);

@@ -42,10 +42,8 @@ impl RollbackArguments {
 
     pub fn run(self, global: &GlobalArguments) -> CommandResult {
         let opened = global.host.open_without_trust()?;
-        let _lock = opened.host.lock()?;
-        opened.next().reconcile()?;
-        let mut snapshots = tiu::status::snapshots(&opened.host, &opened.config, opened.trust.as_ref())?;
-        tiu::status::mark_next(&mut snapshots, &opened.next().selected()?);
+        let _lock = opened.lock()?;
+        let snapshots = opened.snapshots(Some(&opened.next().selected()?))?;
         let from = snapshots.iter().find(|s| s.next).map(|s| s.number);
         let to = match rollback::choose(&snapshots, self.number, self.force)? {
             Outcome::Done(to) => to,

@@ -161,7 +161,7 @@ fn check_kernel(system: &dyn NodeLookup, version: &str, initrd: &NeededInitrd) -
     for modules in MODULES.into_iter().filter_map(|top| top.child(version).ok()) {
         let Some((directory, Node::Directory)) = resolve(system, &modules) else { continue };
         let list = modules.join(TreePath::literal("modules.dep"));
-        if holds_modules(system, &directory, DEPTH) && !is_filled(system, &list) {
+        if !is_filled(system, &list) && holds_modules(system, &directory, DEPTH) {
             return Err(NotBootable::Modules { version: version_of(), list });
         }
     }
