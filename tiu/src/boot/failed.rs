@@ -2,13 +2,11 @@
 //! themselves.
 
 use super::error::BootError;
-use crate::host::{FailedImage, Host, Memory, Recalled};
+use crate::host::{FailedImage, Host, Memory, Recalled, now_in_seconds};
 use crate::snapshots::Snapshot;
 use crate::state::Provenance;
-use time::OffsetDateTime;
 use tiu_bundle::manifest::Manifest;
 use tiu_system::text::printable;
-use tiu_system::tree::Tree;
 
 /// Makes the host remember that the image in `snapshot` failed. A snapshot without an image, and a
 /// memory that cannot be read, are only a warning: the host must go on.
@@ -29,8 +27,7 @@ pub(super) fn remember(
         tracing::warn!("that snapshot {number} failed cannot be noted: {}", printable(reason));
         return Ok(());
     };
-    let now = OffsetDateTime::now_utc();
-    let when = now.replace_nanosecond(0).unwrap_or(now);
+    let when = now_in_seconds();
     let failed = FailedImage::new(&manifest.compatible, &manifest.version, reason, boots, when);
     memory.note_failed(&manifest.verity_hash.to_string(), failed);
     Ok(host.remember(&memory)?)
@@ -49,8 +46,7 @@ pub(super) fn forgive(host: &Host, snapshot: &Snapshot) -> Result<bool, BootErro
 }
 
 fn manifest(host: &Host, snapshot: &Snapshot) -> Option<Manifest> {
-    let tree = Tree::open(&host.snapshot_path(snapshot.number)).ok()?;
-    Some(Provenance::read(&tree, None).ok()??.manifest)
+    Provenance::unverified(&host.snapshot_path(snapshot.number))
 }
 
 /// Returns the host's memory, if it can be written without a loss. A missing one is not made here:

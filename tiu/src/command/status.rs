@@ -16,7 +16,7 @@ use tiu::edit::View;
 use tiu::host::{FailedImage, Host};
 use tiu::snapshots::State;
 use tiu::state::ImageState;
-use tiu::status::{Signature, SnapshotFacts, failed_images, mark_next, ways_back};
+use tiu::status::{Signature, SnapshotFacts, failed_images, ways_back};
 use tiu::update::LastRun;
 use tiu::verify::{self, Depth, InitrdSettings, VerifyError, VerifyRequest};
 use tiu_bundle::trust::Trust;
@@ -150,11 +150,8 @@ impl StatusArguments {
     pub fn run(self, global: &GlobalArguments) -> CommandResult {
         let opened = global.host.open_without_trust()?;
         let OpenedHost { host, config, trust, .. } = &opened;
-        let mut snapshots = tiu::status::snapshots(host, config, trust.as_ref())?;
         let selected = opened.next().selected();
-        if let Ok(selected) = &selected {
-            mark_next(&mut snapshots, selected);
-        }
+        let snapshots = opened.snapshots(selected.as_ref().ok())?;
         let attempts_left = attempts_left(&opened, &selected);
         let number =
             |wanted: fn(&SnapshotFacts) -> bool| snapshots.iter().find(|s| wanted(s)).map(|s| s.number);
@@ -166,7 +163,7 @@ impl StatusArguments {
             back: ways_back(&snapshots).iter().map(|s| s.number).collect(),
             unfinished: snapshots.iter().filter(|s| s.state == State::InProgress).map(|s| s.number).collect(),
             differs: differs(host, config, trust.as_ref(), &snapshots)?,
-            etc_conflicts: conflicts(host, config),
+            etc_conflicts: number(|s| s.next).map_or_else(Vec::new, |next| conflicts(host, config, next)),
             boot: BootStatus::new(opened.next().facts(), selected, attempts_left),
             failed: failed(host),
             snapshots: &snapshots,
@@ -267,11 +264,11 @@ fn warning(differs: &Differs) -> String {
     )
 }
 
-/// Returns the unresolved conflicts in `/etc` of what boots next. Where they are not known (it
+/// Returns the unresolved conflicts in `/etc` of `next`, which boots next. Where they are not known (it
 /// holds no image, or is damaged), the snapshot's own line says why.
-fn conflicts(host: &Host, config: &Config) -> Vec<TreePathBuf> {
+fn conflicts(host: &Host, config: &Config, next: u32) -> Vec<TreePathBuf> {
     let read = || -> Result<Vec<TreePathBuf>, EditError> {
-        let state = ImageState::open(host, host.default_snapshot()?.number, None)?;
+        let state = ImageState::open(host, next, None)?;
         let view = View::read(state, config)?;
         Ok(view.conflicts()?.into_iter().map(|decided| decided.path.clone()).collect())
     };

@@ -7,10 +7,9 @@ use super::record::{self, RecordFacts};
 use super::table::{columns, printable};
 use std::path::PathBuf;
 use std::time::Instant;
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tiu::hooks::tukit::{self, DriveRequest};
-use tiu::host::Host;
+use tiu::host::{Host, now_in_seconds};
 use tiu::outcome::Outcome;
 use tiu::transaction::{Applied, Context, KnownImage};
 use tiu::update::{
@@ -93,34 +92,33 @@ impl UpdateArguments {
             return self.show(global);
         }
         let began = Instant::now();
-        let outcome = global.host.open().and_then(|opened| {
-            let outcome = self.update(&opened, global.host.keyring())?;
-            Ok((opened, outcome))
-        });
-        // Monitoring must see failures, too.
-        let root = global.host.root.as_deref();
-        let host = match &outcome {
-            Ok((opened, _)) => Some(&opened.host),
-            Err(_) => None,
+        let (opened, outcome) = match global.host.open() {
+            Ok(opened) => {
+                let outcome = self.update(&opened, global.host.keyring());
+                (Some(opened), outcome)
+            }
+            Err(failure) => (None, Err(failure)),
         };
-        let other = if host.is_none() { Host::open(root).ok() } else { None };
-        let host = host.or(other.as_ref());
+        // Monitoring must see failures, too: also of a host whose configuration cannot be used.
+        let root = global.host.root.as_deref();
+        let other = if opened.is_none() { Host::open(root).ok() } else { None };
+        let host = opened.as_ref().map(|opened| &opened.host).or(other.as_ref());
         let last = host.and_then(LastRun::read).and_then(|run| run.last_update);
-        let result = self.result(&outcome, began, last);
+        let source = self.source().or_else(|| opened.as_ref()?.config.update.clone());
+        let result = self.result(&outcome, source, began, last);
         if let Some(host) = host
             && let Err(error) = result.write(host)
         {
             tiu_cli::warn(NAME, &format!("the result was not written: {error}"));
         }
-        let (opened, outcome) = outcome?;
-        match outcome {
+        match outcome? {
             Outcome::Done(updated) => {
                 match &updated.applied {
                     Some(applied) => record_applied("update", applied),
                     None => record_by_tukit(&updated, result.seconds),
                 }
                 global.common.print_done(NAME, &result, || match &updated.applied {
-                    Some(applied) => report_applied(applied, opened.host.is_live()),
+                    Some(applied) => report_applied(applied, host.is_some_and(Host::is_live)),
                     None => report_by_tukit(&updated),
                 });
                 Ok(exit::DONE)
@@ -193,21 +191,18 @@ impl UpdateArguments {
 
     fn result(
         &self,
-        outcome: &Result<(OpenedHost, Outcome<Updated>), Failure>,
+        outcome: &Result<Outcome<Updated>, Failure>,
+        source: Option<String>,
         began: Instant,
         last_update: Option<LastUpdate>,
     ) -> LastResult {
-        let now = OffsetDateTime::now_utc();
-        let now = now.replace_nanosecond(0).unwrap_or(now);
-        let time = now.format(&Rfc3339).unwrap_or_default();
-        let configured = |opened: &OpenedHost| opened.config.update.clone();
-        let opened = outcome.as_ref().ok().map(|(opened, _)| opened);
+        let time = now_in_seconds().format(&Rfc3339).unwrap_or_default();
         let mut result = LastResult {
             result: UpdateResult::Failed,
             code: exit::FAILED,
             time: time.clone(),
             seconds: began.elapsed().as_secs_f64(),
-            source: self.source().or_else(|| opened.and_then(configured)),
+            source,
             message: String::new(),
             hint: None,
             bundle: None,
@@ -217,7 +212,7 @@ impl UpdateArguments {
             last_update,
         };
         match outcome {
-            Ok((_, Outcome::Done(Updated { chosen, snapshot, .. }))) => {
+            Ok(Outcome::Done(Updated { chosen, snapshot, .. })) => {
                 let (snapshot, version) = (*snapshot, chosen.image.version.clone());
                 result.result = UpdateResult::Updated;
                 result.code = exit::DONE;
@@ -228,7 +223,7 @@ impl UpdateArguments {
                 result.snapshot = Some(snapshot);
                 result.last_update = Some(LastUpdate { time, version, snapshot });
             }
-            Ok((_, Outcome::NothingToDo(why))) => {
+            Ok(Outcome::NothingToDo(why)) => {
                 result.result = UpdateResult::NothingToDo;
                 result.code = exit::NOTHING_TO_DO;
                 result.message = printable(&why.to_string());

@@ -11,6 +11,7 @@ use rustix::fs::{
     unlinkat,
 };
 use rustix::io::Errno;
+use serde::Serialize;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -77,10 +78,21 @@ impl Host {
         Ok(stat)
     }
 
-    /// Replaces the file `name` in tiu's own directory. The caller holds the host's lock.
+    /// Replaces the file `name` in tiu's own directory by a JSON document. The caller holds the host's lock.
     ///
     /// After a crash, the file is the old one or the new one, whole.
-    pub(super) fn replace_in_home(&self, name: &str, bytes: &[u8]) -> Result<(), HostError> {
+    pub(super) fn replace_json_in_home(
+        &self,
+        name: &str,
+        document: &impl Serialize,
+    ) -> Result<(), HostError> {
+        let failed = |e: serde_json::Error| HostError::Io { path: self.home_path(name), source: e.into() };
+        let mut text = serde_json::to_vec_pretty(document).map_err(failed)?;
+        text.push(b'\n');
+        self.replace_in_home(name, &text)
+    }
+
+    fn replace_in_home(&self, name: &str, bytes: &[u8]) -> Result<(), HostError> {
         let new = format!(".{name}.new");
         let write = |home: &OwnedFd| -> io::Result<()> {
             remove_leftover(home, &new)?;

@@ -67,9 +67,7 @@ pub struct Avoided {
 impl Avoided {
     /// Returns the note of an image that is avoided from now on.
     pub fn from_now(compatible: &str, version: &str, why: &str) -> Self {
-        // Whole seconds, as RFC 3339 is written elsewhere.
-        let now = OffsetDateTime::now_utc();
-        let since = now.replace_nanosecond(0).unwrap_or(now);
+        let since = super::rfc3339::now_in_seconds();
         let (compatible, version, why) = (compatible.to_owned(), version.to_owned(), why.to_owned());
         Avoided { compatible, version, since, why, unknown: Map::new() }
     }
@@ -212,10 +210,7 @@ impl Host {
     ///
     /// After a crash, the file is the old one or the new one, whole.
     pub fn remember(&self, memory: &Memory) -> Result<(), HostError> {
-        let failed = |e: serde_json::Error| HostError::Io { path: self.memory_path(), source: e.into() };
-        let mut text = serde_json::to_vec_pretty(memory).map_err(failed)?;
-        text.push(b'\n');
-        self.replace_in_home(NAME, &text)
+        self.replace_json_in_home(NAME, memory)
     }
 }
 

@@ -15,6 +15,8 @@
 //! mounts      the host's mounts, which lie over each of its snapshots
 //! planned     a snapshot on paper, before a change of it is written
 //! persistent  directories outside of /var that outlast updates
+//! quota       the limits of btrfs qgroups above a snapshot
+//! failed      images that did not work here, as memory has them; rfc3339: times
 //! ```
 
 mod access;
@@ -51,4 +53,5 @@ pub(crate) use paths::{host_paths, left_out};
 pub use persistent::{Persistent, PersistentError, PersistentState};
 pub(crate) use planned::PlannedTree;
 pub use quota::Quota;
+pub use rfc3339::now_in_seconds;
 pub use seals::Seal;

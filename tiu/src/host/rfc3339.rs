@@ -5,6 +5,12 @@ use serde::ser::{Error as _, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+/// Returns the time now in whole seconds, as documents have it.
+pub fn now_in_seconds() -> OffsetDateTime {
+    let now = OffsetDateTime::now_utc();
+    now.replace_nanosecond(0).unwrap_or(now)
+}
+
 pub fn serialize<S: Serializer>(time: &OffsetDateTime, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&time.format(&Rfc3339).map_err(S::Error::custom)?)
 }

@@ -95,10 +95,7 @@ impl Host {
     }
 
     fn write_seals(&self, seals: Vec<Seal>) -> Result<(), HostError> {
-        let failed = |e: serde_json::Error| HostError::Io { path: self.home_path(NAME), source: e.into() };
-        let mut text = serde_json::to_vec_pretty(&Seals { version: VERSION, seals }).map_err(failed)?;
-        text.push(b'\n');
-        self.replace_in_home(NAME, &text)
+        self.replace_json_in_home(NAME, &Seals { version: VERSION, seals })
     }
 }
 

@@ -19,7 +19,6 @@ const PROBE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Medium {
     at: PathBuf,
-    filesystem: String,
 }
 
 impl Medium {
@@ -34,7 +33,7 @@ impl Medium {
         std::fs::create_dir_all(at).map_err(|source| MediaError::Place { path: at.to_owned(), source })?;
         let mounted = mount(device, at, &filesystem, MountAttrFlags::MOUNT_ATTR_RDONLY);
         mounted.map_err(|source| MediaError::Mount { device: device.to_owned(), source })?;
-        Ok(Medium { at: at.to_owned(), filesystem })
+        Ok(Medium { at: at.to_owned() })
     }
 
     /// Mounts a medium that was unmounted again, this time to write to it.
@@ -46,17 +45,12 @@ impl Medium {
             return Err(failed(io::Error::other(found)));
         }
         mount(device, at, &filesystem, MountAttrFlags::empty()).map_err(failed)?;
-        Ok(Medium { at: at.to_owned(), filesystem })
+        Ok(Medium { at: at.to_owned() })
     }
 
     /// Returns the directory.
     pub fn path(&self) -> &Path {
         &self.at
-    }
-
-    /// Returns the type of the filesystem.
-    pub fn filesystem(&self) -> &str {
-        &self.filesystem
     }
 }
 

@@ -1,6 +1,7 @@
 //! The origin of a snapshot: its signed manifest and index, and a check that both are still as they
 //! were signed.
 
+use std::path::Path;
 use std::sync::Arc;
 use tiu_bundle::index::{CMS_PATH, INDEX_PATH, Index, IndexError};
 use tiu_bundle::manifest::{Manifest, ManifestError};
@@ -67,6 +68,13 @@ hints! { ProvenanceError {
 } }
 
 impl Provenance {
+    /// Returns the manifest of the system at `path`, if it has one that can be read. Nobody vouches
+    /// for it.
+    pub fn unverified(path: &Path) -> Option<Manifest> {
+        let tree = Tree::open(path).ok()?;
+        Some(Self::read(&tree, None).ok()??.manifest)
+    }
+
     /// Reads the manifest of the system in `tree`. Returns `None` when no image was applied there.
     pub fn read(tree: &Tree, trust: Option<&Trust>) -> Result<Option<Self>, ProvenanceError> {
         let Some(cms) = tree.read(CMS_PATH, MAX_CMS_SIZE)? else { return Ok(None) };

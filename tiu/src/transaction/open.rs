@@ -16,7 +16,6 @@ use tiu_bundle::index::Index;
 use tiu_extract::{Image, ImageError, Verity};
 use tiu_source::open_bundle;
 use tiu_system::progress::{Cancelled, Watch};
-use tiu_system::tree::Tree;
 
 /// The time between two looks at whether the run was cancelled.
 const TICK: Duration = Duration::from_millis(50);
@@ -61,9 +60,8 @@ fn read(bundle: Arc<Bundle>, verity: Verity) -> Result<OpenedImage, ImageError> 
 /// Returns whether the running system seems to have this image. A timer that applies the newest
 /// image every night has nothing to do then, and its content need not be read.
 pub(super) fn seems_installed(context: &Context, bundle: &Bundle) -> bool {
-    let running = Tree::open(context.host().root()).ok();
-    let running = running.and_then(|tree| Provenance::read(&tree, None).ok().flatten());
-    running.is_some_and(|running| running.manifest.verity_hash == bundle.manifest.verity_hash)
+    let running = Provenance::unverified(context.host().root());
+    running.is_some_and(|running| running.verity_hash == bundle.manifest.verity_hash)
 }
 
 /// Runs `work` in a thread and returns its result, or at once that the run was cancelled. The

@@ -4,7 +4,6 @@ use super::context::Context;
 use crate::outcome::NothingToDo;
 use crate::snapshots::Snapshot;
 use crate::state::{ImageState, Provenance};
-use tiu_system::tree::Tree;
 
 /// Returns why an unattended update waits: `base` boots next, does not run yet, and holds another
 /// image than what runs. A new snapshot of the running image, such as a change of `/etc` makes, is
@@ -13,11 +12,10 @@ pub fn pending(context: &Context, base: &Snapshot, state: &ImageState) -> Option
     if base.active {
         return None;
     }
-    let running = Tree::open(context.host().root()).ok();
-    let running = running.and_then(|tree| Provenance::read(&tree, None).ok().flatten());
+    let running = Provenance::unverified(context.host().root());
     let next = state.provenance().map(|provenance| &provenance.manifest);
     if let (Some(running), Some(next)) = (&running, next)
-        && running.manifest.verity_hash == next.verity_hash
+        && running.verity_hash == next.verity_hash
     {
         return None;
     }

@@ -4,12 +4,12 @@
 //! newer than what boots next: by `tiu rollback`, by another program, or by the boot loader. The
 //! host remembers it, because snapper deletes the snapshot some day.
 
+use super::choice;
 use super::error::UpdateError;
 use crate::config::Config;
 use crate::host::{Avoided, Host, Memory, Recalled};
-use crate::incoming::{compare_versions, parse_time};
 use crate::snapshots::State;
-use crate::status::{ImageFacts, SnapshotFacts};
+use crate::status::SnapshotFacts;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -21,18 +21,16 @@ pub fn avoided(snapshots: &[SnapshotFacts], memory: Option<&Memory>) -> BTreeMap
     let Some(next) = next else { return avoided };
     for snapshot in snapshots.iter().filter(|snapshot| !snapshot.next && snapshot.state == State::Done) {
         let Some(image) = &snapshot.image else { continue };
-        if image.compatible == next.compatible && newer(image, next) == Ordering::Greater {
+        if image.compatible == next.compatible
+            && choice::compare((&image.version, &image.created), (&next.version, &next.created))
+                == Ordering::Greater
+        {
             let why = format!("the host went back from it: it is in snapshot {}", snapshot.number);
             let note = Avoided::from_now(&image.compatible, &image.version, &why);
             avoided.entry(image.root_hash.clone()).or_insert(note);
         }
     }
     avoided
-}
-
-fn newer(a: &ImageFacts, b: &ImageFacts) -> Ordering {
-    let created = |image: &ImageFacts| parse_time(&image.created);
-    compare_versions(&a.version, &b.version).then_with(|| created(a).cmp(&created(b)))
 }
 
 /// Makes the host remember the images that it went back from. The caller holds the host's lock. A

@@ -6,7 +6,6 @@ use super::choice::{self, Verdict};
 use super::error::UpdateError;
 use super::location::UpdateSource;
 use crate::boot::EntryState;
-use crate::host::Recalled;
 use crate::outcome::NothingToDo;
 use crate::snapshots::State;
 use crate::state::ImageState;
@@ -66,17 +65,13 @@ pub fn check(context: &Context, source: &UpdateSource) -> Result<Check, UpdateEr
     }
     let state = ImageState::open_base(host, base.number, trust).map_err(ApplyError::Base)?;
     let pending = pending(context, &base, &state);
-    let KnownHost { identity, warnings, .. } = identify(context, &state)?;
-    let memory = match host.recall()? {
-        Recalled::Known(memory) => Some(memory),
-        _ => None,
-    };
+    let KnownHost { identity, memory, warnings, .. } = identify(context, &state)?;
     let avoided = avoided(&crate::status::snapshots(host, config, None)?, memory.as_ref());
     let of_base = state.provenance().map(|provenance| &provenance.manifest);
     let judge = |image: &CandidateImage| choice::judge(image, &identity, of_base, &avoided);
     let mut found = candidates::find(context, source)?;
     found.sort_by(|a, b| match (&a.image, &b.image) {
-        (Ok(a), Ok(b)) => choice::newer(&b.manifest, &a.manifest),
+        (Ok(a), Ok(b)) => choice::compare_ages(&b.manifest, &a.manifest),
         (a, b) => b.is_ok().cmp(&a.is_ok()),
     });
     let candidates: Vec<CandidateFacts> = found.iter().map(|candidate| facts(candidate, judge)).collect();

@@ -53,7 +53,7 @@ pub fn judge(
         return (Verdict::Avoided, Some(note.why.clone()));
     }
     // Two images of one version and one time would otherwise replace each other in turn.
-    if base.is_some_and(|base| newer(manifest, base) != Ordering::Greater) {
+    if base.is_some_and(|base| compare_ages(manifest, base) != Ordering::Greater) {
         return (
             Verdict::NotNewer,
             Some("it has the version and the time of the image that the host has".into()),
@@ -63,7 +63,12 @@ pub fn judge(
 }
 
 /// Compares two images by version, then by the time at which they were packed.
-pub fn newer(a: &Manifest, b: &Manifest) -> Ordering {
-    let created = |manifest: &Manifest| parse_time(&manifest.tiu.created);
-    compare_versions(&a.version, &b.version).then_with(|| created(a).cmp(&created(b)))
+pub fn compare_ages(a: &Manifest, b: &Manifest) -> Ordering {
+    compare((&a.version, &a.tiu.created), (&b.version, &b.tiu.created))
+}
+
+/// Compares two images by version, then by the time at which they were packed: of each both, as in
+/// the manifest.
+pub fn compare(a: (&str, &str), b: (&str, &str)) -> Ordering {
+    compare_versions(a.0, b.0).then_with(|| parse_time(a.1).cmp(&parse_time(b.1)))
 }

@@ -278,6 +278,7 @@ fn a_bad_bundle_alone_is_a_failure_and_next_to_a_good_one_it_is_not() {
     let written = last(&host);
     assert_eq!((&written["result"], &written["code"]), (&"failed".into(), &1.into()));
     assert!(written["message"].as_str().unwrap().contains("no bundle that can be used"), "{written}");
+    assert_eq!(written["source"], "/srv/updates");
     assert_eq!(host.default(), before);
     put(&host, "good.tiu", &kit.bundle(2, |_| {}));
     update(&host, &[]).succeeded();
