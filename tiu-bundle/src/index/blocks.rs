@@ -101,10 +101,12 @@ impl Blocks {
         block: impl Fn(&Block) -> bool + 'a,
         line: impl Fn(&OpenBlock, usize) -> bool + 'a,
     ) -> impl Iterator<Item = usize> + 'a {
-        let chosen = self.list.iter().filter(move |numbered| block(&numbered.block));
-        chosen.flat_map(move |numbered| {
-            let open = numbered.block.open();
-            let lines: Vec<usize> = (0..open.len()).filter(|i| line(&open, *i)).collect();
+        let chosen = self.list.iter().enumerate().filter(move |(_, numbered)| block(&numbered.block));
+        chosen.flat_map(move |(at, numbered)| {
+            // The caller asks for these entries next.
+            let open = self.open(at);
+            let accepted = |open: Arc<OpenBlock>| (0..open.len()).filter(|i| line(&open, *i)).collect();
+            let lines: Vec<usize> = open.map(accepted).unwrap_or_default();
             lines.into_iter().map(|i| numbered.start + i)
         })
     }

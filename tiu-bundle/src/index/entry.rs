@@ -109,6 +109,28 @@ pub struct Entry<'a> {
     pub xattrs: Xattrs<'a>,
 }
 
+#[cfg(test)]
+impl EntryBuf {
+    /// Returns an empty inode of root's, for tests.
+    pub(super) fn empty(path: impl AsRef<[u8]>, kind: Kind) -> Self {
+        EntryBuf {
+            path: Cow::Owned(tiu_system::path::TreePathBuf::new(path.as_ref()).unwrap()),
+            kind,
+            mode: 0o755,
+            nlink: 1,
+            uid: 0,
+            gid: 0,
+            rdev: 0,
+            mtime: Mtime::default(),
+            size: 0,
+            target: None,
+            link: None,
+            digest: None,
+            xattrs: Vec::new(),
+        }
+    }
+}
+
 impl Entry<'_> {
     /// Returns the same entry with bytes of its own.
     pub fn into_owned(self) -> EntryBuf {

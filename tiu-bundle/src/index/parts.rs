@@ -19,10 +19,40 @@ impl Index {
         }
     }
 
-    /// Returns the numbers of the entries that lie in the directory `path` itself.
+    /// Returns the numbers of the entries that lie in the directory `path` itself. Takes a search
+    /// for each of its directories, whatever lies below those.
     pub fn children(&self, path: &TreePath) -> Vec<usize> {
-        let names = self.names(path).into_iter();
-        names.filter_map(|name| self.find(TreePath::new(&join(path, &name)).ok()?)).collect()
+        let mut start = path.as_bytes().to_vec();
+        if !path.is_root() {
+            start.push(b'/');
+        }
+        let (mut children, mut at) = (Vec::new(), self.first_from(&start));
+        while at < self.len() {
+            let entry = self.entry(at);
+            let Some(below) = entry.path.as_bytes().strip_prefix(&start[..]) else { break };
+            match below.iter().position(|c| *c == b'/') {
+                // The root is its own first entry.
+                None if below.is_empty() => at += 1,
+                None => {
+                    children.push(at);
+                    at += 1;
+                }
+                // Everything in that directory comes before its name with the next byte.
+                Some(end) => {
+                    let mut next = start.clone();
+                    next.extend_from_slice(below.get(..end).unwrap_or_default());
+                    next.push(b'/' + 1);
+                    at = self.first_from(&next);
+                }
+            }
+        }
+        children
+    }
+
+    /// Returns the names in the directory at `path`, in the order of the index.
+    pub fn names(&self, path: &TreePath) -> Vec<Vec<u8>> {
+        let name = |i| self.entry(i).path.file_name().map(<[u8]>::to_vec);
+        self.children(path).into_iter().filter_map(name).collect()
     }
 
     /// Returns an index of the entries with these numbers, which ascend: with each its parents,
@@ -34,37 +64,14 @@ impl Index {
     }
 }
 
-fn join(directory: &TreePath, name: &[u8]) -> Vec<u8> {
-    match directory.as_bytes() {
-        [] => name.to_vec(),
-        directory => [directory, b"/", name].concat(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::{EntryBuf, Kind, Mtime};
-    use std::borrow::Cow;
+    use crate::index::{EntryBuf, Kind};
     use std::collections::{BTreeMap, BTreeSet};
-    use tiu_system::path::TreePathBuf;
 
     fn entry(path: &str, kind: Kind, uid: u32) -> EntryBuf {
-        EntryBuf {
-            path: Cow::Owned(TreePathBuf::new(path).unwrap()),
-            kind,
-            mode: 0o755,
-            nlink: 1,
-            uid,
-            gid: 0,
-            rdev: 0,
-            mtime: Mtime::default(),
-            size: 0,
-            target: None,
-            link: None,
-            digest: None,
-            xattrs: Vec::new(),
-        }
+        EntryBuf { uid, ..EntryBuf::empty(path, kind) }
     }
 
     fn index(entries: &BTreeMap<String, u32>) -> Index {

@@ -76,36 +76,6 @@ impl Index {
         self.blocks.select(|block| block.has_links, line)
     }
 
-    /// Returns the names in the directory at `path`, in the order of the index. Takes a search for
-    /// each name and each directory, whatever lies below those.
-    pub fn names(&self, path: &TreePath) -> Vec<Vec<u8>> {
-        let mut start = path.as_bytes().to_vec();
-        if !path.is_root() {
-            start.push(b'/');
-        }
-        let (mut names, mut at) = (Vec::new(), self.first_from(&start));
-        while at < self.len() {
-            let entry = self.entry(at);
-            let Some(below) = entry.path.as_bytes().strip_prefix(&start[..]) else { break };
-            match below.iter().position(|c| *c == b'/') {
-                // The root is its own first entry.
-                None if below.is_empty() => at += 1,
-                None => {
-                    names.push(below.to_vec());
-                    at += 1;
-                }
-                // Everything in that directory comes before its name with the next byte.
-                Some(end) => {
-                    let mut next = start.clone();
-                    next.extend_from_slice(below.get(..end).unwrap_or_default());
-                    next.push(b'/' + 1);
-                    at = self.first_from(&next);
-                }
-            }
-        }
-        names
-    }
-
     /// Returns the number of the first entry whose path is not before `path`.
     pub(super) fn first_from(&self, path: &[u8]) -> usize {
         self.blocks.search(path).0

@@ -6,24 +6,11 @@ use proptest::prelude::*;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tiu_system::path::{TreePath, TreePathBuf};
+use tiu_system::path::TreePath;
 
 fn directory(path: &str) -> EntryBuf {
-    EntryBuf {
-        path: Cow::Owned(TreePathBuf::new(path).unwrap()),
-        kind: Kind::Dir,
-        mode: 0o755,
-        nlink: 1,
-        uid: 0,
-        gid: 0,
-        rdev: 0,
-        mtime: Mtime { sec: 1_600_000_000, nsec: 0 },
-        size: 0,
-        target: None,
-        link: None,
-        digest: None,
-        xattrs: Vec::new(),
-    }
+    let mtime = Mtime { sec: 1_600_000_000, nsec: 0 };
+    EntryBuf { mtime, ..EntryBuf::empty(path, Kind::Dir) }
 }
 
 fn file(path: &str, content: &str) -> EntryBuf {
@@ -70,8 +57,8 @@ fn everything_is_found_in_many_blocks() {
         assert_eq!(index.find(&expected.path), Some(i));
         assert_eq!(index.find(&expected.path.join(TreePath::literal("x"))), None);
     }
-    assert_eq!(index.names(TreePath::literal("usr")).len(), 30);
-    assert_eq!(index.names(TreePath::literal("usr/0017")).len(), 100);
+    assert_eq!(index.children(TreePath::literal("usr")).len(), 30);
+    assert_eq!(index.children(TreePath::literal("usr/0017")).len(), 100);
     assert_eq!(index.find(TreePath::literal("usr/~")), None);
     assert_eq!(
         Index::parse(text(&index)).unwrap().iter().collect::<Vec<_>>(),

@@ -125,31 +125,16 @@ mod tests {
     use std::collections::BTreeSet;
     use tiu_system::path::TreePath;
 
-    fn entry(path: &[u8], kind: Kind) -> EntryBuf {
-        EntryBuf {
-            path: Cow::Owned(TreePathBuf::new(path).unwrap()),
-            kind,
-            mode: 0o755,
-            nlink: 1,
-            uid: 0,
-            gid: 0,
-            rdev: 0,
-            mtime: Mtime::default(),
-            size: 0,
-            target: None,
-            link: None,
-            digest: None,
-            xattrs: Vec::new(),
-        }
-    }
-
     fn file(path: &[u8], size: u64) -> EntryBuf {
         let content = vec![b'x'; size as usize];
-        EntryBuf { size, digest: Some(digest_bytes(&content)), ..entry(path, Kind::File) }
+        EntryBuf { size, digest: Some(digest_bytes(&content)), ..EntryBuf::empty(path, Kind::File) }
     }
 
     fn link(path: &[u8], target: &[u8]) -> EntryBuf {
-        EntryBuf { link: Some(Cow::Owned(TreePathBuf::new(target).unwrap())), ..entry(path, Kind::HardLink) }
+        EntryBuf {
+            link: Some(Cow::Owned(TreePathBuf::new(target).unwrap())),
+            ..EntryBuf::empty(path, Kind::HardLink)
+        }
     }
 
     fn text(entries: impl IntoIterator<Item = EntryBuf>) -> String {
@@ -176,9 +161,17 @@ mod tests {
             r"/etc/dash 1 120755 1 0 0 0 0.0 \x2d - -".to_owned(),
             format!("/two 2 100755 1 0 0 0 0.0 {}/{} - {digest}", &digest[..2], &digest[2..]),
         ];
-        let dash = EntryBuf { target: Some(Cow::Borrowed(b"-")), ..entry(b"etc/dash", Kind::Symlink) };
-        let device = EntryBuf { rdev: 259, ..entry(b"-", Kind::CharDev) };
-        let given = [file(b"two", 2), special, entry(b"etc", Kind::Dir), dash, device, entry(b"", Kind::Dir)];
+        let dash =
+            EntryBuf { target: Some(Cow::Borrowed(b"-")), ..EntryBuf::empty(b"etc/dash", Kind::Symlink) };
+        let device = EntryBuf { rdev: 259, ..EntryBuf::empty(b"-", Kind::CharDev) };
+        let given = [
+            file(b"two", 2),
+            special,
+            EntryBuf::empty(b"etc", Kind::Dir),
+            dash,
+            device,
+            EntryBuf::empty(b"", Kind::Dir),
+        ];
         assert_eq!(text(given), expected.join("\n") + "\n");
     }
 
@@ -186,7 +179,7 @@ mod tests {
     fn byte_order_is_not_directory_order() {
         let names: [&[u8]; 6] = [b"", b"a/b", b"a", b"a-b", b"a\x01", b"a/b\\"];
         let kinds = [Kind::Dir, Kind::Dir, Kind::Dir, Kind::Fifo, Kind::Socket, Kind::Fifo];
-        let text = text(names.into_iter().zip(kinds).map(|(name, kind)| entry(name, kind)));
+        let text = text(names.into_iter().zip(kinds).map(|(name, kind)| EntryBuf::empty(name, kind)));
         let index = Index::parse(text.into_bytes()).expect("a good index");
         let paths: Vec<_> = index.iter().map(|e| e.path.into_owned().into_bytes()).collect();
         assert_eq!(paths, [b"".as_slice(), b"a", b"a\x01", b"a-b", b"a/b", b"a/b\\"]);
@@ -195,7 +188,7 @@ mod tests {
     #[test]
     fn the_first_name_in_path_order_becomes_the_inode() {
         let inode = EntryBuf { nlink: 9, uid: 5, ..file(b"m", 3) };
-        let text = text([entry(b"", Kind::Dir), link(b"z", b"m"), inode, link(b"b", b"m")]);
+        let text = text([EntryBuf::empty(b"", Kind::Dir), link(b"z", b"m"), inode, link(b"b", b"m")]);
         let index = Index::parse(text.into_bytes()).expect("a good index");
         let all: Vec<_> = index
             .iter()
@@ -215,13 +208,13 @@ mod tests {
 
     #[test]
     fn an_inode_with_one_name_left_has_one_link() {
-        let text = text([entry(b"", Kind::Dir), EntryBuf { nlink: 2, ..file(b"a", 1) }]);
+        let text = text([EntryBuf::empty(b"", Kind::Dir), EntryBuf { nlink: 2, ..file(b"a", 1) }]);
         assert_eq!(Index::parse(text.into_bytes()).expect("a good index").entry(1).nlink, 1);
     }
 
     #[test]
     fn a_hard_link_to_nothing_is_found_when_reading() {
-        let text = text([entry(b"", Kind::Dir), link(b"z", b"m")]);
+        let text = text([EntryBuf::empty(b"", Kind::Dir), link(b"z", b"m")]);
         match Index::parse(text.into_bytes()) {
             Err(IndexError::Line { line: 2, problem, .. }) => {
                 assert_eq!(problem, LineError::LinkTargetMissing("m".into()));
@@ -254,11 +247,13 @@ mod tests {
             let (uid, gid, rdev, sec, nsec, size, mode) = numbers;
             let base = match kind {
                 Kind::File => file(&name, size),
-                Kind::Symlink => {
-                    EntryBuf { size: target.len() as u64, target: Some(target.into()), ..entry(&name, kind) }
-                }
-                Kind::CharDev | Kind::BlockDev => EntryBuf { rdev, ..entry(&name, kind) },
-                kind => entry(&name, kind),
+                Kind::Symlink => EntryBuf {
+                    size: target.len() as u64,
+                    target: Some(target.into()),
+                    ..EntryBuf::empty(&name, kind)
+                },
+                Kind::CharDev | Kind::BlockDev => EntryBuf { rdev, ..EntryBuf::empty(&name, kind) },
+                kind => EntryBuf::empty(&name, kind),
             };
             let xattrs = xattrs.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
             EntryBuf { uid, gid, mode, mtime: Mtime { sec, nsec }, xattrs, ..base }
@@ -269,7 +264,7 @@ mod tests {
         #[test]
         fn reading_inverts_writing(mut entries in prop::collection::vec(any_entry(), 0..30)) {
             let mut seen = BTreeSet::new();
-            entries.push(entry(b"", Kind::Dir));
+            entries.push(EntryBuf::empty(b"", Kind::Dir));
             entries.retain(|e| seen.insert(e.path.clone()));
             let text = text(entries.clone());
             entries.sort_by(|a, b| a.path.cmp(&b.path));

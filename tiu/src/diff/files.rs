@@ -148,29 +148,16 @@ pub fn without_labels(mut entry: Entry) -> Entry {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use tiu_bundle::content_digest::digest_reader;
     use tiu_bundle::index::{EntryBuf, Mtime};
+    use tiu_testing::bundles;
 
-    fn entry(path: &str, kind: Kind, content: &str) -> EntryBuf {
-        EntryBuf {
-            path: TreePathBuf::new(path).unwrap().into(),
-            kind,
-            mode: 0o644,
-            nlink: 1,
-            uid: 0,
-            gid: 0,
-            rdev: 0,
-            mtime: Mtime::default(),
-            size: if kind == Kind::File { content.len() as u64 } else { 0 },
-            target: (kind == Kind::Symlink).then(|| content.as_bytes().to_vec().into()),
-            link: None,
-            digest: (kind == Kind::File).then(|| digest_reader(content.as_bytes()).unwrap().0),
-            xattrs: vec![],
-        }
+    fn entry(path: &str, kind: Kind, target: &str) -> EntryBuf {
+        let target = (kind == Kind::Symlink).then(|| target.as_bytes().to_vec().into());
+        EntryBuf { target, ..bundles::entry(path, kind, 0o644) }
     }
 
     fn file(path: &str, content: &str) -> EntryBuf {
-        entry(path, Kind::File, content)
+        bundles::file_entry(path, content.as_bytes())
     }
 
     fn what(a: EntryBuf, b: EntryBuf) -> Vec<&'static str> {

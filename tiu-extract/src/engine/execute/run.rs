@@ -152,12 +152,7 @@ impl<'a> ExecuteContext<'a> {
         let steps = &self.plan.steps;
         let lists = [&steps.early, &steps.files, &steps.late, &steps.copies];
         let files = lists.into_iter().flat_map(|list| self.in_image_order(list));
-        let read = files.filter(|file| !matches!(file.content, FileContent::Reflink(_)) && file.size > 0);
-        read.map(|file| {
-            let entry = self.job.index.entry(file.entry as usize);
-            self.job.index.inode_of(&entry).path.as_ref().to_owned()
-        })
-        .collect()
+        files.filter_map(|file| file.read_from_image(self.job.index)).collect()
     }
 
     /// Returns big files first, then files that need no reading from the image, then the others by
@@ -169,10 +164,7 @@ impl<'a> ExecuteContext<'a> {
                 let key = match file.content {
                     FileContent::Reflink(_) => (1, 0),
                     _ if file.size >= BIG => (0, u64::MAX - file.size),
-                    _ => {
-                        let entry = self.job.index.entry(file.entry as usize);
-                        (2, self.job.image.position(&self.job.index.inode_of(&entry).path))
-                    }
+                    _ => (2, self.job.image.position(&file.path_in_image(self.job.index))),
                 };
                 (key, *file)
             })

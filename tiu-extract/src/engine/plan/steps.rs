@@ -46,6 +46,19 @@ pub(in crate::engine) struct FileStep {
     pub content: FileContent,
 }
 
+impl FileStep {
+    /// Returns the path in the image at which the file's content is.
+    pub fn path_in_image(&self, index: &Index) -> TreePathBuf {
+        index.inode_of(&index.entry(self.entry as usize)).path.as_ref().to_owned()
+    }
+
+    /// Returns the same if the content is read from there.
+    pub fn read_from_image(&self, index: &Index) -> Option<TreePathBuf> {
+        let is_read = self.size > 0 && !matches!(self.content, FileContent::Reflink(_));
+        is_read.then(|| self.path_in_image(index))
+    }
+}
+
 /// A directory to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::engine) struct MakeDir {
@@ -167,12 +180,7 @@ impl Plan {
     /// Returns the files whose content is read from the image, in no order.
     pub fn files_from_image(&self, index: &Index) -> Vec<TreePathBuf> {
         let index = self.index(index);
-        let read = |file: &&FileStep| file.size > 0 && !matches!(file.content, FileContent::Reflink(_));
-        let path = |file: &FileStep| {
-            let entry = index.entry(file.entry as usize);
-            index.inode_of(&entry).path.as_ref().to_owned()
-        };
-        self.steps.all_files().filter(read).map(path).collect()
+        self.steps.all_files().filter_map(|file| file.read_from_image(index)).collect()
     }
 
     /// Returns the paths of the regular files that get content, and were read back then. `index` is

@@ -220,7 +220,7 @@ impl<'a> Walker<'a> {
         self.collect(lock(shared), &directory, listing)
     }
 
-    /// Cuts the names of a directory into pieces. Without an index they stay together.
+    /// Cuts the names of a directory into pieces. Where no content is read they stay together.
     fn pieces(&self, names: usize) -> impl Iterator<Item = Range<usize>> {
         let size = match self.walk.settle {
             Settle::ByContent(_) => BATCH,

@@ -147,34 +147,17 @@ pub fn path(kernel: &str, os: &OsRelease, config: &Config) -> Option<TreePathBuf
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tiu_bundle::content_digest::digest_reader;
-    use tiu_bundle::index::{EntryBuf, IndexWriter, Kind, Mtime};
+    use tiu_bundle::index::{EntryBuf, Kind};
+    use tiu_testing::bundles::{entry, file_entry, index_of};
 
     fn index(files: &[&str]) -> Index {
-        let entry = |path: &str, kind| EntryBuf {
-            path: TreePathBuf::new(path).unwrap().into(),
-            kind,
-            mode: 0o755,
-            nlink: 1,
-            uid: 0,
-            gid: 0,
-            rdev: 0,
-            mtime: Mtime::default(),
-            size: 0,
-            target: None,
-            link: None,
-            digest: (kind == Kind::File).then(|| digest_reader(&b""[..]).unwrap().0),
-            xattrs: vec![],
-        };
-        let mut writer = IndexWriter::default();
-        writer.push(entry("", Kind::Dir));
         let mut dirs: Vec<&str> =
             files.iter().flat_map(|file| file.match_indices('/').map(|(at, _)| &file[..at])).collect();
         dirs.sort_unstable();
         dirs.dedup();
-        dirs.iter().for_each(|dir| writer.push(entry(dir, Kind::Dir)));
-        files.iter().for_each(|file| writer.push(entry(file, Kind::File)));
-        Index::parse(writer.finish()).unwrap()
+        let dirs = dirs.into_iter().map(|dir| entry(dir, Kind::Dir, 0o755));
+        let files = files.iter().map(|file| EntryBuf { mode: 0o755, ..file_entry(file, b"") });
+        Index::parse(index_of(dirs.chain(files))).unwrap()
     }
 
     fn decide(files: &[&str], os: &str, initrd: Initrd) -> Result<InitrdPlan, InitrdError> {
