@@ -30,6 +30,8 @@ pub enum DeviceError {
     NoImage { found: [u8; 4] },
     #[error("its squashfs has {found} bytes, but the device has {device}")]
     ImageSize { found: u64, device: u64 },
+    #[error("the bundle needs {needed} bytes, but the device has {device}")]
+    Short { needed: u64, device: u64 },
     #[error("no signature begins at byte {offset}: found {found:02x?}")]
     NoSignature { offset: u64, found: [u8; 2] },
     #[error("a signature of {found} bytes begins at byte {offset}, expected 1 to {MAX_CMS_SIZE}")]
@@ -68,10 +70,11 @@ impl DeviceSource {
         let Some(image) = image.filter(|size| *size < device) else { return Err(too_long) };
         let offset = image + tree_size(image);
         let mut head = [0; 8];
-        match offset.checked_add(head.len() as u64) {
-            Some(end) if end <= device => file.read_exact_at(&mut head, offset)?,
-            _ => return Err(too_long),
+        let needed = offset + head.len() as u64;
+        if needed > device {
+            return Err(DeviceError::Short { needed, device });
         }
+        file.read_exact_at(&mut head, offset)?;
         let [tag, first, rest @ ..] = head;
         if tag != SEQUENCE {
             return Err(DeviceError::NoSignature { offset, found: [tag, first] });
@@ -84,8 +87,11 @@ impl DeviceSource {
             _ => return Err(DeviceError::NoSignature { offset, found: [tag, first] }),
         };
         let size = offset + cms + TRAILER_SIZE;
-        if cms > MAX_CMS_SIZE || size > device {
+        if cms > MAX_CMS_SIZE {
             return Err(DeviceError::SignatureSize { offset, found: cms });
+        }
+        if size > device {
+            return Err(DeviceError::Short { needed: size, device });
         }
         Ok(DeviceSource { file, size })
     }

@@ -50,10 +50,13 @@ fn devices_without_a_whole_bundle() {
     let signature =
         |bytes: &mut Vec<u8>, head: &[u8]| drop(bytes.splice(tree..tree + head.len(), head.to_vec()));
     type Change<'a> = &'a dyn Fn(&mut Vec<u8>);
-    let cases: [(&str, Change, u64); 6] = [
+    let cut = |bytes: &mut Vec<u8>, at: usize| bytes.truncate(at);
+    let cases: [(&str, Change, u64); 8] = [
         ("it starts with [00, 00, 00, 00], expected", &|bytes| bytes.clear(), 1 << 20),
         ("bytes, but the device has 1048576", &|bytes| bytes.truncate(1 << 20), 1 << 20),
         ("bytes, but the device has", &|bytes| drop(bytes.splice(40..48, [0xff; 8])), 8 << 20),
+        ("bytes, but the device has", &|bytes| cut(bytes, tree - 4096), tree as u64 - 4096),
+        ("the bundle needs ", &|bytes| cut(bytes, tree + 512), tree as u64 + 512),
         ("no signature begins at byte", &|bytes| signature(bytes, &[0x31, 0x82]), 8 << 20),
         ("no signature begins at byte", &|bytes| signature(bytes, &[0x30, 0x84]), 8 << 20),
         (
